@@ -1,0 +1,25 @@
+/** Time is handed in. Tests advance it by hand; only `systemClock` looks at the machine's. */
+export type Clock = {
+  /** Epoch milliseconds; may jump. */
+  wallMs(): number;
+  /** Milliseconds since some start; never goes back. */
+  monotonicMs(): number;
+  /** Resolves after `ms`, or at once when the signal is aborted; never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+};
+
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener('abort', done, { once: true });
+    }),
+};

@@ -1,0 +1,101 @@
+/**
+ * Every default and every limit, in one place. `SETTINGS` change what is counted (they are written
+ * into the checkpoint); `LIMITS` bound memory and time; `OPTIONS` say where to read, write, listen.
+ */
+import { ClickrateError } from './errors.ts';
+
+/** The semantics: numbers an oracle needs to know. Times in milliseconds, sizes in bytes. */
+export const SETTINGS = {
+  /** Length of the tumbling windows. */
+  windowMs: 10_000,
+  /** How far a watermark stays behind the largest event time (disorder that costs nothing). */
+  watermarkDelayMs: 3_000,
+  /** How long after its end, in watermark, a window still takes late events. */
+  allowedLatenessMs: 5_000,
+  /** An event further ahead of its arrival than this is rejected. */
+  futureMs: 10_000,
+  /** A topic partition without an event that is not junk for this long is idle. */
+  idleAfterMs: 1_000,
+  /** A topic partition this far ahead of its task in event time is not fetched. */
+  driftMs: 60_000,
+  /** An event id is remembered until its partition's watermark >= window end + this. */
+  idMemoryMs: 65_000,
+  /** A product without a window for this long, in watermark, leaves latest and previous. */
+  expiryMs: 3_600_000,
+  /** Largest event; a longer record is rejected unread. */
+  maxEventBytes: 65_536,
+  /** Longest product id, in bytes of UTF-8. */
+  maxProductIdBytes: 256,
+  /** Living products of a task. */
+  maxProducts: 1_000_000,
+  /** Event ids remembered by a task; at the limit the oldest window's are dropped. */
+  maxIds: 5_000_000,
+};
+export type Settings = typeof SETTINGS;
+
+/** Bounds on memory and time. Each has a test. */
+export const LIMITS = {
+  /** Records, and bytes, of one batch. */
+  batchRecords: 16_384,
+  batchBytes: 1_048_576,
+  /** Cells (products × windows, by blocks of 1 024 products) open at once before a task waits. */
+  openCells: 8_388_608,
+  /** Kept events waiting for the next commit. */
+  keptBytes: 8_388_608,
+  /** Comebacks listed in the status; older ones become history. */
+  comebacks: 100,
+  /** Interval between commits without results: at least, at most; the time of a commit × this. */
+  commitMinMs: 1_000,
+  commitMaxMs: 5_000,
+  commitShare: 20,
+  /** How long a read waits for records. */
+  readWaitMs: 50,
+  /** Retry of a failing store or source: first and longest wait. */
+  retryMinMs: 100,
+  retryMaxMs: 5_000,
+  /** Events kept by a store: rejected and too late. */
+  keptMs: 7 * 86_400_000,
+  keptTotalBytes: 1_073_741_824,
+  /** History kept by a store, in event time. */
+  historyMs: 3_600_000,
+  /** Journal: bytes not yet committed by the engine before ingest answers 429. */
+  journalBytes: 268_435_456,
+  /** Journal: how long the first event of a group waits for others before it is written. */
+  journalGroupMs: 2,
+  /** HTTP: largest body, largest list of unusable items in an answer, rows of a page. */
+  bodyBytes: 8_388_608,
+  listedItems: 100,
+  pageRows: 1_000,
+  /** How long a stop may take before it is forced. */
+  stopMs: 10_000,
+};
+export type Limits = typeof LIMITS;
+
+/** Settings with `overrides`; throws `config_invalid` naming the setting that is wrong. */
+export function settingsWith(overrides: Partial<Settings>): Settings {
+  const settings = { ...SETTINGS, ...overrides };
+  for (const [name, value] of Object.entries(settings)) {
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new ClickrateError('config_invalid', `${name} must be a whole number, not ${value}`);
+  }
+  const check = (ok: boolean, sentence: string) => {
+    if (!ok) throw new ClickrateError('config_invalid', sentence);
+  };
+  check(settings.windowMs >= 100, 'windowMs must be at least 100');
+  check(settings.windowMs <= 3_600_000, 'windowMs must be at most 3 600 000 (1 h)');
+  check(settings.maxProducts >= 1, 'maxProducts must be at least 1');
+  check(settings.maxIds >= 1, 'maxIds must be at least 1');
+  check(settings.maxProductIdBytes >= 1, 'maxProductIdBytes must be at least 1');
+  check(settings.maxEventBytes <= LIMITS.batchBytes, 'maxEventBytes must fit a batch (1 MiB)');
+  // An id remembered for less than a window lives would let its duplicate be counted.
+  check(
+    settings.idMemoryMs >= settings.allowedLatenessMs,
+    'idMemoryMs must be at least allowedLatenessMs',
+  );
+  // A dense product id must not be reused while an event id that names it is remembered.
+  check(
+    settings.expiryMs > settings.idMemoryMs && settings.expiryMs > settings.allowedLatenessMs,
+    'expiryMs must be larger than idMemoryMs and allowedLatenessMs',
+  );
+  return settings;
+}

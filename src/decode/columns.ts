@@ -1,0 +1,40 @@
+/**
+ * What decode hands to the engine: one column a property, one row a record of the batch it was
+ * decoded from (same index). `reject` is the code of the rejection, or 0 when the event is good;
+ * the other columns of a rejected row are meaningless.
+ */
+export type EventBatch = {
+  capacity: number;
+  /** Rows decoded: `[from, to)` of the record batch, at the same indices. */
+  from: number;
+  to: number;
+  /** Event time, epoch milliseconds, always a safe integer. */
+  time: Float64Array;
+  /** Dense id of the product, see `products.ts`. */
+  product: Uint32Array;
+  /** `IMPRESSION` or `CLICK`. */
+  kind: Uint8Array;
+  /** 0, or the verdict code of the rejection. */
+  reject: Uint8Array;
+  /** 1 when the event carries an `event_id`; its keyed hash is then in `id[4i .. 4i+3]`. */
+  hasId: Uint8Array;
+  id: Uint32Array;
+  /** Filled by the engine: the verdict code of each applied row. */
+  verdict: Uint8Array;
+};
+
+/** Columns with room for `capacity` rows. */
+export function eventBatch(capacity: number): EventBatch {
+  return {
+    capacity,
+    from: 0,
+    to: 0,
+    time: new Float64Array(capacity),
+    product: new Uint32Array(capacity),
+    kind: new Uint8Array(capacity),
+    reject: new Uint8Array(capacity),
+    hasId: new Uint8Array(capacity),
+    id: new Uint32Array(capacity * 4),
+    verdict: new Uint8Array(capacity),
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * Every error a person can meet, as one table. `docs/errors.md` lists the same codes, held equal
+ * by a test. `retry` says whether the same call may succeed later; `status` is the HTTP answer.
+ */
+export const ERRORS = {
+  config_invalid: { status: 400, retry: false, title: 'A setting is wrong' },
+  usage: { status: 400, retry: false, title: 'The command line is wrong' },
+  bad_request: { status: 400, retry: false, title: 'The request is wrong' },
+  nothing_usable: { status: 400, retry: false, title: 'No usable event in the body' },
+  not_found: { status: 404, retry: false, title: 'Not found' },
+  method_not_allowed: { status: 405, retry: false, title: 'Method not allowed' },
+  body_too_large: { status: 413, retry: false, title: 'The body is too large' },
+  unsupported_media: { status: 415, retry: false, title: 'The media type is not supported' },
+  journal_full: { status: 429, retry: true, title: 'Too many events wait to be counted' },
+  internal: { status: 500, retry: false, title: 'A fault in clickrate' },
+  store_unavailable: { status: 503, retry: true, title: 'The store does not answer' },
+  store_full: { status: 503, retry: true, title: 'The disk is full' },
+  not_ready: { status: 503, retry: true, title: 'Not ready' },
+  stopping: { status: 503, retry: true, title: 'Stopping' },
+  source_unavailable: { status: 503, retry: true, title: 'The source does not answer' },
+  source_gap: { status: 500, retry: false, title: 'Records between checkpoint and log are gone' },
+  source_foreign: { status: 500, retry: false, title: 'The checkpoint is of another source' },
+  checkpoint_damaged: { status: 500, retry: false, title: 'A checkpoint cannot be read' },
+  checkpoint_settings: { status: 500, retry: false, title: 'The checkpoint has other settings' },
+  writer_other: { status: 500, retry: false, title: 'Another kind of program writes this store' },
+  task_lost: { status: 500, retry: false, title: 'Another process owns the task' },
+  directory_locked: { status: 500, retry: false, title: 'The data directory is in use' },
+  port_in_use: { status: 500, retry: false, title: 'The port is in use' },
+  file_unreadable: { status: 500, retry: false, title: 'A file cannot be read' },
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An error with a code of the table and one sentence that says what is wrong and what to do. */
+export class ClickrateError extends Error {
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ClickrateError';
+    this.code = code;
+  }
+  get retry(): boolean {
+    return ERRORS[this.code].retry;
+  }
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+/** The sentence of anything thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Whether the same call may succeed later: unknown errors may not. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof ClickrateError && error.retry;
+}

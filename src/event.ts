@@ -1,0 +1,103 @@
+/**
+ * The words for what flows in: an event is an impression or a click of a product at a time; a
+ * record is the bytes that carry one; a batch is what travels. Nothing here has behaviour beyond
+ * allocation, so every folder may import it.
+ */
+
+/** `EventBatch.kind`: what an event says happened. */
+export const IMPRESSION = 0;
+export const CLICK = 1;
+
+/**
+ * Every verdict an event can get, in the order they are tried. The index is the code used in
+ * columns and in the ledger; the first three are not rejections.
+ */
+export const VERDICTS = [
+  'counted',
+  'duplicate',
+  'too_late',
+  'too_large',
+  'not_json',
+  'not_object',
+  'missing_product_id',
+  'bad_product_id',
+  'missing_timestamp',
+  'bad_timestamp',
+  'timestamp_unit',
+  'bad_event_type',
+  'future_timestamp',
+  'too_many_products',
+] as const;
+
+export type Verdict = (typeof VERDICTS)[number];
+
+export const COUNTED = 0;
+export const DUPLICATE = 1;
+export const TOO_LATE = 2;
+/** The first code that is a rejection: every code from here on never moves a watermark. */
+export const FIRST_REJECTED = 3;
+
+/** Why an event was rejected, or kept as too late. */
+export type Reason = Exclude<Verdict, 'counted' | 'duplicate'>;
+export const REASONS = VERDICTS.slice(2) as Reason[];
+
+/** The code of a verdict. */
+export function codeOf(verdict: Verdict): number {
+  return VERDICTS.indexOf(verdict);
+}
+
+/**
+ * Records of one topic partition as they came: one run of bytes and where each record lies in it.
+ * Columns may be longer than `count`. `arrivals` are epoch milliseconds (see the design's
+ * "arrival"), `offsets` rise within a batch but need not be consecutive. The bytes belong to the
+ * batch until it is applied; a source must not write to them before the next `read`.
+ */
+export type RecordBatch = {
+  bytes: Uint8Array;
+  count: number;
+  starts: Uint32Array;
+  ends: Uint32Array;
+  arrivals: Float64Array;
+  offsets: Float64Array;
+};
+
+/** An empty record batch with room for `capacity` records over `bytes`. */
+export function recordBatch(bytes: Uint8Array, capacity: number): RecordBatch {
+  return {
+    bytes,
+    count: 0,
+    starts: new Uint32Array(capacity),
+    ends: new Uint32Array(capacity),
+    arrivals: new Float64Array(capacity),
+    offsets: new Float64Array(capacity),
+  };
+}
+
+/** A record batch of the given records; offsets count up from `offset`. For tests and small input. */
+export function recordsOf(
+  records: readonly (string | Uint8Array)[],
+  arrivalMs: number,
+  offset = 0,
+): RecordBatch {
+  const encoder = new TextEncoder();
+  const parts = records.map((r) => (typeof r === 'string' ? encoder.encode(r) : r));
+  const size = parts.reduce((sum, part) => sum + part.length, 0);
+  const batch = recordBatch(new Uint8Array(size), parts.length);
+  let at = 0;
+  for (const part of parts) {
+    const i = batch.count++;
+    batch.bytes.set(part, at);
+    batch.starts[i] = at;
+    at += part.length;
+    batch.ends[i] = at;
+    batch.arrivals[i] = arrivalMs;
+    batch.offsets[i] = offset + i;
+  }
+  return batch;
+}
+
+/** Records without what a source adds: what ingest splits a body into. */
+export type RecordSlices = Pick<RecordBatch, 'bytes' | 'count' | 'starts' | 'ends'>;
+
+/** One item of a body that cannot be used: its place in the body, the reason and a sentence. */
+export type Unusable = { index: number; reason: Reason; message: string };

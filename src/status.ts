@@ -1,0 +1,64 @@
+/** The readable part of a checkpoint: where a task stands. Stored as JSON beside the packed parts. */
+import type { Settings } from './config.ts';
+import type { Verdict } from './event.ts';
+
+export type PartitionStatus = {
+  name: string;
+  topicId: string;
+  /** Offset of the next record. */
+  position: number;
+  /** Largest event time of an event that was not rejected; null before the first. */
+  maxTs: number | null;
+  watermark: number | null;
+  idle: boolean;
+};
+
+/** Counts since `since` (offset by partition): `received` is the sum of all columns of `verdicts`. */
+export type Ledger = {
+  received: number;
+  verdicts: Record<Verdict, number>;
+  since: Record<string, number>;
+  /** Offsets skipped because they were gone (never received). */
+  missed: number;
+};
+
+export type Status = {
+  /** Version of the checkpoint's form. */
+  version: number;
+  partitions: PartitionStatus[];
+  /** The task's watermark; null before the first. */
+  watermark: number | null;
+  /** Every window that starts before this is final; null before the first watermark. */
+  finalBefore: number | null;
+  comebacks: { partition: string; offset: number; watermark: number }[];
+  ledger: Ledger;
+  settings: Settings;
+  /** Windows that start at or before it are counted, never published; null without one. */
+  publishFloor: number | null;
+  /** Key of the id hash, 8 hexadecimal digits a word, 4 words. */
+  idKey: string;
+  /** Products this task met that another task owns. */
+  heldElsewhere: number;
+  /** Ids forgotten because the limit of ids was reached. */
+  droppedIds: number;
+};
+
+/** What a running pipeline tells about itself, at once and without I/O. */
+export type TaskHealth = {
+  task: string;
+  /** True while records are read and commits succeed. */
+  ready: boolean;
+  /** Why not ready, or what needs attention, one sentence each. */
+  reasons: string[];
+  state: 'starting' | 'running' | 'retrying' | 'stopping' | 'stopped' | 'failed';
+  /** The uncommitted present: same form as what the next commit would write. Null before a claim. */
+  live: Status | null;
+  /** Monotonic milliseconds since the last successful commit; null before the first. */
+  commitAgeMs: number | null;
+  /** How long the last commit took, and how many bytes its parts had. */
+  commitMs: number;
+  commitBytes: number;
+  commits: number;
+  fenced: number;
+  retries: number;
+};

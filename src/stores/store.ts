@@ -1,0 +1,109 @@
+/**
+ * The contract of a store: one atomic, fenced kind of write, and the reads of the API.
+ *
+ * Order of calls for a task: `claim` (sent once; without an answer, claim again with a new token),
+ * `read` after its answer, then `commit` with numbers that count up by one, one in flight; a commit
+ * without an answer is sent again unchanged. Errors thrown are retryable unless their code says
+ * otherwise (see `errors.ts`).
+ */
+import type { Reason } from '../event.ts';
+import type { Counts, ProductResult } from '../result.ts';
+import type { Status } from '../status.ts';
+
+/** Which kind of program writes a store's results; another kind is refused without `takeOver`. */
+export type Writer = 'engine' | 'sink';
+
+export type Fence = { epoch: number; token: string };
+
+/** Named bytes of a checkpoint, opaque to a store. */
+export type Part = { name: string; bytes: Uint8Array };
+
+/** An event that was not counted, with its original bytes. */
+export type KeptEvent = {
+  /** Topic partition name and offset it came from. */
+  partition: string;
+  offset: number;
+  reason: Reason;
+  /** One sentence for a person. */
+  message: string;
+  arrivalMs: number;
+  bytes: Uint8Array;
+};
+
+/** An idle partition that took a larger watermark before the event at `offset` was judged. */
+export type Comeback = { partition: string; offset: number; watermark: number };
+
+/** Everything one commit writes, all or nothing, in this order. Frozen when first sent. */
+export type Commit = Fence & {
+  task: string;
+  /** Last + 1 of the task's write numbers. */
+  number: number;
+  parts: Part[];
+  removedParts: string[];
+  status: Status;
+  /** Products whose rows, claim included, are removed (only those this task owns). */
+  removals: string[];
+  /** Products this task wants to own; granted unless another task owns them. */
+  claims: string[];
+  /** Rows of products that this task owns. */
+  results: ProductResult[];
+  kept: KeptEvent[];
+  /** Comebacks that no longer fit the status, kept as history. */
+  comebacks: Comeback[];
+};
+
+/** `heldElsewhere` names the claims of this commit that another task owns, also on `duplicate`. */
+export type CommitAnswer =
+  | { answer: 'ok' | 'duplicate'; heldElsewhere: string[] }
+  | { answer: 'fenced' };
+
+/** A task's state as it stands in the store; the status is null before the first commit. */
+export type TaskState = { number: number; status: Status | null; parts: Part[] };
+
+/** The part of a store that the pipeline writes through. */
+export interface TaskStore {
+  /** How many results, and how many removals or claims, fit one commit. */
+  readonly resultsPerCommit: number;
+  /** Writes epoch + 1 and the token; the write number stays. */
+  claim(task: string, token: string): Promise<Fence>;
+  read(task: string): Promise<TaskState>;
+  commit(commit: Commit): Promise<CommitAnswer>;
+}
+
+/** What clients see of a product. */
+export type Row = { product: string; latest: Counts | null; previous: Counts | null };
+
+/** One commit that changed rows. Numbers are consecutive; a gap or other incarnation means reload. */
+export type Change = {
+  incarnation: string;
+  number: number;
+  windowMs: number;
+  rows: Row[];
+  removals: string[];
+};
+
+export type Loaded = { incarnation: string; number: number; windowMs: number | null; rows: Row[] };
+
+export type RejectedQuery = { reason?: Reason; before?: number; limit: number };
+/** A kept event as stored; `id` falls from page to page. */
+export type StoredEvent = KeptEvent & { id: number; task: string };
+/** What the store holds of kept events and what it had to prune (7 days or 1 GB). */
+export type KeptTotals = { events: number; bytes: number; pruned: number };
+
+/** The part of a store that the API reads. */
+export interface ResultReader {
+  /** All rows, and the change number they are current to. */
+  load(): Promise<Loaded>;
+  /** Calls back for each change after `load`; returns how to stop. */
+  follow(onChange: (change: Change) => void): () => void;
+  /** Counts of a product's windows with start in [fromMs, toMs), oldest first. */
+  history(product: string, fromMs: number, toMs: number): Promise<Counts[]>;
+  /** Committed status of every task, by task name. */
+  statuses(): Promise<Map<string, Status>>;
+  rejected(query: RejectedQuery): Promise<StoredEvent[]>;
+  keptTotals(): Promise<KeptTotals>;
+}
+
+export interface Store extends TaskStore, ResultReader {
+  close(): Promise<void>;
+}
