@@ -71,6 +71,25 @@ export const LIMITS = {
 };
 export type Limits = typeof LIMITS;
 
+/** What a user says about one run; every key is a flag, a `CLICKRATE_*` variable and a file key. */
+export const OPTIONS = {
+  /** Address and port of the API. */
+  host: '127.0.0.1',
+  port: 8000,
+  /** Directory of the journal and the store. */
+  data: 'clickrate-data',
+  logLevel: 'info',
+  /** `text` for people, `json` for machines. */
+  logFormat: 'text',
+  /** Generate the original demo's traffic. */
+  generate: false,
+  /** Generated impressions a second, click tries included (the original: 1 500), and products. */
+  rate: 1_500,
+  products: 5,
+  seed: 1,
+};
+export type Options = typeof OPTIONS;
+
 /** Settings with `overrides`; throws `config_invalid` naming the setting that is wrong. */
 export function settingsWith(overrides: Partial<Settings>): Settings {
   const settings = { ...SETTINGS, ...overrides };

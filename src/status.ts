@@ -1,6 +1,27 @@
-/** The readable part of a checkpoint: where a task stands. Stored as JSON beside the packed parts. */
+/**
+ * What a task hands over to be kept: the parts of its checkpoint, the readable status beside them,
+ * the events it did not count.
+ */
 import type { Settings } from './config.ts';
-import type { Verdict } from './event.ts';
+import type { Reason, Verdict } from './event.ts';
+
+/** Named bytes of a checkpoint, opaque to a store. */
+export type Part = { name: string; bytes: Uint8Array };
+
+/** An event that was not counted, with its original bytes. */
+export type KeptEvent = {
+  /** Topic partition name and offset it came from. */
+  partition: string;
+  offset: number;
+  reason: Reason;
+  /** One sentence for a person. */
+  message: string;
+  arrivalMs: number;
+  bytes: Uint8Array;
+};
+
+/** An idle partition that took a larger watermark before the event at `offset` was judged. */
+export type Comeback = { partition: string; offset: number; watermark: number };
 
 export type PartitionStatus = {
   name: string;
@@ -30,7 +51,7 @@ export type Status = {
   watermark: number | null;
   /** Every window that starts before this is final; null before the first watermark. */
   finalBefore: number | null;
-  comebacks: { partition: string; offset: number; watermark: number }[];
+  comebacks: Comeback[];
   ledger: Ledger;
   settings: Settings;
   /** Windows that start at or before it are counted, never published; null without one. */

@@ -1,3 +1,7 @@
+/** Products travel by dense id; state about them is kept in blocks of this many ids. */
+export const BLOCK_SHIFT = 10;
+export const BLOCK_PRODUCTS = 1 << BLOCK_SHIFT;
+
 /**
  * What decode hands to the engine: one column a property, one row a record of the batch it was
  * decoded from (same index). `reject` is the code of the rejection, or 0 when the event is good;

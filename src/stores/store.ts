@@ -8,30 +8,14 @@
  */
 import type { Reason } from '../event.ts';
 import type { Counts, ProductResult } from '../result.ts';
-import type { Status } from '../status.ts';
+import type { Comeback, KeptEvent, Part, Status } from '../status.ts';
+
+export type { Comeback, KeptEvent, Part } from '../status.ts';
 
 /** Which kind of program writes a store's results; another kind is refused without `takeOver`. */
 export type Writer = 'engine' | 'sink';
 
 export type Fence = { epoch: number; token: string };
-
-/** Named bytes of a checkpoint, opaque to a store. */
-export type Part = { name: string; bytes: Uint8Array };
-
-/** An event that was not counted, with its original bytes. */
-export type KeptEvent = {
-  /** Topic partition name and offset it came from. */
-  partition: string;
-  offset: number;
-  reason: Reason;
-  /** One sentence for a person. */
-  message: string;
-  arrivalMs: number;
-  bytes: Uint8Array;
-};
-
-/** An idle partition that took a larger watermark before the event at `offset` was judged. */
-export type Comeback = { partition: string; offset: number; watermark: number };
 
 /** Everything one commit writes, all or nothing, in this order. Frozen when first sent. */
 export type Commit = Fence & {

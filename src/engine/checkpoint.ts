@@ -1,0 +1,158 @@
+/** The packed checkpoint part of a block of products: its published table and its open windows. */
+import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
+import type { Part } from '../status.ts';
+import type { TaskCore } from './core.ts';
+import { PackReader, PackWriter } from './packing.ts';
+import { OWNED, type PublishedBlock, UNCLAIMED } from './published.ts';
+import { hasCounts, type Window } from './windows.ts';
+
+const FORM = 1;
+const HAS_LATEST = 1;
+const HAS_PREVIOUS = 2;
+
+const writer = new PackWriter();
+
+export function blockPartName(b: number): string {
+  return `block/${b}`;
+}
+
+/** The parts of the blocks changed since the last call, and the names of those that are empty. */
+export function takeBlockParts(core: TaskCore): { parts: Part[]; removed: string[] } {
+  const parts: Part[] = [];
+  const removed: string[] = [];
+  const changed = core.changedBlocks;
+  const windows = core.windows.inOrder();
+  for (let b = 0; b < changed.length; b++) {
+    if (changed[b] === 0) continue;
+    changed[b] = 0;
+    const open = windows.filter((window) => window.cells[b] !== undefined);
+    const slots = livingSlots(core.blocks[b]);
+    if (open.length === 0 && slots.length === 0) removed.push(blockPartName(b));
+    else parts.push({ name: blockPartName(b), bytes: encode(core, b, slots, open) });
+  }
+  return { parts, removed };
+}
+
+function livingSlots(block: PublishedBlock | undefined): number[] {
+  const slots: number[] = [];
+  if (block === undefined) return slots;
+  for (let slot = 0; slot < BLOCK_PRODUCTS; slot++)
+    if (!Number.isNaN(block.lastEnd[slot])) slots.push(slot);
+  return slots;
+}
+
+function encode(core: TaskCore, b: number, slots: number[], open: Window[]): Uint8Array {
+  writer.uint(FORM);
+  const block = core.blocks[b];
+  writer.uint(slots.length);
+  if (block !== undefined && slots.length > 0) encodePublished(block, slots);
+  writer.uint(open.length);
+  for (const window of open) encodeCells(window, b);
+  return writer.take();
+}
+
+function encodePublished(block: PublishedBlock, slots: number[]): void {
+  let newest = -Infinity;
+  for (const slot of slots) newest = Math.max(newest, block.lastEnd[slot]);
+  writer.float(newest);
+  let before = 0;
+  for (const slot of slots) {
+    const latest = block.latestStart[slot];
+    const previous = block.previousStart[slot];
+    const hasLatest = !Number.isNaN(latest);
+    const hasPrevious = !Number.isNaN(previous);
+    writer.uint(slot - before);
+    writer.uint(newest - block.lastEnd[slot]);
+    writer.uint((hasLatest ? HAS_LATEST : 0) | (hasPrevious ? HAS_PREVIOUS : 0));
+    if (hasLatest) {
+      writer.uint(block.lastEnd[slot] - latest);
+      writer.uint(block.latestCounts[2 * slot]);
+      writer.uint(block.latestCounts[2 * slot + 1]);
+    }
+    if (hasPrevious) {
+      writer.uint(latest - previous);
+      writer.uint(block.previousCounts[2 * slot]);
+      writer.uint(block.previousCounts[2 * slot + 1]);
+    }
+    before = slot;
+  }
+}
+
+function encodeCells(window: Window, b: number): void {
+  const cells = window.cells[b];
+  if (cells === undefined) return;
+  writer.float(window.start);
+  writer.uint(cells.fired ? 1 : 0);
+  const slots: number[] = [];
+  for (let slot = 0; slot * 2 < cells.counts.length; slot++)
+    if (hasCounts(cells, slot)) slots.push(slot);
+  writer.uint(slots.length);
+  let before = 0;
+  for (const slot of slots) {
+    // The slot's distance and its "not yet published" flag share one number.
+    writer.uint((slot - before) * 2 + (cells.unpublished.has(slot) ? 1 : 0));
+    writer.uint(cells.counts[2 * slot]);
+    writer.uint(cells.counts[2 * slot + 1]);
+    before = slot;
+  }
+}
+
+/** Takes a part named by `takeBlockParts`; false when the name is not one of these. */
+export function restoreBlock(core: TaskCore, part: Part): boolean {
+  const match = /^block\/(\d+)$/.exec(part.name);
+  if (match === null) return false;
+  const b = Number(match[1]);
+  const reader = new PackReader(part.name, part.bytes);
+  if (b >= core.changedBlocks.length || reader.uint() !== FORM) throw reader.damaged();
+  restorePublished(core, b, reader);
+  const windows = reader.uint(2 ** 32);
+  for (let n = 0; n < windows; n++) restoreCells(core, b, reader);
+  reader.end();
+  return true;
+}
+
+function restorePublished(core: TaskCore, b: number, reader: PackReader): void {
+  const living = reader.uint(BLOCK_PRODUCTS);
+  if (living === 0) return;
+  const block = core.blockOf(b << BLOCK_SHIFT);
+  const newest = reader.time();
+  let slot = 0;
+  for (let n = 0; n < living; n++) {
+    slot += reader.uint(BLOCK_PRODUCTS);
+    if (slot >= BLOCK_PRODUCTS) throw reader.damaged();
+    const lastEnd = newest - reader.uint();
+    const flags = reader.uint(HAS_LATEST | HAS_PREVIOUS);
+    let latest = Number.NaN;
+    if (flags & HAS_LATEST) {
+      latest = lastEnd - reader.uint();
+      const impressions = reader.uint(0xffff_ffff);
+      block.publish(slot, latest, impressions, reader.uint(0xffff_ffff));
+    }
+    if (flags & HAS_PREVIOUS) {
+      const previous = latest - reader.uint();
+      const impressions = reader.uint(0xffff_ffff);
+      block.publish(slot, previous, impressions, reader.uint(0xffff_ffff));
+    }
+    block.seen(slot, lastEnd);
+    // Only an owned product was ever published; the others ask again.
+    block.claim[slot] = flags & HAS_LATEST ? OWNED : UNCLAIMED;
+    if (!(flags & HAS_LATEST)) core.toClaim.push((b << BLOCK_SHIFT) + slot);
+  }
+}
+
+function restoreCells(core: TaskCore, b: number, reader: PackReader): void {
+  const window = core.windows.at(reader.time());
+  const fired = reader.uint(1) === 1;
+  const filled = reader.uint(BLOCK_PRODUCTS);
+  let slot = 0;
+  for (let n = 0; n < filled; n++) {
+    const head = reader.uint(2 * BLOCK_PRODUCTS);
+    slot += head >>> 1;
+    if (slot >= BLOCK_PRODUCTS) throw reader.damaged();
+    const cells = core.windows.cellsFor(window, (b << BLOCK_SHIFT) + slot);
+    cells.fired = fired;
+    cells.counts[2 * slot] = reader.uint(0xffff_ffff);
+    cells.counts[2 * slot + 1] = reader.uint(0xffff_ffff);
+    if (head & 1) cells.unpublished.add(slot);
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * Step 4, what a commit publishes: results of windows whose time has come, block of products by
+ * block up to a limit, then windows that need no longer be kept, then products to claim or remove.
+ */
+import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
+import type { Counts, ProductResult } from '../result.ts';
+import { slotOf, type TaskCore } from './core.ts';
+import { CLAIM_SENT, ELSEWHERE, OWNED, UNCLAIMED } from './published.ts';
+import { type Cells, hasCounts, type Window } from './windows.ts';
+
+/** Names of products by dense id. */
+export type Names = { name(product: number): string };
+
+/** When the next commit is due: because results wait, because something changed, or not at all. */
+export type Due = 'now' | 'later';
+
+export function due(core: TaskCore): Due {
+  for (const window of core.windows.values()) {
+    if (window.end - 1 > core.watermark) continue;
+    for (const cells of window.cells) {
+      if (cells === undefined) continue;
+      if (!cells.fired) return 'now';
+      // Counts that only wait for an owner go out as soon as the owner is known.
+      if (cells.unpublished.size > 0 && (core.publishAgain || core.toClaim.length > 0))
+        return 'now';
+    }
+  }
+  return 'later';
+}
+
+/** Publishes up to about `limit` cells into the owner's table; returns the results of the commit. */
+export function publish(core: TaskCore, names: Names, limit: number): ProductResult[] {
+  const published = new Map<number, Counts[]>();
+  const size = { cells: 0 };
+  core.publishAgain = false;
+  for (const window of core.windows.inOrder()) {
+    if (window.end - 1 > core.watermark) break;
+    if (!publishWindow(core, window, published, size, limit)) break;
+  }
+  const results: ProductResult[] = [];
+  for (const [product, cells] of published) {
+    const block = core.blockOf(product);
+    const slot = slotOf(product);
+    results.push({
+      product: names.name(product),
+      latest: block.latest(slot),
+      previous: block.previous(slot),
+      cells,
+    });
+  }
+  return results;
+}
+
+/** False when the limit was reached before the window's last block. */
+function publishWindow(
+  core: TaskCore,
+  window: Window,
+  published: Map<number, Counts[]>,
+  size: { cells: number },
+  limit: number,
+): boolean {
+  for (let b = 0; b < window.cells.length; b++) {
+    const cells = window.cells[b];
+    if (cells === undefined || (cells.fired && cells.unpublished.size === 0)) continue;
+    const slots = slotsToPublish(cells);
+    if (size.cells > 0 && size.cells + slots.length > limit) {
+      core.publishAgain = true;
+      return false;
+    }
+    size.cells += slots.length;
+    cells.fired = true;
+    core.changedBlocks[b] = 1;
+    for (const slot of slots) publishSlot(core, window, cells, b, slot, published);
+  }
+  return true;
+}
+
+function slotsToPublish(cells: Cells): number[] {
+  if (cells.fired) return [...cells.unpublished];
+  const slots: number[] = [];
+  for (let slot = 0; slot * 2 < cells.counts.length; slot++)
+    if (hasCounts(cells, slot)) slots.push(slot);
+  return slots;
+}
+
+function publishSlot(
+  core: TaskCore,
+  window: Window,
+  cells: Cells,
+  b: number,
+  slot: number,
+  published: Map<number, Counts[]>,
+): void {
+  const product = (b << BLOCK_SHIFT) + slot;
+  const block = core.blockOf(product);
+  block.seen(slot, window.end);
+  const secret = window.start <= core.publishFloor || block.claim[slot] === ELSEWHERE;
+  if (!secret && block.claim[slot] !== OWNED) {
+    cells.unpublished.add(slot);
+    return;
+  }
+  cells.unpublished.delete(slot);
+  if (secret) return;
+  const impressions = cells.counts[2 * slot];
+  const clicks = cells.counts[2 * slot + 1];
+  block.publish(slot, window.start, impressions, clicks);
+  const counts = { start: window.start, impressions, clicks };
+  const list = published.get(product);
+  if (list === undefined) published.set(product, [counts]);
+  else list.push(counts);
+}
+
+/** Frees the cells that take no more events and have nothing left to publish. */
+export function free(core: TaskCore): void {
+  const { allowedLatenessMs } = core.settings;
+  for (const window of core.windows.inOrder()) {
+    if (window.end - 1 + allowedLatenessMs > core.watermark) break;
+    for (let b = 0; b < window.cells.length; b++) {
+      const cells = window.cells[b];
+      if (cells === undefined || !cells.fired || cells.unpublished.size > 0) continue;
+      core.windows.free(window, b);
+      core.changedBlocks[b] = 1;
+    }
+  }
+}
+
+/** Takes up to `limit` products to claim; each is asked for once. */
+export function takeClaims(core: TaskCore, limit: number): number[] {
+  const claims: number[] = [];
+  while (core.toClaim.length > 0 && claims.length < limit) {
+    const product = core.toClaim.pop() as number;
+    const block = core.blockOf(product);
+    const slot = slotOf(product);
+    if (block.claim[slot] !== UNCLAIMED || Number.isNaN(block.lastEnd[slot])) continue;
+    block.claim[slot] = CLAIM_SENT;
+    claims.push(product);
+  }
+  return claims;
+}
+
+/** The store answered the claims of a commit. */
+export function answerClaims(core: TaskCore, claims: number[], elsewhere: Set<number>): void {
+  for (const product of claims) {
+    const isElsewhere = elsewhere.has(product);
+    core.blockOf(product).claim[slotOf(product)] = isElsewhere ? ELSEWHERE : OWNED;
+    if (isElsewhere) core.heldElsewhere++;
+  }
+  if (claims.length > 0) core.publishAgain = true;
+}
+
+/**
+ * Takes up to `limit` products out that had no window for `expiryMs` of watermark: the ids are free
+ * for other products from now on, and `removals` are the owned ones whose rows must go.
+ */
+export function expire(core: TaskCore, limit: number): { expired: number[]; owned: number[] } {
+  const expired: number[] = [];
+  const owned: number[] = [];
+  const dead = core.watermark - core.settings.expiryMs;
+  for (let b = 0; b < core.blocks.length && expired.length < limit; b++) {
+    const block = core.blocks[b];
+    if (block === undefined || !(block.oldestEnd <= dead)) continue;
+    let oldest = Infinity;
+    for (let slot = 0; slot < BLOCK_PRODUCTS; slot++) {
+      const last = block.lastEnd[slot];
+      if (Number.isNaN(last)) continue;
+      const isDead =
+        last <= dead &&
+        block.claim[slot] !== CLAIM_SENT &&
+        newestEnd(core, (b << BLOCK_SHIFT) + slot) === null;
+      if (!isDead || expired.length >= limit) {
+        oldest = Math.min(oldest, last);
+        continue;
+      }
+      const product = (b << BLOCK_SHIFT) + slot;
+      expired.push(product);
+      if (block.claim[slot] === OWNED) owned.push(product);
+      if (block.claim[slot] === ELSEWHERE) core.heldElsewhere--;
+      block.clear(slot);
+      core.changedBlocks[b] = 1;
+    }
+    block.oldestEnd = oldest;
+  }
+  return { expired, owned };
+}
+
+/** End of the newest open window that has counts of `product`; null without one. */
+export function newestEnd(core: TaskCore, product: number): number | null {
+  let newest: number | null = null;
+  for (const window of core.windows.values()) {
+    const cells = window.cells[product >>> BLOCK_SHIFT];
+    if (cells !== undefined && hasCounts(cells, slotOf(product)))
+      newest = Math.max(newest ?? window.end, window.end);
+  }
+  return newest;
+}

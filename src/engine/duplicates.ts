@@ -1,0 +1,168 @@
+/**
+ * Which event ids were counted: per topic partition, product and kind, remembered in one bucket a
+ * window until the partition's watermark is `idMemoryMs` past the window's end.
+ */
+import type { Settings } from '../config.ts';
+import type { Part } from '../status.ts';
+import { IdTable } from './ids.ts';
+import { PackReader } from './packing.ts';
+
+/** Ids of one checkpoint part: only the last part of a bucket changes as ids come. */
+const PART_IDS = 4096;
+
+type Bucket = {
+  partition: number;
+  end: number;
+  /** Four words an id, in the order they came. */
+  ids: Uint32Array;
+  count: number;
+  /** Ids already written to checkpoint parts. */
+  written: number;
+};
+
+export class Duplicates {
+  readonly #table = new IdTable();
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #settings: Settings;
+  /** By partition: the watermark at which its oldest bucket is forgotten. */
+  readonly forgetAt: Float64Array;
+  #removedParts: string[] = [];
+  dropped = 0;
+  /** The mixed id of the event at hand; set by `seen`, used by `remember`. */
+  #a = 0;
+  #b = 0;
+  #c = 0;
+  #d = 0;
+  /** Bucket of the last remembered id: the next one is mostly in it too. */
+  #last: Bucket | null = null;
+
+  constructor(settings: Settings, partitions: number) {
+    this.#settings = settings;
+    this.forgetAt = new Float64Array(partitions).fill(Infinity);
+  }
+
+  get size(): number {
+    return this.#table.size;
+  }
+
+  /**
+   * Whether the id in `words[4i..]` was counted before. The scope is mixed into its first word by
+   * a bijection, so equal ids of two scopes never meet.
+   */
+  seen(words: Uint32Array, i: number, partition: number, product: number, kind: number): boolean {
+    const scope = Math.imul(((product << 2) | (partition << 1) | kind) >>> 0, 0x9e3779b1);
+    this.#a = (words[4 * i] ^ scope) >>> 0;
+    this.#b = words[4 * i + 1];
+    this.#c = words[4 * i + 2];
+    this.#d = words[4 * i + 3];
+    return this.#table.has(this.#a, this.#b, this.#c, this.#d);
+  }
+
+  /** Remembers the id that `seen` was last asked about, for an event of the window ending at `end`. */
+  remember(partition: number, end: number): void {
+    if (this.#table.size >= this.#settings.maxIds) this.#dropOldest();
+    let bucket = this.#last;
+    if (bucket === null || bucket.end !== end || bucket.partition !== partition) {
+      bucket = this.#last = this.#bucket(partition, end);
+    }
+    if (4 * bucket.count === bucket.ids.length) {
+      const larger = new Uint32Array(bucket.ids.length * 2);
+      larger.set(bucket.ids);
+      bucket.ids = larger;
+    }
+    const at = 4 * bucket.count++;
+    bucket.ids[at] = this.#a;
+    bucket.ids[at + 1] = this.#b;
+    bucket.ids[at + 2] = this.#c;
+    bucket.ids[at + 3] = this.#d;
+    this.#table.add(this.#a, this.#b, this.#c, this.#d);
+  }
+
+  /** Forgets the partition's buckets whose life ended at this watermark. */
+  forget(partition: number, watermark: number): void {
+    let next = Infinity;
+    for (const bucket of this.#buckets.values()) {
+      if (bucket.partition !== partition) continue;
+      const life = bucket.end + this.#settings.idMemoryMs;
+      if (watermark >= life) this.#remove(bucket);
+      else if (life < next) next = life;
+    }
+    this.forgetAt[partition] = next;
+  }
+
+  #bucket(partition: number, end: number): Bucket {
+    const key = `${partition}/${end}`;
+    let bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      const ids = new Uint32Array(256);
+      bucket = { partition, end, ids, count: 0, written: 0 };
+      this.#buckets.set(key, bucket);
+      const life = end + this.#settings.idMemoryMs;
+      if (life < this.forgetAt[partition]) this.forgetAt[partition] = life;
+    }
+    return bucket;
+  }
+
+  #dropOldest(): void {
+    let oldest: Bucket | null = null;
+    for (const bucket of this.#buckets.values())
+      if (oldest === null || bucket.end < oldest.end) oldest = bucket;
+    if (oldest === null) return;
+    this.dropped += oldest.count;
+    this.#remove(oldest);
+  }
+
+  #remove(bucket: Bucket): void {
+    const { ids, partition, end } = bucket;
+    for (let at = 0; at < 4 * bucket.count; at += 4)
+      this.#table.delete(ids[at], ids[at + 1], ids[at + 2], ids[at + 3]);
+    this.#buckets.delete(`${partition}/${end}`);
+    for (let first = 0; first < bucket.written; first += PART_IDS)
+      this.#removedParts.push(partName(partition, end, first));
+    if (this.#last === bucket) this.#last = null;
+  }
+
+  /** Checkpoint parts changed and removed since the last call. */
+  takeParts(): { parts: Part[]; removed: string[] } {
+    const parts: Part[] = [];
+    for (const bucket of this.#buckets.values()) {
+      const from = bucket.written - (bucket.written % PART_IDS);
+      for (let first = from; first < bucket.count; first += PART_IDS) {
+        if (bucket.written === bucket.count) break;
+        const words = bucket.ids.slice(4 * first, 4 * Math.min(bucket.count, first + PART_IDS));
+        const bytes = new Uint8Array(words.buffer);
+        parts.push({ name: partName(bucket.partition, bucket.end, first), bytes });
+      }
+      bucket.written = bucket.count;
+    }
+    // A bucket dropped and opened again within one commit is written, not removed.
+    const written = new Set(parts.map((part) => part.name));
+    const removed = this.#removedParts.filter((name) => !written.has(name));
+    this.#removedParts = [];
+    return { parts, removed };
+  }
+
+  /** Takes a part named by `takeParts`; false when the name is not one of these. */
+  restore(part: Part): boolean {
+    const match = /^ids\/(\d+)\/(-?\d+)\/(\d+)$/.exec(part.name);
+    if (match === null) return false;
+    const partition = Number(match[1]);
+    if (partition >= this.forgetAt.length || part.bytes.length % 16 !== 0)
+      throw new PackReader(part.name, part.bytes).damaged();
+    const words = new Uint32Array(part.bytes.slice().buffer);
+    for (let at = 0; at < words.length; at += 4) {
+      this.#a = words[at];
+      this.#b = words[at + 1];
+      this.#c = words[at + 2];
+      this.#d = words[at + 3];
+      this.remember(partition, Number(match[2]));
+    }
+    const bucket = this.#bucket(partition, Number(match[2]));
+    bucket.written = bucket.count;
+    return true;
+  }
+}
+
+function partName(partition: number, end: number, first: number): string {
+  return `ids/${partition}/${end}/${first / PART_IDS}`;
+}

@@ -1,0 +1,102 @@
+/**
+ * The verdict of each event, in the design's order, then the watermark, event by event: so the way
+ * records are cut into batches changes nothing. Rejections were found by decode; here an event is
+ * too late, a duplicate, or counted.
+ */
+import { BLOCK_PRODUCTS, BLOCK_SHIFT, type EventBatch } from '../decode/columns.ts';
+import { COUNTED, DUPLICATE, type RecordBatch, TOO_LATE } from '../event.ts';
+import { windowStart } from '../result.ts';
+import type { TaskCore } from './core.ts';
+import type { Window } from './windows.ts';
+
+const SLOT_MASK = BLOCK_PRODUCTS - 1;
+
+/** What `judge` did: how far it came, and how many events were good (neither rejected nor late). */
+export type Judged = { next: number; good: number };
+
+/**
+ * Judges the rows `[from, events.to)` of topic partition `p` and counts them. Stops early, before
+ * a row, when a buffer is full (kept events, open cells); at least one row is always judged.
+ */
+export function judge(
+  core: TaskCore,
+  p: number,
+  records: RecordBatch,
+  events: EventBatch,
+  from: number,
+): Judged {
+  const { settings, windows, tally, duplicates, changedBlocks } = core;
+  const { time, product, kind, reject, hasId, verdict } = events;
+  const partition = core.times[p];
+  const { watermarkDelayMs } = settings;
+  const counts = tally.counts;
+  const lateAfterEnd = settings.allowedLatenessMs - 1;
+  let { watermark, maxTs, idle } = partition;
+  let window: Window | null = null;
+  let start = Infinity;
+  let end = -Infinity;
+  let good = 0;
+  let i = from;
+  for (; i < events.to; i++) {
+    const rejected = reject[i];
+    if (rejected !== 0) {
+      if (i > from && core.keptFull()) break;
+      core.keep(p, records, i, rejected);
+      verdict[i] = rejected;
+      counts[rejected]++;
+      continue;
+    }
+    const ts = time[i];
+    if (idle) watermark = core.comeback(p, records.offsets[i], watermark);
+    if (ts < start || ts >= end) {
+      // Opened only when an event is counted: a late event must not bring a closed window back.
+      window = null;
+      start = windowStart(ts, settings.windowMs);
+      end = start + settings.windowMs;
+    }
+    if (end + lateAfterEnd <= watermark) {
+      if (i > from && core.keptFull()) break;
+      core.keep(p, records, i, TOO_LATE);
+      verdict[i] = TOO_LATE;
+      counts[TOO_LATE]++;
+      if (ts > maxTs) maxTs = ts;
+      continue;
+    }
+    const id = product[i];
+    if (hasId[i] === 1 && duplicates.seen(events.id, i, p, id, kind[i])) {
+      verdict[i] = DUPLICATE;
+      counts[DUPLICATE]++;
+    } else {
+      const slot = id & SLOT_MASK;
+      if (window === null) window = windows.at(ts);
+      let cells = window.cells[id >>> BLOCK_SHIFT];
+      if (cells === undefined || slot * 2 >= cells.counts.length) {
+        if (i > from && core.cellsFull()) {
+          windows.drop(window);
+          break;
+        }
+        cells = windows.cellsFor(window, id);
+      }
+      cells.counts[(slot << 1) | kind[i]]++;
+      changedBlocks[id >>> BLOCK_SHIFT] = 1;
+      // The window's time has come: whoever publishes it next must know which counts are new.
+      if (end - 1 <= core.watermark) cells.unpublished.add(slot);
+      if (hasId[i] === 1) duplicates.remember(p, end);
+      verdict[i] = COUNTED;
+      counts[COUNTED]++;
+    }
+    good++;
+    idle = false;
+    if (ts > maxTs) {
+      maxTs = ts;
+      if (ts - watermarkDelayMs > watermark) {
+        watermark = ts - watermarkDelayMs;
+        if (watermark >= duplicates.forgetAt[p]) duplicates.forget(p, watermark);
+      }
+    }
+  }
+  partition.watermark = watermark;
+  partition.maxTs = maxTs;
+  partition.idle = idle;
+  return { next: i, good };
+}
