@@ -49,8 +49,8 @@ export function codeOf(verdict: Verdict): number {
 /**
  * Records of one topic partition as they came: one run of bytes and where each record lies in it.
  * Columns may be longer than `count`. `arrivals` are epoch milliseconds (see the design's
- * "arrival"), `offsets` rise within a batch but need not be consecutive. The bytes belong to the
- * batch until it is applied; a source must not write to them before the next `read`.
+ * "arrival"), `offsets` rise within a batch but need not be consecutive. The bytes stay
+ * as they are until the source is asked for this topic partition again.
  */
 export type RecordBatch = {
   bytes: Uint8Array;

@@ -20,6 +20,7 @@ export function due(core: TaskCore): Due {
     for (const cells of window.cells) {
       if (cells === undefined) continue;
       if (!cells.fired) return 'now';
+      if (core.cellsFull() && isFree(core, window, cells)) return 'now';
       // Counts that only wait for an owner go out as soon as the owner is known.
       if (cells.unpublished.size > 0 && (core.publishAgain || core.toClaim.length > 0))
         return 'now';
@@ -110,6 +111,12 @@ function publishSlot(
   else list.push(counts);
 }
 
+/** Whether cells take no more events and everything in them is published. */
+function isFree(core: TaskCore, window: Window, cells: Cells): boolean {
+  const isOver = window.end - 1 + core.settings.allowedLatenessMs <= core.watermark;
+  return isOver && cells.fired && cells.unpublished.size === 0;
+}
+
 /** Frees the cells that take no more events and have nothing left to publish. */
 export function free(core: TaskCore): void {
   const { allowedLatenessMs } = core.settings;
@@ -117,7 +124,7 @@ export function free(core: TaskCore): void {
     if (window.end - 1 + allowedLatenessMs > core.watermark) break;
     for (let b = 0; b < window.cells.length; b++) {
       const cells = window.cells[b];
-      if (cells === undefined || !cells.fired || cells.unpublished.size > 0) continue;
+      if (cells === undefined || !isFree(core, window, cells)) continue;
       core.windows.free(window, b);
       core.changedBlocks[b] = 1;
     }

@@ -110,10 +110,20 @@ export class Task {
     return judge(this.#core, p, records, events, from);
   }
 
-  /** Whether partition `p` may be applied now: with full cells only the one that holds time back. */
+  /**
+   * Whether partition `p` may be applied now: with full cells only one that holds time back, by its
+   * watermark or because time may not move past what it has to say.
+   */
   mayApply(p: number): boolean {
     const core = this.#core;
-    return !core.cellsFull() || core.times[p].watermark <= core.watermark;
+    const time = core.times[p];
+    return !core.cellsFull() || time.idle || time.watermark <= core.watermark;
+  }
+
+  /** Whether the task has seen the product; a restored dictionary may hold others. */
+  knows(product: number): boolean {
+    const block = this.#core.blocks[product >>> BLOCK_SHIFT];
+    return block !== undefined && !Number.isNaN(block.lastEnd[slotOf(product)]);
   }
 
   /** Whether partition `p` is so far ahead of the task that it is not fetched. */

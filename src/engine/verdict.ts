@@ -47,7 +47,11 @@ export function judge(
       continue;
     }
     const ts = time[i];
-    if (idle) watermark = core.comeback(p, records.offsets[i], watermark);
+    if (idle) {
+      // A comeback is written down only for an event that is judged now.
+      if (i > from && (core.keptFull() || core.cellsFull())) break;
+      watermark = core.comeback(p, records.offsets[i], watermark);
+    }
     if (ts < start || ts >= end) {
       // Opened only when an event is counted: a late event must not bring a closed window back.
       window = null;

@@ -2,8 +2,9 @@
  * The contract of a source: it gives the records of one task, topic partition by topic partition,
  * in offset order, again and again from any position it has not been allowed to forget.
  *
- * Order of calls: `open` once with the positions of the checkpoint; then `read` and `probe` in any
- * order, never two at a time; `acknowledge` whenever a commit has made a position durable; `close`.
+ * Order of calls: `open` with the positions of the checkpoint, and again after the task was claimed
+ * anew; then `read` and `probe` in any order, never two at a time; `acknowledge` whenever a commit
+ * has made a position durable, also during a read; `close`.
  */
 import type { RecordBatch } from '../event.ts';
 

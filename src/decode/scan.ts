@@ -1,0 +1,266 @@
+/**
+ * Bytes → columns. Records of a layout seen before take the short way; every other one is scanned
+ * tolerantly. Both agree with `reference.ts` on every input.
+ */
+import type { Settings } from '../config.ts';
+import { CLICK, codeOf, IMPRESSION, type RecordBatch } from '../event.ts';
+import type { EventBatch } from './columns.ts';
+import { Fields, ID, NOT_JSON, OBJECT, PRODUCT, TIME, TYPE, textOf } from './fields.ts';
+import { hashId } from './hash.ts';
+import { type Layout, learn } from './layout.ts';
+import { unitOf } from './units.ts';
+
+/** The dictionary that gives dense ids; ingest judges without one. */
+export type ProductLookup = { lookup(bytes: Uint8Array, start: number, end: number): number };
+
+/** Layouts remembered: producers in a stream are few; the others are scanned. */
+const MAX_LAYOUTS = 4;
+/** After this many scanned records in a row the oldest layout gives way to a new one. */
+const PATIENCE = 64;
+
+const TOO_LARGE = codeOf('too_large');
+const IS_NOT_JSON = codeOf('not_json');
+const IS_NOT_OBJECT = codeOf('not_object');
+const MISSING_PRODUCT = codeOf('missing_product_id');
+const BAD_PRODUCT = codeOf('bad_product_id');
+const MISSING_TIME = codeOf('missing_timestamp');
+const BAD_TIME = codeOf('bad_timestamp');
+const UNIT = codeOf('timestamp_unit');
+const BAD_TYPE = codeOf('bad_event_type');
+const FUTURE = codeOf('future_timestamp');
+const FULL = codeOf('too_many_products');
+
+const encoder = new TextEncoder();
+
+export class Decoder {
+  readonly #products: ProductLookup;
+  readonly #settings: Settings;
+  readonly #idKey: Uint32Array;
+  readonly #fields = new Fields();
+  readonly #layouts: Layout[] = [];
+  readonly #maxLayouts: number;
+  #misses = 0;
+  /** The product's bytes as the tolerant scan found them, maybe decoded. */
+  #productBytes: Uint8Array = new Uint8Array(0);
+  #productStart = 0;
+  #productEnd = 0;
+  #time = 0;
+  #kind = IMPRESSION;
+
+  /** @param options `layouts: false` scans every record (for tests and benchmarks) */
+  constructor(
+    products: ProductLookup,
+    settings: Settings,
+    idKey: Uint32Array,
+    options: { layouts?: boolean } = {},
+  ) {
+    this.#products = products;
+    this.#settings = settings;
+    this.#idKey = idKey;
+    this.#maxLayouts = options.layouts === false ? 0 : MAX_LAYOUTS;
+  }
+
+  /** Fills rows `[from, to)` of `out` from the records at the same indices. */
+  decode(records: RecordBatch, from: number, to: number, out: EventBatch): void {
+    const { bytes, starts, ends } = records;
+    const { maxEventBytes } = this.#settings;
+    out.from = from;
+    out.to = to;
+    for (let i = from; i < to; i++) {
+      const start = starts[i];
+      const end = ends[i];
+      if (end - start > maxEventBytes) out.reject[i] = TOO_LARGE;
+      else if (!this.#byLayout(bytes, start, end, records.arrivals[i], i, out))
+        out.reject[i] = this.#byScan(bytes, start, end, records.arrivals[i], i, out);
+    }
+  }
+
+  /** False when no known layout fits. */
+  #byLayout(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    arrivalMs: number,
+    i: number,
+    out: EventBatch,
+  ): boolean {
+    const layouts = this.#layouts;
+    for (let n = 0; n < layouts.length; n++) {
+      const layout = layouts[n];
+      if (!layout.match(bytes, start, end)) continue;
+      const length = layout.productEnd - layout.productStart;
+      if (length === 0 || length > this.#settings.maxProductIdBytes) return false;
+      const kind = kindOf(bytes, layout.typeStart, layout.typeEnd);
+      if (kind < 0) return false;
+      if (n > 0) {
+        layouts[n] = layouts[n - 1];
+        layouts[n - 1] = layout;
+      }
+      this.#misses = 0;
+      const { productStart, productEnd, time } = layout;
+      out.reject[i] = this.#fill(bytes, productStart, productEnd, time, kind, arrivalMs, i, out);
+      if (layout.idStart < 0) out.hasId[i] = 0;
+      else {
+        out.hasId[i] = 1;
+        hashId(bytes, layout.idStart, layout.idEnd, this.#idKey, out.id, 4 * i);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /** The last rejections, and the columns. */
+  #fill(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    time: number,
+    kind: number,
+    arrivalMs: number,
+    i: number,
+    out: EventBatch,
+  ): number {
+    if (time > arrivalMs + this.#settings.futureMs) return FUTURE;
+    const product = this.#products.lookup(bytes, start, end);
+    if (product < 0) return FULL;
+    out.product[i] = product;
+    out.time[i] = time;
+    out.kind[i] = kind;
+    return 0;
+  }
+
+  #byScan(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    arrivalMs: number,
+    i: number,
+    out: EventBatch,
+  ): number {
+    const fields = this.#fields;
+    const outcome = fields.scan(bytes, start, end);
+    if (outcome !== OBJECT) return outcome === NOT_JSON ? IS_NOT_JSON : IS_NOT_OBJECT;
+    const reject = this.#product(bytes) || this.#timestamp(bytes) || this.#type(bytes);
+    if (reject !== 0) return reject;
+    const full = this.#fill(
+      this.#productBytes,
+      this.#productStart,
+      this.#productEnd,
+      this.#time,
+      this.#kind,
+      arrivalMs,
+      i,
+      out,
+    );
+    if (full !== 0) return full;
+    this.#eventId(bytes, i, out);
+    this.#learn(start, end);
+    return 0;
+  }
+
+  #learn(start: number, end: number): void {
+    if (this.#maxLayouts === 0) return;
+    this.#misses++;
+    const isFull = this.#layouts.length >= this.#maxLayouts;
+    if (isFull && this.#misses < PATIENCE) return;
+    const layout = learn(this.#fields, start, end);
+    if (layout === null) return;
+    if (isFull) this.#layouts.pop();
+    this.#layouts.unshift(layout);
+    this.#misses = 0;
+  }
+
+  #product(bytes: Uint8Array): number {
+    const start = this.#fields.starts[PRODUCT];
+    const end = this.#fields.ends[PRODUCT];
+    if (start < 0) return MISSING_PRODUCT;
+    const isString = bytes[start] === 0x22;
+    if (isString && this.#fields.escaped[PRODUCT] === 0) {
+      this.#productBytes = bytes;
+      this.#productStart = start + 1;
+      this.#productEnd = end - 1;
+    } else {
+      const text = isString
+        ? (JSON.parse(textOf(bytes, start, end)) as string)
+        : integerText(bytes, start, end);
+      if (text === null || !text.isWellFormed()) return BAD_PRODUCT;
+      this.#productBytes = encoder.encode(text);
+      this.#productStart = 0;
+      this.#productEnd = this.#productBytes.length;
+    }
+    const length = this.#productEnd - this.#productStart;
+    return length === 0 || length > this.#settings.maxProductIdBytes ? BAD_PRODUCT : 0;
+  }
+
+  #timestamp(bytes: Uint8Array): number {
+    const start = this.#fields.starts[TIME];
+    if (start < 0) return MISSING_TIME;
+    if (!isNumber(bytes[start])) return BAD_TIME;
+    const time = Number(textOf(bytes, start, this.#fields.ends[TIME]));
+    if (unitOf(time) !== null) return UNIT;
+    if (!Number.isSafeInteger(time)) return BAD_TIME;
+    this.#time = time + 0;
+    return 0;
+  }
+
+  #type(bytes: Uint8Array): number {
+    const start = this.#fields.starts[TYPE];
+    if (start < 0 || bytes[start] !== 0x22) return BAD_TYPE;
+    const end = this.#fields.ends[TYPE];
+    if (this.#fields.escaped[TYPE] === 1) {
+      const type = JSON.parse(textOf(bytes, start, end)) as string;
+      if (type !== 'impression' && type !== 'click') return BAD_TYPE;
+      this.#kind = type === 'click' ? CLICK : IMPRESSION;
+      return 0;
+    }
+    this.#kind = kindOf(bytes, start + 1, end - 1);
+    return this.#kind < 0 ? BAD_TYPE : 0;
+  }
+
+  #eventId(bytes: Uint8Array, i: number, out: EventBatch): void {
+    const start = this.#fields.starts[ID];
+    const end = this.#fields.ends[ID];
+    out.hasId[i] = start >= 0 && bytes[start] === 0x22 ? 1 : 0;
+    if (out.hasId[i] === 0) return;
+    if (this.#fields.escaped[ID] === 0) {
+      hashId(bytes, start + 1, end - 1, this.#idKey, out.id, 4 * i);
+      return;
+    }
+    const text = JSON.parse(textOf(bytes, start, end)) as string;
+    const plain = text.isWellFormed() ? encoder.encode(text) : illFormedBytes(text);
+    hashId(plain, 0, plain.length, this.#idKey, out.id, 4 * i);
+  }
+}
+
+/** A string with lone surrogates as bytes that no well-formed string has: 0xff, then UTF-16. */
+function illFormedBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(1 + 2 * text.length);
+  bytes[0] = 0xff;
+  for (let n = 0; n < text.length; n++) {
+    bytes[1 + 2 * n] = text.charCodeAt(n) & 0xff;
+    bytes[2 + 2 * n] = text.charCodeAt(n) >>> 8;
+  }
+  return bytes;
+}
+
+/** The decimal text of a number that is a safe integer; null for anything else. */
+function integerText(bytes: Uint8Array, start: number, end: number): string | null {
+  if (!isNumber(bytes[start])) return null;
+  const value = Number(textOf(bytes, start, end));
+  return Number.isSafeInteger(value) ? String(value + 0) : null;
+}
+
+function isNumber(first: number): boolean {
+  return first === 0x2d || (first >= 0x30 && first <= 0x39);
+}
+
+const IMPRESSION_BYTES = encoder.encode('impression');
+const CLICK_BYTES = encoder.encode('click');
+
+/** The kind of an event type's bytes; -1 when it is none. */
+function kindOf(bytes: Uint8Array, start: number, end: number): number {
+  const word = end - start === 10 ? IMPRESSION_BYTES : CLICK_BYTES;
+  if (word.length !== end - start) return -1;
+  for (let n = 0; n < word.length; n++) if (bytes[start + n] !== word[n]) return -1;
+  return word === CLICK_BYTES ? CLICK : IMPRESSION;
+}

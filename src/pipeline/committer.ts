@@ -1,0 +1,151 @@
+/**
+ * Steps 5 and 6 of one session: when a commit is due, what it carries, and that exactly one is in
+ * flight. Numbers are given in the order of building; a commit is frozen when first sent, so one
+ * without an answer is sent again unchanged, and anything newer gets the next number.
+ */
+import type { Clock } from '../clock.ts';
+import type { Limits } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Source } from '../sources/source.ts';
+import type { Commit, TaskStore } from '../stores/store.ts';
+import type { Health } from './health.ts';
+import { type Retry, withRetry } from './retry.ts';
+import type { Session } from './session.ts';
+
+/** Another owner, or a store that went back in time: the session must be dropped. */
+export class Fenced extends Error {}
+
+export type CommitterParts = {
+  task: string;
+  store: TaskStore;
+  source: Source;
+  clock: Clock;
+  limits: Limits;
+  log: Log;
+  onStep?(step: 5 | 6): void;
+};
+
+export class Committer {
+  readonly #parts: CommitterParts;
+  readonly #retry: Retry;
+  readonly #session: Session;
+  readonly #health: Health;
+  readonly #openedMs: number;
+  #number: number;
+  #inFlight: Promise<void> | null = null;
+  #failure: unknown = null;
+  /** Something was applied since the last commit was built. The first one is always sent. */
+  changed = true;
+
+  constructor(parts: CommitterParts, retry: Retry, session: Session, health: Health) {
+    this.#parts = parts;
+    this.#retry = retry;
+    this.#session = session;
+    this.#health = health;
+    this.#number = session.number;
+    this.#openedMs = parts.clock.monotonicMs();
+  }
+
+  /** Sends a commit if one is due; waits for the one in flight only if it holds up the task. */
+  async commitIfDue(): Promise<void> {
+    this.#throwFailure();
+    if (this.#inFlight !== null) {
+      if (this.#session.task.due() !== 'now') return;
+      await this.settle();
+    }
+    if (this.#isDue()) this.#commit();
+  }
+
+  /** Commits until nothing is left that could be committed. */
+  async flush(): Promise<void> {
+    await this.settle();
+    while (this.changed || this.#session.task.due() === 'now') {
+      this.#commit();
+      await this.settle();
+    }
+  }
+
+  /** Waits for the commit in flight; throws what it failed with. */
+  async settle(): Promise<void> {
+    await this.#inFlight;
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure;
+  }
+
+  /** At once for results; else at an interval that grows with the commit; at last to notice a fence. */
+  #isDue(): boolean {
+    if (this.#session.task.due() === 'now') return true;
+    const { commitMinMs, commitMaxMs, commitShare } = this.#parts.limits;
+    const lastMs = Math.max(this.#health.commitEndMs ?? -Infinity, this.#openedMs - commitMaxMs);
+    const grownMs = Math.max(commitMinMs, this.#health.commitMs * commitShare);
+    const intervalMs = this.changed ? Math.min(commitMaxMs, grownMs) : commitMaxMs;
+    return this.#parts.clock.monotonicMs() - lastMs >= intervalMs;
+  }
+
+  #commit(): void {
+    this.#parts.onStep?.(5);
+    const positions = [...this.#session.positions];
+    const { commit, claims } = this.#build(positions);
+    this.changed = false;
+    this.#inFlight = this.#send(commit, claims, positions).then(
+      () => {
+        this.#inFlight = null;
+      },
+      (error: unknown) => {
+        this.#inFlight = null;
+        this.#failure = error;
+      },
+    );
+  }
+
+  /** Everything that changed since the last commit. Names are read before expired ids are freed. */
+  #build(positions: number[]): { commit: Commit; claims: number[] } {
+    const { task, products, fence } = this.#session;
+    const collected = task.collect(products, this.#parts.store.resultsPerCommit);
+    const claims = collected.claims.map((id) => products.name(id));
+    const removals = collected.removals.map((id) => products.name(id));
+    for (const id of collected.expired) products.remove(id);
+    const dictionary = this.#session.takeProductParts();
+    for (const kept of collected.kept)
+      kept.message = this.#session.explainKept(kept.reason, kept.bytes, kept.arrivalMs);
+    this.#number++;
+    const commit: Commit = {
+      task: this.#parts.task,
+      number: this.#number,
+      ...fence,
+      parts: [...collected.parts, ...dictionary.parts],
+      removedParts: [...collected.removedParts, ...dictionary.removed],
+      status: task.status(positions),
+      removals,
+      claims,
+      results: collected.results,
+      kept: collected.kept,
+      comebacks: collected.comebacks,
+    };
+    return { commit, claims: collected.claims };
+  }
+
+  async #send(commit: Commit, claims: number[], positions: number[]): Promise<void> {
+    const { clock, log, source, store } = this.#parts;
+    const beganMs = clock.monotonicMs();
+    const answer = await withRetry('the commit', this.#retry, () => store.commit(commit));
+    if (answer.answer === 'fenced') throw new Fenced(`commit ${commit.number}`);
+    const { task, products } = this.#session;
+    const elsewhere = answer.heldElsewhere;
+    task.answer(claims, new Set(elsewhere.map((name) => products.idOf(name))));
+    if (elsewhere.length > 0)
+      log.warn(
+        { products: elsewhere.slice(0, 5), count: elsewhere.length },
+        'products are owned by another task: is the producer keyed by product_id?',
+      );
+    const bytes = commit.parts.reduce((sum, part) => sum + part.bytes.length, 0);
+    this.#health.committed(beganMs, clock.monotonicMs(), bytes);
+    this.#parts.onStep?.(6);
+    await withRetry('acknowledging', this.#retry, () => source.acknowledge(positions));
+  }
+}

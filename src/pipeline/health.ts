@@ -1,0 +1,66 @@
+/** What a pipeline tells about itself: its state, what troubles it, and counts of its commits. */
+import type { TaskHealth } from '../status.ts';
+import type { Session } from './session.ts';
+
+export class Health {
+  readonly #task: string;
+  #trouble: string | null = 'starting';
+  #commitEndMs: number | null = null;
+  state: TaskHealth['state'] = 'starting';
+  commitMs = 0;
+  commitBytes = 0;
+  commits = 0;
+  fenced = 0;
+  retries = 0;
+
+  constructor(task: string) {
+    this.#task = task;
+  }
+
+  /** A reason why the task does not go on, or null when it does again. */
+  troubled(reason: string | null): void {
+    if (reason !== null) this.retries++;
+    this.#trouble = reason;
+    this.state = reason === null ? 'running' : 'retrying';
+  }
+
+  failed(reason: string): void {
+    this.#trouble = reason;
+    this.state = 'failed';
+  }
+
+  committed(beganMs: number, endedMs: number, bytes: number): void {
+    this.commitMs = endedMs - beganMs;
+    this.#commitEndMs = endedMs;
+    this.commitBytes = bytes;
+    this.commits++;
+  }
+
+  /** Monotonic time of the last answered commit. */
+  get commitEndMs(): number | null {
+    return this.#commitEndMs;
+  }
+
+  report(session: Session | null, nowMs: number): TaskHealth {
+    const live = session === null ? null : session.task.status(session.positions);
+    const reasons = this.#trouble === null ? [] : [this.#trouble];
+    const ready = reasons.length === 0 && this.state === 'running';
+    if (live !== null && live.heldElsewhere > 0)
+      reasons.push(`${live.heldElsewhere} products are owned by another task; key by product_id`);
+    if (live !== null && live.droppedIds > 0)
+      reasons.push(`${live.droppedIds} event ids were forgotten early: limit maxIds reached`);
+    return {
+      task: this.#task,
+      ready,
+      reasons,
+      live,
+      commitAgeMs: this.#commitEndMs === null ? null : nowMs - this.#commitEndMs,
+      state: this.state,
+      commitMs: this.commitMs,
+      commitBytes: this.commitBytes,
+      commits: this.commits,
+      fenced: this.fenced,
+      retries: this.retries,
+    };
+  }
+}

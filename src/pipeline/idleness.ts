@@ -1,0 +1,51 @@
+/**
+ * What the fetches of a task say about idleness and silence, in monotonic time. The engine is told
+ * the outcome (`Sights`) and never looks at a clock.
+ */
+import type { Sights } from '../engine/watermark.ts';
+
+export class Idleness {
+  readonly #idleAfterMs: number;
+  /** By partition: arrival of the last event that is not junk. */
+  readonly #goodAtMs: number[];
+  /** By partition: sending of the last fetch that reached the log's end with nothing but junk. */
+  readonly #emptySentAtMs: number[];
+
+  /** Counting starts at `nowMs`: after a restore, silence counts from zero. */
+  constructor(partitions: number, idleAfterMs: number, nowMs: number) {
+    this.#idleAfterMs = idleAfterMs;
+    this.#goodAtMs = new Array(partitions).fill(nowMs);
+    this.#emptySentAtMs = new Array(partitions).fill(-Infinity);
+  }
+
+  /** A fetch was applied whole: `good` of its events were neither rejected nor too late. */
+  note(p: number, fetch: { sentAtMs: number; arrivedAtMs: number; end: boolean }, good: number) {
+    if (good > 0) this.#goodAtMs[p] = Math.max(this.#goodAtMs[p], fetch.arrivedAtMs);
+    else if (fetch.end) this.#emptySentAtMs[p] = Math.max(this.#emptySentAtMs[p], fetch.sentAtMs);
+  }
+
+  /** Proof that partition `p` held nothing good when the others' last good events had arrived. */
+  #passed(p: number): boolean {
+    return this.#goodAtMs.every((at, q) => q === p || this.#emptySentAtMs[p] >= at);
+  }
+
+  /** Whether an idle partition `p` needs a fresh fetch before time may move past it. */
+  needsProbe(p: number): boolean {
+    return !this.#passed(p);
+  }
+
+  sights(): Sights {
+    const partitions = this.#goodAtMs.map((goodAtMs, p) => ({
+      idle: this.#emptySentAtMs[p] - goodAtMs >= this.#idleAfterMs,
+      passed: this.#passed(p) && this.#emptySentAtMs[p] >= goodAtMs,
+    }));
+    const silenceMs = Math.min(...this.#emptySentAtMs) - Math.max(...this.#goodAtMs);
+    return { partitions, silenceMs: Math.max(0, silenceMs) };
+  }
+}
+
+/** Everything is over: no partition will ever speak again, so every window closes. */
+export function overForever(partitions: number): Sights {
+  const all = Array.from({ length: partitions }, () => ({ idle: true, passed: true }));
+  return { partitions: all, silenceMs: Number.MAX_SAFE_INTEGER };
+}

@@ -1,0 +1,38 @@
+/** Tries again with growing waits while an error may pass; gives up on stop and on other errors. */
+import type { Clock } from '../clock.ts';
+import type { Limits } from '../config.ts';
+import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+
+export type Retry = {
+  clock: Clock;
+  limits: Limits;
+  log: Log;
+  signal: AbortSignal;
+  /** Told each failure, and null when a call went through again. */
+  onState(reason: string | null): void;
+};
+
+/** Runs `call` until it succeeds; throws its error when it cannot pass, `stopping` when aborted. */
+export async function withRetry<T>(what: string, retry: Retry, call: () => Promise<T>): Promise<T> {
+  let waitMs = retry.limits.retryMinMs;
+  for (let failures = 0; ; failures++) {
+    try {
+      const value = await call();
+      if (failures > 0) {
+        retry.log.info({ what, failures }, `${what} works again`);
+        retry.onState(null);
+      }
+      return value;
+    } catch (error) {
+      if (!isRetryable(error)) throw error;
+      if (retry.signal.aborted)
+        throw new ClickrateError('stopping', `stopped while ${what} failed`, { cause: error });
+      const reason = `${what} fails: ${messageOf(error)}`;
+      retry.log.warn({ what, failures: failures + 1, waitMs }, reason);
+      retry.onState(reason);
+      await retry.clock.sleep(waitMs, retry.signal);
+      waitMs = Math.min(waitMs * 2, retry.limits.retryMaxMs);
+    }
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * What a pipeline holds between a claim and the next: the engine's state as the checkpoint had it,
+ * and where each topic partition is read. A fenced pipeline drops it whole and opens another.
+ */
+import type { Clock } from '../clock.ts';
+import type { Limits, Settings } from '../config.ts';
+import { type EventBatch, eventBatch } from '../decode/columns.ts';
+import { explain } from '../decode/explain.ts';
+import { Products } from '../decode/products.ts';
+import { Decoder } from '../decode/scan.ts';
+import { type Place, Task } from '../engine/task.ts';
+import { ClickrateError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Fetch, Opened, Source } from '../sources/source.ts';
+import type { Part, Status } from '../status.ts';
+import type { Fence, TaskState, TaskStore } from '../stores/store.ts';
+import { Idleness } from './idleness.ts';
+import { type Retry, withRetry } from './retry.ts';
+
+export type PipelineParts = {
+  task: string;
+  source: Source;
+  store: TaskStore;
+  clock: Clock;
+  settings: Settings;
+  limits: Limits;
+  log: Log;
+  /** A token that no claim had before. */
+  newToken(): string;
+  /** 32 random hexadecimal digits: the key of the id hash of a new task. */
+  newIdKey(): string;
+  /** Asks whoever gives tasks out (a real round trip) whether this one is still ours. */
+  stillOurs(): Promise<boolean>;
+  /** Takes a checkpoint of another window size: open windows are dropped, said loudly. */
+  resetWindows?: boolean;
+  /** Called as each numbered step begins. */
+  onStep?(step: 1 | 2 | 3 | 4 | 5 | 6): void;
+};
+
+/** A fetch whose records are not all applied yet. */
+export type Pending = Fetch & { from: number; good: number };
+
+export class Session {
+  readonly task: Task;
+  readonly products: Products;
+  readonly decoder: Decoder;
+  readonly idleness: Idleness;
+  readonly positions: number[];
+  readonly pending: (Pending | null)[];
+  readonly fence: Fence;
+  /** The store's write number at the claim. */
+  readonly number: number;
+  #events: EventBatch;
+  readonly #settings: Settings;
+
+  constructor(parts: PipelineParts, fence: Fence, number: number, places: Place[], idKey: string) {
+    const { settings, limits } = parts;
+    this.fence = fence;
+    this.number = number;
+    this.#settings = settings;
+    this.products = new Products({ maxProducts: settings.maxProducts });
+    this.decoder = new Decoder(this.products, settings, idKeyWords(idKey));
+    this.task = new Task(settings, limits, places, idKey);
+    this.idleness = new Idleness(places.length, settings.idleAfterMs, parts.clock.monotonicMs());
+    this.positions = places.map(() => 0);
+    this.pending = places.map(() => null);
+    this.#events = eventBatch(limits.batchRecords);
+  }
+
+  restore(status: Status, parts: readonly Part[]): void {
+    const rest: Part[] = [];
+    for (const part of parts) {
+      const match = /^products\/(\d+)$/.exec(part.name);
+      if (match === null) rest.push(part);
+      else this.products.restore(Number(match[1]), part.bytes);
+    }
+    this.task.restore(status, rest);
+    const { products, task } = this;
+    for (let id = 0; id < products.capacity; id++)
+      if (products.has(id) && !task.knows(id)) task.admit([id]);
+  }
+
+  /** Step 2: columns of the records from `from` on; valid until the next call. */
+  decode(fetch: Fetch, from: number): EventBatch {
+    const { count } = fetch.records;
+    if (count > this.#events.capacity) this.#events = eventBatch(count * 2);
+    this.decoder.decode(fetch.records, from, count, this.#events);
+    return this.#events;
+  }
+
+  /** The parts of the dictionary that changed. */
+  takeProductParts(): { parts: Part[]; removed: string[] } {
+    const parts: Part[] = [];
+    const removed: string[] = [];
+    for (const block of this.products.takeChanged()) {
+      const bytes = this.products.encode(block);
+      if (bytes === null) removed.push(`products/${block}`);
+      else parts.push({ name: `products/${block}`, bytes });
+    }
+    return { parts, removed };
+  }
+
+  explainKept(verdict: Parameters<typeof explain>[0], bytes: Uint8Array, arrivalMs: number) {
+    return explain(verdict, bytes, 0, bytes.length, arrivalMs, this.#settings);
+  }
+}
+
+/**
+ * Claims the task. A claim is sent once: without an answer it may or may not have been applied, so
+ * the next one has a new token. Number and checkpoint are read after its answer.
+ */
+async function claimTask(parts: PipelineParts, retry: Retry) {
+  const { store, task, newToken } = parts;
+  const fence = await withRetry('the claim', retry, () => store.claim(task, newToken()));
+  const state = await withRetry('reading the checkpoint', retry, () => store.read(task));
+  return { fence, state };
+}
+
+/** Claims the task, reads its checkpoint and opens the source where the checkpoint stands. */
+export async function openSession(parts: PipelineParts, retry: Retry): Promise<Session> {
+  const { fence, state } = await claimTask(parts, retry);
+  const { source } = parts;
+  const positions = source.partitions.map((name) => {
+    const at = state.status?.partitions.find((partition) => partition.name === name);
+    return { offset: at?.position ?? null, topicId: at?.topicId ?? null };
+  });
+  const opened = await withRetry('opening the source', retry, () => source.open(positions));
+  const places = source.partitions.map((name, p) => ({ name, topicId: opened[p].topicId }));
+  const isNew = positions.some((at, p) => at.topicId !== null && at.topicId !== opened[p].topicId);
+  if (isNew)
+    parts.log.warn({ task: parts.task, places }, 'another topic: starting anew at its begin');
+  const status = isNew ? null : checkedStatus(parts, state);
+  const idKey = status?.idKey ?? parts.newIdKey();
+  const session = new Session(parts, fence, state.number, places, idKey);
+  if (status !== null) session.restore(status, state.parts);
+  begin(session, places, opened);
+  parts.log.info(
+    { task: parts.task, epoch: fence.epoch, positions: session.positions },
+    status === null ? 'task claimed, no checkpoint yet' : 'task claimed, checkpoint restored',
+  );
+  return session;
+}
+
+/** The checkpoint's status, refused by name when its windows are of another size. */
+function checkedStatus(parts: PipelineParts, state: TaskState): Status | null {
+  const { status } = state;
+  if (status === null || status.settings.windowMs === parts.settings.windowMs) return status;
+  const sizes = `windowMs ${status.settings.windowMs}, not ${parts.settings.windowMs}`;
+  if (parts.resetWindows !== true)
+    throw new ClickrateError(
+      'checkpoint_settings',
+      `the checkpoint of ${parts.task} has ${sizes}; run with that, or with --reset-windows to drop its open windows`,
+    );
+  parts.log.warn({ task: parts.task }, `the checkpoint has ${sizes}: its open windows are dropped`);
+  const newest = Math.max(...status.partitions.map((at) => at.maxTs ?? -Infinity));
+  // Windows that start at or before the newest event may have lost events with the old ones.
+  state.parts = state.parts.filter((part) => !part.name.startsWith('block/'));
+  return { ...status, publishFloor: Number.isFinite(newest) ? newest : status.publishFloor };
+}
+
+function begin(session: Session, places: Place[], opened: Opened[]): void {
+  const since: Record<string, number> = {};
+  let missed = 0;
+  opened.forEach((at, p) => {
+    session.positions[p] = at.offset;
+    since[places[p].name] = at.offset;
+    missed += at.missed;
+    if (at.floorMs !== null) session.task.raiseFloor(at.floorMs);
+  });
+  session.task.countFrom(since, missed);
+}
+
+function idKeyWords(hex: string): Uint32Array {
+  return Uint32Array.from([0, 8, 16, 24], (at) => Number.parseInt(hex.slice(at, at + 8), 16));
+}
