@@ -120,7 +120,12 @@ export class MemoryStore implements Store {
     row.status = structuredClone(commit.status);
     row.number = commit.number;
     for (const event of commit.kept)
-      content.kept.push({ ...event, bytes: event.bytes.slice(), id: ++content.keptId, task: commit.task });
+      content.kept.push({
+        ...event,
+        bytes: event.bytes.slice(),
+        id: ++content.keptId,
+        task: commit.task,
+      });
     this.#prune(commit);
     if (rows.length === 0 && removals.length === 0) return;
     content.change++;
@@ -135,9 +140,12 @@ export class MemoryStore implements Store {
   }
 
   #remove(commit: Commit): string[] {
-    const { products } = this.#content;
+    const { products, history } = this.#content;
     const owned = commit.removals.filter((name) => products.get(name)?.task === commit.task);
-    for (const name of owned) products.delete(name);
+    for (const name of owned) {
+      products.delete(name);
+      history.delete(name);
+    }
     return owned;
   }
 

@@ -25,7 +25,7 @@ export type Commit = Fence & {
   parts: Part[];
   removedParts: string[];
   status: Status;
-  /** Products whose rows, claim included, are removed (only those this task owns). */
+  /** Products whose rows, claim and history included, are removed (only those this task owns). */
   removals: string[];
   /** Products this task wants to own; granted unless another task owns them. */
   claims: string[];

@@ -1,0 +1,134 @@
+/**
+ * The embedded size, composed: journal, TypeScript engine and SQLite store in one file, and the API
+ * in front of it, all in this process.
+ */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { createServer } from '../api/server.ts';
+import { systemClock } from '../clock.ts';
+import { LIMITS, type Limits, type Options, type Settings } from '../config.ts';
+import { createJudge } from '../decode/unusable.ts';
+import { ClickrateError, messageOf } from '../errors.ts';
+import type { RecordSlices } from '../event.ts';
+import { Pipeline, type PipelineParts } from '../pipeline.ts';
+import { Journal } from '../sources/journal.ts';
+import { openDatabase } from '../sqlite.ts';
+import { SqliteStore } from '../stores/sqlite/store.ts';
+import { lockDirectory } from './lock.ts';
+import { VERSION } from './version.ts';
+
+/** The one task of the embedded size. */
+export const EMBEDDED_TASK = '0';
+
+export type EmbeddedParts = {
+  options: Pick<Options, 'host' | 'port' | 'data'>;
+  settings: Settings;
+  limits?: Limits;
+  log: Logger;
+  resetWindows?: boolean;
+  onStep?: PipelineParts['onStep'];
+};
+
+export type Embedded = {
+  url: string;
+  pipeline: Pipeline;
+  journal: Journal;
+  store: SqliteStore;
+  push(records: RecordSlices): Promise<{ offset: number; arrivalMs: number }>;
+  /** Settles when the pipeline ends; rejects with what it failed with. */
+  finished: Promise<void>;
+  /** No new events; what was accepted is counted and committed; then everything is closed. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Starts everything. The directory is locked and the port bound before anything is claimed.
+ * Throws `directory_locked`, `port_in_use`, `checkpoint_…`.
+ */
+export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
+  const { settings, log, options } = parts;
+  const limits = parts.limits ?? LIMITS;
+  const closers: (() => unknown)[] = [];
+  const undo = async () => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    const lock = lockDirectory(options.data, {});
+    closers.push(() => lock.release());
+    const db = openDatabase(join(options.data, 'clickrate.db'));
+    closers.push(() => db.close());
+    const store = new SqliteStore(db, { limits });
+    const journal = new Journal(db, { limits, clock: systemClock });
+    closers.push(() => journal.close());
+    const pipeline = new Pipeline({
+      task: EMBEDDED_TASK,
+      source: journal,
+      store,
+      clock: systemClock,
+      settings,
+      limits,
+      log,
+      newToken: randomUUID,
+      newIdKey: () => randomBytes(16).toString('hex'),
+      // Whoever holds the directory's lock owns its only task.
+      stillOurs: async () => lock.held(),
+      ...(parts.resetWindows === undefined ? {} : { resetWindows: parts.resetWindows }),
+      ...(parts.onStep === undefined ? {} : { onStep: parts.onStep }),
+    });
+    const judge = createJudge(settings);
+    const push = (records: RecordSlices) => journal.append(records);
+    const server = await createServer({
+      reader: store,
+      settings,
+      limits,
+      clock: systemClock,
+      judge: (records) => judge(records, systemClock.wallMs()),
+      push,
+      health: () => [pipeline.health()],
+      logger: log,
+      version: VERSION,
+    });
+    const url = await listen(server, options);
+    closers.push(() => server.close());
+    lock.update({ url });
+    const abort = new AbortController();
+    const finished = pipeline.run(abort.signal);
+    finished.catch(() => {});
+    const stop = async () => {
+      await server.close();
+      journal.flush();
+      await drained(pipeline, journal, limits);
+      abort.abort();
+      await finished.finally(undo);
+    };
+    return { url, pipeline, journal, store, push, finished, stop };
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}
+
+/** Waits until what was accepted is applied, as long as that goes on and a stop may take. */
+async function drained(pipeline: Pipeline, journal: Journal, limits: Limits): Promise<void> {
+  const untilMs = systemClock.monotonicMs() + limits.stopMs / 2;
+  while (systemClock.monotonicMs() < untilMs) {
+    const { live, ready } = pipeline.health();
+    if (!ready || live === null || live.partitions[0].position >= journal.nextOffset) return;
+    await systemClock.sleep(10);
+  }
+}
+
+async function listen(server: FastifyInstance, options: Pick<Options, 'host' | 'port'>) {
+  try {
+    return await server.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
+      throw new ClickrateError(
+        'port_in_use',
+        `port ${options.port} of ${options.host} is in use; choose another with --port`,
+      );
+    throw new ClickrateError('config_invalid', `cannot listen: ${messageOf(error)}`);
+  }
+}

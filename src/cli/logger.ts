@@ -1,0 +1,34 @@
+/** The program's log: pino, written as lines for a person or as JSON for machines. */
+import { destination, type Logger, pino } from 'pino';
+import type { Options } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+
+const NAMES: Record<number, string> = {
+  20: 'debug',
+  30: 'info',
+  40: 'WARN',
+  50: 'ERROR',
+  60: 'FATAL',
+};
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'];
+
+/** A logger to standard error. */
+export function createLogger(options: Pick<Options, 'logLevel' | 'logFormat'>): Logger {
+  if (!LEVELS.includes(options.logLevel))
+    throw new ClickrateError('config_invalid', `logLevel must be one of ${LEVELS.join(', ')}`);
+  const settings = { level: options.logLevel, base: null };
+  if (options.logFormat === 'json') return pino(settings, destination({ dest: 2, sync: true }));
+  if (options.logFormat !== 'text')
+    throw new ClickrateError('config_invalid', 'logFormat must be text or json');
+  return pino(settings, { write: (line) => process.stderr.write(textLine(line)) });
+}
+
+/** `12:00:01.123 info  message  key=value`. */
+function textLine(json: string): string {
+  const { time, level, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const at = new Date(Number(time)).toISOString().slice(11, 23);
+  const rest = Object.entries(fields)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(' ');
+  return `${at} ${(NAMES[Number(level)] ?? '').padEnd(5)} ${msg}${rest === '' ? '' : `  ${rest}`}\n`;
+}

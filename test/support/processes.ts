@@ -1,0 +1,98 @@
+/** Child processes of a test: started with the Node at hand, found by their output, never left. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+export type Child = {
+  process: ChildProcess;
+  /** Everything it wrote so far. */
+  output(): string;
+  /** Resolves with its exit code or signal. */
+  ended: Promise<number | NodeJS.Signals>;
+  kill(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
+};
+
+/** Starts `command`; both outputs are collected. */
+export function start(
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Child {
+  const child = spawn(command, args, {
+    cwd: options.cwd ?? ROOT,
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk) => {
+    text += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    text += chunk;
+  });
+  const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(code ?? signal ?? 1));
+  });
+  ended.catch(() => {});
+  const kill = (signal: NodeJS.Signals = 'SIGKILL') => {
+    child.kill(signal);
+    return ended;
+  };
+  return { process: child, output: () => text, ended, kill };
+}
+
+export function startNode(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  return start(process.execPath, [join(ROOT, file), ...args], { env });
+}
+
+/** The first match of `pattern` in the child's output; rejects when it ends or time is up. */
+export async function outputOf(
+  child: Child,
+  pattern: RegExp,
+  waitMs = 20_000,
+): Promise<RegExpExecArray> {
+  const untilMs = performance.now() + waitMs;
+  let over = false;
+  void child.ended.then(() => {
+    over = true;
+  });
+  for (;;) {
+    const match = pattern.exec(child.output());
+    if (match !== null) return match;
+    if (over || performance.now() > untilMs)
+      throw new Error(`${pattern} did not come; the output was:\n${child.output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** A directory that is gone when the test is. */
+export function temporary(t: { after(fn: () => void): void }, base = tmpdir()): string {
+  const directory = mkdtempSync(join(base, 'clickrate-test-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Calls `look` until it returns something; rejects with its last error when time is up. */
+export async function eventually<T>(
+  look: () => Promise<T | null | undefined | false>,
+  waitMs: number,
+  everyMs = 50,
+): Promise<T> {
+  const untilMs = performance.now() + waitMs;
+  let last: unknown = new Error('it never came');
+  while (performance.now() < untilMs) {
+    try {
+      const seen = await look();
+      if (seen) return seen;
+    } catch (error) {
+      last = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+  throw last;
+}
