@@ -66,6 +66,12 @@ export const LIMITS = {
   bodyBytes: 8_388_608,
   listedItems: 100,
   pageRows: 1_000,
+  /** HTTP: longest URL; a request and its body must arrive, and be answered idle, within. */
+  urlBytes: 8_192,
+  requestMs: 60_000,
+  keepAliveMs: 65_000,
+  /** HTTP: an answer that took longer is logged. */
+  slowMs: 1_000,
   /** How long a stop may take before it is forced. */
   stopMs: 10_000,
 };

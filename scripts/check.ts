@@ -1,0 +1,20 @@
+/** `npm run check`: format and lint, types, repository rules, unit and golden tests. Under 60 s. */
+import { partsOf } from './parts.ts';
+import {
+  add,
+  emptyTally,
+  finish,
+  runBiome,
+  runTests,
+  runTypes,
+  sideBySide,
+  testFiles,
+} from './runner.ts';
+
+const tally = emptyTally();
+add(tally, runBiome());
+add(tally, runTypes());
+const files = testFiles();
+for (const part of partsOf(files).filter(({ quick }) => quick))
+  add(tally, await runTests(part.name, files.filter(part.takes), sideBySide()));
+process.exitCode = finish(tally);

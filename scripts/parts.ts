@@ -1,0 +1,35 @@
+/** The parts of `npm test`: which test files run together, and which of them `check` runs too. */
+
+export type Part = {
+  name: string;
+  /** Quick enough for `npm run check`. */
+  quick: boolean;
+  /** Only with `--long`. */
+  long: boolean;
+  takes(path: string): boolean;
+};
+
+/** Folders of test/ whose tests are quick, except files named *.slow.test.ts. */
+const QUICK = ['decode', 'engine', 'result', 'sources', 'stores', 'api', 'repository'];
+/** Folders that hold no tests of their own. */
+export const NO_TESTS = ['support', 'data'];
+
+const folderOf = (path: string) => path.split('/')[1] ?? '';
+const isTest = (path: string) => path.startsWith('test/') && path.endsWith('.test.ts');
+const isSlow = (path: string) => path.endsWith('.slow.test.ts');
+
+/** One part for the quick tests, one a folder for the others; paths are relative to the root. */
+export function partsOf(paths: readonly string[]): Part[] {
+  const isQuick = (path: string) => QUICK.includes(folderOf(path)) && !isSlow(path);
+  const rest = paths.filter((path) => isTest(path) && !isQuick(path));
+  const folders = [...new Set(rest.map(folderOf))].filter((name) => !NO_TESTS.includes(name));
+  return [
+    { name: 'unit', quick: true, long: false, takes: (path) => isTest(path) && isQuick(path) },
+    ...folders.sort().map((name) => ({
+      name: QUICK.includes(name) ? `${name} (slow)` : name,
+      quick: false,
+      long: name === 'long',
+      takes: (path: string) => isTest(path) && !isQuick(path) && folderOf(path) === name,
+    })),
+  ];
+}

@@ -1,0 +1,117 @@
+/** Runs commands and test files, prints how each part went, and adds the counts up. */
+import { spawnSync } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { delimiter, dirname, join, relative } from 'node:path';
+import { run } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+export type Tally = { passed: number; failed: number; skipped: string[] };
+
+export function emptyTally(): Tally {
+  return { passed: 0, failed: 0, skipped: [] };
+}
+
+export function add(to: Tally, more: Tally): void {
+  to.passed += more.passed;
+  to.failed += more.failed;
+  to.skipped.push(...more.skipped);
+}
+
+/** Every test file, relative to the root, with forward slashes. */
+export function testFiles(): string[] {
+  const found = globSync('test/**/*.test.ts', { cwd: ROOT });
+  return found.map((path) => path.replaceAll('\\', '/')).sort();
+}
+
+/** Format and lint of every file. */
+export function runBiome(): Tally {
+  const args = ['ci', '--error-on-warnings', '--colors=off', '--max-diagnostics=20', '.'];
+  return runCommand('biome', '@biomejs/biome/bin/biome', args);
+}
+
+/** Types of every file. */
+export function runTypes(): Tally {
+  return runCommand('types', 'typescript/bin/tsc', ['--noEmit']);
+}
+
+/** A program of node_modules as one check: passed when it exits with 0. */
+function runCommand(name: string, script: string, args: string[]): Tally {
+  const started = performance.now();
+  const bin = join(ROOT, 'node_modules', '.bin');
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(ROOT, 'node_modules', script), ...args],
+    {
+      cwd: ROOT,
+      encoding: 'utf8',
+      maxBuffer: 64 * 1_048_576,
+      env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` },
+    },
+  );
+  const ok = status === 0;
+  if (!ok) process.stdout.write(`${stdout}${stderr}`);
+  const tally = { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
+  report(name, tally, performance.now() - started);
+  return tally;
+}
+
+/** Test files, each in its own process, `concurrency` at a time. */
+export async function runTests(name: string, files: string[], concurrency: number): Promise<Tally> {
+  const started = performance.now();
+  const tally = emptyTally();
+  const options = { files: files.map((path) => join(ROOT, path)), concurrency, cwd: ROOT };
+  for await (const event of run(options)) {
+    if (event.type === 'test:fail') {
+      const { file = '', details, name: test } = event.data;
+      // A suite, or a file, that fails because of a test inside it is no failure of its own.
+      if (isFromInside(details.error)) continue;
+      tally.failed += 1;
+      const cause = details.error.cause ?? details.error;
+      const text = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause);
+      process.stdout.write(`\n✖ ${relative(ROOT, file)}: ${test}\n${text}\n\n`);
+    } else if (event.type === 'test:pass' && event.data.details.type !== 'suite') {
+      const { skip, todo, file = '', name: test } = event.data;
+      if (skip === undefined && todo === undefined) tally.passed += 1;
+      else tally.skipped.push(`${relative(ROOT, file)}: ${test}: ${skip ?? todo}`);
+    } else if (event.type === 'test:diagnostic' && !/^[a-z_]+ [\d.]+$/.test(event.data.message)) {
+      process.stdout.write(`  ${event.data.message}\n`);
+    } else if (event.type === 'test:stdout' || event.type === 'test:stderr') {
+      process.stdout.write(event.data.message);
+    }
+  }
+  report(name, tally, performance.now() - started);
+  return tally;
+}
+
+/** How many test processes run side by side where their timing does not matter. */
+export function sideBySide(): number {
+  return Math.max(1, availableParallelism());
+}
+
+function isFromInside(error: Error & { failureType?: string }): boolean {
+  return error.failureType === 'subtestsFailed';
+}
+
+function report(name: string, tally: Tally, ms: number): void {
+  const mark = tally.failed === 0 ? '✔' : '✖';
+  const skipped = tally.skipped.length > 0 ? `, ${tally.skipped.length} skipped` : '';
+  const counts = `${tally.passed} passed, ${tally.failed} failed${skipped}`;
+  process.stdout.write(`${mark} ${name.padEnd(24)} ${(ms / 1000).toFixed(1)} s  ${counts}\n`);
+}
+
+/**
+ * Prints reasons of skipped tests and the last line; says the exit code. With `CI=true` nothing
+ * may be skipped: a machine that cannot run a test has not shown that it passes.
+ */
+export function finish(tally: Tally): number {
+  const { passed, failed, skipped } = tally;
+  for (const reason of skipped) process.stdout.write(`skipped: ${reason}\n`);
+  const strict = skipped.length > 0 && process.env.CI === 'true';
+  if (strict) process.stdout.write('with CI=true a skipped test is a failure\n');
+  const end = skipped.length > 0 ? `, ${skipped.length} skipped` : '';
+  process.stdout.write(`${passed} passed, ${failed} failed${end}\n`);
+  return failed > 0 || strict || passed === 0 ? 1 : 0;
+}

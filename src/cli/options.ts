@@ -1,0 +1,98 @@
+/**
+ * Where a setting comes from: flag > environment `CLICKRATE_*` > configuration file > default.
+ * The table is `config.ts`; names, flags and variables are derived from its keys.
+ */
+import { readFileSync } from 'node:fs';
+import { OPTIONS, type Options, SETTINGS, type Settings, settingsWith } from '../config.ts';
+import { ClickrateError, messageOf } from '../errors.ts';
+
+const DEFAULTS: Record<string, unknown> = { ...OPTIONS, ...SETTINGS };
+const SECRET = /key|secret|password|token/i;
+
+export type Origin = 'flag' | 'environment' | 'file' | 'default';
+export type Effective = { name: string; value: unknown; origin: Origin };
+export type Configuration = { options: Options; settings: Settings; effective: Effective[] };
+
+/** `windowMs` → `--window-ms`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** `windowMs` → `CLICKRATE_WINDOW_MS`. */
+export function variableOf(name: string): string {
+  return `CLICKRATE_${flagOf(name).slice(2).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/**
+ * The configuration in force. `flags` are those given on the command line, by name.
+ * Throws `config_invalid` naming the value, where it came from, and what it should be.
+ */
+export function configure(
+  flags: Record<string, unknown>,
+  environment: NodeJS.ProcessEnv,
+  file: string | undefined,
+): Configuration {
+  const fromFile = file === undefined ? {} : readConfigFile(file);
+  const effective = Object.entries(DEFAULTS).map(([name, standard]): Effective => {
+    const variable = environment[variableOf(name)];
+    if (flags[name] !== undefined)
+      return { name, value: typed(standard, flags[name], flagOf(name)), origin: 'flag' };
+    if (variable !== undefined && variable !== '')
+      return { name, value: typed(standard, variable, variableOf(name)), origin: 'environment' };
+    if (fromFile[name] !== undefined)
+      return { name, value: typed(standard, fromFile[name], `${file}: ${name}`), origin: 'file' };
+    return { name, value: standard, origin: 'default' };
+  });
+  const values = Object.fromEntries(effective.map(({ name, value }) => [name, value]));
+  const pick = (keys: object) =>
+    Object.fromEntries(Object.keys(keys).map((name) => [name, values[name]]));
+  return {
+    options: pick(OPTIONS) as Options,
+    settings: settingsWith(pick(SETTINGS) as Settings),
+    effective,
+  };
+}
+
+/** A configuration as lines for a person, secrets masked. */
+export function printable(effective: readonly Effective[]): string {
+  const width = Math.max(...effective.map(({ name }) => name.length));
+  return effective
+    .map(({ name, value, origin }) => {
+      const shown = SECRET.test(name) && value !== '' ? '********' : String(value);
+      return `${name.padEnd(width)}  ${shown.padEnd(16)}  ${origin}`;
+    })
+    .join('\n');
+}
+
+function readConfigFile(file: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ClickrateError('config_invalid', `${file} is not readable JSON: ${messageOf(error)}`);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new ClickrateError('config_invalid', `${file} must hold one JSON object`);
+  for (const name of Object.keys(parsed))
+    if (!Object.hasOwn(DEFAULTS, name))
+      throw new ClickrateError('config_invalid', `${file}: there is no setting called ${name}`);
+  return parsed as Record<string, unknown>;
+}
+
+/** A value read as the type of its default. */
+function typed(standard: unknown, value: unknown, where: string): unknown {
+  const wrong = (what: string) =>
+    new ClickrateError('config_invalid', `${where} must be ${what}, not ${JSON.stringify(value)}`);
+  if (typeof standard === 'number') {
+    const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+    if (typeof number !== 'number' || !Number.isFinite(number)) throw wrong('a number');
+    return number;
+  }
+  if (typeof standard === 'boolean') {
+    if (value === true || value === 'true' || value === '1') return true;
+    if (value === false || value === 'false' || value === '0') return false;
+    throw wrong('true or false');
+  }
+  if (typeof value !== 'string') throw wrong('a text');
+  return value;
+}

@@ -1,0 +1,148 @@
+/** `clickrate replay`: files through the same rules, as fast as it goes, to the final results. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { systemClock } from '../clock.ts';
+import { LIMITS, type Settings } from '../config.ts';
+import { ClickrateError, messageOf } from '../errors.ts';
+import { VERDICTS } from '../event.ts';
+import { Pipeline } from '../pipeline.ts';
+import type { CsvMapping } from '../sources/csv.ts';
+import { FileSource } from '../sources/file.ts';
+import { openDatabase } from '../sqlite.ts';
+import type { Status } from '../status.ts';
+import { MemoryStore } from '../stores/memory.ts';
+import { SqliteStore } from '../stores/sqlite/store.ts';
+import type { Store } from '../stores/store.ts';
+import { lockDirectory } from './lock.ts';
+import { Progress } from './progress.ts';
+import { RecordingStore } from './recording.ts';
+
+/** Kept events of a replay without a data directory stay in memory: at most this many bytes. */
+const KEPT_IN_MEMORY = 67_108_864;
+
+export type ReplayOptions = {
+  files: string[];
+  csv?: CsvMapping;
+  sort: boolean;
+  /** File for the final results, or `-`; none: only the ledger is shown. */
+  results?: string;
+  /** Directory of a store to fill; a replay interrupted there goes on. */
+  data?: string;
+  settings: Settings;
+  log: Logger;
+  signal: AbortSignal;
+};
+
+/** Replays the files; returns the final status. Throws `file_unreadable`, `source_foreign`, … */
+export async function replay(options: ReplayOptions): Promise<Status> {
+  const opened = openStore(options.data);
+  const output = openOutput(options.results);
+  try {
+    return await replayInto(opened.store, output.write, options);
+  } finally {
+    output.close();
+    await opened.close();
+  }
+}
+
+async function replayInto(
+  store: Store,
+  write: (text: string) => void,
+  options: ReplayOptions,
+): Promise<Status> {
+  const { settings, log, signal } = options;
+  const source = new FileSource({
+    files: options.files,
+    clock: systemClock,
+    limits: LIMITS,
+    sort: options.sort,
+    ...(options.csv === undefined ? {} : { csv: options.csv }),
+  });
+  const before = (await store.statuses()).get('file');
+  if (before !== undefined && before.ledger.received > 0 && options.results !== undefined)
+    throw new ClickrateError(
+      'usage',
+      `${options.data} already holds a replay: its results would be incomplete; use an empty --data, or none`,
+    );
+  const recording = new RecordingStore(store, settings.windowMs, write);
+  const pipeline = new Pipeline({
+    task: 'file',
+    source,
+    store: recording,
+    clock: systemClock,
+    settings,
+    limits: LIMITS,
+    log,
+    newToken: randomUUID,
+    newIdKey: () => randomBytes(16).toString('hex'),
+    stillOurs: async () => true,
+  });
+  const progress = new Progress(process.stderr);
+  await pipeline.start();
+  while (!source.ended) {
+    if (signal.aborted) {
+      await pipeline.stop();
+      throw new ClickrateError('stopping', 'interrupted; with --data the same command goes on');
+    }
+    await pipeline.step();
+    progress.show(source.progress());
+    await new Promise(setImmediate);
+  }
+  await pipeline.close();
+  recording.finish();
+  progress.end();
+  await source.close();
+  return pipeline.health().live as Status;
+}
+
+function openStore(data: string | undefined): { store: Store; close(): Promise<void> } {
+  if (data === undefined) {
+    const limits = { ...LIMITS, keptTotalBytes: KEPT_IN_MEMORY };
+    const store = new MemoryStore({ limits, clock: systemClock });
+    return { store, close: () => store.close() };
+  }
+  const lock = lockDirectory(data, {});
+  const db = openDatabase(join(data, 'clickrate.db'));
+  const store = new SqliteStore(db);
+  const close = async () => {
+    await store.close();
+    db.close();
+    lock.release();
+  };
+  return { store, close };
+}
+
+function openOutput(results: string | undefined): { write(text: string): void; close(): void } {
+  if (results === undefined) return { write() {}, close() {} };
+  if (results === '-') return { write: (text) => writeAll(1, text), close() {} };
+  try {
+    const file = openSync(results, 'w');
+    return { write: (text) => writeAll(file, text), close: () => closeSync(file) };
+  } catch (error) {
+    throw new ClickrateError('file_unreadable', `cannot write ${results}: ${messageOf(error)}`);
+  }
+}
+
+function writeAll(file: number, text: string): void {
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += writeSync(file, bytes, at);
+    } catch (error) {
+      // A pipe that is full for a moment: its reader will go on.
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+/** The ledger as lines for a person. */
+export function ledgerText(status: Status): string {
+  const { ledger } = status;
+  const rows = VERDICTS.filter((verdict) => ledger.verdicts[verdict] > 0).map(
+    (verdict) => `  ${verdict.padEnd(20)} ${String(ledger.verdicts[verdict]).padStart(12)}`,
+  );
+  return [`  ${'received'.padEnd(20)} ${String(ledger.received).padStart(12)}`, ...rows].join('\n');
+}

@@ -1,0 +1,83 @@
+/** `clickrate run`: the embedded size until a signal stops it. */
+import type { Logger } from 'pino';
+import { systemClock } from '../clock.ts';
+import { LIMITS } from '../config.ts';
+import { messageOf } from '../errors.ts';
+import { GeneratedTraffic } from '../sources/traffic.ts';
+import { type Embedded, startEmbedded } from './embedded.ts';
+import type { Configuration } from './options.ts';
+
+export type RunOptions = Configuration & { resetWindows: boolean; log: Logger };
+
+/** Runs until SIGINT or SIGTERM; a second signal ends at once. Rejects with what went wrong. */
+export async function run(configuration: RunOptions): Promise<void> {
+  const { options, settings, log } = configuration;
+  const embedded = await startEmbedded({
+    options,
+    settings,
+    log,
+    resetWindows: configuration.resetWindows,
+  });
+  announce(log, embedded, options.data);
+  const traffic = new AbortController();
+  const generating = options.generate
+    ? generate(configuration, embedded, traffic.signal)
+    : Promise.resolve();
+  const signal = stopSignal(log);
+  try {
+    await Promise.race([signal, embedded.finished, generating.then(() => signal)]);
+  } finally {
+    traffic.abort();
+    await generating.catch(() => {});
+    const forced = setTimeout(() => {
+      log.error({ stopMs: LIMITS.stopMs }, 'stopping takes too long; what is stored is safe');
+      process.exit(1);
+    }, LIMITS.stopMs);
+    forced.unref();
+    await embedded.stop();
+    clearTimeout(forced);
+  }
+  log.info({}, 'stopped: every accepted event is stored');
+}
+
+function announce(log: Logger, { url }: Embedded, data: string): void {
+  log.info({ data }, `clickrate is up: open ${url}/ctr/latest (docs: ${url}/docs)`);
+}
+
+async function generate(
+  { options, log }: RunOptions,
+  embedded: Embedded,
+  signal: AbortSignal,
+): Promise<void> {
+  const { rate, products, seed } = options;
+  const traffic = new GeneratedTraffic({
+    push: embedded.push,
+    clock: systemClock,
+    log,
+    generator: { rate, products, seed },
+  });
+  log.info({ rate, products }, 'generating traffic; the first window is served after about 13 s');
+  await traffic.run(signal);
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second one ends the process. */
+function stopSignal(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0;
+    const onSignal = (name: string) => {
+      signals++;
+      if (signals > 1) process.exit(130);
+      log.info({ signal: name }, 'stopping: counting what was accepted (again to end now)');
+      resolve();
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}
+
+/** The last words of a command that failed, and its exit code: 2 for a wrong command line. */
+export function exitCodeOf(error: unknown): { code: number; text: string } {
+  const code = (error as { code?: string }).code;
+  const isUsage = code === 'usage' || code === 'config_invalid';
+  return { code: isUsage ? 2 : 1, text: `clickrate: ${messageOf(error)}` };
+}
