@@ -66,7 +66,7 @@ export const LIMITS = {
   bodyBytes: 8_388_608,
   listedItems: 100,
   pageRows: 1_000,
-  /** HTTP: longest URL; a request and its body must arrive, and be answered idle, within. */
+  /** HTTP: longest URL; how long a request may take to arrive; how long a connection stays idle. */
   urlBytes: 8_192,
   requestMs: 60_000,
   keepAliveMs: 65_000,

@@ -3,114 +3,172 @@
  * record that has exactly these bytes, with plain values between them, means the same fields, so it
  * need not be scanned as JSON. Whatever differs by one byte falls back to the tolerant scan.
  */
-import { type Fields, ID, OTHER, PRODUCT, TIME } from './fields.ts';
+import { CLICK, IMPRESSION } from '../event.ts';
+import { type Fields, ID, OTHER, PRODUCT, TIME, TYPE } from './fields.ts';
 import { PLAIN } from './json.ts';
 
-/** Step codes: what stands after a literal. */
+/** Step codes beside those of the fields: any other plain string, and the end of the record. */
 const STRING = 5;
 const END = 6;
 
 const QUOTE = 0x22;
+const LONGEST_LITERALS = 1_024;
+/** Epoch milliseconds from 2001 to 2286 have this many digits. */
+const USUAL_DIGITS = 13;
+
+// The event types as little-endian words: `impr` `essi` `on`, `clic` `k`.
+const IMPR = 0x72706d69;
+const ESSI = 0x69737365;
+const ON = 0x6e6f;
+const CLIC = 0x63696c63;
+const K = 0x6b;
 
 export class Layout {
-  /** All literals, one after the other; step n's are `[#from[n], #from[n + 1])`. */
-  readonly #literal: Uint8Array;
-  readonly #from: Uint32Array;
-  /** By step: PRODUCT, TIME, TYPE, ID, STRING (any other plain string) or END. */
+  /** By step: how long the literal before it is. */
+  readonly #length: Uint32Array;
+  /** By step: its literal as words; the last word overlaps so that it ends where the literal does. */
+  readonly #words: Int32Array[];
+  /** By step: its literal. */
+  readonly #literal: Uint8Array[];
   readonly #step: Uint8Array;
-  /** Where the values of the record matched last lie, without quotes. */
+  /** Where the values of the record matched last lie, without quotes; no id: `idStart` is -1. */
   productStart = 0;
   productEnd = 0;
-  typeStart = 0;
-  typeEnd = 0;
   idStart = -1;
   idEnd = 0;
   time = 0;
+  kind = IMPRESSION;
 
-  constructor(literal: Uint8Array, from: Uint32Array, step: Uint8Array) {
-    this.#literal = literal;
-    this.#from = from;
-    this.#step = step;
+  constructor(literals: Uint8Array[], steps: number[]) {
+    this.#literal = literals;
+    this.#length = Uint32Array.from(literals, (literal) => literal.length);
+    this.#words = literals.map(wordsOf);
+    this.#step = Uint8Array.from(steps);
   }
 
   /** Whether the record in `bytes[start, end)` has this layout; its values are then set. */
-  match(bytes: Uint8Array, start: number, end: number): boolean {
-    const literal = this.#literal;
-    const from = this.#from;
+  match(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
     const step = this.#step;
     let at = start;
-    let l = 0;
     this.idStart = -1;
     for (let n = 0; ; n++) {
-      const stop = from[n + 1];
-      // Past the end a typed array gives undefined, which no literal byte equals.
-      while (l < stop && bytes[at] === literal[l]) {
-        at++;
-        l++;
-      }
-      if (l < stop || at > end) return false;
+      const length = this.#length[n];
+      if (at + length > end || !this.#isLiteral(bytes, view, at, n)) return false;
+      at += length;
       const kind = step[n];
       if (kind === END) return at === end;
-      const value = at;
-      if (kind === TIME) {
-        let time = 0;
-        let digit = bytes[at] - 0x30;
-        while (digit >= 0 && digit <= 9) {
-          time = time * 10 + digit;
-          digit = bytes[++at] - 0x30;
+      if (kind === TIME) at = this.#readTime(bytes, view, at, end);
+      else if (kind === TYPE) at = this.#readType(bytes, view, at, end);
+      else {
+        const value = at;
+        while (at < end && PLAIN[bytes[at]] === 1) at++;
+        if (kind === PRODUCT) {
+          this.productStart = value;
+          this.productEnd = at;
+        } else if (kind === ID) {
+          this.idStart = value;
+          this.idEnd = at;
         }
-        // Ten digits mean seconds; from 15 on it gets exotic; a leading zero is no JSON.
-        const digits = at - value;
-        if (digits === 0 || digits === 10 || digits > 15) return false;
-        if (digits > 1 && bytes[value] === 0x30) return false;
-        this.time = time;
-        continue;
       }
-      while (PLAIN[bytes[at]] === 1) at++;
-      if (bytes[at] !== QUOTE || at >= end) return false;
-      if (kind === STRING) continue;
-      if (kind === PRODUCT) {
-        this.productStart = value;
-        this.productEnd = at;
-      } else if (kind === ID) {
-        this.idStart = value;
-        this.idEnd = at;
-      } else {
-        this.typeStart = value;
-        this.typeEnd = at;
-      }
+      if (at < 0) return false;
     }
   }
+
+  #isLiteral(bytes: Uint8Array, view: DataView, at: number, n: number): boolean {
+    const words = this.#words[n];
+    const length = this.#length[n];
+    const last = words.length - 1;
+    if (last < 0) {
+      const literal = this.#literal[n];
+      for (let k = 0; k < length; k++) if (bytes[at + k] !== literal[k]) return false;
+      return true;
+    }
+    for (let k = 0; k < last; k++) if (view.getInt32(at + 4 * k, true) !== words[k]) return false;
+    return view.getInt32(at + length - 4, true) === words[last];
+  }
+
+  /** Reads digits; returns where they end, or -1. A digit too many fails at the next literal. */
+  #readTime(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+    if (start + USUAL_DIGITS <= end) {
+      const a = fourDigits(view.getInt32(start, true));
+      const b = fourDigits(view.getInt32(start + 4, true));
+      const c = fourDigits(view.getInt32(start + 8, true));
+      const d = bytes[start + 12] - 0x30;
+      if (a >= 1_000 && b >= 0 && c >= 0 && d >= 0 && d <= 9) {
+        this.time = (a * 10_000 + b) * 100_000 + (c * 10 + d);
+        return start + USUAL_DIGITS;
+      }
+    }
+    let at = start;
+    let time = 0;
+    for (; at < end; at++) {
+      const digit = bytes[at] - 0x30;
+      if (digit < 0 || digit > 9) break;
+      time = time * 10 + digit;
+    }
+    // Ten digits mean seconds; from 15 on it gets exotic; a leading zero is no JSON.
+    const digits = at - start;
+    if (digits === 0 || digits === 10 || digits > 15) return -1;
+    if (digits > 1 && bytes[start] === 0x30) return -1;
+    this.time = time;
+    return at;
+  }
+
+  /** Reads an event type up to its closing quote; returns where it ends, or -1. */
+  #readType(bytes: Uint8Array, view: DataView, at: number, end: number): number {
+    if (at + 6 > end) return -1;
+    const word = view.getInt32(at, true);
+    if (word === CLIC && bytes[at + 4] === K && bytes[at + 5] === QUOTE) {
+      this.kind = CLICK;
+      return at + 5;
+    }
+    if (word !== IMPR || at + 11 > end || view.getInt32(at + 4, true) !== ESSI) return -1;
+    if (view.getInt16(at + 8, true) !== ON || bytes[at + 10] !== QUOTE) return -1;
+    this.kind = IMPRESSION;
+    return at + 10;
+  }
+}
+
+/** The value of four ASCII digits in a little-endian word, or -1. */
+function fourDigits(word: number): number {
+  const digits = (word - 0x30303030) | 0;
+  // A byte below 0 borrows, one above 9 carries into its high bit.
+  if (((digits | (digits + 0x76767676)) & 0x80808080) !== 0) return -1;
+  const pairs = digits * 10 + (digits >>> 8);
+  return (pairs & 0xff) * 100 + ((pairs >>> 16) & 0xff);
+}
+
+function wordsOf(literal: Uint8Array): Int32Array {
+  if (literal.length < 4) return new Int32Array(0);
+  const view = new DataView(literal.buffer, literal.byteOffset, literal.length);
+  const words: number[] = [];
+  for (let at = 0; at + 4 < literal.length; at += 4) words.push(view.getInt32(at, true));
+  words.push(view.getInt32(literal.length - 4, true));
+  return Int32Array.from(words);
 }
 
 /** The layout of the record that `fields` has just scanned, or null when it is not a plain one. */
 export function learn(fields: Fields, start: number, end: number): Layout | null {
   const { bytes } = fields.cursor;
   if (fields.repeated || fields.values > fields.valueField.length) return null;
-  const literal: number[] = [];
-  const from: number[] = [0];
-  const step: number[] = [];
+  const literals: Uint8Array[] = [];
+  const steps: number[] = [];
   let at = start;
+  let size = 0;
+  const literalTo = (stop: number, step: number) => {
+    literals.push(bytes.slice(at, stop));
+    steps.push(step);
+    size += stop - at;
+  };
   for (let n = 0; n < fields.values; n++) {
     const field = fields.valueField[n];
-    let valueStart = fields.valueStart[n];
-    let valueEnd = fields.valueEnd[n];
-    const isString = bytes[valueStart] === QUOTE;
-    if (field !== OTHER && isString === (field === TIME)) return null;
+    const isString = bytes[fields.valueStart[n]] === QUOTE;
+    if (field === OTHER ? false : isString === (field === TIME)) return null;
     // Numbers, words and nested values of unknown fields are taken as literal bytes.
     if (field === OTHER && !isString) continue;
-    if (isString) {
-      valueStart++;
-      valueEnd--;
-    }
-    for (; at < valueStart; at++) literal.push(bytes[at]);
-    from.push(literal.length);
-    step.push(field === OTHER ? STRING : field);
-    at = valueEnd;
+    literalTo(fields.valueStart[n] + (isString ? 1 : 0), field === OTHER ? STRING : field);
+    at = fields.valueEnd[n] - (isString ? 1 : 0);
   }
-  for (; at < end; at++) literal.push(bytes[at]);
-  from.push(literal.length);
-  step.push(END);
-  if (literal.length > 1_024) return null;
-  return new Layout(Uint8Array.from(literal), Uint32Array.from(from), Uint8Array.from(step));
+  literalTo(end, END);
+  return size > LONGEST_LITERALS ? null : new Layout(literals, steps);
 }

@@ -24,6 +24,8 @@ export class Products {
   /** Bytes of removed keys, reclaimed when they are half of the buffer. */
   #keysFreed = 0;
   #free: number[] = [];
+  /** False after a restore, until a free id is needed. */
+  #freeKnown = true;
   #changed = new Set<number>();
   #new: number[] = [];
   /** Living products. */
@@ -54,6 +56,7 @@ export class Products {
       at = (at + 1) & this.#mask;
     }
     if (this.size >= this.#maxProducts) return -1;
+    if (!this.#freeKnown) this.#findFree();
     const id = this.#free.pop() ?? this.capacity;
     this.#insert(id, bytes, start, end, hash);
     this.#changed.add(id >>> BLOCK_SHIFT);
@@ -86,7 +89,7 @@ export class Products {
     this.#keysFreed += this.#lengths[id];
     this.#lengths[id] = 0;
     this.size--;
-    this.#free.push(id);
+    if (this.#freeKnown) this.#free.push(id);
     this.#changed.add(id >>> BLOCK_SHIFT);
   }
 
@@ -145,15 +148,19 @@ export class Products {
         throw damaged();
       const hash = hashOf(bytes, start, at);
       if (this.#table[this.#find(bytes.subarray(start, at), hash)] !== 0) throw damaged();
-      while (this.capacity < id) this.#free.push(this.capacity++);
-      const wasFree = this.#free.indexOf(id);
-      if (wasFree >= 0) this.#free.splice(wasFree, 1);
+      this.#freeKnown = false;
       this.#insert(id, bytes, start, at, hash);
     }
   }
 
+  #findFree(): void {
+    this.#free = [];
+    for (let id = this.capacity - 1; id >= 0; id--) if (!this.has(id)) this.#free.push(id);
+    this.#freeKnown = true;
+  }
+
   #insert(id: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
-    if (id >= this.#hashes.length) this.#growIds();
+    while (id >= this.#hashes.length) this.#growIds();
     if (id >= this.capacity) this.capacity = id + 1;
     this.#hashes[id] = hash;
     this.#lengths[id] = end - start;

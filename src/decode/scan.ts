@@ -40,6 +40,7 @@ export class Decoder {
   readonly #layouts: Layout[] = [];
   readonly #maxLayouts: number;
   #misses = 0;
+  #view: DataView = new DataView(new ArrayBuffer(0));
   /** The product's bytes as the tolerant scan found them, maybe decoded. */
   #productBytes: Uint8Array = new Uint8Array(0);
   #productStart = 0;
@@ -66,6 +67,7 @@ export class Decoder {
     const { maxEventBytes } = this.#settings;
     out.from = from;
     out.to = to;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let i = from; i < to; i++) {
       const start = starts[i];
       const end = ends[i];
@@ -87,17 +89,15 @@ export class Decoder {
     const layouts = this.#layouts;
     for (let n = 0; n < layouts.length; n++) {
       const layout = layouts[n];
-      if (!layout.match(bytes, start, end)) continue;
+      if (!layout.match(bytes, this.#view, start, end)) continue;
       const length = layout.productEnd - layout.productStart;
       if (length === 0 || length > this.#settings.maxProductIdBytes) return false;
-      const kind = kindOf(bytes, layout.typeStart, layout.typeEnd);
-      if (kind < 0) return false;
       if (n > 0) {
         layouts[n] = layouts[n - 1];
         layouts[n - 1] = layout;
       }
       this.#misses = 0;
-      const { productStart, productEnd, time } = layout;
+      const { productStart, productEnd, time, kind } = layout;
       out.reject[i] = this.#fill(bytes, productStart, productEnd, time, kind, arrivalMs, i, out);
       if (layout.idStart < 0) out.hasId[i] = 0;
       else {

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Products } from '../../src/decode/products.ts';
+
+const encoder = new TextEncoder();
+const look = (products: Products, name: string) => {
+  const bytes = encoder.encode(`..${name}..`);
+  return products.lookup(bytes, 2, bytes.length - 2);
+};
+
+const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({ add: fc.string({ minLength: 1, maxLength: 40, unit: 'binary' }) }),
+  },
+  { weight: 3, arbitrary: fc.record({ remove: fc.nat() }) },
+  { weight: 1, arbitrary: fc.record({ restart: fc.constant(true) }) },
+);
+
+test('the dictionary is a map of names to ids, over removals and restarts', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+      let products = new Products({ maxProducts: 100 });
+      const model = new Map<string, number>();
+      const parts = new Map<number, Uint8Array>();
+      for (const one of steps) {
+        if ('add' in one && one.add.isWellFormed()) {
+          const known = model.get(one.add);
+          const id = look(products, one.add);
+          if (known !== undefined) assert.equal(id, known);
+          else if (model.size >= 100) assert.equal(id, -1);
+          else {
+            assert.ok(![...model.values()].includes(id), 'an id is one product at a time');
+            model.set(one.add, id);
+          }
+        } else if ('remove' in one && model.size > 0) {
+          const name = [...model.keys()][one.remove % model.size];
+          products.remove(model.get(name) as number);
+          model.delete(name);
+        } else if ('restart' in one) {
+          for (const block of products.takeChanged()) {
+            const bytes = products.encode(block);
+            if (bytes === null) parts.delete(block);
+            else parts.set(block, bytes);
+          }
+          products = new Products({ maxProducts: 100 });
+          for (const [block, bytes] of parts) products.restore(block, bytes);
+          assert.deepEqual([products.takeNew(), products.takeChanged()], [[], []]);
+        }
+        assert.equal(products.size, model.size);
+      }
+      for (const [name, id] of model) {
+        assert.equal(products.name(id), name);
+        assert.equal(products.idOf(name), id);
+      }
+      assert.equal(products.idOf('never there at all, longer than forty bytes'), -1);
+    }),
+  );
+});
+
+test('100 000 products in blocks of their own come back from their parts, also in any order', () => {
+  const products = new Products({ maxProducts: 100_000 });
+  for (let n = 0; n < 100_000; n++) assert.equal(look(products, `product${n}`), n);
+  assert.equal(look(products, 'one more'), -1);
+  const blocks = products.takeChanged();
+  assert.equal(blocks.length, 98);
+  assert.equal(products.takeNew().length, 100_000);
+  const again = new Products({ maxProducts: 100_000 });
+  for (const block of blocks.reverse()) again.restore(block, products.encode(block) as Uint8Array);
+  assert.equal(again.size, 100_000);
+  assert.equal(again.idOf('product99999'), 99_999);
+  assert.equal(again.idOf('product0'), 0);
+});
+
+test('a damaged part is refused by name', () => {
+  const products = new Products({ maxProducts: 10 });
+  look(products, 'a');
+  look(products, 'bc');
+  const bytes = products.encode(0) as Uint8Array;
+  const restore = (part: Uint8Array) => new Products({ maxProducts: 10 }).restore(0, part);
+  const cuts = [0, 2, 3, 4, 5, 7, 8, 9, 10].filter(
+    (length) => length < bytes.length && length !== 6,
+  );
+  for (const length of cuts)
+    assert.throws(
+      () => restore(bytes.slice(0, length)),
+      { code: 'checkpoint_damaged' },
+      `${length}`,
+    );
+  assert.throws(() => restore(Uint8Array.of(9, ...bytes.slice(1))), /products\/0/);
+  assert.throws(() => restore(Uint8Array.of(...bytes, ...bytes.slice(1))), /products\/0/);
+});
+
+test('keys of removed products are used again: memory does not grow with turnover', () => {
+  const products = new Products({ maxProducts: 1_000 });
+  for (let n = 0; n < 200_000; n++) {
+    const id = look(products, `a product with a rather long name, number ${n}`);
+    assert.ok(id >= 0 && id < 1_000);
+    if (products.size === 1_000) for (let old = 0; old < 1_000; old++) products.remove(old);
+  }
+  assert.ok(products.capacity <= 1_000);
+});
