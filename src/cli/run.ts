@@ -3,7 +3,9 @@ import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
 import { LIMITS } from '../config.ts';
 import { messageOf } from '../errors.ts';
+import { ctr } from '../result.ts';
 import { GeneratedTraffic } from '../sources/traffic.ts';
+import type { Row } from '../stores/store.ts';
 import { type Embedded, startEmbedded } from './embedded.ts';
 import type { Configuration } from './options.ts';
 
@@ -40,8 +42,32 @@ export async function run(configuration: RunOptions): Promise<void> {
   log.info({}, 'stopped: every accepted event is stored');
 }
 
-function announce(log: Logger, { url }: Embedded, data: string): void {
+function announce(log: Logger, { url, store }: Embedded, data: string): void {
   log.info({ data }, `clickrate is up: open ${url}/ctr/latest (docs: ${url}/docs)`);
+  let newest = -Infinity;
+  store.follow(({ rows, windowMs }) => {
+    const starts = rows.map(({ latest }) => latest?.start ?? -Infinity);
+    const start = starts.reduce((a, b) => Math.max(a, b), -Infinity);
+    if (start <= newest) return;
+    newest = start;
+    log.info(closing(rows, start), `window ${clock(start)} to ${clock(start + windowMs)} closed`);
+  });
+}
+
+/** What a window brought, as far as its first commit tells. */
+function closing(rows: readonly Row[], start: number) {
+  const sum = { products: 0, impressions: 0, clicks: 0 };
+  for (const { latest } of rows) {
+    if (latest?.start !== start) continue;
+    sum.products++;
+    sum.impressions += latest.impressions;
+    sum.clicks += latest.clicks;
+  }
+  return { ...sum, ctr: ctr(sum.impressions, sum.clicks) };
+}
+
+function clock(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 19);
 }
 
 async function generate(

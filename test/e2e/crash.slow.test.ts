@@ -35,7 +35,13 @@ async function up(data: string, killAt?: { step: number; count: number }) {
 }
 
 /** Sends batches until the child is dead or `batches` were acknowledged. */
-async function load(url: string, child: Child, sent: ClientEvent[][], watch: Watch, batches: number) {
+async function load(
+  url: string,
+  child: Child,
+  sent: ClientEvent[][],
+  watch: Watch,
+  batches: number,
+) {
   let dead = false;
   void child.ended.then(() => {
     dead = true;
@@ -120,11 +126,17 @@ test('without ids every acknowledged event is counted, and none twice', async (t
     const found = await historyOf(url, PRODUCTS);
     for (const [key, cell] of least) {
       const at = found.get(key);
-      assert.ok(at !== undefined && at.impressions >= cell.impressions && at.clicks >= cell.clicks, key);
+      assert.ok(
+        at !== undefined && at.impressions >= cell.impressions && at.clicks >= cell.clicks,
+        key,
+      );
     }
     for (const [key, cell] of found) {
       const at = most.get(key);
-      assert.ok(at !== undefined && at.impressions >= cell.impressions && at.clicks >= cell.clicks, key);
+      assert.ok(
+        at !== undefined && at.impressions >= cell.impressions && at.clicks >= cell.clicks,
+        key,
+      );
     }
     return true;
   }, 15_000);

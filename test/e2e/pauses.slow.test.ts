@@ -44,7 +44,9 @@ test('old data posted in two halves with a pause between loses nothing', async (
 function smallDisk(directory: string, bytes: number): string | null {
   mkdirSync(directory, { recursive: true });
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', directory], { stdio: 'pipe' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', directory], {
+      stdio: 'pipe',
+    });
     return null;
   } catch (error) {
     return `a small file system cannot be mounted here: ${(error as Error).message.split('\n')[0]}`;

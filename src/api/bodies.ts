@@ -1,0 +1,83 @@
+/**
+ * The serialised body of `/ctr/latest` or `/ctr/previous`, kept in chunks of slots. A change marks
+ * the chunks it touches; they are rebuilt when somebody asks, so an untouched one costs nothing.
+ */
+import { hash } from 'node:crypto';
+import { etagOf } from './etag.ts';
+import { originalText, type Rows, spanText, type Which } from './rows.ts';
+import { type Serialised, serialised } from './serialised.ts';
+
+/** Slots of a chunk: small enough to rebuild in a millisecond, large enough to write at once. */
+const CHUNK_SHIFT = 10;
+/** Bodies up to this many bytes are joined, because one write is cheaper than several. */
+const JOINED_BYTES = 262_144;
+
+type Chunk = { bytes: Uint8Array; digest: string };
+
+const OPEN = Buffer.from('{');
+const CLOSE = Buffer.from('}');
+
+export class SerialisedBody {
+  readonly #rows: Rows;
+  readonly #which: Which;
+  #chunks: (Chunk | undefined)[] = [];
+  #current: Serialised | null = null;
+
+  constructor(rows: Rows, which: Which) {
+    this.#rows = rows;
+    this.#which = which;
+  }
+
+  /** The product in this slot came, changed or left. */
+  touch(slot: number): void {
+    this.#chunks[slot >> CHUNK_SHIFT] = undefined;
+    this.#current = null;
+  }
+
+  get(): Serialised {
+    this.#current ??= this.#build();
+    return this.#current;
+  }
+
+  #build(): Serialised {
+    const count = Math.ceil(this.#rows.end / (1 << CHUNK_SHIFT));
+    const pieces: Uint8Array[] = [OPEN];
+    let digests = '';
+    for (let i = 0; i < count; i++) {
+      this.#chunks[i] ??= this.#chunk(i);
+      const { bytes, digest } = this.#chunks[i]!;
+      if (bytes.length === 0) continue;
+      // Every chunk begins with a comma; the first does not need it.
+      pieces.push(pieces.length === 1 ? bytes.subarray(1) : bytes);
+      digests += digest;
+    }
+    pieces.push(CLOSE);
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    const etag = etagOf(digests);
+    if (length <= JOINED_BYTES) return serialised(Buffer.concat(pieces, length), etag);
+    return { etag, length, pieces, text: null };
+  }
+
+  #chunk(index: number): Chunk {
+    const rows = this.#rows;
+    const from = index << CHUNK_SHIFT;
+    const to = Math.min(from + (1 << CHUNK_SHIFT), rows.end);
+    let text = '';
+    let start = Number.NaN;
+    let span = '';
+    for (let slot = from; slot < to; slot++) {
+      const product = rows.productAt(slot);
+      if (product === undefined) continue;
+      const counts = rows.countsAt(slot, this.#which);
+      if (counts === null) continue;
+      if (counts.start !== start) {
+        start = counts.start;
+        span = spanText(start, rows.windowMs);
+      }
+      const quoted = JSON.stringify(product);
+      text += `,${quoted}:${originalText(quoted, counts, span)}`;
+    }
+    const bytes = Buffer.from(text);
+    return { bytes, digest: hash('sha256', bytes, 'base64url') };
+  }
+}

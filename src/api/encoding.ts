@@ -1,0 +1,32 @@
+/** Bodies that come compressed. */
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { ClickrateError } from '../errors.ts';
+import { ProblemError } from './problem.ts';
+
+const inflate = promisify(gunzip);
+
+/**
+ * The body as it was before `Content-Encoding`. Throws `unsupported_media` for anything but gzip,
+ * `body_too_large` when more than `limitBytes` would come out, `bad_request` when it is not gzip.
+ */
+export async function decoded(
+  body: Buffer,
+  encoding: string | undefined,
+  limitBytes: number,
+): Promise<Buffer> {
+  const name = (encoding ?? 'identity').trim().toLowerCase();
+  if (name === 'identity' || name === '') return body;
+  if (name !== 'gzip' && name !== 'x-gzip')
+    throw new ProblemError('unsupported_media', `the content encoding ${name} is not taken`, {}, [
+      'accept-encoding',
+      'gzip',
+    ]);
+  try {
+    return await inflate(body, { maxOutputLength: limitBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw new ClickrateError('body_too_large', `the body unpacks to over ${limitBytes} bytes`);
+    throw new ClickrateError('bad_request', 'the body is not gzip as its Content-Encoding says');
+  }
+}

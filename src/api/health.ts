@@ -1,0 +1,85 @@
+/** `/livez`, `/readyz`, `/metrics`: for those who run it. */
+import type { FastifyInstance } from 'fastify';
+import { messageOf } from '../errors.ts';
+import type { Status, TaskHealth } from '../status.ts';
+import { JSON_TYPE, send } from './answer.ts';
+import { livezSchema, metricsSchema, readyzSchema } from './operations.ts';
+import type { Context } from './parts.ts';
+import { ProblemError } from './problem.ts';
+
+const NOT_CACHED = ['cache-control', 'no-store', 'content-type'];
+
+export async function healthRoutes(app: FastifyInstance, context: Context): Promise<void> {
+  const { parts, results, metrics } = context;
+
+  app.get('/livez', { schema: livezSchema }, (request, reply) => {
+    send(context, request, reply, 200, [...NOT_CACHED, JSON_TYPE], '{"status":"ok"}');
+  });
+
+  app.get<{ Querystring: { verbose?: string } }>(
+    '/readyz',
+    { schema: readyzSchema },
+    (request, reply) => {
+      const { verbose } = request.query;
+      const all = verbose !== undefined && verbose !== 'false' && verbose !== '0';
+      const body = readiness(parts.health(), results.trouble, all);
+      if (!body.ready)
+        throw new ProblemError('not_ready', body.reasons.join('; ') || 'a task is not ready', body);
+      send(context, request, reply, 200, [...NOT_CACHED, JSON_TYPE], JSON.stringify(body));
+    },
+  );
+
+  app.get('/metrics', { schema: metricsSchema }, async (request, reply) => {
+    // Metrics must come above all when the store does not answer.
+    const kept = await parts.reader.keptTotals().catch((error) => {
+      if (parts.logger !== false) parts.logger.debug({ err: messageOf(error) }, 'no kept totals');
+      return null;
+    });
+    const text = await metrics.text({ health: parts.health(), kept, products: results.size });
+    send(context, request, reply, 200, [...NOT_CACHED, metrics.registry.contentType], text);
+  });
+}
+
+function readiness(health: readonly TaskHealth[], trouble: string | null, verbose: boolean) {
+  const reasons = health.flatMap(({ task, reasons }) =>
+    reasons.map((reason) => `task ${task}: ${reason}`),
+  );
+  if (trouble !== null) reasons.push(trouble);
+  const ready = trouble === null && health.every((task) => task.ready);
+  return { ready, reasons, tasks: health.map((task) => taskBody(task, verbose)) };
+}
+
+function taskBody(health: TaskHealth, verbose: boolean) {
+  const { task, state, ready, reasons, live } = health;
+  const brief = { task, state, ready, reasons };
+  if (!verbose) return brief;
+  return {
+    ...brief,
+    commit_age_ms: health.commitAgeMs,
+    commit_ms: health.commitMs,
+    commit_bytes: health.commitBytes,
+    commits: health.commits,
+    fenced: health.fenced,
+    retries: health.retries,
+    live: live === null ? null : liveBody(live),
+  };
+}
+
+function liveBody(live: Status) {
+  return {
+    watermark: live.watermark,
+    final_before: live.finalBefore,
+    publish_floor: live.publishFloor,
+    held_elsewhere: live.heldElsewhere,
+    dropped_ids: live.droppedIds,
+    comebacks: live.comebacks.length,
+    partitions: live.partitions.map((partition) => ({
+      name: partition.name,
+      topic_id: partition.topicId,
+      position: partition.position,
+      max_ts: partition.maxTs,
+      watermark: partition.watermark,
+      idle: partition.idle,
+    })),
+  };
+}

@@ -1,0 +1,83 @@
+/** The endpoints of the original demo: same paths, same JSON. */
+import type { FastifyInstance } from 'fastify';
+import { ClickrateError } from '../errors.ts';
+import type { Counts } from '../result.ts';
+import { JSON_TYPE, send, sendJson, sendSerialised } from './answer.ts';
+import { latestSchema, previousSchema, productCtrSchema, rootSchema } from './operations.ts';
+import { PAGE_POLICY, page } from './page.ts';
+import type { Context } from './parts.ts';
+import { originalText, spanText } from './rows.ts';
+
+export type ProductParams = { product_id: string };
+
+const LINKS = {
+  latest: '/ctr/latest',
+  previous: '/ctr/previous',
+  product: '/ctr/{product_id}',
+  products: '/v1/products',
+  ledger: '/v1/ledger',
+  rejected: '/v1/rejected',
+  ready: '/readyz',
+  metrics: '/metrics',
+  docs: '/docs',
+  openapi: '/openapi.json',
+};
+
+export async function originalRoutes(app: FastifyInstance, context: Context): Promise<void> {
+  const { results, parts } = context;
+  const links = parts.push === undefined ? LINKS : { ...LINKS, events: '/v1/events' };
+
+  app.get('/', { schema: rootSchema }, (request, reply) => {
+    const headers = ['vary', 'accept', 'cache-control', 'no-cache', 'content-type'];
+    if (wantsPage(request.headers.accept)) {
+      headers.push('text/html; charset=utf-8', 'content-security-policy', PAGE_POLICY);
+      send(context, request, reply, 200, headers, page(parts.version, links));
+      return;
+    }
+    const status = parts.health().every(({ ready }) => ready) ? 'running' : 'not ready';
+    const body = { name: 'clickrate', version: parts.version, status, links };
+    headers.push(JSON_TYPE);
+    send(context, request, reply, 200, headers, JSON.stringify(body));
+  });
+
+  app.get('/ctr/latest', { schema: latestSchema }, (request, reply) => {
+    sendSerialised(context, request, reply, results.latest.get());
+  });
+
+  app.get('/ctr/previous', { schema: previousSchema }, (request, reply) => {
+    sendSerialised(context, request, reply, results.previous.get());
+  });
+
+  app.get<{ Params: ProductParams }>(
+    '/ctr/:product_id',
+    { schema: productCtrSchema },
+    (request, reply) => {
+      const product = request.params.product_id;
+      sendJson(context, request, reply, twoWindows(context, product, originalText));
+    },
+  );
+}
+
+/** Both windows of a product as JSON; throws `not_found` when it has neither. */
+export function twoWindows(
+  { results }: Context,
+  product: string,
+  textOf: (quoted: string, counts: Counts, span: string) => string,
+  before = '',
+): string {
+  const { rows } = results;
+  const slot = rows.slotOf(product);
+  const latest = slot === undefined ? null : rows.countsAt(slot, 'latest');
+  const previous = slot === undefined ? null : rows.countsAt(slot, 'previous');
+  if (latest === null && previous === null)
+    throw new ClickrateError('not_found', `no result of product ${JSON.stringify(product)}`);
+  const quoted = JSON.stringify(product);
+  const text = (counts: Counts | null) =>
+    counts === null ? 'null' : textOf(quoted, counts, spanText(counts.start, rows.windowMs));
+  return `{${before}"latest":${text(latest)},"previous":${text(previous)}}`;
+}
+
+/** Whether a person with a browser asks, rather than a program. */
+function wantsPage(accept: string | undefined): boolean {
+  return accept?.includes('text/html') ?? false;
+}

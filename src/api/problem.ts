@@ -1,0 +1,128 @@
+/** Errors as clients see them: RFC 9457 problem details, from the table of errors. */
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { ClickrateError, ERRORS, type ErrorCode } from '../errors.ts';
+import { send } from './answer.ts';
+import type { Context } from './parts.ts';
+
+export const PROBLEM_TYPE = 'application/problem+json';
+/** Seconds a client is asked to wait before it sends the same request again. */
+const RETRY_AFTER_S = '1';
+const INSTANCE_CHARS = 256;
+
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  instance: string;
+};
+
+/** The problem document of `code`; `members` are extensions, after the standard ones. */
+export function problemOf(
+  code: ErrorCode,
+  detail: string,
+  instance: string,
+  members: object = {},
+): Problem {
+  const { title, status } = ERRORS[code];
+  const path = instance.split('?', 1)[0]!.slice(0, INSTANCE_CHARS);
+  const type = `urn:clickrate:error:${code}`;
+  return { type, title, status, detail, code, instance: path, ...members };
+}
+
+/** An error that carries more members of its problem document, or headers of its answer. */
+export class ProblemError extends ClickrateError {
+  readonly members: object;
+  readonly headers: string[];
+  constructor(code: ErrorCode, detail: string, members: object = {}, headers: string[] = []) {
+    super(code, detail);
+    this.members = members;
+    this.headers = headers;
+  }
+}
+
+/** Answers anything thrown; what is not in the table is a fault of ours, told to the log only. */
+export function sendError(
+  context: Context,
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const known = knownError(error);
+  const { logger: log } = context.parts;
+  if (known.status >= 500 && log !== false) {
+    const fields = { method: request.method, path: request.url.split('?', 1)[0], err: error };
+    if (known.retry) log.warn(fields, known.message);
+    else log.error(fields, 'a request failed');
+  }
+  if (reply.raw.headersSent) {
+    // Too late for another answer: the client must see that this one is not whole.
+    reply.raw.destroy();
+    return;
+  }
+  const members = known instanceof ProblemError ? known.members : {};
+  const body = problemOf(known.code, known.message, request.url, members);
+  const headers = ['content-type', PROBLEM_TYPE, 'cache-control', 'no-store'];
+  if (known.retry) headers.push('retry-after', RETRY_AFTER_S);
+  // The rest of such a body is not read, so the connection cannot be used again.
+  if (known.status === 413 || known.status === 415) headers.push('connection', 'close');
+  if (known instanceof ProblemError) headers.push(...known.headers);
+  send(context, request, reply, known.status, headers, JSON.stringify(body));
+}
+
+/** Any error as one of the table. */
+function knownError(error: unknown): ClickrateError {
+  if (error instanceof ClickrateError) return error;
+  const { code, statusCode, validation, message } = error as FastifyError;
+  if (validation !== undefined) return new ClickrateError('bad_request', invalidText(error));
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new ClickrateError('body_too_large', 'the body is larger than this server takes');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new ClickrateError(
+        'unsupported_media',
+        'send application/json, application/x-ndjson or text/plain',
+      );
+    case 'FST_ERR_BAD_URL':
+      return new ClickrateError('bad_request', 'the path has a malformed percent-encoding');
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new ClickrateError('bad_request', 'a part of the path is too long');
+  }
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new ClickrateError('bad_request', message);
+  return new ClickrateError('internal', 'the request could not be served; see the log');
+}
+
+/** Names the parameter that is wrong and says what it takes. */
+function invalidText(error: unknown): string {
+  const { validation, validationContext } = error as FastifyError;
+  const first = validation![0]!;
+  const where = validationContext === 'querystring' ? 'query parameter' : 'part of the path';
+  const extra = first.params?.additionalProperty;
+  if (typeof extra === 'string') return `${where} ${extra} is not known here`;
+  const allowed = first.params?.allowedValues;
+  const takes = Array.isArray(allowed) ? `: ${allowed.join(', ')}` : '';
+  return `${where} ${first.instancePath.slice(1) || '?'} ${first.message}${takes}`;
+}
+
+/** What the parser of HTTP refuses never becomes a request: this is written to the bare socket. */
+export function clientErrorText(code: string | undefined): string {
+  const [status, name, detail] =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'Request Header Fields Too Large', 'the head of the request is too large']
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'Request Timeout', 'the request did not arrive in time']
+        : [400, 'Bad Request', 'this is not HTTP as this server understands it'];
+  const problem = { ...problemOf('bad_request', String(detail), ''), status };
+  const body = JSON.stringify({ ...problem, instance: undefined });
+  return [
+    `HTTP/1.1 ${status} ${name}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'X-Content-Type-Options: nosniff',
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}

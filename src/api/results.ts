@@ -1,0 +1,170 @@
+/**
+ * The results in memory: loaded once, then changed as the store says. A gap in the numbers of
+ * changes, another incarnation of the store or another window size means: load again.
+ */
+import type { Clock } from '../clock.ts';
+import type { Limits } from '../config.ts';
+import { ClickrateError, messageOf } from '../errors.ts';
+import { type Log, silentLog } from '../log.ts';
+import type { Change, Loaded, ResultReader } from '../stores/store.ts';
+import { SerialisedBody } from './bodies.ts';
+import { Rows } from './rows.ts';
+
+/** Changes held back while loading; beyond that the load is simply done again. */
+const WAITING_CHANGES = 10_000;
+
+export type ResultsParts = {
+  reader: ResultReader;
+  /** Used until the store says with which window size it was written. */
+  windowMs: number;
+  limits: Limits;
+  clock: Clock;
+  log?: Log;
+};
+
+export class Results {
+  readonly #parts: ResultsParts;
+  readonly #log: Log;
+  readonly #stopped = new AbortController();
+  #unfollow: () => void = () => {};
+  #rows: Rows;
+  #latest: SerialisedBody;
+  #previous: SerialisedBody;
+  #incarnation: string | null = null;
+  #number = 0;
+  #loading = false;
+  #waiting: Change[] = [];
+  /** Loaded, and no change fitted since: a store that contradicts itself is not asked in a rush. */
+  #freshlyLoaded = false;
+  /** Why the results are not, or may not be, those of the store; null when they are. */
+  trouble: string | null = 'results are not loaded yet';
+
+  constructor(parts: ResultsParts) {
+    this.#parts = parts;
+    this.#log = parts.log ?? silentLog;
+    this.#rows = new Rows(parts.windowMs);
+    this.#latest = new SerialisedBody(this.#rows, 'latest');
+    this.#previous = new SerialisedBody(this.#rows, 'previous');
+  }
+
+  /**
+   * Follows the store and loads. Resolves when loaded, or when the first try has failed: then it
+   * goes on trying, and `trouble` says so.
+   */
+  async start(): Promise<void> {
+    // Followed before loaded: no change can fall between the two.
+    this.#unfollow = this.#parts.reader.follow((change) => this.#onChange(change));
+    await new Promise<void>((resolve) => {
+      this.#reload(resolve);
+    });
+  }
+
+  /** Stops following; a load under way ends without effect. */
+  stop(): void {
+    this.#unfollow();
+    this.#stopped.abort();
+  }
+
+  /** The rows; throws `store_unavailable` before the first load. */
+  get rows(): Rows {
+    this.#checkLoaded();
+    return this.#rows;
+  }
+
+  /** The body of `/ctr/latest`; throws `store_unavailable` before the first load. */
+  get latest(): SerialisedBody {
+    this.#checkLoaded();
+    return this.#latest;
+  }
+
+  get previous(): SerialisedBody {
+    this.#checkLoaded();
+    return this.#previous;
+  }
+
+  /** Products with a result, also before the first load. */
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  #checkLoaded(): void {
+    if (this.#incarnation === null)
+      throw new ClickrateError('store_unavailable', this.trouble ?? 'results are not loaded yet');
+  }
+
+  #onChange(change: Change): void {
+    if (this.#stopped.signal.aborted) return;
+    if (this.#loading) {
+      if (this.#waiting.length < WAITING_CHANGES) this.#waiting.push(change);
+      return;
+    }
+    const same = change.incarnation === this.#incarnation;
+    if (same && change.number <= this.#number) return;
+    const next = change.number === this.#number + 1 && change.windowMs === this.#rows.windowMs;
+    // The first change of a store that was empty says its window size.
+    const first = this.#rows.size === 0 && change.number === this.#number + 1;
+    if (same && first) this.#rows.windowMs = change.windowMs;
+    if (same && (next || first)) this.#apply(change);
+    else this.#reload();
+  }
+
+  #apply(change: Change): void {
+    for (const row of change.rows) this.#touch(this.#rows.set(row));
+    for (const product of change.removals) {
+      const slot = this.#rows.remove(product);
+      if (slot !== undefined) this.#touch(slot);
+    }
+    this.#number = change.number;
+    this.#freshlyLoaded = false;
+  }
+
+  #touch(slot: number): void {
+    this.#latest.touch(slot);
+    this.#previous.touch(slot);
+  }
+
+  #reload(onTried: () => void = () => {}): void {
+    this.#loading = true;
+    void this.#load(onTried).finally(() => {
+      this.#loading = false;
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      // One of them may show a gap: then those after it wait for the next load.
+      for (const change of waiting) this.#onChange(change);
+      onTried();
+    });
+  }
+
+  /** Tries until it has loaded; never rejects. */
+  async #load(onTried: () => void): Promise<void> {
+    const { reader, clock, limits } = this.#parts;
+    const { signal } = this.#stopped;
+    let waitMs = limits.retryMinMs;
+    if (this.#freshlyLoaded) await clock.sleep(waitMs, signal);
+    while (!signal.aborted) {
+      try {
+        const loaded = await reader.load();
+        if (!signal.aborted) this.#replace(loaded);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.trouble = `results cannot be loaded: ${messageOf(error)}`;
+        this.#log.warn({ err: error, waitMs }, this.trouble);
+        onTried();
+        await clock.sleep(waitMs, signal);
+        waitMs = Math.min(waitMs * 2, limits.retryMaxMs);
+      }
+    }
+  }
+
+  #replace(loaded: Loaded): void {
+    this.#rows = new Rows(loaded.windowMs ?? this.#parts.windowMs);
+    this.#latest = new SerialisedBody(this.#rows, 'latest');
+    this.#previous = new SerialisedBody(this.#rows, 'previous');
+    for (const row of loaded.rows) this.#rows.set(row);
+    this.#incarnation = loaded.incarnation;
+    this.#number = loaded.number;
+    this.#freshlyLoaded = true;
+    this.trouble = null;
+  }
+}

@@ -1,0 +1,119 @@
+/** The shapes of what goes out, for the OpenAPI document. */
+import { type TSchema, Type } from 'typebox';
+import { ERRORS } from '../errors.ts';
+import { REASONS, VERDICTS } from '../event.ts';
+
+const START = 1_760_000_000_000;
+
+export const count = (description: string) => Type.Integer({ minimum: 0, description });
+export const timeMs = (description: string) =>
+  Type.Integer({ description: `${description}, epoch milliseconds`, examples: [START] });
+export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const listOf = <T extends readonly string[]>(values: T) =>
+  Type.Union(values.map((value) => Type.Literal(value)));
+
+export const PRODUCT_ID = Type.String({ description: 'The product', examples: ['product_1'] });
+const window = {
+  impressions: count('Impressions in the window'),
+  clicks: count('Clicks in the window, by their own time'),
+  window_start: timeMs('First millisecond of the window'),
+  window_end: timeMs('First millisecond after the window'),
+};
+
+export const Result = Type.Object(
+  {
+    product_id: PRODUCT_ID,
+    ctr: Type.Number({
+      minimum: 0,
+      description: 'Clicks / impressions, 4 decimals; 0 without impressions; may exceed 1',
+      examples: [0.7981],
+    }),
+    ...window,
+  },
+  { $id: 'Result', description: 'Counts of a product in a window, in the original form' },
+);
+
+export const ResultV1 = Type.Object(
+  {
+    product_id: PRODUCT_ID,
+    ctr: Type.Union([Type.Number({ minimum: 0 }), Type.Null()], {
+      description: 'Clicks / impressions, 4 decimals; null without impressions; may exceed 1',
+      examples: [0.7981],
+    }),
+    ...window,
+    clicks_exceed_impressions: Type.Boolean({
+      description: 'More clicks than impressions: a click is counted by its own time',
+    }),
+  },
+  { $id: 'ResultV1', description: 'Counts of a product in a window' },
+);
+
+export const ProblemBody = Type.Object(
+  {
+    type: Type.String({ examples: ['urn:clickrate:error:not_found'] }),
+    title: Type.String({ examples: [ERRORS.not_found.title] }),
+    status: Type.Integer({ examples: [404] }),
+    detail: Type.String({ description: 'What is wrong, and what to do' }),
+    code: listOf(Object.keys(ERRORS)),
+    instance: Type.Optional(Type.String({ description: 'Path of the request' })),
+  },
+  { $id: 'Problem', description: 'Problem details (RFC 9457)', additionalProperties: true },
+);
+
+export const UnusableItem = Type.Object(
+  {
+    index: Type.Integer({ minimum: 0, description: 'Place of the item in the body' }),
+    reason: listOf(REASONS),
+    message: Type.String(),
+  },
+  { $id: 'Unusable', description: 'An item of a body that cannot be counted, and why' },
+);
+
+export const unusableMembers = {
+  unusable: Type.Array(Type.Ref('Unusable#'), { description: 'The first unusable items' }),
+  unusable_total: count('All unusable items'),
+};
+
+export const TwoWindows = {
+  latest: nullable(Type.Ref('Result#')),
+  previous: nullable(Type.Ref('Result#')),
+};
+export const Product = Type.Object(
+  {
+    product_id: PRODUCT_ID,
+    latest: nullable(Type.Ref('ResultV1#')),
+    previous: nullable(Type.Ref('ResultV1#')),
+  },
+  { $id: 'Product', description: "A product's two newest windows with events" },
+);
+
+export const Counted = {
+  received: count('Events received: the sum of all verdicts'),
+  verdicts: Type.Object(Object.fromEntries(VERDICTS.map((v) => [v, count(`Events ${v}`)]))),
+  missed: count('Offsets that were gone before they could be read'),
+  balanced: Type.Boolean({ description: 'Whether received is the sum of all verdicts' }),
+};
+
+export const Kept = Type.Object({
+  id: Type.Integer({ description: 'Falls from page to page' }),
+  task: Type.String(),
+  partition: Type.String({ description: 'Topic partition it came from' }),
+  offset: Type.Integer({ description: 'Offset it came from' }),
+  reason: listOf(REASONS),
+  message: Type.String(),
+  arrival: timeMs('When it arrived'),
+  bytes: Type.String({ description: 'The original bytes, base64', contentEncoding: 'base64' }),
+  text: Type.Optional(Type.String({ description: 'The same as text, when it is valid UTF-8' })),
+});
+
+export const Health = Type.Object(
+  {
+    ready: Type.Boolean(),
+    reasons: Type.Array(Type.String(), { description: 'Why not ready, or what needs attention' }),
+    tasks: Type.Array(Type.Object({}, { additionalProperties: true })),
+  },
+  { $id: 'Health' },
+);
+
+/** Schemas that others refer to. */
+export const SHARED_SCHEMAS = [Result, ResultV1, ProblemBody, UnusableItem, Product, Health];

@@ -1,0 +1,104 @@
+/** The HTTP server, built without listening: the caller listens, tests inject. */
+import Fastify, { type FastifyInstance } from 'fastify';
+import { ClickrateError } from '../errors.ts';
+import { Metrics } from '../metrics.ts';
+import { describeRoutes, docsRoutes } from './docs.ts';
+import { healthRoutes } from './health.ts';
+import { eventRoutes } from './ingest.ts';
+import { ledgerRoutes } from './ledger.ts';
+import { addUnrouted, Methods } from './methods.ts';
+import { originalRoutes } from './original.ts';
+import type { ApiParts, Context } from './parts.ts';
+import { clientErrorText, sendError } from './problem.ts';
+import { productRoutes } from './products.ts';
+import { Results } from './results.ts';
+import { SHARED_SCHEMAS } from './schema.ts';
+import { Traffic } from './traffic.ts';
+
+export type { ApiParts } from './parts.ts';
+
+/** Longest percent-encoded part of a path that is looked at: a product id of 256 bytes fits. */
+const PARAM_CHARS = 1_024;
+
+/**
+ * Builds the server and loads the results. When they cannot be loaded it is built all the same:
+ * it goes on trying, answers 503, and `/readyz` says why.
+ */
+export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
+  const { reader, settings, limits, clock, logger } = parts;
+  const results = new Results({
+    ...{ reader, limits, clock, windowMs: settings.windowMs },
+    ...(logger === false ? {} : { log: logger }),
+  });
+  const traffic = new Traffic(clock, limits.slowMs, logger);
+  const context: Context = { parts, results, traffic, metrics: new Metrics() };
+  traffic.register(context.metrics.registry);
+  const app = bareServer(context);
+  const methods = new Methods();
+  watchRoutes(app, context, methods);
+  await describeRoutes(app, parts.version);
+  for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
+  await originalRoutes(app, context);
+  await productRoutes(app, context);
+  await ledgerRoutes(app, context);
+  await eventRoutes(app, context);
+  await healthRoutes(app, context);
+  await docsRoutes(app, context);
+  addUnrouted(app, context, methods);
+  app.addHook('onClose', async () => results.stop());
+  await app.ready();
+  await results.start();
+  return app;
+}
+
+function bareServer(context: Context): FastifyInstance {
+  const { limits } = context.parts;
+  const app = Fastify({
+    // Its logger would make a child for every request; ours speaks where there is something to say.
+    logger: false,
+    bodyLimit: limits.bodyBytes,
+    requestTimeout: limits.requestMs,
+    http: {
+      // Node takes the larger of the two for the whole request.
+      headersTimeout: limits.requestMs,
+      // How often it looks for requests that are overdue.
+      connectionsCheckingInterval: Math.ceil(limits.requestMs / 10),
+    },
+    connectionTimeout: limits.keepAliveMs + limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    // Requests that still come while it closes are served, or refused with a problem of ours.
+    return503OnClosing: false,
+    exposeHeadRoutes: true,
+    routerOptions: { maxParamLength: PARAM_CHARS },
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
+    frameworkErrors: (error, request, reply) => sendError(context, error, request, reply),
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable) socket.end(clientErrorText((error as NodeJS.ErrnoException).code));
+      else socket.destroy();
+    },
+  });
+  // Answers are text already; compiling serialisers would only cost time at the start.
+  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
+  app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));
+  return app;
+}
+
+/** Every route is counted, learns its methods, and refuses a URL that is too long. */
+function watchRoutes(app: FastifyInstance, { traffic, parts }: Context, methods: Methods): void {
+  const { urlBytes } = parts.limits;
+  app.decorateRequest('traffic', null);
+  app.decorateRequest('beganMs', 0);
+  app.addHook('onRoute', (route) => {
+    methods.add(route);
+    const counts = traffic.route(route.url);
+    const others = route.onRequest === undefined ? [] : [route.onRequest].flat();
+    route.onRequest = [
+      (request, _reply, done) => {
+        traffic.begin(request, counts);
+        if (request.url.length <= urlBytes) done();
+        else done(new ClickrateError('bad_request', `the URL is longer than ${urlBytes} bytes`));
+      },
+      ...others,
+    ];
+  });
+}

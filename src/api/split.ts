@@ -1,0 +1,143 @@
+/**
+ * Finds the records in a body without parsing it: where lines, or the elements of an array, begin
+ * and end. Whether a record is an event is decided elsewhere.
+ */
+import { ClickrateError } from '../errors.ts';
+import type { RecordSlices } from '../event.ts';
+
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** A body that begins like this loses it: some programs put it before UTF-8. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+/** First guess at the bytes of a record, for the size of the columns. */
+const GUESSED_BYTES = 80;
+
+function isSpace(byte: number): boolean {
+  return byte === SPACE || byte === LF || byte === CR || byte === TAB;
+}
+
+/** Records under construction. */
+class Slices {
+  readonly #bytes: Uint8Array;
+  #count = 0;
+  #starts: Uint32Array;
+  #ends: Uint32Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+    const capacity = 16 + Math.floor(bytes.length / GUESSED_BYTES);
+    this.#starts = new Uint32Array(capacity);
+    this.#ends = new Uint32Array(capacity);
+  }
+
+  /** Adds `[start, end)` without the white space around it; answers false when nothing is left. */
+  addTrimmed(start: number, end: number): boolean {
+    while (start < end && isSpace(this.#bytes[start])) start++;
+    while (end > start && isSpace(this.#bytes[end - 1])) end--;
+    if (start === end) return false;
+    if (this.#count === this.#starts.length) this.#grow();
+    this.#starts[this.#count] = start;
+    this.#ends[this.#count++] = end;
+    return true;
+  }
+
+  done(): RecordSlices {
+    return { bytes: this.#bytes, count: this.#count, starts: this.#starts, ends: this.#ends };
+  }
+
+  #grow(): void {
+    for (const name of ['starts', 'ends'] as const) {
+      const old = name === 'starts' ? this.#starts : this.#ends;
+      const larger = new Uint32Array(old.length * 2);
+      larger.set(old);
+      if (name === 'starts') this.#starts = larger;
+      else this.#ends = larger;
+    }
+  }
+}
+
+/** The body without a byte order mark. */
+export function withoutMark(body: Buffer): Buffer {
+  return BYTE_ORDER_MARK.every((byte, i) => body[i] === byte) ? body.subarray(3) : body;
+}
+
+/** Whether the first byte that is not white space opens an array. */
+export function opensArray(body: Buffer): boolean {
+  let at = 0;
+  while (at < body.length && isSpace(body[at])) at++;
+  return body[at] === OPEN_BRACKET;
+}
+
+/** One record a line that is not blank; `\r` before `\n` is white space. */
+export function splitLines(body: Buffer): RecordSlices {
+  const slices = new Slices(body);
+  let start = 0;
+  while (start < body.length) {
+    const newline = body.indexOf(LF, start);
+    const end = newline === -1 ? body.length : newline;
+    slices.addTrimmed(start, end);
+    start = end + 1;
+  }
+  return slices.done();
+}
+
+/** The whole body as one record; none when it is blank. */
+export function wholeBody(body: Buffer): RecordSlices {
+  const slices = new Slices(body);
+  slices.addTrimmed(0, body.length);
+  return slices.done();
+}
+
+/**
+ * One record an element of the array that the body is. Elements are cut at commas outside strings
+ * and brackets; throws `bad_request` when they do not balance, when an element is empty, or when
+ * something follows the array.
+ */
+export function splitArray(body: Buffer): RecordSlices {
+  const slices = new Slices(body);
+  let at = body.indexOf(OPEN_BRACKET) + 1;
+  let start = at;
+  let depth = 1;
+  while (depth > 0) {
+    if (at >= body.length) throw bad('the array does not end');
+    const byte = body[at];
+    if (byte === QUOTE) at = afterString(body, at);
+    else at++;
+    if (byte === OPEN_BRACKET || byte === OPEN_BRACE) depth++;
+    else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) {
+      depth--;
+      if (depth === 0 && byte === CLOSE_BRACE) throw bad('the array is closed by a brace');
+    } else if (byte === COMMA && depth === 1) {
+      if (!slices.addTrimmed(start, at - 1)) throw bad('the array has an empty element');
+      start = at;
+    }
+  }
+  const last = slices.addTrimmed(start, at - 1);
+  if (!last && slices.done().count > 0) throw bad('the array has an empty element');
+  for (; at < body.length; at++)
+    if (!isSpace(body[at])) throw bad('something follows the end of the array');
+  return slices.done();
+}
+
+/** The index after the string that opens at `open`. */
+function afterString(body: Buffer, open: number): number {
+  for (let at = open + 1; at < body.length; at++) {
+    if (body[at] === QUOTE) return at + 1;
+    if (body[at] === BACKSLASH) at++;
+  }
+  throw bad('a string in the array does not end');
+}
+
+function bad(detail: string): ClickrateError {
+  return new ClickrateError('bad_request', `the body cannot be read as a JSON array: ${detail}`);
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { createServer } from '../../src/api/server.ts';
+import { ClickrateError } from '../../src/errors.ts';
+import { METRIC_NAMES, METRIC_PREFIX } from '../../src/metrics.ts';
+import type { TaskHealth } from '../../src/status.ts';
+import { counts, FakeReader, healthOf, partsWith, row, START } from './fake-reader.ts';
+
+type Hooks = { after(fn: () => unknown): void };
+
+async function served(t: Hooks, health: () => TaskHealth[] = () => [healthOf()]) {
+  const reader = new FakeReader();
+  const app = await createServer(partsWith(reader, { health }).parts);
+  t.after(() => app.close());
+  return { app, reader };
+}
+
+test('ready when every task is; the answer tells the state of each', async (t) => {
+  const { app } = await served(t);
+  const answer = await app.inject('/readyz');
+  assert.equal(answer.statusCode, 200);
+  assert.deepEqual(answer.json(), {
+    ready: true,
+    reasons: [],
+    tasks: [{ task: '0', state: 'running', ready: true, reasons: [] }],
+  });
+});
+
+test('not ready is 503 with the reasons, also as a problem', async (t) => {
+  const reasons = ['the disk is full'];
+  const tired = healthOf({ task: '1', ready: false, state: 'retrying', reasons, live: null });
+  const { app } = await served(t, () => [healthOf(), tired]);
+  const answer = await app.inject('/readyz');
+  assert.equal(answer.statusCode, 503);
+  assert.equal(answer.headers['content-type'], 'application/problem+json');
+  assert.equal(answer.headers['retry-after'], '1');
+  const body = answer.json();
+  assert.equal(body.code, 'not_ready');
+  assert.deepEqual(body.reasons, ['task 1: the disk is full']);
+  assert.deepEqual(
+    body.tasks.map(({ state }: TaskHealth) => state),
+    ['running', 'retrying'],
+  );
+  assert.equal((await app.inject('/livez')).statusCode, 200);
+});
+
+test('what needs attention is told although the task is ready', async (t) => {
+  const { app } = await served(t, () => [healthOf({ reasons: ['ids were forgotten'] })]);
+  const answer = await app.inject('/readyz');
+  assert.equal(answer.statusCode, 200);
+  assert.deepEqual(answer.json().reasons, ['task 0: ids were forgotten']);
+});
+
+test('not ready while the results are not those of the store', async (t) => {
+  const reader = new FakeReader();
+  reader.failure = new ClickrateError('store_unavailable', 'no answer');
+  const app = await createServer(partsWith(reader).parts);
+  t.after(() => app.close());
+  const answer = await app.inject('/readyz');
+  assert.equal(answer.statusCode, 503);
+  assert.match(answer.json().reasons[0], /results cannot be loaded: no answer/);
+});
+
+test('verbose adds positions, watermarks and commits', async (t) => {
+  const { app } = await served(t);
+  for (const url of ['/readyz?verbose', '/readyz?verbose=true', '/readyz?verbose=1']) {
+    const [task] = (await app.inject(url)).json().tasks;
+    assert.equal(task.commits, 3);
+    assert.equal(task.commit_age_ms, 250);
+    assert.equal(task.live.watermark, START - 3_000);
+    assert.equal(task.live.partitions[0].position, 6);
+  }
+  const [brief] = (await app.inject('/readyz?verbose=false')).json().tasks;
+  assert.equal(brief.live, undefined);
+});
+
+/** Lines of the text format as series and values. */
+function seriesOf(text: string): Map<string, number> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const [, series, value] = /^(\S+(?:\{.*\})?) (\S+)$/.exec(line) ?? assert.fail(line);
+      return [series!, Number(value)];
+    }),
+  );
+}
+
+test('metrics count events by verdict, commits, results and requests', async (t) => {
+  const { app, reader } = await served(t);
+  reader.publish([row('a', counts(START, 1, 1)), row('secret', counts(START, 1, 1))]);
+  await app.inject('/ctr/latest');
+  await app.inject('/ctr/latest');
+  await app.inject('/ctr/secret');
+  await app.inject('/ctr/nobody');
+  await app.inject('/nowhere');
+  await app.inject('/ctr/%zz');
+  await app.inject({ url: '/ctr/latest', method: 'DELETE' });
+  await app.inject('/docs');
+  await app.inject('/docs/static/nothing');
+  const answer = await app.inject('/metrics');
+  assert.match(String(answer.headers['content-type']), /^text\/plain; version=0\.0\.4/);
+  const series = seriesOf(answer.payload);
+  const is = (name: string, value: number) =>
+    assert.equal(series.get(`clickrate_${name}`), value, name);
+  is('events_total{task="0",verdict="counted"}', 5);
+  is('events_total{task="0",verdict="duplicate"}', 1);
+  is('events_total{task="0",verdict="not_json"}', 0);
+  is('watermark_seconds{task="0"}', (START - 3_000) / 1000);
+  is('position{task="0",partition="events-0"}', 6);
+  is('commits_total{task="0"}', 3);
+  is('commit_duration_seconds{task="0"}', 0.004);
+  is('retries_total{task="0"}', 2);
+  is('products', 2);
+  is('http_requests_total{route="/ctr/latest",status="200"}', 2);
+  is('http_requests_total{route="/ctr/:product_id",status="200"}', 1);
+  is('http_requests_total{route="/ctr/:product_id",status="404"}', 1);
+  is('http_requests_total{route="(none)",status="404"}', 1);
+  is('http_requests_total{route="(none)",status="400"}', 1);
+  is('http_requests_total{route="(none)",status="405"}', 1);
+  is('http_requests_total{route="/docs",status="200"}', 1);
+  is('http_request_duration_seconds_count{route="/ctr/latest"}', 2);
+  is('http_request_duration_seconds_bucket{route="/ctr/latest",le="+Inf"}', 2);
+  for (const [name, value] of series) {
+    assert.ok(name.startsWith(METRIC_PREFIX), name);
+    assert.ok(Number.isFinite(value), name);
+    assert.doesNotMatch(name, /secret|nobody/);
+  }
+  for (const name of METRIC_NAMES)
+    assert.match(answer.payload, new RegExp(`^# TYPE ${METRIC_PREFIX}${name} `, 'm'));
+  // Looked at twice, nothing is counted twice.
+  const again = seriesOf((await app.inject('/metrics')).payload);
+  assert.equal(again.get('clickrate_events_total{task="0",verdict="counted"}'), 5);
+});
+
+test('metrics come without the store, and before the first claim', async (t) => {
+  const { app, reader } = await served(t, () => [healthOf({ live: null, commitAgeMs: null })]);
+  reader.failure = new ClickrateError('store_unavailable', 'no answer');
+  const series = seriesOf((await app.inject('/metrics')).payload);
+  assert.equal(series.get('clickrate_task_ready{task="0"}'), 1);
+  assert.equal(series.has('clickrate_watermark_seconds{task="0"}'), false);
+});
+
+/** What a server logs at a level while `urls` are asked. */
+async function logged(level: string, urls: string[], slowMs?: number): Promise<string[]> {
+  const lines: string[] = [];
+  const logger = pino({ level }, { write: (line: string) => void lines.push(line) });
+  const reader = new FakeReader();
+  const { parts } = partsWith(reader, { logger });
+  const limits = { ...parts.limits, slowMs: slowMs ?? parts.limits.slowMs };
+  const app = await createServer({ ...parts, limits });
+  reader.failure = new TypeError('a bug');
+  for (const url of urls) await app.inject(url);
+  await app.close();
+  return lines.map((line) => JSON.parse(line).msg);
+}
+
+test('requests are logged at debug, slow ones at info, faults always', async () => {
+  assert.deepEqual(await logged('info', ['/ctr/latest', '/nowhere']), []);
+  assert.deepEqual(await logged('debug', ['/ctr/latest']), ['answered']);
+  assert.deepEqual(await logged('info', ['/ctr/latest'], 0), ['slow answer']);
+  assert.deepEqual(await logged('error', ['/v1/ledger']), ['a request failed']);
+});

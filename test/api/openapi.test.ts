@@ -1,0 +1,198 @@
+/** The OpenAPI document names every status that can come: each is driven, none comes unnamed. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { createServer } from '../../src/api/server.ts';
+import { LIMITS } from '../../src/config.ts';
+import { ClickrateError, ERRORS } from '../../src/errors.ts';
+import { counts, FakeReader, healthOf, partsWith, row, START } from './fake-reader.ts';
+
+type Operation = { responses: Record<string, { description: string; content?: object }> };
+type Document = {
+  openapi: string;
+  info: { version: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, unknown> };
+};
+
+/** Statuses that only the parser of HTTP gives, before there is a route; see socket.test.ts. */
+const AT_THE_SOCKET = ['408', '431'];
+
+async function served() {
+  const reader = new FakeReader();
+  reader.publish([row('a', counts(START, 4, 1), counts(START - 10_000, 2, 1))]);
+  let ready = true;
+  let refusal: Error | null = null;
+  const { parts } = partsWith(reader, {
+    limits: { ...LIMITS, bodyBytes: 2_000 },
+    health: () => {
+      if (refusal instanceof TypeError) throw refusal;
+      return [healthOf({ ready })];
+    },
+  });
+  const app = await createServer({
+    ...parts,
+    push: async (records) => {
+      if (refusal !== null) throw refusal;
+      return await parts.push!(records);
+    },
+  });
+  const document: Document = (await app.inject('/openapi.json')).json();
+  /** Makes everything behind the API fail with `error`, or work again. */
+  const failWith = (error: Error | null) => {
+    refusal = error;
+    reader.failure = error;
+  };
+  const setReady = (value: boolean) => {
+    ready = value;
+  };
+  return { app, document, failWith, setReady };
+}
+
+const fill = (path: string) => path.replace('{product_id}', 'a');
+const STORE_DOWN = new ClickrateError('store_unavailable', 'no answer');
+
+test('the document is OpenAPI 3.1 and every reference in it leads somewhere', async () => {
+  const { app, document } = await served();
+  assert.match(document.openapi, /^3\.1\./);
+  assert.equal(document.info.version, '1.2.3');
+  const text = JSON.stringify(document);
+  for (const [, name] of text.matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g))
+    assert.ok(document.components.schemas[name!], name);
+  assert.doesNotMatch(text, /"\$ref":"(?!#\/components\/schemas\/)/);
+  assert.doesNotMatch(text, /https?:\/\//);
+  assert.deepEqual((await app.inject('/docs/json')).json(), document);
+  await app.close();
+});
+
+test('the document has every path, and each operation names what can come anywhere', async () => {
+  const { app, document } = await served();
+  assert.deepEqual(Object.keys(document.paths).sort(), [
+    '/',
+    '/ctr/latest',
+    '/ctr/previous',
+    '/ctr/{product_id}',
+    '/livez',
+    '/metrics',
+    '/openapi.json',
+    '/readyz',
+    '/v1/events',
+    '/v1/ledger',
+    '/v1/products',
+    '/v1/products/{product_id}',
+    '/v1/products/{product_id}/history',
+    '/v1/rejected',
+  ]);
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, { responses }] of Object.entries(operations)) {
+      for (const status of ['400', '408', '431', '500'])
+        assert.ok(responses[status], `${method} ${path} does not name ${status}`);
+      for (const [status, response] of Object.entries(responses)) {
+        assert.ok(response.description.length > 5, `${method} ${path} ${status}`);
+        const problem = Object.keys(response.content ?? {})[0] === 'application/problem+json';
+        assert.equal(problem, Number(status) >= 400, `${method} ${path} ${status}`);
+      }
+    }
+  }
+  await app.close();
+});
+
+test('every status an operation names comes, and none that it does not name', async () => {
+  const seen = new Map<string, Set<string>>();
+  const { app, document, failWith, setReady } = await served();
+  const ask = async (path: string, options: object = {}, url = fill(path)) => {
+    const answer = await app.inject({ url, ...options });
+    const key = `${(options as { method?: string }).method ?? 'GET'} ${path}`;
+    seen.set(key, (seen.get(key) ?? new Set()).add(String(answer.statusCode)));
+    return answer;
+  };
+  const reads = Object.keys(document.paths).filter((path) => path !== '/v1/events');
+  const events = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  const post = (payload: string | Buffer, headers: Record<string, string> = {}) =>
+    ask('/v1/events', { ...events, payload, headers: { ...events.headers, ...headers } });
+
+  for (const path of reads) {
+    const answer = await ask(path);
+    const etag = String(answer.headers.etag);
+    await ask(path, { headers: { 'if-none-match': etag } });
+    await ask(path, {}, `${fill(path)}?${'x'.repeat(LIMITS.urlBytes)}`);
+    await ask(path, {}, `${fill(path)}?nothing=like-this`);
+    if (path.includes('{')) await ask(path, {}, path.replace('{product_id}', 'nobody'));
+  }
+  await ask('/v1/products/{product_id}/history', {}, '/v1/products/a/history?from=x');
+  setReady(false);
+  await ask('/readyz');
+  setReady(true);
+  await post('{"product_id":"a"}');
+  await post('');
+  await post('[');
+  await post('x'.repeat(3_000));
+  await post(gzipSync(Buffer.alloc(3_000)), { 'content-encoding': 'gzip' });
+  await post('{"product_id":"a"}', { 'content-type': 'image/png' });
+  for (const error of [new ClickrateError('journal_full', 'full'), STORE_DOWN]) {
+    failWith(error);
+    await post('{"product_id":"a"}');
+    for (const path of reads) await ask(path);
+  }
+  failWith(new TypeError('a bug'));
+  await post('{"product_id":"a"}');
+  for (const path of reads) await ask(path);
+  await app.close();
+
+  // Before the first load.
+  const empty = new FakeReader();
+  empty.failure = STORE_DOWN;
+  const waiting = await createServer(partsWith(empty).parts);
+  for (const path of reads) {
+    const { statusCode } = await waiting.inject(fill(path));
+    seen.get(`GET ${path}`)!.add(String(statusCode));
+  }
+  await waiting.close();
+
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, { responses }] of Object.entries(operations)) {
+      const key = `${method.toUpperCase()} ${path}`;
+      const named = Object.keys(responses).filter((status) => !AT_THE_SOCKET.includes(status));
+      // What these answer is made of nothing that can fail.
+      const solid = [
+        '/livez',
+        '/openapi.json',
+        '/ctr/latest',
+        '/ctr/previous',
+        '/ctr/{product_id}',
+      ];
+      const cannotFail = [...solid, '/v1/products', '/v1/products/{product_id}'].includes(path);
+      const expected = named.filter((status) => !(cannotFail && status === '500'));
+      // A full journal stops a reader only in this test, where every part fails alike.
+      const came = [...seen.get(key)!].filter((status) => !(method === 'get' && status === '429'));
+      assert.deepEqual(came.sort(), expected.sort(), key);
+    }
+  }
+});
+
+test('every code of an answer is in the document', async () => {
+  const { app, document } = await served();
+  const text = JSON.stringify(document.components.schemas.Problem);
+  for (const code of Object.keys(ERRORS)) assert.ok(text.includes(`"${code}"`), code);
+  await app.close();
+});
+
+test('the documentation needs no other host', async () => {
+  const { app } = await served();
+  const page = await app.inject('/docs');
+  assert.equal(page.statusCode, 200);
+  const policy = String(page.headers['content-security-policy']);
+  assert.match(policy, /default-src 'self'/);
+  assert.doesNotMatch(policy, /https?:|\*/);
+  const assets = [...page.payload.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]!);
+  assert.ok(assets.length > 3);
+  for (const asset of assets) {
+    assert.doesNotMatch(asset, /^(https?:)?\/\//);
+    const answer = await app.inject(new URL(asset, 'http://localhost/docs/').pathname);
+    assert.equal(answer.statusCode, 200, asset);
+  }
+  const initializer = await app.inject('/docs/static/swagger-initializer.js');
+  assert.match(initializer.payload, /"validatorUrl":null/);
+  assert.doesNotMatch(page.payload, /<script>(?!\s*<\/script>)/);
+  await app.close();
+});

@@ -1,0 +1,137 @@
+/** Over a real socket: what injection cannot show. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, get } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { test } from 'node:test';
+import { createServer } from '../../src/api/server.ts';
+import { LIMITS } from '../../src/config.ts';
+import { counts, FakeReader, partsWith, row, START } from './fake-reader.ts';
+
+type Hooks = { after(fn: () => unknown): void };
+
+async function listening(t: Hooks, limits = LIMITS) {
+  const reader = new FakeReader();
+  reader.publish([row('ü', counts(START, 4, 1)), row('b', counts(START, 0, 1))]);
+  const app = await createServer(partsWith(reader, { limits }).parts);
+  t.after(() => app.close());
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  return { app, reader, port, url: `http://127.0.0.1:${port}` };
+}
+
+/** Everything the server writes to one connection until it closes it. */
+async function exchange(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(text);
+  let answer = '';
+  socket.setEncoding('latin1').on('data', (part) => {
+    answer += part;
+  });
+  await once(socket, 'close');
+  return answer;
+}
+
+test('answers, tags and errors over a real connection', async (t) => {
+  const { url } = await listening(t);
+  const answer = await fetch(`${url}/ctr/latest`);
+  const text = await answer.text();
+  assert.deepEqual(Object.keys(JSON.parse(text)), ['ü', 'b']);
+  assert.equal(answer.headers.get('content-length'), String(Buffer.byteLength(text)));
+  const etag = answer.headers.get('etag')!;
+  const again = await fetch(`${url}/ctr/latest`, { headers: { 'if-none-match': etag } });
+  assert.equal(again.status, 304);
+  const ascii = await fetch(`${url}/ctr/b`);
+  assert.equal(((await ascii.json()) as { latest: { ctr: number } }).latest.ctr, 0);
+  const posted = await fetch(`${url}/v1/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: '{"product_id":"a"}\n{"product_id":"b"}\n',
+  });
+  assert.equal(posted.status, 202);
+  assert.deepEqual(await posted.json(), { accepted: 2, unusable: [], unusable_total: 0 });
+  const refused = await fetch(`${url}/v1/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'image/png' },
+    body: 'x',
+  });
+  assert.equal(refused.status, 415);
+});
+
+test('requests sent ahead on one connection are answered in order', async (t) => {
+  const { port } = await listening(t);
+  const paths = ['/ctr/latest', '/ctr/b', '/nowhere', '/livez'];
+  const requests = paths.map((path, i) => {
+    const last = i === paths.length - 1 ? 'Connection: close\r\n' : '';
+    return `GET ${path} HTTP/1.1\r\nHost: x\r\n${last}\r\n`;
+  });
+  const answer = await exchange(port, requests.join(''));
+  const statuses = [...answer.matchAll(/HTTP\/1\.1 (\d+)/g)].map((match) => match[1]);
+  assert.deepEqual(statuses, ['200', '200', '404', '200']);
+});
+
+test('100 000 products arrive whole, and a slow reader gets the state it asked for', async (t) => {
+  const { url, reader } = await listening(t);
+  const rows = Array.from({ length: 100_000 }, (_, i) => row(`product_${i}`, counts(START, i, 1)));
+  reader.publish(rows);
+  const agent = new Agent({ keepAlive: false });
+  const response = await new Promise<NodeJS.ReadableStream & { headers: Record<string, string> }>(
+    (resolve) => get(`${url}/ctr/latest`, { agent }, (answer) => resolve(answer as never)),
+  );
+  // The answer has begun; everything changes while most of it still waits to be read.
+  reader.publish(rows.map(({ product }) => row(product, counts(START + 10_000, 7, 7))));
+  await (await fetch(`${url}/ctr/latest`)).arrayBuffer();
+  const parts: Buffer[] = [];
+  for await (const part of response) parts.push(part as Buffer);
+  const bytes = Buffer.concat(parts);
+  assert.equal(bytes.length, Number(response.headers['content-length']));
+  const body = JSON.parse(bytes.toString());
+  assert.equal(Object.keys(body).length, 100_002);
+  assert.equal(body.product_99999.impressions, 99_999);
+  agent.destroy();
+});
+
+test('what is not HTTP, too large a head, or too slow is refused as a problem', async (t) => {
+  const { port } = await listening(t, { ...LIMITS, requestMs: 300 });
+  const refused: [string, number][] = [
+    ['hello\r\n\r\n', 400],
+    [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+    [
+      'POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n' +
+        'Content-Length: 9\r\n\r\nx',
+      408,
+    ],
+  ];
+  for (const [text, status] of refused) {
+    const answer = await exchange(port, text);
+    assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
+    assert.match(answer, /Content-Type: application\/problem\+json/i);
+    const problem = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
+    assert.equal(problem.status, status);
+    assert.equal(problem.code, 'bad_request');
+  }
+});
+
+test('a closing server answers what is under way and leaves no connection', async (t) => {
+  const reader = new FakeReader();
+  let resolve = () => {};
+  const push = () =>
+    new Promise<{ offset: number; arrivalMs: number }>((done) => {
+      resolve = () => done({ offset: 0, arrivalMs: 0 });
+    });
+  const app = await createServer(partsWith(reader, { push }).parts);
+  t.after(() => app.close());
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const posted = fetch(`${url}/v1/events`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"product_id":"a"}',
+  });
+  await new Promise((done) => setTimeout(done, 50));
+  const closed = app.close();
+  resolve();
+  assert.equal((await posted).status, 202);
+  await closed;
+  assert.equal(reader.followers, 0);
+  await assert.rejects(fetch(url));
+});

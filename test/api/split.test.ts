@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { opensArray, splitArray, splitLines, wholeBody, withoutMark } from '../../src/api/split.ts';
+import { ClickrateError } from '../../src/errors.ts';
+import { textsOf } from './fake-reader.ts';
+
+const lines = (text: string) => textsOf(splitLines(Buffer.from(text)));
+const elements = (text: string) => textsOf(splitArray(Buffer.from(text)));
+
+test('lines end at \\n, with or without \\r; blank lines are no records', () => {
+  assert.deepEqual(lines('{"a":1}\n{"b":2}\r\n\n \t\r\n  {"c":3}  '), [
+    '{"a":1}',
+    '{"b":2}',
+    '{"c":3}',
+  ]);
+  assert.deepEqual(lines(''), []);
+  assert.deepEqual(lines('\n\r\n \n'), []);
+});
+
+test('more lines than were guessed for are all found', () => {
+  const text = '1\n'.repeat(5_000);
+  assert.equal(splitLines(Buffer.from(text)).count, 5_000);
+});
+
+test('an array is cut at its own commas only', () => {
+  const text = ' [ {"a":"],[\\"}"} ,[1,[2,{}]], "x,y" ,{"b":"\\\\"},5\n] \n';
+  assert.deepEqual(elements(text), ['{"a":"],[\\"}"}', '[1,[2,{}]]', '"x,y"', '{"b":"\\\\"}', '5']);
+  assert.deepEqual(elements('[]'), []);
+  assert.deepEqual(elements(' [ \n ] '), []);
+});
+
+test('what is not one balanced array is refused, and the message says why', () => {
+  const refused: [string, RegExp][] = [
+    ['[', /does not end/],
+    ['[1', /does not end/],
+    ['[{"a":1}', /does not end/],
+    ['[[1]', /does not end/],
+    ['["a]', /string in the array does not end/],
+    ['["a\\"]', /string in the array does not end/],
+    ['[1}', /closed by a brace/],
+    ['[1,,2]', /empty element/],
+    ['[,1]', /empty element/],
+    ['[1,]', /empty element/],
+    ['[1] 2', /follows the end/],
+    ['[1]]', /follows the end/],
+    ['[1]\n[2]', /follows the end/],
+  ];
+  for (const [text, message] of refused)
+    assert.throws(
+      () => elements(text),
+      (error) =>
+        error instanceof ClickrateError &&
+        error.code === 'bad_request' &&
+        message.test(error.message),
+      text,
+    );
+});
+
+test('elements of any JSON array, in any white space, are found whole', () => {
+  const space = fc.stringMatching(/^[ \t\r\n]{0,3}$/);
+  const value = fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary' }));
+  const property = fc.property(
+    fc.array(fc.record({ value, before: space, after: space }), { maxLength: 30 }),
+    (items) => {
+      const texts = items.map(({ value, before, after }) => before + JSON.stringify(value) + after);
+      const found = elements(`[${texts.join(',')}]`);
+      assert.deepEqual(
+        found.map((text) => JSON.parse(text)),
+        items.map(({ value }) => JSON.parse(JSON.stringify(value))),
+      );
+    },
+  );
+  fc.assert(property, { numRuns: 500 });
+});
+
+test('any bytes either split or are refused as a bad request', () => {
+  const soup = fc.array(fc.constantFrom('[', ']', '{', '}', '"', ',', '\\', 'a', ' ', '\n'), {
+    maxLength: 40,
+  });
+  const property = fc.property(soup, (parts) => {
+    const text = `[${parts.join('')}`;
+    let valid = true;
+    try {
+      JSON.parse(text);
+    } catch {
+      valid = false;
+    }
+    try {
+      elements(text);
+    } catch (error) {
+      assert.ok(error instanceof ClickrateError && error.code === 'bad_request');
+      assert.ok(!valid, text);
+    }
+  });
+  fc.assert(property, { numRuns: 2_000 });
+});
+
+test('the whole body is one record without the white space around it', () => {
+  assert.deepEqual(textsOf(wholeBody(Buffer.from(' \n{"a":\n1} '))), ['{"a":\n1}']);
+  assert.equal(wholeBody(Buffer.from(' \n ')).count, 0);
+});
+
+test('a byte order mark is dropped, and an array is known by its first byte', () => {
+  assert.equal(withoutMark(Buffer.from('\ufeff[1]')).toString(), '[1]');
+  assert.equal(withoutMark(Buffer.from('[1]')).toString(), '[1]');
+  assert.equal(opensArray(Buffer.from(' \n[1]')), true);
+  assert.equal(opensArray(Buffer.from(' {"a":[1]}')), false);
+  assert.equal(opensArray(Buffer.from('')), false);
+});

@@ -1,0 +1,236 @@
+/** The repository's rules, each shown to find a planted fault, then held against the files. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { partsOf } from '../../scripts/parts.ts';
+import { ERRORS } from '../../src/errors.ts';
+import {
+  bannedPackages,
+  brokenImports,
+  cycles,
+  dependencyLines,
+  errorLines,
+  importTable,
+  leftovers,
+  lengths,
+  onlyCli,
+  purity,
+  type SourceFile,
+  specifiers,
+  unmatchedTests,
+  unreachable,
+  withoutComments,
+} from './tidy.ts';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const FILES: SourceFile[] = globSync('{src,bench,scripts,test,dashboard}/**/*.{ts,mjs}', {
+  cwd: ROOT,
+  exclude: ['**/node_modules/**', 'test/data/**'],
+})
+  .map((path) => path.replaceAll('\\', '/'))
+  .sort()
+  .map((path) => ({ path, text: read(path) }));
+const SRC = FILES.filter(({ path }) => path.startsWith('src/'));
+const MANIFEST = JSON.parse(read('package.json'));
+
+/** Files from `path: text` pairs. */
+const planted = (files: Record<string, string>): SourceFile[] =>
+  Object.entries(files).map(([path, text]) => ({ path, text }));
+const clean = (wrong: string[]) => assert.deepEqual(wrong, []);
+const finds = (wrong: string[], what: RegExp) => {
+  assert.equal(wrong.length, 1, wrong.join('\n'));
+  assert.match(wrong[0]!, what);
+};
+
+test('imports are found in every form, and not in comments', () => {
+  const text = `import a, { type B } from './a.ts';
+import type {
+  C,
+} from './c.ts';
+import './d.ts'; // import './comment.ts'
+export * from './e.ts';
+/* import x from './block.ts' */
+const url = 'http://f'; const f = await import('./f.ts');`;
+  assert.deepEqual(specifiers(text).sort(), ['./a.ts', './c.ts', './d.ts', './e.ts', './f.ts']);
+  assert.equal(withoutComments("a = '//'; // b").trimEnd(), "a = '//';");
+  assert.equal(withoutComments('a = /[/*]"/; /* b */').trimEnd(), 'a = /[/*]"/;');
+});
+
+describe('the import table', () => {
+  const wrongImports: [string, string, RegExp][] = [
+    ['src/engine/a.ts', '../decode/scan.ts', /engine\/ imports shared words/],
+    ['src/decode/a.ts', '../engine/task.ts', /decode\/ imports shared words/],
+    ['src/event.ts', './engine/task.ts', /a shared word imports/],
+    ['src/sources/a.ts', '../stores/sqlite.ts', /sources\/ imports/],
+    ['src/stores/a.ts', '../sources/journal.ts', /stores\/ imports/],
+    ['src/pipeline.ts', './stores/sqlite.ts', /never a concrete source or store/],
+    ['src/pipeline/commit.ts', '../sources/journal.ts', /never a concrete source or store/],
+    ['src/api/a.ts', '../pipeline.ts', /api\/ imports/],
+    ['src/api/a.ts', '../stores/sqlite.ts', /api\/ imports/],
+    ['src/utils.ts', './event.ts', /in no folder of the import table/],
+  ];
+  for (const [path, target, what] of wrongImports)
+    test(`${path} may not import ${target}`, () => {
+      finds(importTable(planted({ [path]: `import { x } from '${target}';` })), what);
+    });
+
+  test('allows what it names', () => {
+    const good = {
+      'src/engine/a.ts': "import { x } from '../decode/columns.ts';\nimport '../event.ts';",
+      'src/pipeline.ts': "import type { S } from './stores/store.ts';\nimport './engine/task.ts';",
+      'src/cli/run.ts': "import '../stores/sqlite.ts';\nimport '../../package.json';",
+      'src/api/server.ts': "import '../stores/store.ts';\nimport 'fastify';",
+    };
+    clean(importTable(planted(good)));
+  });
+
+  test('holds for src', () => clean(importTable(SRC)));
+});
+
+describe('imports between files', () => {
+  test('go to files that exist', () => {
+    finds(brokenImports(planted({ 'src/a.ts': "import './b.ts';" })), /does not exist/);
+    clean(brokenImports(FILES));
+  });
+
+  test('have no cycle', () => {
+    const circle = {
+      'src/a.ts': "import './b.ts';",
+      'src/b.ts': "import type { C } from './c.ts';",
+      'src/c.ts': "export * from './a.ts';",
+    };
+    finds(cycles(planted(circle)), /src\/a\.ts → src\/b\.ts → src\/c\.ts → src\/a\.ts/);
+    clean(cycles(FILES));
+  });
+
+  test('reach every file of src from the command line', () => {
+    const files = {
+      'src/cli/main.ts': "const run = () => import('./run.ts');",
+      'src/cli/run.ts': '',
+      'src/dead.ts': '',
+      'src/words.d.ts': '',
+    };
+    finds(unreachable(planted(files), 'src/cli/main.ts'), /src\/dead\.ts/);
+    clean(unreachable(FILES, 'src/cli/main.ts'));
+  });
+});
+
+describe('decode and engine', () => {
+  test('have no clock, randomness, I/O or async', () => {
+    const lines = [
+      'export async function f() {}',
+      'const now = Date.now();',
+      'const r = Math.random();',
+      'setTimeout(f, 1);',
+      "import fs from 'node:fs';",
+      'console.log(1);',
+    ];
+    for (const line of lines) finds(purity(planted({ 'src/engine/a.ts': line })), /src\/engine\/a/);
+    const good = "import { Buffer } from 'node:buffer';\n// Date.now()\nconst a = 'await Date';";
+    clean(purity(planted({ 'src/decode/a.ts': good })));
+    clean(purity(SRC));
+  });
+
+  test('leave the process and the terminal to cli', () => {
+    finds(onlyCli(planted({ 'src/api/a.ts': 'process.exit(1);' })), /src\/api\/a\.ts:1/);
+    clean(onlyCli(planted({ 'src/cli/a.ts': 'process.exit(1);' })));
+    clean(onlyCli(SRC));
+  });
+});
+
+describe('lengths', () => {
+  test('files have at most 250 lines, lines at most 100 columns', () => {
+    finds(lengths(planted({ 'src/a.ts': '\n'.repeat(251) })), /251 lines/);
+    clean(lengths(planted({ 'src/a.ts': '\n'.repeat(250), 'test/a.ts': '\n'.repeat(251) })));
+    finds(lengths(planted({ 'test/a.ts': 'x'.repeat(101) })), /101 columns/);
+    clean(lengths(planted({ 'test/a.ts': 'ü'.repeat(100) })));
+    clean(lengths(FILES));
+  });
+
+  test('functions of src and bench have at most 70 lines', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'clickrate-tidy-'));
+    try {
+      const body = (lines: number) => `${'  f();\n'.repeat(lines)}`;
+      writeFileSync(join(folder, 'long.ts'), `export function f() {\n${body(71)}}\n`);
+      assert.match(functionLengths(folder, [join(folder, 'long.ts')]), /long\.ts/);
+      writeFileSync(join(folder, 'fits.ts'), `export function f() {\n${body(70)}}\n`);
+      assert.equal(functionLengths(folder, [join(folder, 'fits.ts')]), '');
+      assert.equal(functionLengths(folder, [join(ROOT, 'src'), join(ROOT, 'bench')]), '');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+/** What Biome says about too long functions in these paths; its settings go into `folder`. */
+function functionLengths(folder: string, paths: string[]): string {
+  const rule = { level: 'error', options: { maxLines: 70 } };
+  const linter = {
+    rules: { recommended: false, complexity: { noExcessiveLinesPerFunction: rule } },
+  };
+  writeFileSync(join(folder, 'biome.json'), JSON.stringify({ root: true, linter }));
+  const biome = join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
+  const args = ['lint', `--config-path=${folder}`, '--max-diagnostics=none', ...paths];
+  const { status, stdout, stderr } = spawnSync(process.execPath, [biome, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  return status === 0 ? '' : `${stdout}${stderr}`;
+}
+
+describe('documents say what the code says', () => {
+  test('docs/errors.md lists the errors of src/errors.ts', () => {
+    const table = { gone: { status: 404, retry: false, title: 'Gone' } };
+    clean(errorLines(table, '| `gone` | 404 | no | Gone | Ask elsewhere. |'));
+    finds(errorLines(table, '| `gone` | 404 | yes | Gone | Ask elsewhere. |'), /`gone` \| 404/);
+    finds(errorLines(table, '| `gone` | 404 | no | Gone |  |'), /not what to do/);
+    finds(errorLines({}, '| `gone` | 404 | no | Gone | Ask. |'), /1 rows/);
+    clean(errorLines(ERRORS, read('docs/errors.md')));
+  });
+
+  test('docs/dependencies.md says why each dependency is there', () => {
+    const manifest = { dependencies: { a: '1' }, devDependencies: { b: '1' } };
+    clean(dependencyLines(manifest, '| `a` | why |\n| `b` | why |'));
+    finds(dependencyLines(manifest, '| `a` | why |'), /why b is there/);
+    finds(dependencyLines({ dependencies: { a: '1' } }, '| `a` | x |\n| `c` | x |'), /c is listed/);
+    clean(dependencyLines(MANIFEST, read('docs/dependencies.md')));
+  });
+
+  test('packages with a better replacement are not used', () => {
+    finds(bannedPackages({ dependencies: { kafkajs: '1' } }, []), /use @platformatic\/kafka/);
+    finds(bannedPackages({}, planted({ 'src/a.ts': "import e from 'express';" })), /use fastify/);
+    clean(bannedPackages(MANIFEST, FILES));
+  });
+});
+
+describe('tests', () => {
+  test('are all run by a part of the runner', () => {
+    const files = planted({
+      'test/engine/a.test.ts': "import { test } from 'node:test';",
+      'test/engine/b.slow.test.ts': "import { test } from 'node:test';",
+      'test/new-folder/c.test.ts': "import { test } from 'node:test';",
+      'test/engine/forgotten.ts': "import { test } from 'node:test';\ntest('x', () => {});",
+      'test/data/d.test.ts': "import { test } from 'node:test';",
+      'test/stores/suite.ts':
+        "import { test } from 'node:test';\nexport const f = () => test('x');",
+    });
+    const taken = (all: SourceFile[]) => {
+      const parts = partsOf(all.map(({ path }) => path));
+      return (path: string) => parts.filter((part) => part.takes(path)).length === 1;
+    };
+    const wrong = unmatchedTests(files, taken(files)).map((line) => line.split(':')[0]);
+    assert.deepEqual(wrong, ['test/engine/forgotten.ts', 'test/data/d.test.ts']);
+    clean(unmatchedTests(FILES, taken(FILES)));
+  });
+
+  test('and code leave nothing unfinished', () => {
+    finds(leftovers(planted({ 'src/a.ts': '// TODO: later' })), /src\/a\.ts:1: unfinished/);
+    finds(leftovers(planted({ 'test/a.ts': "test.only('x', f);" })), /test\/a\.ts:1/);
+    clean(leftovers(FILES));
+  });
+});
