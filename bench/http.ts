@@ -16,7 +16,7 @@ import { LIMITS, SETTINGS } from '../src/config.ts';
 import { createJudge } from '../src/decode/unusable.ts';
 import type { RecordSlices } from '../src/event.ts';
 import { Journal } from '../src/sources/journal.ts';
-import { openDatabase } from '../src/stores/sqlite/database.ts';
+import { openDatabase } from '../src/sqlite.ts';
 import type { Loaded, ResultReader, Row } from '../src/stores/store.ts';
 import type { Load } from './http-load.ts';
 

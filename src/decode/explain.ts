@@ -58,7 +58,13 @@ function fieldsOf(bytes: Uint8Array, start: number, end: number, settings: Setti
   }
 }
 
+/** A value for a sentence; lists and objects by kind only: writing out deep ones overflows. */
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return String(value);
+  // Cut first, so that a text of 64 KiB is not escaped as a whole; a pair may be cut in two.
+  const text = value.length > SHOWN ? `${value.slice(0, SHOWN).toWellFormed()}…` : value;
+  return JSON.stringify(text);
 }

@@ -2,7 +2,7 @@
  * Where the four fields lie in a record: the tolerant scan of its top level. Any order, white space
  * and escapes; of a key that stands twice the last one wins.
  */
-import { JsonCursor } from './json.ts';
+import { JsonCursor, PLAIN } from './json.ts';
 
 export const PRODUCT = 0;
 export const TIME = 1;
@@ -17,6 +17,7 @@ export const NOT_JSON = 1;
 export const NOT_OBJECT = 2;
 export const OBJECT = 0;
 
+const QUOTE = 0x22;
 /** Most values of a record that `layout.ts` learns from. */
 const MAX_VALUES = 64;
 
@@ -37,26 +38,25 @@ export class Fields {
   /** Scans the record in `bytes[start, end)`. */
   scan(bytes: Uint8Array, start: number, end: number): number {
     const cursor = this.cursor;
-    this.starts.fill(-1);
+    const { starts } = this;
+    for (let field = 0; field < OTHER; field++) starts[field] = -1;
     this.values = 0;
     this.repeated = false;
     cursor.set(bytes, start, end);
     cursor.skipSpace();
     if (cursor.peek() !== 0x7b) return cursor.value() && this.#isOver() ? NOT_OBJECT : NOT_JSON;
-    cursor.at++;
-    cursor.skipSpace();
-    if (cursor.peek() === 0x7d) {
-      cursor.at++;
-      return this.#isOver() ? OBJECT : NOT_JSON;
-    }
+    let at = spaceEnd(bytes, cursor.at + 1, end);
+    if (at < end && bytes[at] === 0x7d)
+      return spaceEnd(bytes, at + 1, end) === end ? OBJECT : NOT_JSON;
     for (;;) {
-      if (!this.#pair()) return NOT_JSON;
-      cursor.skipSpace();
-      const next = cursor.peek();
-      cursor.at++;
-      if (next === 0x7d) return this.#isOver() ? OBJECT : NOT_JSON;
+      at = this.#pair(bytes, at, end);
+      if (at < 0) return NOT_JSON;
+      at = spaceEnd(bytes, at, end);
+      if (at >= end) return NOT_JSON;
+      const next = bytes[at];
+      at = spaceEnd(bytes, at + 1, end);
+      if (next === 0x7d) return at === end ? OBJECT : NOT_JSON;
       if (next !== 0x2c) return NOT_JSON;
-      cursor.skipSpace();
     }
   }
 
@@ -65,47 +65,103 @@ export class Fields {
     return this.cursor.at === this.cursor.end;
   }
 
-  #pair(): boolean {
+  /** Passes `"key": value`; returns where it ends, or -1. */
+  #pair(bytes: Uint8Array, keyAt: number, end: number): number {
+    if (keyAt >= end || bytes[keyAt] !== QUOTE) return -1;
     const cursor = this.cursor;
-    if (cursor.peek() !== 0x22) return false;
-    const keyStart = cursor.at + 1;
-    if (!cursor.string()) return false;
-    const field = this.#fieldOf(keyStart, cursor.at - 1, cursor.escaped);
-    if (!cursor.colon()) return false;
-    const start = cursor.at;
-    const isString = cursor.peek() === 0x22;
-    if (!cursor.value()) return false;
+    let at = plainEnd(bytes, keyAt + 1, end);
+    let field: number;
+    if (at < end && bytes[at] === QUOTE) {
+      field = fieldOf(bytes, keyAt + 1, at++);
+    } else {
+      cursor.at = keyAt;
+      if (!cursor.string()) return -1;
+      at = cursor.at;
+      field = cursor.escaped ? escapedFieldOf(bytes, keyAt, at) : OTHER;
+    }
+    at = spaceEnd(bytes, at, end);
+    if (at >= end || bytes[at] !== 0x3a) return -1;
+    const start = spaceEnd(bytes, at + 1, end);
+    at = valueEnd(cursor, bytes, start, end);
+    if (at < 0) return -1;
     if (field !== OTHER) {
       if (this.starts[field] !== -1) this.repeated = true;
       this.starts[field] = start;
-      this.ends[field] = cursor.at;
-      this.escaped[field] = isString && cursor.escaped ? 1 : 0;
+      this.ends[field] = at;
+      this.escaped[field] = bytes[start] === QUOTE && cursor.escaped ? 1 : 0;
     }
-    if (this.values < MAX_VALUES) {
-      this.valueField[this.values] = field;
-      this.valueStart[this.values] = start;
-      this.valueEnd[this.values] = cursor.at;
+    const n = this.values++;
+    if (n < MAX_VALUES) {
+      this.valueField[n] = field;
+      this.valueStart[n] = start;
+      this.valueEnd[n] = at;
     }
-    this.values++;
-    return true;
+    return at;
   }
+}
 
-  #fieldOf(start: number, end: number, escaped: boolean): number {
-    const { bytes } = this.cursor;
-    if (escaped) {
-      const key = JSON.parse(textOf(bytes, start - 1, end + 1)) as string;
-      const field = NAMES.indexOf(key);
-      return field === -1 ? OTHER : field;
+/** Passes a value; returns where it ends, or -1. Plain strings and digits need no cursor. */
+function valueEnd(cursor: JsonCursor, bytes: Uint8Array, start: number, end: number): number {
+  if (start >= end) return -1;
+  const first = bytes[start];
+  if (first === QUOTE) {
+    const at = plainEnd(bytes, start + 1, end);
+    if (at < end && bytes[at] === QUOTE) {
+      cursor.escaped = false;
+      return at + 1;
     }
-    for (let field = 0; field < KEYS.length; field++) {
-      const key = KEYS[field];
-      if (key.length !== end - start) continue;
-      let n = 0;
-      while (n < key.length && bytes[start + n] === key[n]) n++;
-      if (n === key.length) return field;
-    }
-    return OTHER;
+  } else if (first > 0x30 && first <= 0x39) {
+    let at = start + 1;
+    while (at < end && bytes[at] >= 0x30 && bytes[at] <= 0x39) at++;
+    if (at < end && (bytes[at] === 0x2c || bytes[at] === 0x7d)) return at;
   }
+  cursor.at = start;
+  return cursor.value() ? cursor.at : -1;
+}
+
+/** Where the white space at `at` ends. */
+function spaceEnd(bytes: Uint8Array, start: number, end: number): number {
+  let at = start;
+  while (at < end) {
+    const b = bytes[at];
+    if (b > 0x20 || (b !== 0x20 && b !== 0x0a && b !== 0x0d && b !== 0x09)) break;
+    at++;
+  }
+  return at;
+}
+
+/** Where the bytes that stand for themselves end: at a quote, or at what needs a closer look. */
+function plainEnd(bytes: Uint8Array, start: number, end: number): number {
+  const plain = PLAIN;
+  let at = start;
+  while (at < end && plain[bytes[at]] === 1) at++;
+  return at;
+}
+
+/** The field of a key without escapes. */
+function fieldOf(bytes: Uint8Array, start: number, end: number): number {
+  const first = bytes[start];
+  const length = end - start;
+  const field =
+    length === 10
+      ? first === 0x70
+        ? PRODUCT
+        : TYPE
+      : length === 9
+        ? TIME
+        : length === 8
+          ? ID
+          : OTHER;
+  if (field === OTHER) return OTHER;
+  const key = KEYS[field];
+  for (let n = 0; n < length; n++) if (bytes[start + n] !== key[n]) return OTHER;
+  return field;
+}
+
+/** The field of a key as it stands, with quotes and escapes. */
+function escapedFieldOf(bytes: Uint8Array, start: number, end: number): number {
+  const field = NAMES.indexOf(JSON.parse(textOf(bytes, start, end)) as string);
+  return field === -1 ? OTHER : field;
 }
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });

@@ -46,10 +46,11 @@ export class JsonCursor {
   /** Passes a string; the cursor is at its opening quote. */
   string(): boolean {
     const { bytes, end } = this;
+    const plain = PLAIN;
     this.escaped = false;
     let at = this.at + 1;
     for (;;) {
-      while (at < end && PLAIN[bytes[at]] === 1) at++;
+      while (at < end && plain[bytes[at]] === 1) at++;
       if (at >= end) return false;
       const b = bytes[at];
       if (b === QUOTE) {

@@ -24,13 +24,12 @@ const CLIC = 0x63696c63;
 const K = 0x6b;
 
 export class Layout {
-  /** By step: how long the literal before it is. */
-  readonly #length: Uint32Array;
-  /** By step: its literal as words; the last word overlaps so that it ends where the literal does. */
-  readonly #words: Int32Array[];
-  /** By step: its literal. */
-  readonly #literal: Uint8Array[];
   readonly #step: Uint8Array;
+  /** By step: how long the literal before it is, and its first word in `#words`. */
+  readonly #length: Uint32Array;
+  readonly #from: Uint32Array;
+  /** All literals as words; the last of each overlaps so that it ends where the literal does. */
+  readonly #words: Int32Array;
   /** Where the values of the record matched last lie, without quotes; no id: `idStart` is -1. */
   productStart = 0;
   productEnd = 0;
@@ -39,29 +38,43 @@ export class Layout {
   time = 0;
   kind = IMPRESSION;
 
+  /** Each literal has at least one byte. */
   constructor(literals: Uint8Array[], steps: number[]) {
-    this.#literal = literals;
-    this.#length = Uint32Array.from(literals, (literal) => literal.length);
-    this.#words = literals.map(wordsOf);
+    const words = literals.map(wordsOf);
     this.#step = Uint8Array.from(steps);
+    this.#length = Uint32Array.from(literals, (literal) => literal.length);
+    this.#from = new Uint32Array(literals.length + 1);
+    for (let n = 0; n < words.length; n++) this.#from[n + 1] = this.#from[n] + words[n].length;
+    this.#words = Int32Array.from(words.flat());
   }
 
   /** Whether the record in `bytes[start, end)` has this layout; its values are then set. */
   match(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
     const step = this.#step;
+    const lengths = this.#length;
+    const from = this.#from;
+    const words = this.#words;
     let at = start;
+    let word = 0;
     this.idStart = -1;
     for (let n = 0; ; n++) {
-      const length = this.#length[n];
-      if (at + length > end || !this.#isLiteral(bytes, view, at, n)) return false;
-      at += length;
+      const next = at + lengths[n];
+      if (next > end) return false;
+      const last = from[n + 1] - 1;
+      if (lengths[n] >= 4) {
+        for (; word < last; word++, at += 4)
+          if (view.getInt32(at, true) !== words[word]) return false;
+        if (view.getInt32(next - 4, true) !== words[last]) return false;
+      } else if (!isShort(bytes, at, lengths[n], words[last])) return false;
+      at = next;
+      word = last + 1;
       const kind = step[n];
       if (kind === END) return at === end;
       if (kind === TIME) at = this.#readTime(bytes, view, at, end);
       else if (kind === TYPE) at = this.#readType(bytes, view, at, end);
       else {
         const value = at;
-        while (at < end && PLAIN[bytes[at]] === 1) at++;
+        at = plainEnd(bytes, view, at, end);
         if (kind === PRODUCT) {
           this.productStart = value;
           this.productEnd = at;
@@ -72,19 +85,6 @@ export class Layout {
       }
       if (at < 0) return false;
     }
-  }
-
-  #isLiteral(bytes: Uint8Array, view: DataView, at: number, n: number): boolean {
-    const words = this.#words[n];
-    const length = this.#length[n];
-    const last = words.length - 1;
-    if (last < 0) {
-      const literal = this.#literal[n];
-      for (let k = 0; k < length; k++) if (bytes[at + k] !== literal[k]) return false;
-      return true;
-    }
-    for (let k = 0; k < last; k++) if (view.getInt32(at + 4 * k, true) !== words[k]) return false;
-    return view.getInt32(at + length - 4, true) === words[last];
   }
 
   /** Reads digits; returns where they end, or -1. A digit too many fails at the next literal. */
@@ -138,13 +138,37 @@ function fourDigits(word: number): number {
   return (pairs & 0xff) * 100 + ((pairs >>> 16) & 0xff);
 }
 
-function wordsOf(literal: Uint8Array): Int32Array {
-  if (literal.length < 4) return new Int32Array(0);
+/**
+ * Where the plain bytes of a string end: at the first that is `"`, `\`, below space or above ASCII.
+ * Four bytes at a time: such a byte, and none before it, sets its high bit in one of the terms.
+ */
+function plainEnd(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word = view.getInt32(at, true);
+    const quote = ((word ^ 0x22222222) - 0x01010101) | 0;
+    const backslash = ((word ^ 0x5c5c5c5c) - 0x01010101) | 0;
+    const hits = (word | ((word - 0x20202020) | 0) | quote | backslash) & 0x80808080;
+    if (hits !== 0) return at + ((31 - Math.clz32(hits & -hits)) >>> 3);
+  }
+  while (at < end && PLAIN[bytes[at]] === 1) at++;
+  return at;
+}
+
+/** A literal as little-endian words; one of under four bytes is one word, filled with zeros. */
+function wordsOf(literal: Uint8Array): number[] {
+  if (literal.length < 4) return [literal.reduceRight((word, byte) => (word << 8) | byte, 0)];
   const view = new DataView(literal.buffer, literal.byteOffset, literal.length);
   const words: number[] = [];
   for (let at = 0; at + 4 < literal.length; at += 4) words.push(view.getInt32(at, true));
   words.push(view.getInt32(literal.length - 4, true));
-  return Int32Array.from(words);
+  return words;
+}
+
+/** Whether the `length` bytes (under four) at `at` are those of `word`. */
+function isShort(bytes: Uint8Array, at: number, length: number, word: number): boolean {
+  for (let n = 0; n < length; n++) if (bytes[at + n] !== ((word >>> (8 * n)) & 0xff)) return false;
+  return true;
 }
 
 /** The layout of the record that `fields` has just scanned, or null when it is not a plain one. */

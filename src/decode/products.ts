@@ -1,13 +1,14 @@
 /**
- * The dictionary of a task's products: the bytes of a product id ↔ a dense id. Open addressing over
- * typed arrays; keys lie in one buffer, in pieces that are used again when a product is removed.
+ * The dictionary of a task's products: the bytes of a product id ↔ a dense id. Open addressing
+ * over typed arrays; keys lie in one buffer, in pieces used again when a product is removed.
  */
 import { ClickrateError } from '../errors.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
+import { type PartEntry, readPart, writePart } from './products-part.ts';
 
 const SMALLEST = 1024;
-const FORM = 1;
-const decoder = new TextDecoder();
+// A product id may begin with U+FEFF, which a decoder drops unless it is told not to.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 export class Products {
@@ -20,6 +21,7 @@ export class Products {
   #starts = new Uint32Array(SMALLEST);
   #lengths = new Uint16Array(SMALLEST);
   #keys = new Uint8Array(SMALLEST * 16);
+  #keysView = viewOf(this.#keys);
   #keysUsed = 0;
   /** Bytes of removed keys, reclaimed when they are half of the buffer. */
   #keysFreed = 0;
@@ -37,21 +39,18 @@ export class Products {
     this.#maxProducts = options.maxProducts;
   }
 
-  /** Dense id of the product id in `bytes[start, end)`, given now if it is new; -1 when full. */
-  lookup(bytes: Uint8Array, start: number, end: number): number {
-    const hash = hashOf(bytes, start, end);
+  /**
+   * Dense id of the product id in `bytes[start, end)`, given now if it is new; -1 when full.
+   * `view` is over the same bytes; a caller with many look-ups has it at hand.
+   */
+  lookup(bytes: Uint8Array, start: number, end: number, view = viewOf(bytes)): number {
+    const hash = hashOf(bytes, view, start, end);
     const length = end - start;
     let at = hash & this.#mask;
     for (let id = this.#table[at]; id !== 0; id = this.#table[at]) {
       if (this.#hashes[id - 1] === hash && this.#lengths[id - 1] === length) {
-        const keys = this.#keys;
-        let k = this.#starts[id - 1];
-        let p = start;
-        while (p < end && keys[k] === bytes[p]) {
-          k++;
-          p++;
-        }
-        if (p === end) return id - 1;
+        const key = this.#starts[id - 1];
+        if (isEqual(this.#keys, this.#keysView, key, bytes, view, start, length)) return id - 1;
       }
       at = (at + 1) & this.#mask;
     }
@@ -76,7 +75,7 @@ export class Products {
   /** Dense id of a product id, or -1. */
   idOf(name: string): number {
     const bytes = encoder.encode(name);
-    const at = this.#find(bytes, hashOf(bytes, 0, bytes.length));
+    const at = this.#find(bytes, hashOf(bytes, viewOf(bytes), 0, bytes.length));
     return this.#table[at] - 1;
   }
 
@@ -110,46 +109,29 @@ export class Products {
 
   /** The checkpoint part of a block; null when no product of it lives. */
   encode(block: number): Uint8Array | null {
-    const ids: number[] = [];
-    let size = 1;
+    const entries: PartEntry[] = [];
     const last = Math.min(this.capacity, (block + 1) << BLOCK_SHIFT);
     for (let id = block << BLOCK_SHIFT; id < last; id++) {
       if (!this.has(id)) continue;
-      ids.push(id);
-      size += 4 + this.#lengths[id];
-    }
-    if (ids.length === 0) return null;
-    const bytes = new Uint8Array(size);
-    bytes[0] = FORM;
-    let at = 1;
-    for (const id of ids) {
-      const slot = id & (BLOCK_PRODUCTS - 1);
       const start = this.#starts[id];
-      const length = this.#lengths[id];
-      bytes.set([slot & 0xff, slot >>> 8, length & 0xff, length >>> 8], at);
-      bytes.set(this.#keys.subarray(start, start + length), at + 4);
-      at += 4 + length;
+      const key = this.#keys.subarray(start, start + this.#lengths[id]);
+      entries.push({ slot: id & (BLOCK_PRODUCTS - 1), key });
     }
-    return bytes;
+    return entries.length === 0 ? null : writePart(entries);
   }
 
   /** Takes a part written by `encode`; throws `checkpoint_damaged`. */
   restore(block: number, bytes: Uint8Array): void {
     const damaged = () =>
       new ClickrateError('checkpoint_damaged', `checkpoint part products/${block} is damaged`);
-    if (bytes[0] !== FORM || block > this.#maxProducts >>> BLOCK_SHIFT) throw damaged();
-    for (let at = 1; at < bytes.length; ) {
-      const slot = bytes[at] | (bytes[at + 1] << 8);
-      const length = bytes[at + 2] | (bytes[at + 3] << 8);
-      const start = at + 4;
+    const entries = readPart(bytes);
+    if (entries === null || block > this.#maxProducts >>> BLOCK_SHIFT) throw damaged();
+    for (const { slot, key } of entries) {
       const id = (block << BLOCK_SHIFT) + slot;
-      at = start + length;
-      if (!(at <= bytes.length) || slot >= BLOCK_PRODUCTS || length === 0 || this.has(id))
-        throw damaged();
-      const hash = hashOf(bytes, start, at);
-      if (this.#table[this.#find(bytes.subarray(start, at), hash)] !== 0) throw damaged();
+      const hash = hashOf(key, 0, key.length);
+      if (this.has(id) || this.#table[this.#find(key, hash)] !== 0) throw damaged();
       this.#freeKnown = false;
-      this.#insert(id, bytes, start, at, hash);
+      this.#insert(id, key, 0, key.length, hash);
     }
   }
 
@@ -194,6 +176,7 @@ export class Products {
       used += length;
     }
     this.#keys = keys;
+    this.#keysView = viewOf(keys);
     this.#keysUsed = used;
     this.#keysFreed = 0;
   }
@@ -252,13 +235,36 @@ export class Products {
   }
 }
 
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Whether two runs of `length` bytes are the same: whole words, then a last one that overlaps. */
+function isEqual(
+  aBytes: Uint8Array,
+  a: DataView,
+  aStart: number,
+  bBytes: Uint8Array,
+  b: DataView,
+  bStart: number,
+  length: number,
+): boolean {
+  if (length < 4) {
+    for (let n = 0; n < length; n++) if (aBytes[aStart + n] !== bBytes[bStart + n]) return false;
+    return true;
+  }
+  const last = length - 4;
+  for (let n = 0; n < last; n += 4)
+    if (a.getInt32(aStart + n, true) !== b.getInt32(bStart + n, true)) return false;
+  return a.getInt32(aStart + last, true) === b.getInt32(bStart + last, true);
+}
+
 /** Murmur-like mix of four bytes at a time. */
-function hashOf(bytes: Uint8Array, start: number, end: number): number {
+function hashOf(bytes: Uint8Array, view: DataView, start: number, end: number): number {
   let hash = end - start;
   let p = start;
   for (; p + 4 <= end; p += 4) {
-    const word = bytes[p] | (bytes[p + 1] << 8) | (bytes[p + 2] << 16) | (bytes[p + 3] << 24);
-    hash = Math.imul(hash ^ word, 0x9e3779b1);
+    hash = Math.imul(hash ^ view.getInt32(p, true), 0x9e3779b1);
     hash ^= hash >>> 15;
   }
   let last = 0;

@@ -9,9 +9,12 @@ import { Fields, ID, NOT_JSON, OBJECT, PRODUCT, TIME, TYPE, textOf } from './fie
 import { hashId } from './hash.ts';
 import { type Layout, learn } from './layout.ts';
 import { unitOf } from './units.ts';
+import { illFormedBytes, integerText, isNumber, kindOf, numberOf } from './values.ts';
 
 /** The dictionary that gives dense ids; ingest judges without one. */
-export type ProductLookup = { lookup(bytes: Uint8Array, start: number, end: number): number };
+export type ProductLookup = {
+  lookup(bytes: Uint8Array, start: number, end: number, view?: DataView): number;
+};
 
 /** Layouts remembered: producers in a stream are few; the others are scanned. */
 const MAX_LAYOUTS = 4;
@@ -40,6 +43,8 @@ export class Decoder {
   readonly #layouts: Layout[] = [];
   readonly #maxLayouts: number;
   #misses = 0;
+  /** The bytes being decoded, and a view of them. */
+  #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
   /** The product's bytes as the tolerant scan found them, maybe decoded. */
   #productBytes: Uint8Array = new Uint8Array(0);
@@ -67,6 +72,7 @@ export class Decoder {
     const { maxEventBytes } = this.#settings;
     out.from = from;
     out.to = to;
+    this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (let i = from; i < to; i++) {
       const start = starts[i];
@@ -121,7 +127,10 @@ export class Decoder {
     out: EventBatch,
   ): number {
     if (time > arrivalMs + this.#settings.futureMs) return FUTURE;
-    const product = this.#products.lookup(bytes, start, end);
+    const isOurs = bytes === this.#bytes;
+    const product = isOurs
+      ? this.#products.lookup(bytes, start, end, this.#view)
+      : this.#products.lookup(bytes, start, end);
     if (product < 0) return FULL;
     out.product[i] = product;
     out.time[i] = time;
@@ -196,7 +205,7 @@ export class Decoder {
     const start = this.#fields.starts[TIME];
     if (start < 0) return MISSING_TIME;
     if (!isNumber(bytes[start])) return BAD_TIME;
-    const time = Number(textOf(bytes, start, this.#fields.ends[TIME]));
+    const time = numberOf(bytes, start, this.#fields.ends[TIME]);
     if (unitOf(time) !== null) return UNIT;
     if (!Number.isSafeInteger(time)) return BAD_TIME;
     this.#time = time + 0;
@@ -230,37 +239,4 @@ export class Decoder {
     const plain = text.isWellFormed() ? encoder.encode(text) : illFormedBytes(text);
     hashId(plain, 0, plain.length, this.#idKey, out.id, 4 * i);
   }
-}
-
-/** A string with lone surrogates as bytes that no well-formed string has: 0xff, then UTF-16. */
-function illFormedBytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(1 + 2 * text.length);
-  bytes[0] = 0xff;
-  for (let n = 0; n < text.length; n++) {
-    bytes[1 + 2 * n] = text.charCodeAt(n) & 0xff;
-    bytes[2 + 2 * n] = text.charCodeAt(n) >>> 8;
-  }
-  return bytes;
-}
-
-/** The decimal text of a number that is a safe integer; null for anything else. */
-function integerText(bytes: Uint8Array, start: number, end: number): string | null {
-  if (!isNumber(bytes[start])) return null;
-  const value = Number(textOf(bytes, start, end));
-  return Number.isSafeInteger(value) ? String(value + 0) : null;
-}
-
-function isNumber(first: number): boolean {
-  return first === 0x2d || (first >= 0x30 && first <= 0x39);
-}
-
-const IMPRESSION_BYTES = encoder.encode('impression');
-const CLICK_BYTES = encoder.encode('click');
-
-/** The kind of an event type's bytes; -1 when it is none. */
-function kindOf(bytes: Uint8Array, start: number, end: number): number {
-  const word = end - start === 10 ? IMPRESSION_BYTES : CLICK_BYTES;
-  if (word.length !== end - start) return -1;
-  for (let n = 0; n < word.length; n++) if (bytes[start + n] !== word[n]) return -1;
-  return word === CLICK_BYTES ? CLICK : IMPRESSION;
 }

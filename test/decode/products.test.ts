@@ -73,6 +73,13 @@ test('100 000 products in blocks of their own come back from their parts, also i
   assert.equal(again.idOf('product0'), 0);
 });
 
+test('product ids that differ by a leading U+FEFF have names that differ', () => {
+  const products = new Products({ maxProducts: 10 });
+  const [marked, plain] = [look(products, '\ufeffa'), look(products, 'a')];
+  assert.deepEqual([products.name(marked), products.name(plain)], ['\ufeffa', 'a']);
+  assert.equal(products.idOf(products.name(marked)), marked);
+});
+
 test('a damaged part is refused by name', () => {
   const products = new Products({ maxProducts: 10 });
   look(products, 'a');
