@@ -7,7 +7,7 @@ import { SETTINGS } from '../src/config.ts';
 import { type EventBatch, eventBatch } from '../src/decode/columns.ts';
 import { Products } from '../src/decode/products.ts';
 import { Decoder } from '../src/decode/scan.ts';
-import type { RecordBatch } from '../src/event.ts';
+import { CLICK, IMPRESSION, type RecordBatch } from '../src/event.ts';
 import { originalEvents } from './decode-events.ts';
 
 /** `ratio`: how many times less CPU than `JSON.parse` on the same events in the same run. */
@@ -19,21 +19,27 @@ const SAMPLES = 5;
 
 type Way = { name: string; count: () => number };
 
-/** Counts events the plain way: an object an event, and a Map of windows by product. */
+/** Counts events the plain way, done well: an object an event, a Map of products by window. */
 function countParsed(records: RecordBatch): number {
-  const utf8 = new TextDecoder();
-  const counts = new Map<string, number[]>();
+  const { buffer, byteOffset, byteLength } = records.bytes;
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  const windows = new Map<number, Map<string, number[]>>();
   for (let i = 0; i < records.count; i++) {
-    const text = utf8.decode(records.bytes.subarray(records.starts[i], records.ends[i]));
-    const event = JSON.parse(text);
+    const event = JSON.parse(bytes.toString('utf8', records.starts[i], records.ends[i]));
     const start = event.timestamp - (event.timestamp % SETTINGS.windowMs);
-    const key = `${event.product_id} ${start}`;
-    let cell = counts.get(key);
-    if (cell === undefined) counts.set(key, (cell = [0, 0]));
-    cell[event.event_type === 'click' ? 1 : 0]++;
+    let products = windows.get(start);
+    if (products === undefined) {
+      products = new Map();
+      windows.set(start, products);
+    }
+    const counts = products.get(event.product_id);
+    const kind = event.event_type === 'click' ? CLICK : IMPRESSION;
+    if (counts !== undefined) counts[kind]++;
+    else products.set(event.product_id, kind === CLICK ? [0, 1] : [1, 0]);
   }
   let sum = 0;
-  for (const [impressions, clicks] of counts.values()) sum += impressions + clicks;
+  for (const products of windows.values())
+    for (const [impressions, clicks] of products.values()) sum += impressions + clicks;
   return sum;
 }
 
@@ -42,7 +48,7 @@ class WindowCounts {
   readonly #windows = new Map<number, Uint32Array>();
   readonly #products: number;
   #start = Number.NaN;
-  #counts = new Uint32Array(0);
+  #counts: Uint32Array = new Uint32Array(0);
 
   constructor(products: number) {
     this.#products = products;

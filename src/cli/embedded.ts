@@ -98,7 +98,7 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
     finished.catch(() => {});
     const stop = async () => {
       await server.close();
-      journal.flush();
+      await journal.flush();
       await drained(pipeline, journal, limits);
       abort.abort();
       await finished.finally(undo);

@@ -2,12 +2,13 @@
  * The lock of a data directory: held by the operating system for as long as the process lives, so
  * a crash frees it; a file beside it says who holds it.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, messageOf } from '../errors.ts';
 
 export type DirectoryLock = {
+  /** Looks at the disk: false too when somebody deleted or replaced the directory. */
   held(): boolean;
   /** Tells others more about the holder. */
   update(more: { url?: string }): void;
@@ -16,36 +17,71 @@ export type DirectoryLock = {
 
 type Holder = { pid: number; since: string; url?: string };
 
+const SQLITE_BUSY = 5;
+
+/** A database that nobody refers to is closed by the garbage collector, and its lock is gone. */
+const HELD = new Set<DatabaseSync>();
+
 /** Locks `directory`, made if need be; throws `directory_locked` naming the holder. */
 export function lockDirectory(directory: string, more: { url?: string }): DirectoryLock {
-  try {
-    mkdirSync(directory, { recursive: true });
-  } catch (error) {
-    throw new ClickrateError('config_invalid', `cannot use ${directory}: ${messageOf(error)}`);
-  }
   const holderFile = join(directory, 'holder.json');
-  const db = new DatabaseSync(join(directory, 'lock.db'));
-  try {
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
-  } catch (error) {
-    db.close();
-    if ((error as { errcode?: number }).errcode !== 5) throw error;
-    throw new ClickrateError('directory_locked', `${directory} is in use ${whoHolds(holderFile)}`);
-  }
+  const lockFile = join(directory, 'lock.db');
+  const db = acquire(directory, lockFile, holderFile);
+  HELD.add(db);
+  const { dev, ino } = statSync(lockFile);
   let holder: Holder = { pid: process.pid, since: new Date().toISOString(), ...more };
-  writeFileSync(holderFile, `${JSON.stringify(holder)}\n`);
-  let held = true;
+  writeHolder(holderFile, holder);
+  let released = false;
   return {
-    held: () => held,
+    held: () => {
+      const found = statSync(lockFile, { throwIfNoEntry: false });
+      return !released && found?.ino === ino && found.dev === dev;
+    },
     update: (extra) => {
       holder = { ...holder, ...extra };
-      writeFileSync(holderFile, `${JSON.stringify(holder)}\n`);
+      writeHolder(holderFile, holder);
     },
     release: () => {
-      if (held) db.close();
-      held = false;
+      if (released) return;
+      released = true;
+      // Before the lock goes: afterwards the file may be the next holder's.
+      rmSync(holderFile, { force: true });
+      db.close();
+      HELD.delete(db);
     },
   };
+}
+
+/** An exclusive transaction on an empty database that nobody writes: SQLite's lock, nothing else. */
+function acquire(directory: string, lockFile: string, holderFile: string): DatabaseSync {
+  let db: DatabaseSync | null = null;
+  try {
+    mkdirSync(directory, { recursive: true });
+    db = new DatabaseSync(lockFile);
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    return db;
+  } catch (error) {
+    db?.close();
+    if ((error as { errcode?: number }).errcode === SQLITE_BUSY)
+      throw new ClickrateError(
+        'directory_locked',
+        `${directory} is in use ${whoHolds(holderFile)}; stop that, or choose another directory`,
+      );
+    throw new ClickrateError(
+      'config_invalid',
+      `cannot use ${directory} as the data directory: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Only for people: a disk that is full must not keep a start, or a stop, from going on. */
+function writeHolder(file: string, holder: Holder): void {
+  try {
+    writeFileSync(file, `${JSON.stringify(holder)}\n`);
+  } catch {
+    rmSync(file, { force: true });
+  }
 }
 
 function whoHolds(file: string): string {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line: which subcommands there are, and how they end. */
+import './tuning.ts';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { OPTIONS, SETTINGS } from '../config.ts';
 import { parseCsvMapping } from '../sources/csv.ts';

@@ -2,11 +2,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Settings } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
 import { VERDICTS } from '../event.ts';
+import type { Log } from '../log.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { CsvMapping } from '../sources/csv.ts';
 import { FileSource } from '../sources/file.ts';
@@ -31,7 +31,7 @@ export type ReplayOptions = {
   /** Directory of a store to fill; a replay interrupted there goes on. */
   data?: string;
   settings: Settings;
-  log: Logger;
+  log: Log;
   signal: AbortSignal;
 };
 

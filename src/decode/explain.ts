@@ -26,8 +26,10 @@ export function explain(
       return 'the record is JSON, but not an object';
     case 'missing_product_id':
       return 'there is no product_id';
-    case 'bad_product_id':
-      return `product_id ${field('product_id')} is neither a text of 1 to ${settings.maxProductIdBytes} bytes nor an integer`;
+    case 'bad_product_id': {
+      const text = `a text of 1 to ${settings.maxProductIdBytes} bytes`;
+      return `product_id ${field('product_id')} is neither ${text} nor an integer`;
+    }
     case 'missing_timestamp':
       return 'there is no timestamp';
     case 'bad_timestamp':
@@ -40,7 +42,8 @@ export function explain(
       return `event_type ${field('event_type')} is neither "impression" nor "click"`;
     case 'future_timestamp': {
       const ahead = Number(fieldsOf(bytes, start, end, settings).timestamp) - arrivalMs;
-      return `timestamp ${field('timestamp')} is ${ahead} ms after the arrival; at most ${settings.futureMs} are taken`;
+      const limit = `at most ${settings.futureMs} are taken`;
+      return `timestamp ${field('timestamp')} is ${ahead} ms after the arrival; ${limit}`;
     }
     case 'too_many_products':
       return `the task has its limit of ${settings.maxProducts} products; this one is new`;

@@ -4,6 +4,7 @@
  * need not be scanned as JSON. Whatever differs by one byte falls back to the tolerant scan.
  */
 import { CLICK, IMPRESSION } from '../event.ts';
+import type { EventBatch } from './columns.ts';
 import { type Fields, ID, OTHER, PRODUCT, TIME, TYPE } from './fields.ts';
 import { PLAIN } from './json.ts';
 
@@ -35,8 +36,6 @@ export class Layout {
   productEnd = 0;
   idStart = -1;
   idEnd = 0;
-  time = 0;
-  kind = IMPRESSION;
 
   /** Each literal has at least one byte. */
   constructor(literals: Uint8Array[], steps: number[]) {
@@ -48,8 +47,18 @@ export class Layout {
     this.#words = Int32Array.from(words.flat());
   }
 
-  /** Whether the record in `bytes[start, end)` has this layout; its values are then set. */
-  match(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+  /**
+   * Whether the record in `bytes[start, end)` has this layout; its values are then set, and time
+   * and kind written to row `i` of `out`.
+   */
+  match(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+    i: number,
+    out: EventBatch,
+  ): boolean {
     const step = this.#step;
     const lengths = this.#length;
     const from = this.#from;
@@ -70,8 +79,8 @@ export class Layout {
       word = last + 1;
       const kind = step[n];
       if (kind === END) return at === end;
-      if (kind === TIME) at = this.#readTime(bytes, view, at, end);
-      else if (kind === TYPE) at = this.#readType(bytes, view, at, end);
+      if (kind === TIME) at = readTime(bytes, view, at, end, i, out.time);
+      else if (kind === TYPE) at = readType(bytes, view, at, end, i, out.kind);
       else {
         const value = at;
         at = plainEnd(bytes, view, at, end);
@@ -86,47 +95,72 @@ export class Layout {
       if (at < 0) return false;
     }
   }
+}
 
-  /** Reads digits; returns where they end, or -1. A digit too many fails at the next literal. */
-  #readTime(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-    if (start + USUAL_DIGITS <= end) {
-      const a = fourDigits(view.getInt32(start, true));
-      const b = fourDigits(view.getInt32(start + 4, true));
-      const c = fourDigits(view.getInt32(start + 8, true));
-      const d = bytes[start + 12] - 0x30;
-      if (a >= 1_000 && b >= 0 && c >= 0 && d >= 0 && d <= 9) {
-        this.time = (a * 10_000 + b) * 100_000 + (c * 10 + d);
-        return start + USUAL_DIGITS;
-      }
+/** Reads digits into `out[i]`; returns where they end, or -1. One too many fails at the next literal. */
+function readTime(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  i: number,
+  out: Float64Array,
+): number {
+  if (start + USUAL_DIGITS <= end) {
+    const a = fourDigits(view.getInt32(start, true));
+    const b = fourDigits(view.getInt32(start + 4, true));
+    const c = fourDigits(view.getInt32(start + 8, true));
+    const d = bytes[start + 12] - 0x30;
+    if (a >= 1_000 && b >= 0 && c >= 0 && d >= 0 && d <= 9) {
+      out[i] = (a * 10_000 + b) * 100_000 + (c * 10 + d);
+      return start + USUAL_DIGITS;
     }
-    let at = start;
-    let time = 0;
-    for (; at < end; at++) {
-      const digit = bytes[at] - 0x30;
-      if (digit < 0 || digit > 9) break;
-      time = time * 10 + digit;
-    }
-    // Ten digits mean seconds; from 15 on it gets exotic; a leading zero is no JSON.
-    const digits = at - start;
-    if (digits === 0 || digits === 10 || digits > 15) return -1;
-    if (digits > 1 && bytes[start] === 0x30) return -1;
-    this.time = time;
-    return at;
   }
+  return readAnyTime(bytes, start, end, i, out);
+}
 
-  /** Reads an event type up to its closing quote; returns where it ends, or -1. */
-  #readType(bytes: Uint8Array, view: DataView, at: number, end: number): number {
-    if (at + 6 > end) return -1;
-    const word = view.getInt32(at, true);
-    if (word === CLIC && bytes[at + 4] === K && bytes[at + 5] === QUOTE) {
-      this.kind = CLICK;
-      return at + 5;
-    }
-    if (word !== IMPR || at + 11 > end || view.getInt32(at + 4, true) !== ESSI) return -1;
-    if (view.getInt16(at + 8, true) !== ON || bytes[at + 10] !== QUOTE) return -1;
-    this.kind = IMPRESSION;
-    return at + 10;
+/** The same for any number of digits. Apart, so that the usual way is small enough to be inlined. */
+function readAnyTime(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  i: number,
+  out: Float64Array,
+): number {
+  let at = start;
+  let time = 0;
+  for (; at < end; at++) {
+    const digit = bytes[at] - 0x30;
+    if (digit < 0 || digit > 9) break;
+    time = time * 10 + digit;
   }
+  // Ten digits mean seconds; from 15 on it gets exotic; a leading zero is no JSON.
+  const digits = at - start;
+  if (digits === 0 || digits === 10 || digits > 15) return -1;
+  if (digits > 1 && bytes[start] === 0x30) return -1;
+  out[i] = time;
+  return at;
+}
+
+/** Reads an event type up to its closing quote into `out[i]`; returns where it ends, or -1. */
+function readType(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  end: number,
+  i: number,
+  out: Uint8Array,
+): number {
+  if (at + 6 > end) return -1;
+  const word = view.getInt32(at, true);
+  if (word === CLIC && bytes[at + 4] === K && bytes[at + 5] === QUOTE) {
+    out[i] = CLICK;
+    return at + 5;
+  }
+  if (word !== IMPR || at + 11 > end || view.getInt32(at + 4, true) !== ESSI) return -1;
+  if (view.getInt16(at + 8, true) !== ON || bytes[at + 10] !== QUOTE) return -1;
+  out[i] = IMPRESSION;
+  return at + 10;
 }
 
 /** The value of four ASCII digits in a little-endian word, or -1. */

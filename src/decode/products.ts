@@ -54,6 +54,10 @@ export class Products {
       }
       at = (at + 1) & this.#mask;
     }
+    return this.#add(bytes, start, end, hash);
+  }
+
+  #add(bytes: Uint8Array, start: number, end: number, hash: number): number {
     if (this.size >= this.#maxProducts) return -1;
     if (!this.#freeKnown) this.#findFree();
     const id = this.#free.pop() ?? this.capacity;
@@ -128,7 +132,7 @@ export class Products {
     if (entries === null || block > this.#maxProducts >>> BLOCK_SHIFT) throw damaged();
     for (const { slot, key } of entries) {
       const id = (block << BLOCK_SHIFT) + slot;
-      const hash = hashOf(key, 0, key.length);
+      const hash = hashOf(key, viewOf(key), 0, key.length);
       if (this.has(id) || this.#table[this.#find(key, hash)] !== 0) throw damaged();
       this.#freeKnown = false;
       this.#insert(id, key, 0, key.length, hash);

@@ -38,6 +38,8 @@ const encoder = new TextEncoder();
 export class Decoder {
   readonly #products: ProductLookup;
   readonly #settings: Settings;
+  readonly #futureMs: number;
+  readonly #maxProductIdBytes: number;
   readonly #idKey: Uint32Array;
   readonly #fields = new Fields();
   readonly #layouts: Layout[] = [];
@@ -62,13 +64,15 @@ export class Decoder {
   ) {
     this.#products = products;
     this.#settings = settings;
+    this.#futureMs = settings.futureMs;
+    this.#maxProductIdBytes = settings.maxProductIdBytes;
     this.#idKey = idKey;
     this.#maxLayouts = options.layouts === false ? 0 : MAX_LAYOUTS;
   }
 
   /** Fills rows `[from, to)` of `out` from the records at the same indices. */
   decode(records: RecordBatch, from: number, to: number, out: EventBatch): void {
-    const { bytes, starts, ends } = records;
+    const { bytes, starts, ends, arrivals } = records;
     const { maxEventBytes } = this.#settings;
     out.from = from;
     out.to = to;
@@ -78,8 +82,8 @@ export class Decoder {
       const start = starts[i];
       const end = ends[i];
       if (end - start > maxEventBytes) out.reject[i] = TOO_LARGE;
-      else if (!this.#byLayout(bytes, start, end, records.arrivals[i], i, out))
-        out.reject[i] = this.#byScan(bytes, start, end, records.arrivals[i], i, out);
+      else if (!this.#byLayout(bytes, start, end, arrivals, i, out))
+        out.reject[i] = this.#byScan(bytes, start, end, arrivals, i, out);
     }
   }
 
@@ -88,23 +92,23 @@ export class Decoder {
     bytes: Uint8Array,
     start: number,
     end: number,
-    arrivalMs: number,
+    arrivals: Float64Array,
     i: number,
     out: EventBatch,
   ): boolean {
     const layouts = this.#layouts;
     for (let n = 0; n < layouts.length; n++) {
       const layout = layouts[n];
-      if (!layout.match(bytes, this.#view, start, end)) continue;
+      if (!layout.match(bytes, this.#view, start, end, i, out)) continue;
       const length = layout.productEnd - layout.productStart;
-      if (length === 0 || length > this.#settings.maxProductIdBytes) return false;
+      if (length === 0 || length > this.#maxProductIdBytes) return false;
       if (n > 0) {
         layouts[n] = layouts[n - 1];
         layouts[n - 1] = layout;
       }
       this.#misses = 0;
-      const { productStart, productEnd, time, kind } = layout;
-      out.reject[i] = this.#fill(bytes, productStart, productEnd, time, kind, arrivalMs, i, out);
+      const { productStart, productEnd } = layout;
+      out.reject[i] = this.#fill(bytes, productStart, productEnd, arrivals, i, out);
       if (layout.idStart < 0) out.hasId[i] = 0;
       else {
         out.hasId[i] = 1;
@@ -115,26 +119,22 @@ export class Decoder {
     return false;
   }
 
-  /** The last rejections, and the columns. */
+  /** The last rejections; time and kind stand in their columns already. */
   #fill(
     bytes: Uint8Array,
     start: number,
     end: number,
-    time: number,
-    kind: number,
-    arrivalMs: number,
+    arrivals: Float64Array,
     i: number,
     out: EventBatch,
   ): number {
-    if (time > arrivalMs + this.#settings.futureMs) return FUTURE;
+    if (out.time[i] > arrivals[i] + this.#futureMs) return FUTURE;
     const isOurs = bytes === this.#bytes;
     const product = isOurs
       ? this.#products.lookup(bytes, start, end, this.#view)
       : this.#products.lookup(bytes, start, end);
     if (product < 0) return FULL;
     out.product[i] = product;
-    out.time[i] = time;
-    out.kind[i] = kind;
     return 0;
   }
 
@@ -142,7 +142,7 @@ export class Decoder {
     bytes: Uint8Array,
     start: number,
     end: number,
-    arrivalMs: number,
+    arrivals: Float64Array,
     i: number,
     out: EventBatch,
   ): number {
@@ -151,13 +151,13 @@ export class Decoder {
     if (outcome !== OBJECT) return outcome === NOT_JSON ? IS_NOT_JSON : IS_NOT_OBJECT;
     const reject = this.#product(bytes) || this.#timestamp(bytes) || this.#type(bytes);
     if (reject !== 0) return reject;
+    out.time[i] = this.#time;
+    out.kind[i] = this.#kind;
     const full = this.#fill(
       this.#productBytes,
       this.#productStart,
       this.#productEnd,
-      this.#time,
-      this.#kind,
-      arrivalMs,
+      arrivals,
       i,
       out,
     );

@@ -9,7 +9,7 @@ const DIGITS = [
 
 export type Unit = (typeof DIGITS)[number]['unit'];
 
-/** The unit a number can only be in, or null when it may be milliseconds. Integers by value only. */
+/** The unit an integer can only be in, or null when it may be milliseconds (or is a fraction). */
 export function unitOf(value: number): Unit | null {
   if (value < 1e9 || !Number.isInteger(value)) return null;
   for (const { unit, from, to } of DIGITS) if (value >= from && value < to) return unit;

@@ -1,317 +1,250 @@
 /**
- * The journal: HTTP ingest's records, on disk before they are acknowledged, read again from any
- * position that was not acknowledged by a commit. One topic partition in the embedded database.
+ * The source of the embedded size: events taken over HTTP, durable before they are acknowledged,
+ * read by the task from here. One partition; it shares its database with the store.
  */
-import { randomUUID } from 'node:crypto';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../clock.ts';
-import type { Limits } from '../config.ts';
+import { type Limits, SETTINGS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
-import { type RecordBatch, type RecordSlices, recordBatch } from '../event.ts';
-import { getMeta, setMeta, transaction, translated } from '../sqlite.ts';
+import type { RecordSlices } from '../event.ts';
+import { BatchBuilder } from './journal/batch.ts';
+import { type JournalRow, RowPacker, sizeOf, sizeOfRecords } from './journal/row.ts';
+import { JournalTable } from './journal/table.ts';
+import { Tail } from './journal/tail.ts';
 import type { Fetch, Opened, Position, Source } from './source.ts';
 
-export const JOURNAL_PARTITION = 'journal-0';
+export type JournalOptions = { limits: Limits; clock: Clock };
 
-/** Rows of the newest records stay in memory too: the reader mostly wants exactly these. */
+/** Where an append came to lie: offset of its first record, and its receive time. */
+export type Appended = { offset: number; arrivalMs: number };
+
+const PARTITION = 'journal-0';
+/** Newest rows held in memory. */
 const TAIL_BYTES = 4_194_304;
-/** An append group this large is written without waiting for more. */
-const GROUP_BYTES = 1_048_576;
-/** Bytes that a record costs beside its own, so that empty records are limited too. */
-const RECORD_OVERHEAD = 8;
+/** Acknowledged rows are dropped at most this often, unless room is needed. */
+const PRUNE_MS = 1_000;
 
-type Appended = { offset: number; arrivalMs: number };
-type Waiting = {
-  rows: Row[];
-  size: number;
-  resolve(appended: Appended): void;
-  reject(error: unknown): void;
-};
-/** Records that lie in one row of the table: lengths as 32-bit words, then bytes. */
-type Row = {
-  first: number;
-  count: number;
-  arrivalMs: number;
-  lengths: Uint32Array;
-  bytes: Uint8Array;
+/** Appends that become durable in one transaction. */
+type Group = {
+  packer: RowPacker;
+  waiting: {
+    index: number;
+    resolve(appended: Appended): void;
+    reject(error: unknown): void;
+  }[];
 };
 
 export class Journal implements Source {
-  readonly partitions = [JOURNAL_PARTITION];
-  readonly #db: DatabaseSync;
-  readonly #clock: Clock;
+  readonly partitions = [PARTITION];
   readonly #limits: Limits;
+  readonly #clock: Clock;
+  readonly #table: JournalTable;
+  readonly #tail = new Tail(TAIL_BYTES);
+  readonly #batches: BatchBuilder;
   readonly #topicId: string;
-  readonly #insert: StatementSync;
-  readonly #select: StatementSync;
-  readonly #delete: StatementSync;
-  #nextOffset: number;
+  #group: Group;
+  #isGroupDue = false;
+  /** Aborted when the journal is closed: ends the wait of a group. */
+  readonly #closing = new AbortController();
+  /** Next offset, and newest receive time, on disk. */
+  #next: number;
   #arrivalMs: number;
-  #backlogBytes: number;
-  #acknowledged = 0;
-  /** Sizes of the rows on disk, oldest first, to know what acknowledging frees. */
-  #sizes: { end: number; size: number }[];
-  #tail: Row[] = [];
-  #tailBytes = 0;
-  #waiting: Waiting[] = [];
-  #waitingBytes = 0;
-  #timer: NodeJS.Timeout | null = null;
+  #storedBytes: number;
+  #acknowledged: number;
+  #prunedAtMs = -Infinity;
+  /** Offset of the next record to read. */
   #position = 0;
-  #wake: (() => void) | null = null;
-  #closed = false;
+  /** Ends the wait of the read under way. */
+  #wake: AbortController | null = null;
 
-  constructor(db: DatabaseSync, parts: { clock: Clock; limits: Limits }) {
-    this.#db = db;
-    this.#clock = parts.clock;
-    this.#limits = parts.limits;
-    this.#insert = db.prepare('INSERT INTO journal VALUES (?, ?, ?, ?, ?)');
-    this.#select = db.prepare(
-      'SELECT * FROM journal WHERE first + count > ? ORDER BY first LIMIT 1',
-    );
-    this.#delete = db.prepare('DELETE FROM journal WHERE first + count <= ?');
-    if (getMeta(db, 'journal') === undefined)
-      transaction(db, () => setMeta(db, 'journal', randomUUID()));
-    this.#topicId = String(getMeta(db, 'journal'));
-    // Stored apart from the rows: both must survive pruning everything.
-    this.#nextOffset = Number(getMeta(db, 'nextOffset') ?? 0);
-    this.#arrivalMs = Number(getMeta(db, 'arrival') ?? -Infinity);
-    const rows = db
-      .prepare(
-        'SELECT first + count AS end, count, length(bytes) AS size FROM journal ORDER BY first',
-      )
-      .all() as { end: number; count: number; size: number }[];
-    this.#sizes = rows.map(({ end, count, size }) => ({
-      end,
-      size: size + count * RECORD_OVERHEAD,
-    }));
-    this.#backlogBytes = this.#sizes.reduce((sum, { size }) => sum + size, 0);
+  constructor(db: DatabaseSync, { limits, clock }: JournalOptions) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#table = new JournalTable(db);
+    this.#batches = new BatchBuilder(limits);
+    this.#group = this.#newGroup();
+    const head = this.#table.head();
+    this.#topicId = head.topicId;
+    this.#next = head.next;
+    this.#arrivalMs = head.arrivalMs;
+    this.#storedBytes = this.#table.size();
+    this.#acknowledged = this.#table.first()?.offset ?? head.next;
   }
 
-  /** Offset that the next record will get. */
+  /** Offset of the next record that becomes durable. */
   get nextOffset(): number {
-    return this.#nextOffset;
+    return this.#next;
   }
 
-  /** Bytes on disk that no commit has made superfluous. */
+  /** Bytes not yet forgotten, those under way included. */
   get backlogBytes(): number {
-    return this.#backlogBytes;
+    return this.#storedBytes + this.#group.packer.size;
+  }
+
+  /** Durable events that no commit has covered. */
+  get backlogEvents(): number {
+    return this.#next - this.#acknowledged;
+  }
+
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  #newGroup(): Group {
+    return { packer: new RowPacker(this.#limits), waiting: [] };
   }
 
   /**
-   * Appends records, all or none. Resolves when they are on disk; rejects with `journal_full`
-   * before anything is written, with `store_full` or `store_unavailable` when writing failed.
+   * Resolves when the records are on disk, all of them. Rejects with `journal_full`, `store_full`,
+   * `store_unavailable` or `stopping` when none of them is. The bytes are copied at once.
    */
   append(records: RecordSlices): Promise<Appended> {
-    if (this.#closed)
-      return Promise.reject(new ClickrateError('stopping', 'the journal is closed'));
-    const rows = rowsOf(records, this.#limits);
-    const size = rows.reduce((sum, row) => sum + sizeOf(row), 0);
-    if (this.#backlogBytes + this.#waitingBytes + size > this.#limits.journalBytes)
-      return Promise.reject(
-        new ClickrateError(
-          'journal_full',
-          `${this.#backlogBytes + this.#waitingBytes} bytes wait to be counted, at most ${this.#limits.journalBytes} may`,
-        ),
-      );
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ rows, size, resolve, reject });
-      this.#waitingBytes += size;
-      if (this.#waitingBytes >= GROUP_BYTES) this.#writeGroup();
-      else this.#timer ??= setTimeout(() => this.#writeGroup(), this.#limits.journalGroupMs);
+      if (this.#isClosed) throw new ClickrateError('stopping', 'the journal takes no more events');
+      const size = sizeOfRecords(records);
+      this.#mustHaveRoom(size);
+      const { packer, waiting } = this.#group;
+      waiting.push({ index: packer.count, resolve, reject });
+      packer.add(records, size);
+      if (packer.size >= this.#limits.batchBytes) this.#writeGroup();
+      else if (!this.#isGroupDue) void this.#writeSoon();
     });
   }
 
-  /** Writes all waiting appends in one transaction. */
+  #mustHaveRoom(size: number): void {
+    const isFull = () =>
+      this.backlogBytes > 0 && this.backlogBytes + size > this.#limits.journalBytes;
+    if (isFull()) this.#prune();
+    if (isFull())
+      throw new ClickrateError(
+        'journal_full',
+        `${this.backlogEvents} events (${this.backlogBytes} bytes) wait to be counted; send later`,
+      );
+  }
+
+  async #writeSoon(): Promise<void> {
+    this.#isGroupDue = true;
+    await this.#clock.sleep(this.#limits.journalGroupMs, this.#closing.signal);
+    this.#isGroupDue = false;
+    this.#writeGroup();
+  }
+
+  /** Never throws: those who wait are told. */
   #writeGroup(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    const group = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
-    if (group.length === 0) return;
-    const arrivalMs = Math.max(this.#arrivalMs, this.#clock.wallMs());
-    const first = this.#nextOffset;
-    let next = first;
-    for (const { rows } of group) {
-      for (const row of rows) {
-        row.first = next;
-        row.arrivalMs = arrivalMs;
-        next += row.count;
-      }
-    }
+    const { packer, waiting } = this.#group;
+    if (waiting.length === 0) return;
+    this.#group = this.#newGroup();
+    const first = this.#next;
+    const arrivalMs = Math.max(this.#arrivalMs, Math.floor(this.#clock.wallMs()));
     try {
-      transaction(this.#db, () => {
-        for (const { rows } of group) for (const row of rows) this.#insertRow(row);
-        setMeta(this.#db, 'nextOffset', next);
-        setMeta(this.#db, 'arrival', arrivalMs);
-      });
+      const rows = packer.finish(first, arrivalMs);
+      this.#table.append(rows, first + packer.count, arrivalMs);
+      this.#written(rows, first + packer.count, arrivalMs);
     } catch (error) {
-      for (const { reject } of group) reject(error);
+      for (const { reject } of waiting) reject(error);
       return;
     }
-    this.#nextOffset = next;
+    for (const { index, resolve } of waiting) resolve({ offset: first + index, arrivalMs });
+  }
+
+  #written(rows: readonly JournalRow[], next: number, arrivalMs: number): void {
+    this.#next = next;
     this.#arrivalMs = arrivalMs;
-    for (const { rows, size, resolve } of group) {
-      for (const row of rows) this.#written(row);
-      this.#backlogBytes += size;
-      resolve({ offset: rows[0]?.first ?? next, arrivalMs });
+    for (const row of rows) {
+      this.#storedBytes += sizeOf(row);
+      this.#tail.push(row);
     }
-    this.#wake?.();
+    this.#wake?.abort();
   }
 
-  #insertRow({ first, count, arrivalMs, lengths, bytes }: Row): void {
-    const words = new Uint8Array(lengths.buffer, lengths.byteOffset, lengths.byteLength);
-    this.#insert.run(first, count, arrivalMs, words, bytes);
+  /** Makes appends that wait for others durable now; those who wait are told how it went. */
+  async flush(): Promise<void> {
+    this.#writeGroup();
   }
 
-  #written(row: Row): void {
-    this.#sizes.push({ end: row.first + row.count, size: sizeOf(row) });
-    this.#tail.push(row);
-    this.#tailBytes += sizeOf(row);
-    while (this.#tailBytes > TAIL_BYTES) this.#tailBytes -= sizeOf(this.#tail.shift() as Row);
+  async open(positions: readonly Position[]): Promise<Opened[]> {
+    const { offset, topicId } = positions[0];
+    const isOurs = topicId === this.#topicId;
+    const opened = isOurs && offset !== null ? this.#openAt(offset) : this.#openAtBegin();
+    this.#position = opened.offset;
+    this.#acknowledged = opened.offset;
+    return [opened];
   }
 
-  async open([position]: readonly Position[]): Promise<Opened[]> {
-    const oldest = translated('the journal', () => this.#rowAfter(-1))?.first ?? this.#nextOffset;
-    const isOurs = position.topicId === this.#topicId;
-    const offset = isOurs ? (position.offset ?? oldest) : oldest;
-    // A row is pruned whole: its oldest record may lie before the checkpoint's position.
-    if (offset < oldest || offset > this.#nextOffset)
+  #openAt(offset: number): Opened {
+    const first = this.#table.first()?.offset ?? this.#next;
+    if (offset < first || offset > this.#next)
       throw new ClickrateError(
         'source_gap',
-        `the checkpoint stands at ${offset}, the journal holds ${oldest} to ${this.#nextOffset}; restore journal and store from one backup`,
+        `the checkpoint stands at offset ${offset}, but the journal holds ${first} to ` +
+          `${this.#next}: journal and checkpoint are not of the same time`,
       );
-    this.#position = offset;
-    return [{ topicId: this.#topicId, offset, floorMs: null, missed: 0 }];
+    return { topicId: this.#topicId, offset, floorMs: null, missed: 0 };
   }
 
-  async read([wanted]: readonly boolean[], waitMs: number): Promise<Fetch[]> {
-    if (!wanted) return [];
-    const sentAtMs = this.#clock.monotonicMs();
-    if (this.#position >= this.#nextOffset && waitMs > 0) await this.#appendOr(waitMs);
-    if (this.#position < this.#nextOffset) return [this.#fetch(sentAtMs)];
-    // Nothing came: the proof is as young as this look at the end.
-    return [this.#fetch(this.#clock.monotonicMs())];
+  /** Where something was pruned already, windows of that time would lack events. */
+  #openAtBegin(): Opened {
+    const first = this.#table.first() ?? { offset: this.#next, arrivalMs: this.#arrivalMs };
+    const floorMs = first.offset === 0 ? null : first.arrivalMs + SETTINGS.futureMs;
+    return { topicId: this.#topicId, offset: first.offset, floorMs, missed: 0 };
   }
 
-  async probe([wanted]: readonly boolean[]): Promise<Fetch[]> {
-    return wanted ? [this.#fetch(this.#clock.monotonicMs())] : [];
-  }
-
-  /** Resolves at the next append, or after `waitMs`. */
-  async #appendOr(waitMs: number): Promise<void> {
-    const abort = new AbortController();
-    this.#wake = () => abort.abort();
-    await this.#clock.sleep(waitMs, abort.signal);
-    this.#wake = null;
-  }
-
-  #fetch(sentAtMs: number): Fetch {
-    const row =
-      this.#position < this.#nextOffset
-        ? translated('the journal', () => this.#rowAfter(this.#position))
-        : undefined;
-    const records =
-      row === undefined ? recordBatch(new Uint8Array(0), 0) : batchOf(row, this.#position);
-    if (row !== undefined) this.#position = row.first + row.count;
-    return {
-      partition: 0,
-      records,
-      next: this.#position,
-      sentAtMs,
-      arrivedAtMs: this.#clock.monotonicMs(),
-      end: this.#position >= this.#nextOffset,
-    };
-  }
-
-  /** The row that holds the record at `offset`, or the first one behind it. */
-  #rowAfter(offset: number): Row | undefined {
-    const inTail = this.#tail.length > 0 && this.#tail[0].first <= offset;
-    if (inTail) return this.#tail.find((row) => row.first + row.count > offset);
-    const row = this.#select.get(offset);
-    if (row === undefined) return undefined;
-    const { first, count, arrival, lengths, bytes } = row as Record<string, number> & {
-      lengths: Uint8Array;
-      bytes: Uint8Array;
-    };
-    const words = new Uint32Array(lengths.slice().buffer);
-    return { first, count, arrivalMs: arrival, lengths: words, bytes };
-  }
-
-  /** Forgets rows wholly before the position, at most once a second, and what they took. */
-  async acknowledge([offset]: readonly number[]): Promise<void> {
-    const isAny = this.#sizes.length > 0 && this.#sizes[0].end <= offset;
-    if (!isAny || this.#clock.monotonicMs() - this.#acknowledged < this.#limits.commitMinMs) return;
-    transaction(this.#db, () => this.#delete.run(offset));
-    this.#acknowledged = this.#clock.monotonicMs();
-    let gone = 0;
-    while (gone < this.#sizes.length && this.#sizes[gone].end <= offset)
-      this.#backlogBytes -= this.#sizes[gone++].size;
-    this.#sizes.splice(0, gone);
-    while (this.#tail.length > 0 && this.#tail[0].first + this.#tail[0].count <= offset)
-      this.#tailBytes -= sizeOf(this.#tail.shift() as Row);
-  }
-
-  /** Writes what waits. */
-  flush(): void {
-    this.#writeGroup();
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#writeGroup();
-    this.#wake?.();
-  }
-}
-
-function sizeOf(row: Row): number {
-  return row.bytes.length + row.count * RECORD_OVERHEAD;
-}
-
-/** Records as rows of at most a batch each; a record larger than that has a row of its own. */
-function rowsOf(records: RecordSlices, limits: Limits): Row[] {
-  const rows: Row[] = [];
-  for (let i = 0; i < records.count; ) {
-    let size = records.ends[i] - records.starts[i];
-    let to = i + 1;
-    while (to < records.count && to - i < limits.batchRecords) {
-      const more = records.ends[to] - records.starts[to];
-      if (size + more > limits.batchBytes) break;
-      size += more;
-      to++;
+  async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {
+    if (!wanted[0]) return [];
+    if (this.#position >= this.#next && waitMs > 0 && !this.#isClosed) {
+      this.#wake = new AbortController();
+      await this.#clock.sleep(waitMs, this.#wake.signal);
+      this.#wake = null;
     }
-    rows.push(rowOf(records, i, to, size));
-    i = to;
+    if (this.#isClosed) throw new ClickrateError('source_unavailable', 'the journal is closed');
+    // An empty answer proves the end as of this look, which takes no time of its own.
+    const sentAtMs = this.#clock.monotonicMs();
+    const from = this.#position;
+    const rows = this.#rowsFrom(from);
+    const records = this.#batches.build(rows, from);
+    this.#position = from + records.count;
+    const next = this.#position;
+    const arrivedAtMs = this.#clock.monotonicMs();
+    return [{ partition: 0, records, next, sentAtMs, arrivedAtMs, end: next >= this.#next }];
   }
-  return rows;
-}
 
-function rowOf(records: RecordSlices, from: number, to: number, size: number): Row {
-  const lengths = new Uint32Array(to - from);
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (let i = from; i < to; i++) {
-    const length = records.ends[i] - records.starts[i];
-    bytes.set(records.bytes.subarray(records.starts[i], records.ends[i]), at);
-    lengths[i - from] = length;
-    at += length;
+  probe(wanted: readonly boolean[]): Promise<Fetch[]> {
+    return this.read(wanted, 0);
   }
-  return { first: 0, count: to - from, arrivalMs: 0, lengths, bytes };
-}
 
-/** The records of a row from `offset` on. */
-function batchOf(row: Row, offset: number): RecordBatch {
-  const batch = recordBatch(row.bytes, row.count);
-  let at = 0;
-  for (let n = 0; n < row.count; n++) {
-    const start = at;
-    at += row.lengths[n];
-    if (row.first + n < offset) continue;
-    const i = batch.count++;
-    batch.starts[i] = start;
-    batch.ends[i] = at;
-    batch.arrivals[i] = row.arrivalMs;
-    batch.offsets[i] = row.first + n;
+  /** Rows from `offset` on that fit one batch whole; at least one, if there is one. */
+  #rowsFrom(offset: number): JournalRow[] {
+    const { batchBytes, batchRecords } = this.#limits;
+    const rows: JournalRow[] = [];
+    let bytes = 0;
+    for (let at = offset; at < this.#next; ) {
+      const row = this.#tail.rowAt(at) ?? this.#table.rowAt(at);
+      if (row === null)
+        throw new ClickrateError('source_gap', `the journal holds no record at offset ${at}`);
+      const end = row.first + row.count;
+      bytes += row.bytes.length;
+      if (rows.length > 0 && (bytes > batchBytes || end - offset > batchRecords)) break;
+      rows.push(row);
+      at = end;
+    }
+    return rows;
   }
-  return batch;
+
+  /** Rows wholly before the offset are dropped, now or together with later ones. */
+  async acknowledge([offset]: readonly number[]): Promise<void> {
+    if (offset > this.#acknowledged) this.#acknowledged = Math.min(offset, this.#next);
+    if (this.#clock.monotonicMs() - this.#prunedAtMs >= PRUNE_MS) this.#prune();
+  }
+
+  #prune(): void {
+    this.#prunedAtMs = this.#clock.monotonicMs();
+    this.#storedBytes -= this.#table.prune(this.#acknowledged);
+  }
+
+  /** Takes nothing more; what waits becomes durable first. The database stays open. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#writeGroup();
+    this.#wake?.abort();
+  }
 }

@@ -2,11 +2,22 @@
  * The store in memory: the model that the others are compared with, and the store of a replay
  * without a data directory. `snapshot` and `rollback` play a store that lost its last writes.
  */
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { LIMITS, type Limits } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { Counts } from '../result.ts';
 import type { Comeback, Status } from '../status.ts';
+import { Listeners } from './listeners.ts';
+import {
+  type Content,
+  emptyContent,
+  forget,
+  keep,
+  prune,
+  remember,
+  type TaskRow,
+} from './memory-content.ts';
 import type {
   Change,
   Commit,
@@ -22,84 +33,78 @@ import type {
   Writer,
 } from './store.ts';
 
-type TaskRow = Fence & { number: number; status: Status | null; parts: Map<string, Uint8Array> };
-type ProductRow = Row & { task: string };
-
-type Content = {
-  tasks: Map<string, TaskRow>;
-  products: Map<string, ProductRow>;
-  history: Map<string, Map<number, Counts>>;
-  newestStart: number;
-  windowMs: number | null;
-  kept: StoredEvent[];
-  keptId: number;
-  pruned: number;
-  comebacks: (Comeback & { task: string })[];
-  change: number;
-};
-
-/** Comebacks kept as history. */
-const COMEBACK_ROWS = 100_000;
-
 export type MemoryStoreOptions = {
+  /** Without a clock no kept event is too old. */
   clock?: Clock;
   limits?: Limits;
   resultsPerCommit?: number;
   incarnation?: string;
   writer?: Writer;
+  /** Claims although another kind of program wrote this store. */
+  takeOver?: boolean;
 };
 
 export class MemoryStore implements Store {
   readonly resultsPerCommit: number;
+  readonly #clock: Clock | null;
   readonly #limits: Limits;
   readonly #incarnation: string;
-  readonly #listeners = new Set<(change: Change) => void>();
-  #content: Content = {
-    tasks: new Map(),
-    products: new Map(),
-    history: new Map(),
-    newestStart: -Infinity,
-    windowMs: null,
-    kept: [],
-    keptId: 0,
-    pruned: 0,
-    comebacks: [],
-    change: 0,
-  };
+  readonly #writer: Writer;
+  readonly #takeOver: boolean;
+  readonly #listeners = new Listeners();
+  #content = emptyContent();
   #closed = false;
 
   constructor(options: MemoryStoreOptions = {}) {
+    this.#clock = options.clock ?? null;
     this.#limits = options.limits ?? LIMITS;
     this.resultsPerCommit = options.resultsPerCommit ?? 20_000;
-    this.#incarnation = options.incarnation ?? 'memory';
+    this.#incarnation = options.incarnation ?? randomUUID();
+    this.#writer = options.writer ?? 'engine';
+    this.#takeOver = options.takeOver ?? false;
   }
 
   async claim(task: string, token: string): Promise<Fence> {
-    const before = this.#content.tasks.get(task);
-    const row = before ?? { epoch: 0, token, number: 0, status: null, parts: new Map() };
-    row.epoch++;
-    row.token = token;
-    this.#content.tasks.set(task, row);
-    return { epoch: row.epoch, token };
+    this.#mustBeOpen();
+    const content = this.#content;
+    if (content.writer !== this.#writer && content.writer !== null && !this.#takeOver)
+      throw new ClickrateError(
+        'writer_other',
+        `the store is written by the ${content.writer}; stop it, then use --take-over`,
+      );
+    content.writer = this.#writer;
+    const before = content.tasks.get(task);
+    const row = before ?? { epoch: 0, number: 0, status: null, parts: new Map() };
+    const epoch = row.epoch + 1;
+    content.tasks.set(task, { ...row, epoch, token, committed: false });
+    return { epoch, token };
   }
 
   async read(task: string): Promise<TaskState> {
+    this.#mustBeOpen();
     const row = this.#content.tasks.get(task);
     if (row === undefined) return { number: 0, status: null, parts: [] };
-    const parts = [...row.parts].map(([name, bytes]) => ({ name, bytes: bytes.slice() }));
+    const parts = [...row.parts].map(([name, bytes]) => ({ name, bytes: new Uint8Array(bytes) }));
     return { number: row.number, status: structuredClone(row.status), parts };
   }
 
   async commit(commit: Commit): Promise<CommitAnswer> {
-    if (this.#closed) throw new ClickrateError('store_unavailable', 'the store is closed');
+    this.#mustBeOpen();
     const row = this.#content.tasks.get(commit.task);
-    if (row === undefined || row.epoch !== commit.epoch || row.token !== commit.token)
+    const isOwner = row?.epoch === commit.epoch && row.token === commit.token;
+    if (row === undefined || !isOwner || this.#content.writer !== this.#writer)
       return { answer: 'fenced' };
-    if (commit.number === row.number && commit.number > 0 && row.status !== null)
+    if (commit.number === row.number && row.committed)
       return { answer: 'duplicate', heldElsewhere: this.#heldElsewhere(commit) };
     if (commit.number !== row.number + 1) return { answer: 'fenced' };
-    this.#apply(row, commit);
-    return { answer: 'ok', heldElsewhere: this.#heldElsewhere(commit) };
+    const change = this.#apply(row, commit);
+    const heldElsewhere = this.#heldElsewhere(commit);
+    if (change !== null) this.#listeners.tell(change);
+    return { answer: 'ok', heldElsewhere };
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new ClickrateError('store_unavailable', 'the store is closed');
   }
 
   #heldElsewhere(commit: Commit): string[] {
@@ -107,50 +112,41 @@ export class MemoryStore implements Store {
     return commit.claims.filter((name) => products.get(name)?.task !== commit.task);
   }
 
-  #apply(row: TaskRow, commit: Commit): void {
+  #apply(row: TaskRow, commit: Commit): Change | null {
     const content = this.#content;
-    content.windowMs = commit.status.settings.windowMs;
+    const { windowMs } = commit.status.settings;
+    content.windowMs = windowMs;
     const removals = this.#remove(commit);
     for (const product of commit.claims)
       if (!content.products.has(product))
         content.products.set(product, { product, task: commit.task, latest: null, previous: null });
     const rows = this.#publish(commit);
-    for (const { name, bytes } of commit.parts) row.parts.set(name, bytes.slice());
+    for (const { name, bytes } of commit.parts) row.parts.set(name, new Uint8Array(bytes));
     for (const name of commit.removedParts) row.parts.delete(name);
     row.status = structuredClone(commit.status);
     row.number = commit.number;
-    for (const event of commit.kept)
-      content.kept.push({
-        ...event,
-        bytes: event.bytes.slice(),
-        id: ++content.keptId,
-        task: commit.task,
-      });
-    this.#prune(commit);
-    if (rows.length === 0 && removals.length === 0) return;
+    row.committed = true;
+    keep(content, commit);
+    prune(content, this.#limits, this.#clock?.wallMs() ?? -Infinity);
+    if (rows.length === 0 && removals.length === 0) return null;
     content.change++;
-    const change: Change = {
-      incarnation: this.#incarnation,
-      number: content.change,
-      windowMs: commit.status.settings.windowMs,
-      rows,
-      removals,
-    };
-    for (const listener of this.#listeners) listener(change);
+    return { incarnation: this.#incarnation, number: content.change, windowMs, rows, removals };
   }
 
   #remove(commit: Commit): string[] {
     const { products, history } = this.#content;
-    const owned = commit.removals.filter((name) => products.get(name)?.task === commit.task);
+    const owned = [...new Set(commit.removals)].filter(
+      (name) => products.get(name)?.task === commit.task,
+    );
     for (const name of owned) {
       products.delete(name);
-      history.delete(name);
+      for (const window of history.values()) window.delete(name);
     }
     return owned;
   }
 
   #publish(commit: Commit): Row[] {
-    const { products, history } = this.#content;
+    const { products } = this.#content;
     const rows: Row[] = [];
     for (const { product, latest, previous, cells } of commit.results) {
       const row = products.get(product);
@@ -158,41 +154,14 @@ export class MemoryStore implements Store {
       row.latest = { ...latest };
       row.previous = previous === null ? null : { ...previous };
       rows.push({ product, latest: { ...latest }, previous: row.previous && { ...row.previous } });
-      let windows = history.get(product);
-      if (windows === undefined) {
-        windows = new Map();
-        history.set(product, windows);
-      }
-      for (const cell of cells) {
-        windows.set(cell.start, { ...cell });
-        this.#content.newestStart = Math.max(this.#content.newestStart, cell.start);
-      }
+      for (const cell of cells) remember(this.#content, product, cell);
     }
+    forget(this.#content, this.#limits);
     return rows;
   }
 
-  #prune(commit: Commit): void {
-    const content = this.#content;
-    content.comebacks.push(...commit.comebacks.map((c) => ({ ...c, task: commit.task })));
-    content.comebacks.splice(0, Math.max(0, content.comebacks.length - COMEBACK_ROWS));
-    const oldest = content.newestStart - this.#limits.historyMs;
-    for (const [product, windows] of content.history) {
-      for (const start of windows.keys()) if (start < oldest) windows.delete(start);
-      if (windows.size === 0) content.history.delete(product);
-    }
-    let bytes = content.kept.reduce((sum, event) => sum + event.bytes.length, 0);
-    const newest = content.kept.at(-1)?.arrivalMs ?? 0;
-    while (content.kept.length > 0) {
-      const [first] = content.kept;
-      const isOld = first.arrivalMs < newest - this.#limits.keptMs;
-      if (!isOld && bytes <= this.#limits.keptTotalBytes) break;
-      bytes -= first.bytes.length;
-      content.kept.shift();
-      content.pruned++;
-    }
-  }
-
   async load(): Promise<Loaded> {
+    this.#mustBeOpen();
     const rows = [...this.#content.products.values()]
       .filter(({ latest }) => latest !== null)
       .map(({ product, latest, previous }) => ({ product, latest, previous }));
@@ -201,15 +170,16 @@ export class MemoryStore implements Store {
   }
 
   follow(onChange: (change: Change) => void): () => void {
-    this.#listeners.add(onChange);
-    return () => this.#listeners.delete(onChange);
+    return this.#listeners.follow(onChange);
   }
 
   async history(product: string, fromMs: number, toMs: number): Promise<Counts[]> {
-    const windows = [...(this.#content.history.get(product)?.values() ?? [])];
-    return windows
-      .filter(({ start }) => start >= fromMs && start < toMs)
-      .sort((a, b) => a.start - b.start)
+    this.#mustBeOpen();
+    const starts = [...this.#content.history.keys()].sort((a, b) => a - b);
+    return starts
+      .filter((start) => start >= fromMs && start < toMs)
+      .map((start) => this.#content.history.get(start)?.get(product))
+      .filter((counts) => counts !== undefined)
       .map((counts) => ({ ...counts }));
   }
 
@@ -230,11 +200,11 @@ export class MemoryStore implements Store {
   }
 
   async keptTotals(): Promise<KeptTotals> {
-    const { kept, pruned } = this.#content;
-    const bytes = kept.reduce((sum, event) => sum + event.bytes.length, 0);
-    return { events: kept.length, bytes, pruned };
+    const { kept, keptBytes, pruned } = this.#content;
+    return { events: kept.length, bytes: keptBytes, pruned };
   }
 
+  /** Comebacks that no longer fit a status, oldest first. */
   async comebacks(): Promise<(Comeback & { task: string })[]> {
     return structuredClone(this.#content.comebacks);
   }

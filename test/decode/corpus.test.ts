@@ -50,7 +50,9 @@ test('reference, scan and ingest agree with the corpus', () => {
 });
 
 test('the corpus has every rejection that a record alone can bring', () => {
-  const met = new Set(corpus.map(({ expect }) => ('reject' in expect ? expect.reject : 'counted')));
+  const met = new Set<string>(
+    corpus.map(({ expect }) => ('reject' in expect ? expect.reject : 'counted')),
+  );
   const missing = VERDICTS.slice(FIRST_REJECTED).filter((verdict) => !met.has(verdict));
   assert.deepEqual(missing, ['too_many_products']);
   assert.ok(corpus.length >= 300);

@@ -97,6 +97,17 @@ test('a damaged part is refused by name', () => {
     );
   assert.throws(() => restore(Uint8Array.of(9, ...bytes.slice(1))), /products\/0/);
   assert.throws(() => restore(Uint8Array.of(...bytes, ...bytes.slice(1))), /products\/0/);
+  const entry = (slot: number, ...key: number[]) => [slot & 255, slot >>> 8, key.length, 0, ...key];
+  const damaged = {
+    'no entry': [],
+    'an empty product id': entry(0),
+    'no UTF-8': entry(0, 0xc3),
+    'a slot outside the block': entry(1_024, 0x61),
+    'slots that fall': [...entry(2, 0x61), ...entry(1, 0x62)],
+    'one product twice': [...entry(1, 0x61), ...entry(2, 0x61)],
+  };
+  for (const [name, entries] of Object.entries(damaged))
+    assert.throws(() => restore(Uint8Array.of(1, ...entries)), /products\/0/, name);
 });
 
 test('keys of removed products are used again: memory does not grow with turnover', () => {

@@ -11,7 +11,8 @@ const CSV = 'time=timestamp,product=item_id,clicked=click';
 function lines(args: string[]): string[] {
   const text = execFileSync(process.execPath, args, {
     cwd: ROOT,
-    encoding: 'utf8', maxBuffer: 1e8,
+    encoding: 'utf8',
+    maxBuffer: 1e8,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   return text.trimEnd().split('\n');

@@ -124,7 +124,10 @@ test('live traffic keeps its rate, sends again what was refused, and starts anew
   await traffic.run(abort.signal);
   const before = times.filter((time) => time < START + 10_000);
   assert.ok(before.length > 4_000 && before.length < 6_000, `${before.length} in 4 s`);
-  assert.deepEqual(before, [...before].sort((a, b) => a - b));
+  assert.deepEqual(
+    before,
+    [...before].sort((a, b) => a - b),
+  );
   const after = times.length - before.length;
   assert.ok(after > 500 && after < 3_000, `${after}: an hour away is not made up for`);
 });

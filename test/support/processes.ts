@@ -26,6 +26,8 @@ export function start(
     cwd: options.cwd ?? ROOT,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own, so that signals reach what npm and shells start as well.
+    detached: true,
   });
   let text = '';
   child.stdout.on('data', (chunk) => {
@@ -40,7 +42,12 @@ export function start(
   });
   ended.catch(() => {});
   const kill = (signal: NodeJS.Signals = 'SIGKILL') => {
-    child.kill(signal);
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, signal);
+    } catch (error) {
+      // Nobody of the group is left.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
     return ended;
   };
   return { process: child, output: () => text, ended, kill };

@@ -1,58 +1,92 @@
 /**
- * History as packed rows: one for each window and bucket of 1 024 product numbers, its cells as
- * unsigned LEB128 integers: distance from the slot before, impressions, clicks.
+ * The packed cells of one window and one bucket of products: for each cell, by rising slot, three
+ * numbers of 7 bits a byte: slot − previous slot − 1, impressions, clicks.
  */
 
-/** Product numbers of a bucket. */
-export const BUCKET_SHIFT = 10;
-const SLOT_MASK = (1 << BUCKET_SHIFT) - 1;
+/** Products in a bucket; the slot of a product is its number modulo this. */
+export const BUCKET_PRODUCTS = 1_024;
+/** Longest packed whole number below 2^53. */
+const NUMBER_BYTES = 8;
 
-export type Cell = { impressions: number; clicks: number };
+/** Cells of one bucket, unpacked: written over by each use. */
+export class CellTable {
+  readonly #filled = new Uint8Array(BUCKET_PRODUCTS);
+  readonly #impressions = new Float64Array(BUCKET_PRODUCTS);
+  readonly #clicks = new Float64Array(BUCKET_PRODUCTS);
+  readonly #bytes = new Uint8Array(BUCKET_PRODUCTS * 3 * NUMBER_BYTES);
 
-/** Cells of a row by slot. */
-export function unpack(bytes: Uint8Array | undefined): Map<number, Cell> {
-  const cells = new Map<number, Cell>();
-  if (bytes === undefined) return cells;
-  let at = 0;
-  const uint = () => {
-    let value = 0;
-    for (let scale = 1; at < bytes.length; scale *= 0x80) {
-      const byte = bytes[at++];
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) break;
+  clear(): void {
+    this.#filled.fill(0);
+  }
+
+  set(slot: number, impressions: number, clicks: number): void {
+    this.#filled[slot] = 1;
+    this.#impressions[slot] = impressions;
+    this.#clicks[slot] = clicks;
+  }
+
+  unpack(cells: Uint8Array): void {
+    eachCell(cells, (slot, impressions, clicks) => {
+      this.set(slot, impressions, clicks);
+      return true;
+    });
+  }
+
+  pack(): Uint8Array {
+    const bytes = this.#bytes;
+    let at = 0;
+    let before = -1;
+    for (let slot = 0; slot < BUCKET_PRODUCTS; slot++) {
+      if (this.#filled[slot] === 0) continue;
+      at = packNumber(bytes, at, slot - before - 1);
+      at = packNumber(bytes, at, this.#impressions[slot]);
+      at = packNumber(bytes, at, this.#clicks[slot]);
+      before = slot;
     }
-    return value;
-  };
-  for (let slot = 0; at < bytes.length; ) {
-    slot += uint();
-    const impressions = uint();
-    cells.set(slot, { impressions, clicks: uint() });
+    return bytes.slice(0, at);
   }
-  return cells;
 }
 
-export function pack(cells: Map<number, Cell>): Uint8Array {
-  const bytes: number[] = [];
-  const uint = (value: number) => {
-    let rest = value;
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-    bytes.push(rest);
-  };
-  let before = 0;
-  for (const slot of [...cells.keys()].sort((a, b) => a - b)) {
-    const { impressions, clicks } = cells.get(slot) as Cell;
-    uint(slot - before);
-    uint(impressions);
-    uint(clicks);
-    before = slot;
+/** The counts in `slot`, or null. */
+export function findCell(cells: Uint8Array, slot: number): [number, number] | null {
+  let found: [number, number] | null = null;
+  eachCell(cells, (at, impressions, clicks) => {
+    if (at === slot) found = [impressions, clicks];
+    return at < slot;
+  });
+  return found;
+}
+
+/** Visits the cells by rising slot, until `visit` answers false. */
+function eachCell(
+  cells: Uint8Array,
+  visit: (slot: number, impressions: number, clicks: number) => boolean,
+): void {
+  const numbers = [0, 0, 0];
+  let slot = -1;
+  for (let at = 0; at < cells.length; ) {
+    for (let n = 0; n < 3; n++) {
+      let value = 0;
+      let scale = 1;
+      while (cells[at] >= 128) {
+        value += (cells[at++] - 128) * scale;
+        scale *= 128;
+      }
+      numbers[n] = value + cells[at++] * scale;
+    }
+    slot += numbers[0] + 1;
+    if (!visit(slot, numbers[1], numbers[2])) return;
   }
-  return Uint8Array.from(bytes);
 }
 
-export function bucketOf(no: number): number {
-  return Math.floor(no / (SLOT_MASK + 1));
-}
-
-export function slotIn(no: number): number {
-  return no % (SLOT_MASK + 1);
+function packNumber(bytes: Uint8Array, start: number, value: number): number {
+  let at = start;
+  let rest = value;
+  while (rest >= 128) {
+    const low = rest % 128;
+    bytes[at++] = low + 128;
+    rest = (rest - low) / 128;
+  }
+  bytes[at++] = rest;
+  return at;
 }

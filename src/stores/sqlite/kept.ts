@@ -1,8 +1,9 @@
-/** Events that were not counted: kept for a time and up to a size, then pruned and counted. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+/** Events that were not counted, and old comebacks: kept for a time, oldest dropped first. */
+import type { DatabaseSync } from 'node:sqlite';
 import type { Limits } from '../../config.ts';
-import { getMeta, setMeta } from '../../sqlite.ts';
-import type { KeptEvent } from '../../status.ts';
+import type { Reason } from '../../event.ts';
+import type { Comeback, KeptEvent } from '../../status.ts';
+import { COMEBACK_ROWS, KEPT_ROW_BYTES } from '../bounds.ts';
 import type { KeptTotals, RejectedQuery, StoredEvent } from '../store.ts';
 
 type KeptRow = {
@@ -10,81 +11,105 @@ type KeptRow = {
   task: string;
   partition: string;
   position: number;
-  reason: StoredEvent['reason'];
+  reason: Reason;
   message: string;
   arrival: number;
   bytes: Uint8Array;
 };
 
-export class KeptRows {
-  readonly #db: DatabaseSync;
+function statements(db: DatabaseSync) {
+  const page = 'id < ? ORDER BY id DESC LIMIT ?';
+  return {
+    add: db.prepare(
+      'INSERT INTO kept (task, partition, position, reason, message, arrival, bytes) ' +
+        'VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    oldest: db.prepare('SELECT id, arrival, length(bytes) AS size FROM kept ORDER BY id'),
+    prune: db.prepare('DELETE FROM kept WHERE id <= ?'),
+    totals: db.prepare('SELECT events, bytes, pruned FROM kept_totals'),
+    count: db.prepare('UPDATE kept_totals SET events = ?, bytes = ?, pruned = ?'),
+    page: db.prepare(`SELECT * FROM kept WHERE ${page}`),
+    pageOf: db.prepare(`SELECT * FROM kept WHERE reason = ? AND ${page}`),
+    addComeback: db.prepare(
+      'INSERT INTO comebacks (task, partition, position, watermark) VALUES (?, ?, ?, ?)',
+    ),
+    pruneComebacks: db.prepare('DELETE FROM comebacks WHERE id <= ?'),
+    comebacks: db.prepare('SELECT task, partition, position, watermark FROM comebacks ORDER BY id'),
+  };
+}
+
+export class Kept {
+  readonly #sql: ReturnType<typeof statements>;
   readonly #limits: Limits;
-  readonly #insert: StatementSync;
-  readonly #oldest: StatementSync;
-  readonly #delete: StatementSync;
-  #totals: KeptTotals = { events: 0, bytes: 0, pruned: 0 };
 
   constructor(db: DatabaseSync, limits: Limits) {
-    this.#db = db;
+    this.#sql = statements(db);
     this.#limits = limits;
-    this.#insert = db.prepare(
-      `INSERT INTO kept (task, partition, position, reason, message, arrival, bytes)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
-    );
-    this.#oldest = db.prepare('SELECT id, arrival, length(bytes) AS size FROM kept ORDER BY id');
-    this.#delete = db.prepare('DELETE FROM kept WHERE id <= ?');
-    this.reload();
   }
 
-  reload(): void {
-    const totals = getMeta(this.#db, 'kept');
-    this.#totals =
-      typeof totals === 'string' ? JSON.parse(totals) : { events: 0, bytes: 0, pruned: 0 };
-  }
-
-  get totals(): KeptTotals {
-    return { ...this.#totals };
-  }
-
-  /** Keeps events and prunes what is over age or size; inside a transaction. */
-  keep(task: string, events: readonly KeptEvent[]): void {
-    if (events.length === 0) return;
-    const totals = { ...this.#totals };
+  /** Stores events, then drops the oldest until what is kept is young and small enough. */
+  add(task: string, events: readonly KeptEvent[], nowMs: number): void {
+    const totals = this.totals();
     for (const { partition, offset, reason, message, arrivalMs, bytes } of events) {
-      this.#insert.run(task, partition, offset, reason, message, arrivalMs, bytes);
-      totals.events++;
+      this.#sql.add.run(task, partition, offset, reason, message, arrivalMs, bytes);
       totals.bytes += bytes.length;
     }
-    this.#prune(totals, events[events.length - 1].arrivalMs - this.#limits.keptMs);
-    setMeta(this.#db, 'kept', JSON.stringify(totals));
-    this.#totals = totals;
+    totals.events += events.length;
+    const pruned = this.#prune(totals, nowMs);
+    if (events.length > 0 || pruned > 0)
+      this.#sql.count.run(totals.events, totals.bytes, totals.pruned);
   }
 
-  #prune(totals: KeptTotals, oldestMs: number): void {
+  #prune(totals: KeptTotals, nowMs: number): number {
+    const { keptMs, keptTotalBytes } = this.#limits;
+    let pruned = 0;
     let last = 0;
-    for (const value of this.#oldest.iterate()) {
-      const { id, arrival, size } = value as { id: number; arrival: number; size: number };
-      if (arrival >= oldestMs && totals.bytes <= this.#limits.keptTotalBytes) break;
-      last = id;
-      totals.events--;
+    type Oldest = { id: number; arrival: number; size: number };
+    for (const { id, arrival, size } of this.#sql.oldest.iterate() as Iterable<Oldest>) {
+      const isSmall = totals.bytes + totals.events * KEPT_ROW_BYTES <= keptTotalBytes;
+      if (arrival >= nowMs - keptMs && isSmall) break;
       totals.bytes -= size;
-      totals.pruned++;
+      totals.events--;
+      last = id;
+      pruned++;
     }
-    if (last > 0) this.#delete.run(last);
+    totals.pruned += pruned;
+    if (pruned > 0) this.#sql.prune.run(last);
+    return pruned;
   }
 
-  /** The newest events first. */
+  totals(): KeptTotals {
+    return { ...(this.#sql.totals.get() as KeptTotals) };
+  }
+
   page({ reason, before, limit }: RejectedQuery): StoredEvent[] {
-    const select = this.#db.prepare(
-      `SELECT * FROM kept WHERE id < ? ${reason === undefined ? '' : 'AND reason = ?'}
-       ORDER BY id DESC LIMIT ?`,
-    );
-    const from = before ?? Number.MAX_SAFE_INTEGER;
-    const rows = reason === undefined ? select.all(from, limit) : select.all(from, reason, limit);
-    return (rows as unknown as KeptRow[]).map(({ position, arrival, ...row }) => ({
+    const below = before ?? Number.MAX_SAFE_INTEGER;
+    const rows =
+      reason === undefined
+        ? this.#sql.page.all(below, limit)
+        : this.#sql.pageOf.all(reason, below, limit);
+    return (rows as KeptRow[]).map(({ position, arrival, ...row }) => ({
       ...row,
       offset: position,
       arrivalMs: arrival,
+    }));
+  }
+
+  addComebacks(task: string, comebacks: readonly Comeback[]): void {
+    let newest = 0;
+    for (const { partition, offset, watermark } of comebacks)
+      newest = Number(
+        this.#sql.addComeback.run(task, partition, offset, watermark).lastInsertRowid,
+      );
+    if (newest > COMEBACK_ROWS) this.#sql.pruneComebacks.run(newest - COMEBACK_ROWS);
+  }
+
+  /** Oldest first. */
+  comebacks(): (Comeback & { task: string })[] {
+    type ComebackRow = { task: string; partition: string; position: number; watermark: number };
+    return (this.#sql.comebacks.all() as ComebackRow[]).map(({ position, ...row }) => ({
+      ...row,
+      offset: position,
     }));
   }
 }

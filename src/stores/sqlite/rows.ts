@@ -1,166 +1,111 @@
-/** Rows of products and their history, written blindly inside a commit's transaction. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { Counts, ProductResult } from '../../result.ts';
-import type { Row } from '../store.ts';
-import { bucketOf, type Cell, pack, slotIn, unpack } from './cells.ts';
+/**
+ * Latest and previous of every product: fixed-width numbers, one row of the table for a bucket of
+ * products. A closing of 100 000 products writes 400 rows, which takes a tenth of the time that
+ * 100 000 rows would.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import type { Counts } from '../../result.ts';
 
-type ProductRow = {
-  product: string;
-  latest_start: number | null;
-  latest_impressions: number;
-  latest_clicks: number;
-  previous_start: number | null;
-  previous_impressions: number;
-  previous_clicks: number;
-};
+/** Products in a bucket: a write touches three pages. */
+const BUCKET_PRODUCTS = 256;
+/** Start, impressions and clicks of latest, then of previous; a start of NaN: no such window. */
+const WIDTH = 6;
 
-/** Who owns a product, and the number its row has. */
-export type Owner = { no: number; task: string };
+type Packed = { bucket: number; rows: Uint8Array };
+export type LatestPrevious = { latest: Counts; previous: Counts | null };
 
-export class ProductRows {
-  readonly #db: DatabaseSync;
-  readonly #insert: StatementSync;
-  readonly #delete: StatementSync;
-  readonly #update: StatementSync;
-  readonly #getCells: StatementSync;
-  readonly #putCells: StatementSync;
-  readonly #dropCells: StatementSync;
-  /** Every product of the table: looked up for each result, so it is kept in memory. */
-  readonly owners = new Map<string, Owner>();
+function statements(db: DatabaseSync) {
+  return {
+    get: db.prepare('SELECT bucket, rows FROM rows WHERE bucket = ?'),
+    all: db.prepare('SELECT bucket, rows FROM rows'),
+    put: db.prepare(
+      'INSERT INTO rows VALUES (?, ?) ON CONFLICT (bucket) DO UPDATE SET rows = excluded.rows',
+    ),
+    delete: db.prepare('DELETE FROM rows WHERE bucket = ?'),
+  };
+}
+
+export class Rows {
+  readonly #sql: ReturnType<typeof statements>;
+  /** Buckets this commit changes. */
+  readonly #changed = new Map<number, Float64Array>();
 
   constructor(db: DatabaseSync) {
-    this.#db = db;
-    this.#insert = db.prepare('INSERT INTO products (product, task) VALUES (?, ?)');
-    this.#delete = db.prepare('DELETE FROM products WHERE no = ?');
-    this.#update = db.prepare(
-      `UPDATE products SET latest_start = ?, latest_impressions = ?, latest_clicks = ?,
-       previous_start = ?, previous_impressions = ?, previous_clicks = ? WHERE no = ?`,
-    );
-    this.#getCells = db.prepare('SELECT cells FROM history WHERE window_start = ? AND bucket = ?');
-    this.#putCells = db.prepare('INSERT OR REPLACE INTO history VALUES (?, ?, ?)');
-    this.#dropCells = db.prepare('DELETE FROM history WHERE window_start < ?');
-    this.reload();
+    this.#sql = statements(db);
   }
 
-  /** Reads the owners again: after opening, and when a transaction was rolled back. */
-  reload(): void {
-    this.owners.clear();
-    for (const row of this.#db.prepare('SELECT no, product, task FROM products').iterate()) {
-      const { no, product, task } = row as unknown as Owner & { product: string };
-      this.owners.set(product, { no, task });
+  set(no: number, latest: Counts, previous: Counts | null): void {
+    const numbers = this.#bucketOf(no);
+    const at = (no % BUCKET_PRODUCTS) * WIDTH;
+    numbers[at] = latest.start;
+    numbers[at + 1] = latest.impressions;
+    numbers[at + 2] = latest.clicks;
+    numbers[at + 3] = previous === null ? Number.NaN : previous.start;
+    numbers[at + 4] = previous === null ? 0 : previous.impressions;
+    numbers[at + 5] = previous === null ? 0 : previous.clicks;
+  }
+
+  clear(no: number): void {
+    const at = (no % BUCKET_PRODUCTS) * WIDTH;
+    this.#bucketOf(no).fill(Number.NaN, at, at + WIDTH);
+  }
+
+  #bucketOf(no: number): Float64Array {
+    const bucket = Math.floor(no / BUCKET_PRODUCTS);
+    let numbers = this.#changed.get(bucket);
+    if (numbers === undefined) {
+      const stored = this.#sql.get.get(bucket) as Packed | undefined;
+      numbers = stored === undefined ? emptyBucket() : unpack(stored.rows);
+      this.#changed.set(bucket, numbers);
     }
+    return numbers;
   }
 
-  remove(product: string): void {
-    const owner = this.owners.get(product);
-    if (owner === undefined) return;
-    this.#delete.run(owner.no);
-    this.owners.delete(product);
-  }
-
-  claim(product: string, task: string): void {
-    if (this.owners.has(product)) return;
-    const { lastInsertRowid } = this.#insert.run(product, task);
-    this.owners.set(product, { no: Number(lastInsertRowid), task });
-  }
-
-  /** Writes rows of owned products; returns them as clients see them. */
-  publish(task: string, results: readonly ProductResult[]): Row[] {
-    const rows: Row[] = [];
-    const history = new Map<number, Map<number, [number, Cell][]>>();
-    for (const { product, latest, previous, cells } of results) {
-      const owner = this.owners.get(product);
-      if (owner === undefined || owner.task !== task) continue;
-      this.#update.run(
-        latest.start,
-        latest.impressions,
-        latest.clicks,
-        previous?.start ?? null,
-        previous?.impressions ?? null,
-        previous?.clicks ?? null,
-        owner.no,
-      );
-      rows.push({ product, latest, previous });
-      for (const cell of cells) collect(history, cell, owner.no);
+  /** Writes what was changed; numbers are not used again, so an empty bucket goes. */
+  write(): void {
+    for (const [bucket, numbers] of this.#changed) {
+      if (isEmpty(numbers)) this.#sql.delete.run(bucket);
+      else this.#sql.put.run(bucket, new Uint8Array(numbers.buffer));
     }
-    this.#writeHistory(history);
-    return rows;
+    this.#changed.clear();
   }
 
-  #writeHistory(history: Map<number, Map<number, [number, Cell][]>>): void {
-    for (const [start, buckets] of history) {
-      for (const [bucket, changes] of buckets) {
-        const before = this.#getCells.get(start, bucket) as { cells: Uint8Array } | undefined;
-        const cells = unpack(before?.cells);
-        for (const [slot, cell] of changes) cells.set(slot, cell);
-        this.#putCells.run(start, bucket, pack(cells));
-      }
-    }
+  /** Forgets changes that were not written. */
+  discard(): void {
+    this.#changed.clear();
   }
 
-  /** Forgets windows that start before `startMs`. */
-  pruneHistory(startMs: number): void {
-    this.#dropCells.run(startMs);
-  }
-
-  all(): Row[] {
-    const rows: Row[] = [];
-    const select = this.#db.prepare('SELECT * FROM products WHERE latest_start IS NOT NULL');
-    for (const value of select.iterate()) {
-      const row = value as unknown as ProductRow;
-      const { product, latest_start, previous_start } = row;
-      rows.push({
-        product,
-        latest: {
-          start: latest_start as number,
-          impressions: row.latest_impressions,
-          clicks: row.latest_clicks,
-        },
-        previous:
-          previous_start === null
-            ? null
-            : {
-                start: previous_start,
-                impressions: row.previous_impressions,
-                clicks: row.previous_clicks,
-              },
-      });
-    }
-    return rows;
-  }
-
-  history(product: string, fromMs: number, toMs: number): Counts[] {
-    const owner = this.owners.get(product);
-    if (owner === undefined) return [];
-    const select = this.#db.prepare(
-      `SELECT window_start, cells FROM history
-       WHERE bucket = ? AND window_start >= ? AND window_start < ? ORDER BY window_start`,
-    );
-    const windows: Counts[] = [];
-    for (const value of select.iterate(bucketOf(owner.no), fromMs, toMs)) {
-      const row = value as { window_start: number; cells: Uint8Array };
-      const cell = unpack(row.cells).get(slotIn(owner.no));
-      if (cell !== undefined) windows.push({ start: row.window_start, ...cell });
-    }
-    return windows;
+  /** Every row by product number. */
+  load(): (no: number) => LatestPrevious | null {
+    const buckets = new Map<number, Float64Array>();
+    for (const { bucket, rows } of this.#sql.all.iterate() as Iterable<Packed>)
+      buckets.set(bucket, unpack(rows));
+    return (no) => {
+      const numbers = buckets.get(Math.floor(no / BUCKET_PRODUCTS));
+      const at = (no % BUCKET_PRODUCTS) * WIDTH;
+      const latest = numbers === undefined ? null : countsAt(numbers, at);
+      if (numbers === undefined || latest === null) return null;
+      return { latest, previous: countsAt(numbers, at + 3) };
+    };
   }
 }
 
-function collect(
-  history: Map<number, Map<number, [number, Cell][]>>,
-  { start, impressions, clicks }: Counts,
-  no: number,
-): void {
-  let buckets = history.get(start);
-  if (buckets === undefined) {
-    buckets = new Map();
-    history.set(start, buckets);
-  }
-  const bucket = bucketOf(no);
-  let changes = buckets.get(bucket);
-  if (changes === undefined) {
-    changes = [];
-    buckets.set(bucket, changes);
-  }
-  changes.push([slotIn(no), { impressions, clicks }]);
+function emptyBucket(): Float64Array {
+  return new Float64Array(BUCKET_PRODUCTS * WIDTH).fill(Number.NaN);
+}
+
+function isEmpty(numbers: Float64Array): boolean {
+  for (let at = 0; at < numbers.length; at += WIDTH) if (!Number.isNaN(numbers[at])) return false;
+  return true;
+}
+
+function unpack(rows: Uint8Array): Float64Array {
+  const numbers = emptyBucket();
+  new Uint8Array(numbers.buffer).set(rows);
+  return numbers;
+}
+
+function countsAt(numbers: Float64Array, at: number): Counts | null {
+  if (Number.isNaN(numbers[at])) return null;
+  return { start: numbers[at], impressions: numbers[at + 1], clicks: numbers[at + 2] };
 }

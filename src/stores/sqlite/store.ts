@@ -1,13 +1,16 @@
 /**
- * The store of the embedded size: one SQLite file. A commit is one transaction, so everything in it
- * is written or nothing; it is on disk when it is answered.
+ * The store of the embedded size: one SQLite file, one transaction a commit. At most one of these
+ * may be open on a file, which the lock on the data directory sees to; the journal uses the same
+ * connection for its own tables.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import { type Clock, systemClock } from '../../clock.ts';
 import { LIMITS, type Limits } from '../../config.ts';
 import { ClickrateError } from '../../errors.ts';
 import type { Counts } from '../../result.ts';
-import { getMeta, setMeta, transaction, translated } from '../../sqlite.ts';
+import { getMeta, reading, setMeta, transaction } from '../../sqlite.ts';
 import type { Comeback, Status } from '../../status.ts';
+import { Listeners } from '../listeners.ts';
 import type {
   Change,
   Commit,
@@ -16,207 +19,202 @@ import type {
   KeptTotals,
   Loaded,
   RejectedQuery,
+  Row,
   Store,
   StoredEvent,
   TaskState,
   Writer,
 } from '../store.ts';
-import { KeptRows } from './kept.ts';
-import { ProductRows } from './rows.ts';
+import { History, StagedCells } from './history.ts';
+import { Kept } from './kept.ts';
+import { Products } from './products.ts';
+import { Rows } from './rows.ts';
+import { Tasks } from './tasks.ts';
 
-/** Comebacks kept as history. */
-const COMEBACK_ROWS = 100_000;
-/** Cells of one commit: larger than a network store's, because nobody else waits for this one. */
-const RESULTS_PER_COMMIT = 20_000;
+export type SqliteStoreOptions = {
+  clock?: Clock;
+  limits?: Limits;
+  resultsPerCommit?: number;
+  writer?: Writer;
+  /** Claims although another kind of program wrote this store. */
+  takeOver?: boolean;
+};
 
-type TaskRow = { epoch: number; token: string; number: number; status: string | null };
+/** Longest closing in one transaction: about 50 ms. */
+const RESULTS_PER_COMMIT = 5_000;
 
-export type SqliteStoreOptions = { limits?: Limits; writer?: Writer; takeOver?: boolean };
+type Applied = { answer: CommitAnswer; change: Change | null };
 
 export class SqliteStore implements Store {
-  readonly resultsPerCommit = RESULTS_PER_COMMIT;
+  readonly resultsPerCommit: number;
   readonly #db: DatabaseSync;
-  readonly #limits: Limits;
-  readonly #listeners = new Set<(change: Change) => void>();
-  readonly #rows: ProductRows;
-  readonly #kept: KeptRows;
+  readonly #clock: Clock;
+  readonly #writer: Writer;
+  readonly #takeOver: boolean;
   readonly #incarnation: string;
-  #statements: Record<
-    'task' | 'claim' | 'advance' | 'part' | 'dropPart' | 'comeback',
-    StatementSync
-  >;
+  readonly #tasks: Tasks;
+  readonly #products: Products;
+  readonly #rows: Rows;
+  readonly #history: History;
+  readonly #kept: Kept;
+  readonly #listeners = new Listeners();
+  #closed = false;
 
-  /** Throws `writer_other` when another kind of program wrote here, unless `takeOver`. */
+  /** Over a database of `openDatabase`, which the caller closes after the store. */
   constructor(db: DatabaseSync, options: SqliteStoreOptions = {}) {
+    const limits = options.limits ?? LIMITS;
     this.#db = db;
-    this.#limits = options.limits ?? LIMITS;
+    this.#clock = options.clock ?? systemClock;
+    this.resultsPerCommit = options.resultsPerCommit ?? RESULTS_PER_COMMIT;
+    this.#writer = options.writer ?? 'engine';
+    this.#takeOver = options.takeOver ?? false;
     this.#incarnation = String(getMeta(db, 'incarnation'));
-    const writer = options.writer ?? 'engine';
-    const before = getMeta(db, 'writer');
-    if (before !== undefined && before !== writer && options.takeOver !== true)
-      throw new ClickrateError(
-        'writer_other',
-        `this store is written by the ${before}; stop it and start with --take-over to go on as ${writer}`,
-      );
-    if (before !== writer) transaction(db, () => setMeta(db, 'writer', writer));
-    this.#rows = new ProductRows(db);
-    this.#kept = new KeptRows(db, this.#limits);
-    this.#statements = {
-      task: db.prepare('SELECT epoch, token, number, status FROM tasks WHERE task = ?'),
-      claim: db.prepare(
-        `INSERT INTO tasks VALUES (?, 1, ?, 0, NULL)
-         ON CONFLICT (task) DO UPDATE SET epoch = epoch + 1, token = excluded.token`,
-      ),
-      advance: db.prepare('UPDATE tasks SET number = ?, status = ? WHERE task = ?'),
-      part: db.prepare(
-        `INSERT INTO parts VALUES (?, ?, ?)
-         ON CONFLICT (task, name) DO UPDATE SET bytes = excluded.bytes`,
-      ),
-      dropPart: db.prepare('DELETE FROM parts WHERE task = ? AND name = ?'),
-      comeback: db.prepare(
-        'INSERT INTO comebacks (task, partition, position, watermark) VALUES (?, ?, ?, ?)',
-      ),
-    };
+    this.#tasks = new Tasks(db);
+    this.#products = new Products(db);
+    this.#rows = new Rows(db);
+    this.#history = new History(db, limits.historyMs);
+    this.#kept = new Kept(db, limits);
   }
 
   async claim(task: string, token: string): Promise<Fence> {
-    return transaction(this.#db, () => {
-      this.#statements.claim.run(task, token);
-      return { epoch: (this.#task(task) as TaskRow).epoch, token };
+    return this.#write(() => {
+      const writer = getMeta(this.#db, 'writer');
+      if (writer !== null && writer !== this.#writer && !this.#takeOver)
+        throw new ClickrateError(
+          'writer_other',
+          `the store is written by the ${writer}; stop it, then use --take-over`,
+        );
+      if (writer !== this.#writer) setMeta(this.#db, 'writer', this.#writer);
+      return this.#tasks.claim(task, token);
     });
-  }
-
-  #task(task: string): TaskRow | undefined {
-    return this.#statements.task.get(task) as TaskRow | undefined;
   }
 
   async read(task: string): Promise<TaskState> {
-    return translated('the store', () => {
-      const row = this.#task(task);
-      if (row === undefined) return { number: 0, status: null, parts: [] };
-      const parts = this.#db.prepare('SELECT name, bytes FROM parts WHERE task = ?').all(task);
-      return {
-        number: row.number,
-        status: row.status === null ? null : (JSON.parse(row.status) as Status),
-        parts: parts as { name: string; bytes: Uint8Array }[],
-      };
-    });
+    return this.#read(() => this.#tasks.read(task));
   }
 
   async commit(commit: Commit): Promise<CommitAnswer> {
-    const row = translated('the store', () => this.#task(commit.task));
-    if (row === undefined || row.epoch !== commit.epoch || row.token !== commit.token)
-      return { answer: 'fenced' };
-    if (commit.number === row.number && row.status !== null)
-      return { answer: 'duplicate', heldElsewhere: this.#heldElsewhere(commit) };
-    if (commit.number !== row.number + 1) return { answer: 'fenced' };
-    let change: Change | null = null;
-    try {
-      change = transaction(this.#db, () => this.#write(commit));
-    } catch (error) {
-      // The maps beside the tables may hold what was rolled back.
-      this.#rows.reload();
-      this.#kept.reload();
-      throw error;
-    }
-    if (change !== null) for (const listener of this.#listeners) listener(change);
-    return { answer: 'ok', heldElsewhere: this.#heldElsewhere(commit) };
+    const { answer, change } = this.#write(() => this.#judge(commit));
+    if (change !== null) this.#listeners.tell(change);
+    return answer;
   }
 
-  #heldElsewhere({ claims, task }: Commit): string[] {
-    return claims.filter((name) => this.#rows.owners.get(name)?.task !== task);
+  #judge(commit: Commit): Applied {
+    const verdict = this.#tasks.judge(commit);
+    if (verdict === 'fenced' || getMeta(this.#db, 'writer') !== this.#writer)
+      return { answer: { answer: 'fenced' }, change: null };
+    const change = verdict === 'next' ? this.#apply(commit) : null;
+    const heldElsewhere = commit.claims.filter(
+      (product) => this.#products.ownedBy(commit.task, product) === null,
+    );
+    return { answer: { answer: verdict === 'next' ? 'ok' : 'duplicate', heldElsewhere }, change };
   }
 
-  #write(commit: Commit): Change | null {
+  #apply(commit: Commit): Change | null {
     const { task, status } = commit;
-    const rows = this.#rows;
-    const removals = commit.removals.filter((name) => rows.owners.get(name)?.task === task);
-    for (const name of removals) rows.remove(name);
-    for (const name of commit.claims) rows.claim(name, task);
-    const published = rows.publish(task, commit.results);
-    this.#pruneHistory(commit);
-    for (const { name, bytes } of commit.parts) this.#statements.part.run(task, name, bytes);
-    for (const name of commit.removedParts) this.#statements.dropPart.run(task, name);
-    this.#statements.advance.run(commit.number, JSON.stringify(status), task);
-    this.#kept.keep(task, commit.kept);
-    this.#keepComebacks(commit);
+    const removals = this.#remove(commit);
+    this.#products.claim(task, commit.claims);
+    const rows = this.#publish(commit);
+    this.#tasks.write(commit);
+    this.#kept.add(task, commit.kept, this.#clock.wallMs());
+    this.#kept.addComebacks(task, commit.comebacks);
     const { windowMs } = status.settings;
-    if (getMeta(this.#db, 'windowMs') !== windowMs) setMeta(this.#db, 'windowMs', windowMs);
-    if (published.length === 0 && removals.length === 0) return null;
-    const number = this.#changeNumber() + 1;
+    if (getMeta(this.#db, 'window_ms') !== windowMs) setMeta(this.#db, 'window_ms', windowMs);
+    if (rows.length === 0 && removals.length === 0) return null;
+    const number = Number(getMeta(this.#db, 'change')) + 1;
     setMeta(this.#db, 'change', number);
-    return { incarnation: this.#incarnation, number, windowMs, rows: published, removals };
+    return { incarnation: this.#incarnation, number, windowMs, rows, removals };
   }
 
-  #pruneHistory({ results }: Commit): void {
-    let newest = Number(getMeta(this.#db, 'newestStart') ?? -Infinity);
-    const before = newest;
-    for (const { product, cells } of results) {
-      if (!this.#rows.owners.has(product)) continue;
-      for (const { start } of cells) if (start > newest) newest = start;
+  #remove({ task, removals }: Commit): string[] {
+    if (removals.length === 0) return [];
+    const removed = this.#products.remove(task, removals);
+    for (const no of removed.values()) this.#rows.clear(no);
+    return [...removed.keys()];
+  }
+
+  #publish({ task, results }: Commit): Row[] {
+    const rows: Row[] = [];
+    const staged = new StagedCells();
+    for (const { product, latest, previous, cells } of results) {
+      const no = this.#products.ownedBy(task, product);
+      if (no === null) continue;
+      this.#rows.set(no, latest, previous);
+      for (const cell of cells) staged.add(no, cell);
+      rows.push({ product, latest, previous });
     }
-    if (newest > before) setMeta(this.#db, 'newestStart', newest);
-    if (results.length > 0) this.#rows.pruneHistory(newest - this.#limits.historyMs);
-  }
-
-  #keepComebacks({ task, comebacks }: Commit): void {
-    if (comebacks.length === 0) return;
-    for (const { partition, offset, watermark } of comebacks)
-      this.#statements.comeback.run(task, partition, offset, watermark);
-    const last = this.#db.prepare('SELECT max(id) AS id FROM comebacks').get() as { id: number };
-    this.#db.prepare('DELETE FROM comebacks WHERE id <= ?').run(last.id - COMEBACK_ROWS);
-  }
-
-  #changeNumber(): number {
-    return Number(getMeta(this.#db, 'change') ?? 0);
+    this.#rows.write();
+    this.#history.write(staged);
+    return rows;
   }
 
   async load(): Promise<Loaded> {
-    return translated('the store', () => {
-      const windowMs = getMeta(this.#db, 'windowMs');
-      return {
-        incarnation: this.#incarnation,
-        number: this.#changeNumber(),
-        windowMs: windowMs === undefined ? null : Number(windowMs),
-        rows: this.#rows.all(),
-      };
+    return this.#read(() => {
+      const rowOf = this.#rows.load();
+      const rows: Row[] = [];
+      for (const { no, product } of this.#products.all()) {
+        const row = rowOf(no);
+        if (row !== null) rows.push({ product, ...row });
+      }
+      const number = Number(getMeta(this.#db, 'change'));
+      const windowMs = getMeta(this.#db, 'window_ms') as number | null;
+      return { incarnation: this.#incarnation, number, windowMs, rows };
     });
   }
 
   follow(onChange: (change: Change) => void): () => void {
-    this.#listeners.add(onChange);
-    return () => this.#listeners.delete(onChange);
+    return this.#listeners.follow(onChange);
   }
 
   async history(product: string, fromMs: number, toMs: number): Promise<Counts[]> {
-    return translated('the store', () => this.#rows.history(product, fromMs, toMs));
-  }
-
-  async statuses(): Promise<Map<string, Status>> {
-    return translated('the store', () => {
-      const select = this.#db.prepare('SELECT task, status FROM tasks WHERE status IS NOT NULL');
-      const rows = select.all() as { task: string; status: string }[];
-      return new Map(rows.map(({ task, status }) => [task, JSON.parse(status) as Status]));
+    return this.#read(() => {
+      const no = this.#products.numberOf(product);
+      return no === null ? [] : this.#history.read(no, fromMs, toMs);
     });
   }
 
+  async statuses(): Promise<Map<string, Status>> {
+    return this.#read(() => this.#tasks.statuses());
+  }
+
   async rejected(query: RejectedQuery): Promise<StoredEvent[]> {
-    return translated('the store', () => this.#kept.page(query));
+    return this.#read(() => this.#kept.page(query));
   }
 
   async keptTotals(): Promise<KeptTotals> {
-    return this.#kept.totals;
+    return this.#read(() => this.#kept.totals());
   }
 
+  /** Comebacks that no longer fit a status, oldest first. */
   async comebacks(): Promise<(Comeback & { task: string })[]> {
-    const select = this.#db.prepare(
-      'SELECT task, partition, position AS offset, watermark FROM comebacks ORDER BY id',
-    );
-    return select.all() as (Comeback & { task: string })[];
+    return this.#read(() => this.#kept.comebacks());
   }
 
-  /** The database is its opener's to close. */
+  /** One transaction; what is held in memory follows only once it is on disk. */
+  #write<T>(body: () => T): T {
+    this.#mustBeOpen();
+    try {
+      const value = transaction(this.#db, body);
+      this.#products.settle();
+      return value;
+    } finally {
+      this.#products.discard();
+      this.#rows.discard();
+    }
+  }
+
+  #read<T>(body: () => T): T {
+    this.#mustBeOpen();
+    return reading(this.#db, body);
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed) throw new ClickrateError('store_unavailable', 'the store is closed');
+  }
+
+  /** The database stays open: whoever opened it closes it. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#listeners.clear();
   }
 }

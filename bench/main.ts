@@ -1,0 +1,39 @@
+/**
+ * `npm run bench`: what the project promises, measured in one run on one machine. Quotes CPU seconds
+ * and ratios; wall-clock times only where a person waits. `--quick` takes fewer events.
+ */
+import { benchHttp } from './http.ts';
+import { machine } from './measure.ts';
+import { benchPath } from './path.ts';
+import { benchMemory, benchStart } from './process.ts';
+
+const isQuick = process.argv.includes('--quick');
+const events = isQuick ? 300_000 : 1_000_000;
+
+function row(name: string, figure: string, more = ''): void {
+  process.stdout.write(`${name.padEnd(46)} ${figure.padStart(14)}  ${more}\n`);
+}
+
+process.stdout.write(
+  `${machine()}\n\nCPU seconds per million events (${events} events, 137 bytes each)\n`,
+);
+for (const products of [5, 1_000, 100_000]) {
+  const samples = await benchPath(events, products, isQuick ? 2 : 5);
+  const [naive, core] = samples;
+  for (const { name, cpuPerMillion } of samples) {
+    const times = naive.cpuPerMillion / cpuPerMillion;
+    const share = core.cpuPerMillion / cpuPerMillion;
+    const more = `${times.toFixed(1)} × JSON.parse + Map, ${share.toFixed(2)} × decode + engine`;
+    row(name, cpuPerMillion.toFixed(3), more);
+  }
+}
+
+process.stdout.write('\nHTTP, for each CPU second of the server\n');
+for (const { name, perCpuSecond } of await benchHttp(isQuick ? 700 : 1_500))
+  row(name, perCpuSecond.toLocaleString('en'));
+
+process.stdout.write('\nThe process of `clickrate run`\n');
+const { firstAnswerMs } = await benchStart();
+row('launch to first answer', `${firstAnswerMs.toFixed(0)} ms`);
+const { residentMb, products } = await benchMemory();
+row(`resident, ${products} products in 3 windows`, `${residentMb.toFixed(0)} MB`);

@@ -1,0 +1,104 @@
+/**
+ * The journal's rows on disk. An offset is never used twice and the receive time never goes back, because
+ * both are stored beside the rows, in the same transaction.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { ClickrateError } from '../../errors.ts';
+import { reading, transaction } from '../../sqlite.ts';
+import { holds, type JournalRow, sizeOf } from './row.ts';
+
+export type Head = { topicId: string; next: number; arrivalMs: number };
+
+type StoredRow = {
+  first: number;
+  count: number;
+  arrival: number;
+  ends: Uint8Array;
+  bytes: Uint8Array;
+};
+
+function statements(db: DatabaseSync) {
+  return {
+    head: db.prepare('SELECT topic, next, arrival FROM journal_head'),
+    advance: db.prepare('UPDATE journal_head SET next = ?, arrival = ?'),
+    append: db.prepare('INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)'),
+    rowAt: db.prepare(
+      'SELECT first, count, arrival, ends, bytes FROM journal ' +
+        'WHERE first <= ? ORDER BY first DESC LIMIT 1',
+    ),
+    first: db.prepare('SELECT first, arrival FROM journal ORDER BY first LIMIT 1'),
+    size: db.prepare('SELECT coalesce(sum(size), 0) AS size FROM journal'),
+    sizeBefore: db.prepare(
+      'SELECT coalesce(sum(size), 0) AS size FROM journal WHERE first < ?1 AND first + count <= ?1',
+    ),
+    prune: db.prepare('DELETE FROM journal WHERE first < ?1 AND first + count <= ?1'),
+  };
+}
+
+export class JournalTable {
+  readonly #db: DatabaseSync;
+  readonly #sql: ReturnType<typeof statements>;
+  /** The row read last: a batch often begins where another ended, in the middle of it. */
+  #last: JournalRow | null = null;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#sql = reading(db, () => statements(db));
+  }
+
+  head(): Head {
+    type HeadRow = { topic: string; next: number; arrival: number };
+    const row = reading(this.#db, () => this.#sql.head.get()) as HeadRow;
+    return { topicId: row.topic, next: row.next, arrivalMs: row.arrival };
+  }
+
+  /** Bytes stored, as `sizeOf` counts them. */
+  size(): number {
+    return (reading(this.#db, () => this.#sql.size.get()) as { size: number }).size;
+  }
+
+  /** Offset and receive time of the oldest row; null: none is stored. */
+  first(): { offset: number; arrivalMs: number } | null {
+    const row = reading(this.#db, () => this.#sql.first.get());
+    if (row === undefined) return null;
+    return { offset: Number(row.first), arrivalMs: Number(row.arrival) };
+  }
+
+  append(rows: readonly JournalRow[], next: number, arrivalMs: number): void {
+    transaction(this.#db, () => {
+      for (const row of rows) {
+        const { first, count, ends, bytes } = row;
+        const packed = new Uint8Array(ends.buffer, ends.byteOffset, ends.byteLength);
+        this.#sql.append.run(first, count, row.arrivalMs, sizeOf(row), packed, bytes);
+      }
+      this.#sql.advance.run(next, arrivalMs);
+    });
+  }
+
+  /** The row that holds `offset`, or null. */
+  rowAt(offset: number): JournalRow | null {
+    const isLast = this.#last !== null && holds(this.#last, offset);
+    if (!isLast) this.#last = this.#read(offset);
+    return this.#last;
+  }
+
+  #read(offset: number): JournalRow | null {
+    const stored = reading(this.#db, () => this.#sql.rowAt.get(offset)) as StoredRow | undefined;
+    if (stored === undefined) return null;
+    const { first, count, bytes } = stored;
+    const ends = new Uint32Array(new Uint8Array(stored.ends).buffer);
+    if (ends.length !== count || ends.at(-1) !== bytes.length)
+      throw new ClickrateError('checkpoint_damaged', `journal row ${first} is damaged`);
+    const row = { first, count, arrivalMs: stored.arrival, ends, bytes };
+    return holds(row, offset) ? row : null;
+  }
+
+  /** Drops the rows wholly before `offset`; answers the bytes that makes free. */
+  prune(offset: number): number {
+    return transaction(this.#db, () => {
+      const { size } = this.#sql.sizeBefore.get(offset) as { size: number };
+      if (size > 0) this.#sql.prune.run(offset);
+      return size;
+    });
+  }
+}

@@ -1,0 +1,88 @@
+/** What the store in memory holds, and how it forgets. */
+import type { Limits } from '../config.ts';
+import type { Counts } from '../result.ts';
+import type { Comeback, Status } from '../status.ts';
+import { COMEBACK_ROWS, KEPT_ROW_BYTES } from './bounds.ts';
+import type { Commit, Fence, Row, StoredEvent, Writer } from './store.ts';
+
+export type TaskRow = Fence & {
+  number: number;
+  /** The present owner has committed: only then can a commit be a duplicate. */
+  committed: boolean;
+  status: Status | null;
+  parts: Map<string, Uint8Array>;
+};
+export type ProductRow = Row & { task: string };
+
+export type Content = {
+  writer: Writer | null;
+  tasks: Map<string, TaskRow>;
+  products: Map<string, ProductRow>;
+  /** Counts by window start and product. */
+  history: Map<number, Map<string, Counts>>;
+  newestStart: number;
+  windowMs: number | null;
+  kept: StoredEvent[];
+  keptId: number;
+  keptBytes: number;
+  pruned: number;
+  comebacks: (Comeback & { task: string })[];
+  change: number;
+};
+
+export function emptyContent(): Content {
+  return {
+    writer: null,
+    tasks: new Map(),
+    products: new Map(),
+    history: new Map(),
+    newestStart: -Infinity,
+    windowMs: null,
+    kept: [],
+    keptId: 0,
+    keptBytes: 0,
+    pruned: 0,
+    comebacks: [],
+    change: 0,
+  };
+}
+
+/** Writes a cell of history: counts are absolute. */
+export function remember(content: Content, product: string, cell: Counts): void {
+  content.newestStart = Math.max(content.newestStart, cell.start);
+  const window = content.history.get(cell.start);
+  if (window === undefined) content.history.set(cell.start, new Map([[product, { ...cell }]]));
+  else window.set(product, { ...cell });
+}
+
+/** Drops history that lies too far behind the newest window. */
+export function forget(content: Content, limits: Limits): void {
+  const oldest = content.newestStart - limits.historyMs;
+  for (const start of content.history.keys()) if (start < oldest) content.history.delete(start);
+}
+
+export function keep(content: Content, commit: Commit): void {
+  for (const event of commit.kept) {
+    const id = ++content.keptId;
+    content.kept.push({ ...event, bytes: new Uint8Array(event.bytes), id, task: commit.task });
+    content.keptBytes += event.bytes.length;
+  }
+  for (const comeback of commit.comebacks)
+    content.comebacks.push({ ...comeback, task: commit.task });
+}
+
+/** Oldest first, until what is kept is young and small enough. */
+export function prune(content: Content, limits: Limits, nowMs: number): void {
+  const oldestMs = nowMs - limits.keptMs;
+  let pruned = 0;
+  for (const { arrivalMs, bytes } of content.kept) {
+    const rowBytes = (content.kept.length - pruned) * KEPT_ROW_BYTES;
+    if (arrivalMs >= oldestMs && content.keptBytes + rowBytes <= limits.keptTotalBytes) break;
+    content.keptBytes -= bytes.length;
+    pruned++;
+  }
+  if (pruned > 0) content.kept.splice(0, pruned);
+  content.pruned += pruned;
+  const tooMany = content.comebacks.length - COMEBACK_ROWS;
+  if (tooMany > 0) content.comebacks.splice(0, tooMany);
+}

@@ -1,0 +1,94 @@
+/**
+ * Who owns which product, and the number each is packed under. All owned products are in memory,
+ * so that publishing looks nothing up on disk. Changes of a commit are staged: they count for the
+ * rest of that commit, and for good only once it is on disk (`settle`) — or never (`discard`).
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { getMeta, setMeta } from '../../sqlite.ts';
+
+type Owned = { no: number; task: string };
+type ProductRow = { no: number; product: string; task: string };
+
+function statements(db: DatabaseSync) {
+  return {
+    all: db.prepare('SELECT no, product, task FROM products ORDER BY no'),
+    insert: db.prepare('INSERT INTO products VALUES (?, ?, ?)'),
+    find: db.prepare('SELECT no FROM products WHERE product = ?'),
+    delete: db.prepare('DELETE FROM products WHERE no = ?'),
+  };
+}
+
+export class Products {
+  readonly #db: DatabaseSync;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #owned = new Map<string, Owned>();
+  /** Null: removed by the commit under way. */
+  readonly #staged = new Map<string, Owned | null>();
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#sql = statements(db);
+    for (const { no, product, task } of this.#sql.all.iterate() as Iterable<ProductRow>)
+      this.#owned.set(product, { no, task });
+  }
+
+  #find(product: string): Owned | null | undefined {
+    if (this.#staged.size === 0) return this.#owned.get(product);
+    const staged = this.#staged.get(product);
+    return staged === undefined ? this.#owned.get(product) : staged;
+  }
+
+  /** The number of a product that `task` owns, or null. */
+  ownedBy(task: string, product: string): number | null {
+    const found = this.#find(product);
+    return found?.task === task ? found.no : null;
+  }
+
+  /** Gives products to `task` unless another task owns them. */
+  claim(task: string, products: readonly string[]): void {
+    if (products.length === 0) return;
+    const first = Number(getMeta(this.#db, 'next_no'));
+    let next = first;
+    for (const product of products) {
+      if (this.#find(product)) continue;
+      this.#sql.insert.run(next, product, task);
+      this.#staged.set(product, { no: next++, task });
+    }
+    if (next > first) setMeta(this.#db, 'next_no', next);
+  }
+
+  /** Takes away those of `products` that `task` owns; answers them with their numbers. */
+  remove(task: string, products: readonly string[]): Map<string, number> {
+    const removed = new Map<string, number>();
+    for (const product of products) {
+      const no = this.ownedBy(task, product);
+      if (no === null) continue;
+      this.#sql.delete.run(no);
+      this.#staged.set(product, null);
+      removed.set(product, no);
+    }
+    return removed;
+  }
+
+  /** The number of a product, whoever owns it, or null. */
+  numberOf(product: string): number | null {
+    return (this.#sql.find.get(product) as { no: number } | undefined)?.no ?? null;
+  }
+
+  /** Every owned product, by rising number. */
+  all(): Iterable<ProductRow> {
+    return this.#sql.all.iterate() as Iterable<ProductRow>;
+  }
+
+  settle(): void {
+    for (const [product, owned] of this.#staged) {
+      if (owned === null) this.#owned.delete(product);
+      else this.#owned.set(product, owned);
+    }
+    this.#staged.clear();
+  }
+
+  discard(): void {
+    this.#staged.clear();
+  }
+}

@@ -1,0 +1,66 @@
+/** A task's fence, write number, status and checkpoint parts. */
+import type { DatabaseSync } from 'node:sqlite';
+import type { Status } from '../../status.ts';
+import type { Commit, Fence, TaskState } from '../store.ts';
+
+type TaskRow = Fence & { number: number; committed: number; status: string | null };
+
+function statements(db: DatabaseSync) {
+  return {
+    claim: db.prepare(
+      'INSERT INTO tasks VALUES (?, 1, ?, 0, 0, NULL) ON CONFLICT (task) DO UPDATE ' +
+        'SET epoch = epoch + 1, token = excluded.token, committed = 0 RETURNING epoch',
+    ),
+    get: db.prepare('SELECT epoch, token, number, committed, status FROM tasks WHERE task = ?'),
+    fence: db.prepare('SELECT epoch, token, number, committed FROM tasks WHERE task = ?'),
+    write: db.prepare('UPDATE tasks SET number = ?, committed = 1, status = ? WHERE task = ?'),
+    statuses: db.prepare('SELECT task, status FROM tasks WHERE status IS NOT NULL'),
+    parts: db.prepare('SELECT name, bytes FROM parts WHERE task = ? ORDER BY name'),
+    putPart: db.prepare(
+      'INSERT INTO parts VALUES (?, ?, ?) ' +
+        'ON CONFLICT (task, name) DO UPDATE SET bytes = excluded.bytes',
+    ),
+    removePart: db.prepare('DELETE FROM parts WHERE task = ? AND name = ?'),
+  };
+}
+
+export class Tasks {
+  readonly #sql: ReturnType<typeof statements>;
+
+  constructor(db: DatabaseSync) {
+    this.#sql = statements(db);
+  }
+
+  claim(task: string, token: string): Fence {
+    const { epoch } = this.#sql.claim.get(task, token) as { epoch: number };
+    return { epoch, token };
+  }
+
+  /** What the fence says of a commit. */
+  judge(commit: Commit): 'next' | 'duplicate' | 'fenced' {
+    const row = this.#sql.fence.get(commit.task) as TaskRow | undefined;
+    if (row?.epoch !== commit.epoch || row.token !== commit.token) return 'fenced';
+    // The number was kept over the claim: before its first commit an owner has no last one.
+    if (commit.number === row.number && row.committed === 1) return 'duplicate';
+    return commit.number === row.number + 1 ? 'next' : 'fenced';
+  }
+
+  write({ task, number, status, parts, removedParts }: Commit): void {
+    for (const { name, bytes } of parts) this.#sql.putPart.run(task, name, bytes);
+    for (const name of removedParts) this.#sql.removePart.run(task, name);
+    this.#sql.write.run(number, JSON.stringify(status), task);
+  }
+
+  read(task: string): TaskState {
+    const row = this.#sql.get.get(task) as TaskRow | undefined;
+    if (row === undefined) return { number: 0, status: null, parts: [] };
+    const status = row.status === null ? null : (JSON.parse(row.status) as Status);
+    const parts = this.#sql.parts.all(task) as { name: string; bytes: Uint8Array }[];
+    return { number: row.number, status, parts: parts.map((part) => ({ ...part })) };
+  }
+
+  statuses(): Map<string, Status> {
+    const rows = this.#sql.statuses.all() as { task: string; status: string }[];
+    return new Map(rows.map(({ task, status }) => [task, JSON.parse(status) as Status]));
+  }
+}

@@ -1,0 +1,99 @@
+/** The lock of the data directory: one holder, who is named, and who may die at any time. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { lockDirectory } from '../../src/cli/lock.ts';
+import { outputOf, ROOT, start, temporary } from '../support/processes.ts';
+
+/** A process that locks `directory`, says so, and stays. */
+function holder(directory: string) {
+  const module = JSON.stringify(new URL('src/cli/lock.ts', `file://${ROOT}`).href);
+  const script = `
+    const { lockDirectory } = await import(${module});
+    try {
+      lockDirectory(${JSON.stringify(directory)}, {}).update({ url: 'http://127.0.0.1:4711' });
+      // Whoever forgets the lock still has it: only its release, or death, gives it back.
+      gc();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      gc();
+      console.log('locked');
+      setInterval(() => {}, 1_000);
+    } catch (error) {
+      console.log(error.code, error.message);
+    }`;
+  return start(process.execPath, ['--expose-gc', '--input-type=module', '-e', script]);
+}
+
+test('a second start is told who holds the directory', async (t) => {
+  const directory = join(temporary(t), 'made', 'when', 'missing');
+  const child = holder(directory);
+  t.after(() => child.kill());
+  await outputOf(child, /locked/);
+  const { pid, since, url } = JSON.parse(readFileSync(join(directory, 'holder.json'), 'utf8'));
+  assert.equal(pid, child.process.pid);
+  assert.ok(Math.abs(Date.parse(since) - Date.now()) < 60_000);
+  assert.throws(() => lockDirectory(directory, {}), {
+    code: 'directory_locked',
+    message: new RegExp(`${directory} is in use by process ${pid} since ${since} \\(${url}\\)`),
+  });
+});
+
+test('a holder that was killed leaves no lock behind', async (t) => {
+  const directory = temporary(t);
+  for (let round = 0; round < 3; round++) {
+    const child = holder(directory);
+    t.after(() => child.kill());
+    await outputOf(child, /locked/);
+    assert.equal(await child.kill('SIGKILL'), 'SIGKILL');
+  }
+  const lock = lockDirectory(directory, { url: 'http://127.0.0.1:1' });
+  assert.match(readFileSync(join(directory, 'holder.json'), 'utf8'), new RegExp(`${process.pid}`));
+  const second = holder(directory);
+  t.after(() => second.kill());
+  await outputOf(second, new RegExp(`directory_locked .*process ${process.pid} .*127.0.0.1:1`));
+  lock.release();
+});
+
+test('the same process cannot lock twice, and can lock again', (t) => {
+  const directory = temporary(t);
+  const lock = lockDirectory(directory, {});
+  assert.throws(() => lockDirectory(directory, {}), { code: 'directory_locked' });
+  assert.equal(lock.held(), true);
+  lock.release();
+  lock.release();
+  assert.equal(lock.held(), false);
+  assert.equal(existsSync(join(directory, 'holder.json')), false);
+  const again = lockDirectory(directory, {});
+  assert.equal(lock.held(), false);
+  assert.equal(again.held(), true);
+  again.release();
+});
+
+test('a holder without a readable note still holds', (t) => {
+  const directory = temporary(t);
+  const lock = lockDirectory(directory, {});
+  t.after(() => lock.release());
+  writeFileSync(join(directory, 'holder.json'), 'torn');
+  assert.throws(() => lockDirectory(directory, {}), { message: /by another process/ });
+});
+
+test('a lock on a directory that was moved away is no longer held', (t) => {
+  const base = temporary(t);
+  const directory = join(base, 'data');
+  const lock = lockDirectory(directory, {});
+  t.after(() => lock.release());
+  renameSync(directory, join(base, 'moved'));
+  assert.equal(lock.held(), false);
+  mkdirSync(directory);
+  const other = lockDirectory(directory, {});
+  assert.equal(lock.held(), false);
+  assert.equal(other.held(), true);
+  other.release();
+});
+
+test('a place that cannot be a directory is a wrong setting', (t) => {
+  const file = join(temporary(t), 'file');
+  writeFileSync(file, '');
+  assert.throws(() => lockDirectory(file, {}), { code: 'config_invalid', message: /file/ });
+});
