@@ -1,5 +1,6 @@
 /**
- * `npm run bench`: what the project promises, measured in one run on one machine. Quotes CPU seconds
+ * `npm run bench`: what the project promises, measured in one run on one machine. Quotes CPU
+ * seconds
  * and ratios; wall-clock times only where a person waits. `--quick` takes fewer events.
  */
 import { benchHttp } from './http.ts';

@@ -14,5 +14,6 @@ export function median(values: readonly number[]): number {
 }
 
 export function machine(): string {
-  return `${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores, Node ${process.version}`;
+  const model = cpus()[0]?.model ?? 'unknown';
+  return `${model}, ${availableParallelism()} cores, Node ${process.version}`;
 }

@@ -64,7 +64,8 @@ async function post(url: string, timestamp: number, first: number): Promise<void
   const lines: string[] = [];
   for (let n = first; n < first + BATCH; n++)
     lines.push(
-      `{"product_id":"product${n}","timestamp":${timestamp + (n % 10_000)},"event_type":"impression"}`,
+      `{"product_id":"product${n}","timestamp":${timestamp + (n % 10_000)},` +
+        '"event_type":"impression"}',
     );
   const body = lines.join('\n');
   const headers = { 'content-type': 'application/x-ndjson' };

@@ -73,7 +73,9 @@ export function recordBatch(bytes: Uint8Array, capacity: number): RecordBatch {
   };
 }
 
-/** A record batch of the given records; offsets count up from `offset`. For tests and small input. */
+/**
+ * A record batch of the given records; offsets count up from `offset`. For tests and small input.
+ */
 export function recordsOf(
   records: readonly (string | Uint8Array)[],
   arrivalMs: number,

@@ -34,7 +34,9 @@ export type PartitionStatus = {
   idle: boolean;
 };
 
-/** Counts since `since` (offset by partition): `received` is the sum of all columns of `verdicts`. */
+/**
+ * Counts since `since` (offset by partition): `received` is the sum of all columns of `verdicts`.
+ */
 export type Ledger = {
   received: number;
   verdicts: Record<Verdict, number>;
@@ -72,7 +74,9 @@ export type TaskHealth = {
   /** Why not ready, or what needs attention, one sentence each. */
   reasons: string[];
   state: 'starting' | 'running' | 'retrying' | 'stopping' | 'stopped' | 'failed';
-  /** The uncommitted present: same form as what the next commit would write. Null before a claim. */
+  /**
+   * The uncommitted present: same form as what the next commit would write. Null before a claim.
+   */
   live: Status | null;
   /** Monotonic milliseconds since the last successful commit; null before the first. */
   commitAgeMs: number | null;

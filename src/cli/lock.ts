@@ -52,7 +52,9 @@ export function lockDirectory(directory: string, more: { url?: string }): Direct
   };
 }
 
-/** An exclusive transaction on an empty database that nobody writes: SQLite's lock, nothing else. */
+/**
+ * An exclusive transaction on an empty database that nobody writes: SQLite's lock, nothing else.
+ */
 function acquire(directory: string, lockFile: string, holderFile: string): DatabaseSync {
   let db: DatabaseSync | null = null;
   try {

@@ -30,5 +30,6 @@ function textLine(json: string): string {
   const rest = Object.entries(fields)
     .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(' ');
-  return `${at} ${(NAMES[Number(level)] ?? '').padEnd(5)} ${msg}${rest === '' ? '' : `  ${rest}`}\n`;
+  const name = (NAMES[Number(level)] ?? '').padEnd(5);
+  return `${at} ${name} ${msg}${rest === '' ? '' : `  ${rest}`}\n`;
 }

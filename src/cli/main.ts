@@ -95,7 +95,8 @@ function addReplay(top: Command): void {
       `
 Examples:
   clickrate replay events.ndjson --results -
-  clickrate replay day1.csv.gz day2.csv.gz --csv time=ts,product=item,clicked=click --results out.ndjson`,
+  clickrate replay day1.csv.gz day2.csv.gz --csv time=ts,product=item,clicked=click \\
+    --results out.ndjson`,
     );
   command.action(async (files: string[], flags: Flags) => {
     const { options, settings } = configurationOf({ logLevel: 'warn', ...flags, data: undefined });

@@ -64,7 +64,8 @@ async function replayInto(
   if (before !== undefined && before.ledger.received > 0 && options.results !== undefined)
     throw new ClickrateError(
       'usage',
-      `${options.data} already holds a replay: its results would be incomplete; use an empty --data, or none`,
+      `${options.data} already holds a replay, whose results would be incomplete; ` +
+        'use an empty --data, or none',
     );
   const recording = new RecordingStore(store, settings.windowMs, write);
   const pipeline = new Pipeline({

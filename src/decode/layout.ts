@@ -97,7 +97,10 @@ export class Layout {
   }
 }
 
-/** Reads digits into `out[i]`; returns where they end, or -1. One too many fails at the next literal. */
+/**
+ * Reads digits into `out[i]`; returns where they end, or -1. One too many fails at the next
+ * literal.
+ */
 function readTime(
   bytes: Uint8Array,
   view: DataView,
@@ -119,7 +122,9 @@ function readTime(
   return readAnyTime(bytes, start, end, i, out);
 }
 
-/** The same for any number of digits. Apart, so that the usual way is small enough to be inlined. */
+/**
+ * The same for any number of digits. Apart, so that the usual way is small enough to be inlined.
+ */
 function readAnyTime(
   bytes: Uint8Array,
   start: number,

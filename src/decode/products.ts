@@ -4,6 +4,7 @@
  */
 import { ClickrateError } from '../errors.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
+import { hashOf, isEqual, viewOf } from './keys.ts';
 import { type PartEntry, readPart, writePart } from './products-part.ts';
 
 const SMALLEST = 1024;
@@ -13,6 +14,7 @@ const encoder = new TextEncoder();
 
 export class Products {
   readonly #maxProducts: number;
+  readonly #seed: number;
   /** Dense id + 1; 0 marks a free place. */
   #table = new Uint32Array(SMALLEST);
   #mask = SMALLEST - 1;
@@ -35,8 +37,10 @@ export class Products {
   /** Highest dense id ever used, + 1. */
   capacity = 0;
 
-  constructor(options: { maxProducts: number }) {
+  /** @param options `seed`: 32 bits that clients do not know */
+  constructor(options: { maxProducts: number; seed?: number }) {
     this.#maxProducts = options.maxProducts;
+    this.#seed = options.seed ?? 0;
   }
 
   /**
@@ -44,7 +48,7 @@ export class Products {
    * `view` is over the same bytes; a caller with many look-ups has it at hand.
    */
   lookup(bytes: Uint8Array, start: number, end: number, view = viewOf(bytes)): number {
-    const hash = hashOf(bytes, view, start, end);
+    const hash = hashOf(this.#seed, bytes, view, start, end);
     const length = end - start;
     let at = hash & this.#mask;
     for (let id = this.#table[at]; id !== 0; id = this.#table[at]) {
@@ -79,7 +83,7 @@ export class Products {
   /** Dense id of a product id, or -1. */
   idOf(name: string): number {
     const bytes = encoder.encode(name);
-    const at = this.#find(bytes, hashOf(bytes, viewOf(bytes), 0, bytes.length));
+    const at = this.#find(bytes, hashOf(this.#seed, bytes, viewOf(bytes), 0, bytes.length));
     return this.#table[at] - 1;
   }
 
@@ -132,7 +136,7 @@ export class Products {
     if (entries === null || block > this.#maxProducts >>> BLOCK_SHIFT) throw damaged();
     for (const { slot, key } of entries) {
       const id = (block << BLOCK_SHIFT) + slot;
-      const hash = hashOf(key, viewOf(key), 0, key.length);
+      const hash = hashOf(this.#seed, key, viewOf(key), 0, key.length);
       if (this.has(id) || this.#table[this.#find(key, hash)] !== 0) throw damaged();
       this.#freeKnown = false;
       this.#insert(id, key, 0, key.length, hash);
@@ -237,42 +241,4 @@ export class Products {
     this.#starts = grown(new Uint32Array(size), this.#starts);
     this.#lengths = grown(new Uint16Array(size), this.#lengths);
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** Whether two runs of `length` bytes are the same: whole words, then a last one that overlaps. */
-function isEqual(
-  aBytes: Uint8Array,
-  a: DataView,
-  aStart: number,
-  bBytes: Uint8Array,
-  b: DataView,
-  bStart: number,
-  length: number,
-): boolean {
-  if (length < 4) {
-    for (let n = 0; n < length; n++) if (aBytes[aStart + n] !== bBytes[bStart + n]) return false;
-    return true;
-  }
-  const last = length - 4;
-  for (let n = 0; n < last; n += 4)
-    if (a.getInt32(aStart + n, true) !== b.getInt32(bStart + n, true)) return false;
-  return a.getInt32(aStart + last, true) === b.getInt32(bStart + last, true);
-}
-
-/** Murmur-like mix of four bytes at a time. */
-function hashOf(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-  let hash = end - start;
-  let p = start;
-  for (; p + 4 <= end; p += 4) {
-    hash = Math.imul(hash ^ view.getInt32(p, true), 0x9e3779b1);
-    hash ^= hash >>> 15;
-  }
-  let last = 0;
-  for (; p < end; p++) last = (last << 8) | bytes[p];
-  hash = Math.imul(hash ^ last, 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
 }

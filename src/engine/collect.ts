@@ -29,7 +29,9 @@ export function due(core: TaskCore): Due {
   return 'later';
 }
 
-/** Publishes up to about `limit` cells into the owner's table; returns the results of the commit. */
+/**
+ * Publishes up to about `limit` cells into the owner's table; returns the results of the commit.
+ */
 export function publish(core: TaskCore, names: Names, limit: number): ProductResult[] {
   const published = new Map<number, Counts[]>();
   const size = { cells: 0 };

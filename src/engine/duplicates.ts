@@ -58,7 +58,9 @@ export class Duplicates {
     return this.#table.has(this.#a, this.#b, this.#c, this.#d);
   }
 
-  /** Remembers the id that `seen` was last asked about, for an event of the window ending at `end`. */
+  /**
+   * Remembers the id that `seen` was last asked about, for an event of the window ending at `end`.
+   */
   remember(partition: number, end: number): void {
     if (this.#table.size >= this.#settings.maxIds) this.#dropOldest();
     let bucket = this.#last;

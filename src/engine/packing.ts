@@ -86,7 +86,8 @@ export class PackReader {
   damaged(): ClickrateError {
     return new ClickrateError(
       'checkpoint_damaged',
-      `checkpoint part ${this.#name} is damaged near byte ${this.#at}; restore a backup of the store`,
+      `checkpoint part ${this.#name} is damaged near byte ${this.#at}; ` +
+        'restore a backup of the store',
     );
   }
 }

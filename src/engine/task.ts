@@ -61,13 +61,16 @@ export class Task {
     this.#idKey = idKey;
   }
 
-  /** Takes the state of a checkpoint; throws `checkpoint_damaged`. Parts it does not know are left. */
+  /**
+   * Takes the state of a checkpoint; throws `checkpoint_damaged`. Parts it does not know are left.
+   */
   restore(status: Status, parts: readonly Part[]): void {
     const core = this.#core;
     if (status.version > CHECKPOINT_VERSION)
       throw new ClickrateError(
         'checkpoint_damaged',
-        `the checkpoint has form ${status.version}, this version reads up to ${CHECKPOINT_VERSION}; use a newer clickrate`,
+        `the checkpoint has form ${status.version}, this version reads up to ` +
+          `${CHECKPOINT_VERSION}; use a newer clickrate`,
       );
     for (const at of status.partitions) {
       const p = core.names.indexOf(at.name);
@@ -89,7 +92,9 @@ export class Task {
     for (const part of inOrder) if (!restoreBlock(core, part)) core.duplicates.restore(part);
   }
 
-  /** The ledger counts from these offsets (by partition name), unless a checkpoint said otherwise. */
+  /**
+   * The ledger counts from these offsets (by partition name), unless a checkpoint said otherwise.
+   */
   countFrom(since: Record<string, number>, missed: number): void {
     this.#core.tally.since = { ...since, ...this.#core.tally.since };
     this.#core.tally.missed += missed;
@@ -105,7 +110,9 @@ export class Task {
     for (const product of products) this.#newProducts.push(product);
   }
 
-  /** Step 3: judges rows `[from, events.to)` of partition `p`; may stop early when a buffer is full. */
+  /**
+   * Step 3: judges rows `[from, events.to)` of partition `p`; may stop early when a buffer is full.
+   */
   apply(p: number, records: RecordBatch, events: EventBatch, from: number): Judged {
     return judge(this.#core, p, records, events, from);
   }

@@ -16,7 +16,9 @@ export function partitionTime(): PartitionTime {
 export type Sight = {
   /** No event that is not junk for `idleAfterMs`, up to a log end that was seen. */
   idle: boolean;
-  /** A fetch sent after the step's other good records had arrived reached the end, with only junk. */
+  /**
+   * A fetch sent after the step's other good records had arrived reached the end, with only junk.
+   */
   passed: boolean;
 };
 

@@ -77,7 +77,9 @@ export class Committer {
     if (failure !== null) throw failure;
   }
 
-  /** At once for results; else at an interval that grows with the commit; at last to notice a fence. */
+  /**
+   * At once for results; else at an interval that grows with the commit; at last to notice a fence.
+   */
   #isDue(): boolean {
     if (this.#session.task.due() === 'now') return true;
     const { commitMinMs, commitMaxMs, commitShare } = this.#parts.limits;

@@ -58,8 +58,9 @@ export class Session {
     this.fence = fence;
     this.number = number;
     this.#settings = settings;
-    this.products = new Products({ maxProducts: settings.maxProducts });
-    this.decoder = new Decoder(this.products, settings, idKeyWords(idKey));
+    const key = idKeyWords(idKey);
+    this.products = new Products({ maxProducts: settings.maxProducts, seed: key[0] });
+    this.decoder = new Decoder(this.products, settings, key);
     this.task = new Task(settings, limits, places, idKey);
     this.idleness = new Idleness(places.length, settings.idleAfterMs, parts.clock.monotonicMs());
     this.positions = places.map(() => 0);
@@ -149,7 +150,8 @@ function checkedStatus(parts: PipelineParts, state: TaskState): Status | null {
   if (parts.resetWindows !== true)
     throw new ClickrateError(
       'checkpoint_settings',
-      `the checkpoint of ${parts.task} has ${sizes}; run with that, or with --reset-windows to drop its open windows`,
+      `the checkpoint of ${parts.task} has ${sizes}; run with that, or with --reset-windows ` +
+        'to drop its open windows',
     );
   parts.log.warn({ task: parts.task }, `the checkpoint has ${sizes}: its open windows are dropped`);
   const newest = Math.max(...status.partitions.map((at) => at.maxTs ?? -Infinity));

@@ -14,7 +14,9 @@ import { LineSplitter, type Splitter } from './split.ts';
 
 export const FILE_PARTITION = 'file-0';
 
-/** A line longer than this is not held whole: its beginning is judged (too large), the rest skipped. */
+/**
+ * A line longer than this is not held whole: its beginning is judged (too large), the rest skipped.
+ */
 const MAX_LINE = 16_777_216;
 
 export type FileSourceParts = {

@@ -41,7 +41,9 @@ export const GENERATOR_DEFAULTS = {
 };
 export type GeneratorOptions = typeof GENERATOR_DEFAULTS;
 
-/** What was generated: good, distinct events by window and product, whether or not they were late. */
+/**
+ * What was generated: good, distinct events by window and product, whether or not they were late.
+ */
 export type Truth = {
   events: number;
   records: number;
@@ -90,7 +92,9 @@ export class Generator {
     return this.#startMs + (this.#slot * 1_000) / this.#options.rate;
   }
 
-  /** The records sent before `untilMs`, with at most `limit` new events; valid until the next call. */
+  /**
+   * The records sent before `untilMs`, with at most `limit` new events; valid until the next call.
+   */
   next(untilMs: number, limit = Number.POSITIVE_INFINITY): RecordBatch {
     this.#writer.clear();
     const last = this.#events + limit;

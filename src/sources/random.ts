@@ -1,4 +1,6 @@
-/** Seeded random numbers: sfc32 (Chris Doty-Humphrey, PractRand). The same seed, the same numbers. */
+/**
+ * Seeded random numbers: sfc32 (Chris Doty-Humphrey, PractRand). The same seed, the same numbers.
+ */
 export class SeededRandom {
   #a: number;
   #b: number;

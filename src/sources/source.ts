@@ -54,7 +54,9 @@ export interface Source {
    * answers an empty fetch for each partition it has seen the end of. Throws retryable errors.
    */
   read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]>;
-  /** Like `read`, sent now and without waiting: what lies beyond what was read, or proof of the end. */
+  /**
+   * Like `read`, sent now and without waiting: what lies beyond what was read, or proof of the end.
+   */
   probe(wanted: readonly boolean[]): Promise<Fetch[]>;
   /** All records before these offsets are in a commit: they may be forgotten. */
   acknowledge(offsets: readonly number[]): Promise<void>;

@@ -1,7 +1,9 @@
 /** Times in CSV files: ISO 8601 with any number of fraction digits, or epoch milliseconds. */
 
-const ISO =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?\s*(Z|[+-]\d\d(?::?\d\d)?)?$/i;
+const DAY = /(\d{4})-(\d\d)-(\d\d)/;
+const CLOCK = /(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?/;
+const ZONE = /\s*(Z|[+-]\d\d(?::?\d\d)?)?/;
+const ISO = new RegExp(`^${DAY.source}(?:[T ]${CLOCK.source})?${ZONE.source}$`, 'i');
 const EPOCH = /^-?\d{1,16}$/;
 
 /**
@@ -25,7 +27,8 @@ export function parseTime(text: string): number | null {
     parts[4] < 60 &&
     parts[5] < 60;
   if (!isReal) return null;
-  // Milliseconds count up from the second, so cutting further digits off is flooring, also before 1970.
+  // Milliseconds count up from the second, so cutting further digits off is flooring, also before
+  // 1970.
   const ms = Number((fraction ?? '').padEnd(3, '0').slice(0, 3));
   return date.getTime() + ms - offsetMs(zone);
 }

@@ -57,7 +57,9 @@ export interface TaskStore {
 /** What clients see of a product. */
 export type Row = { product: string; latest: Counts | null; previous: Counts | null };
 
-/** One commit that changed rows. Numbers are consecutive; a gap or other incarnation means reload. */
+/**
+ * One commit that changed rows. Numbers are consecutive; a gap or other incarnation means reload.
+ */
 export type Change = {
   incarnation: string;
   number: number;

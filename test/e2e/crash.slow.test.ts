@@ -1,4 +1,7 @@
-/** SIGKILL at every step and at random moments, under load, with clients that keep what was acknowledged. */
+/**
+ * SIGKILL at every step and at random moments, under load, with clients that keep what was
+ * acknowledged.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {

@@ -1,4 +1,6 @@
-/** Real input: the replay of the Open Bandit file agrees with a batch computation on every window. */
+/**
+ * Real input: the replay of the Open Bandit file agrees with a batch computation on every window.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -9,7 +9,7 @@ export type SourceFile = { path: string; text: string };
 export type Import = { from: string; to: string };
 
 /** The shared words: they may import each other, and everybody may import them. */
-const SHARED = /^src\/(event|result|clock|errors|config|metrics|status|log)\.ts$/;
+const SHARED = /^src\/(event|result|clock|errors|config|metrics|status|log|sqlite)\.ts$/;
 
 /** Who may import what of src; the first row that fits counts. */
 const MAY_IMPORT: { who: RegExp; what: RegExp[]; rule: string }[] = [
@@ -179,10 +179,13 @@ export function cycles(files: readonly SourceFile[]): string[] {
   return found;
 }
 
+/** It says what an event is, and every decoder is held to it; nothing runs it. */
+const SPECIFICATION = 'src/decode/reference.ts';
+
 /** Files under src that nothing started from `entry` imports. */
 export function unreachable(files: readonly SourceFile[], entry: string): string[] {
   const imports = localImports(files);
-  const reached = new Set([entry]);
+  const reached = new Set([entry, SPECIFICATION]);
   for (const path of reached)
     for (const { from, to } of imports) if (from === path) reached.add(to);
   return files
@@ -190,6 +193,10 @@ export function unreachable(files: readonly SourceFile[], entry: string): string
     .filter((path) => path.startsWith('src/') && !path.endsWith('.d.ts') && !reached.has(path))
     .map((path) => `${path}: ${entry} never imports it; use it or delete it`);
 }
+
+/** Titles, patterns and sample records of tests are easier to read unbroken. */
+const isTestText = (path: string, line: string) =>
+  /^test\//.test(path) && /['"`/].+['"`/]/.test(line);
 
 /** Files of src and bench have at most 250 lines, and no line has more than 100 columns. */
 export function lengths(files: readonly SourceFile[]): string[] {
@@ -199,7 +206,7 @@ export function lengths(files: readonly SourceFile[]): string[] {
     if (/^(src|bench)\//.test(path) && lines.length > 250)
       wrong.push(`${path}: ${lines.length} lines, at most 250; split it by idea`);
     lines.forEach((line, i) => {
-      if ([...line].length > 100)
+      if ([...line].length > 100 && !isTestText(path, line))
         wrong.push(`${path}:${i + 1}: ${[...line].length} columns, at most 100; break the line`);
     });
   }

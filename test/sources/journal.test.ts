@@ -1,4 +1,6 @@
-/** The journal: durable before it answers, never an offset twice, bounded, read as it was written. */
+/**
+ * The journal: durable before it answers, never an offset twice, bounded, read as it was written.
+ */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -202,7 +204,7 @@ test('the receive time never goes back, also over a restart', async (t) => {
   assert.equal((await append(second.journal, 'd')).arrivalMs, START + 7);
 });
 
-test('a full journal refuses before it writes, and recovers when the engine has counted', async (t) => {
+test('a full journal refuses before it writes, and recovers once the engine counted', async (t) => {
   const { journal, db } = await open(t, ':memory:', { limits: { journalBytes: 1_000 } });
   const texts = ['x'.repeat(400)];
   await append(journal, ...texts);
@@ -424,7 +426,7 @@ test('nothing runs while nobody reads or appends', async (t) => {
   assert.equal(after, 1);
 });
 
-test('random appends, reads, acknowledgements, restarts and full disks keep every record', async (t) => {
+test('random appends, reads, acknowledgements, restarts, full disks keep all records', async (t) => {
   const { seed, runs } = runsFromEnv({ seed: 1, runs: 40 });
   const directory = temporary(t);
   for (let run = 0; run < runs; run++) {

@@ -1,4 +1,6 @@
-/** The SQLite store keeps the contract, in memory and in a file, and survives what SQLite throws. */
+/**
+ * The SQLite store keeps the contract, in memory and in a file, and survives what SQLite throws.
+ */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -28,7 +28,9 @@ export function tally(events: Iterable<ClientEvent>, windowMs: number): Counted 
   return cells;
 }
 
-/** Posts events as NDJSON; true when they were acknowledged, false when nobody answered or 429/503. */
+/**
+ * Posts events as NDJSON; true when they were acknowledged, false when nobody answered or 429/503.
+ */
 export async function post(url: string, events: readonly ClientEvent[]): Promise<boolean> {
   try {
     const response = await fetch(`${url}/v1/events`, {

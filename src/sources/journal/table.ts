@@ -1,5 +1,6 @@
 /**
- * The journal's rows on disk. An offset is never used twice and the receive time never goes back, because
+ * The journal's rows on disk. An offset is never used twice and the receive time never goes back,
+ * because
  * both are stored beside the rows, in the same transaction.
  */
 import type { DatabaseSync } from 'node:sqlite';

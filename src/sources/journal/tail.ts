@@ -1,4 +1,6 @@
-/** The newest rows of the journal in memory, so that a task that keeps up reads nothing from disk. */
+/**
+ * The newest rows of the journal in memory, so that a task that keeps up reads nothing from disk.
+ */
 import { holds, type JournalRow, sizeOf } from './row.ts';
 
 /** What a row weighs beside its bytes. */

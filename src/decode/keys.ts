@@ -1,0 +1,48 @@
+/** Keys as runs of bytes: how they are hashed and compared, four bytes at a time. */
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Whether two runs of `length` bytes are the same: whole words, then a last one that overlaps. */
+export function isEqual(
+  aBytes: Uint8Array,
+  a: DataView,
+  aStart: number,
+  bBytes: Uint8Array,
+  b: DataView,
+  bStart: number,
+  length: number,
+): boolean {
+  if (length < 4) {
+    for (let n = 0; n < length; n++) if (aBytes[aStart + n] !== bBytes[bStart + n]) return false;
+    return true;
+  }
+  const last = length - 4;
+  for (let n = 0; n < last; n += 4)
+    if (a.getInt32(aStart + n, true) !== b.getInt32(bStart + n, true)) return false;
+  return a.getInt32(aStart + last, true) === b.getInt32(bStart + last, true);
+}
+
+/**
+ * Murmur-like mix, begun from a seed that clients do not know: whoever chooses product ids cannot
+ * choose ones that collide.
+ */
+export function hashOf(
+  seed: number,
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+): number {
+  let hash = seed ^ (end - start);
+  let p = start;
+  for (; p + 4 <= end; p += 4) {
+    hash = Math.imul(hash ^ view.getInt32(p, true), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  let last = 0;
+  for (; p < end; p++) last = (last << 8) | bytes[p];
+  hash = Math.imul(hash ^ last, 0x85ebca6b);
+  return (hash ^ (hash >>> 13)) >>> 0;
+}
