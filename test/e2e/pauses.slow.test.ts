@@ -1,7 +1,8 @@
 /** Old data in pieces, with pauses in which silence closes the windows; and a full disk. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventsAt, historyOf, post, sorted, tally } from '../support/client.ts';
@@ -42,7 +43,6 @@ test('old data posted in two halves with a pause between loses nothing', async (
 });
 
 function smallDisk(directory: string, bytes: number): string | null {
-  mkdirSync(directory, { recursive: true });
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', directory], {
       stdio: 'pipe',
@@ -54,11 +54,13 @@ function smallDisk(directory: string, bytes: number): string | null {
 }
 
 test('a full disk answers 503, tears nothing, and recovers', async (t) => {
-  const base = temporary(t);
-  const disk = join(base, 'disk');
+  const disk = mkdtempSync(join(tmpdir(), 'clickrate-disk-'));
   const refused = smallDisk(disk, 6_000_000);
+  t.after(() => {
+    if (refused === null) execFileSync('umount', ['-l', disk]);
+    rmSync(disk, { recursive: true, force: true });
+  });
   if (refused !== null) return t.skip(refused);
-  t.after(() => execFileSync('umount', ['-l', disk]));
   const data = join(disk, 'data');
   const settings = { windowMs: 1_000, allowedLatenessMs: 60_000, idMemoryMs: 60_000 };
   const { child, url } = await up(t, data, { settings });
