@@ -10,7 +10,17 @@ export type Part = {
 };
 
 /** Folders of test/ whose tests are quick, except files named *.slow.test.ts. */
-const QUICK = ['decode', 'engine', 'result', 'sources', 'stores', 'api', 'repository'];
+const QUICK = [
+  'decode',
+  'engine',
+  'pipeline',
+  'result',
+  'cli',
+  'sources',
+  'stores',
+  'api',
+  'repository',
+];
 /** Folders that hold no tests of their own. */
 export const NO_TESTS = ['support', 'data'];
 
