@@ -1,5 +1,5 @@
 /** Ingest's view of decode: which records cannot be used, judged without a dictionary. */
-import type { Settings } from '../config.ts';
+import { LIMITS, type Settings } from '../config.ts';
 import { type Reason, type RecordSlices, recordBatch, type Unusable, VERDICTS } from '../event.ts';
 import { eventBatch } from './columns.ts';
 import { explain } from './explain.ts';
@@ -9,8 +9,14 @@ import { Decoder } from './scan.ts';
 const ROWS = 1024;
 const noDictionary = { lookup: () => 0 };
 
-/** A judge with columns of its own: `judge(records, arrivalMs)` lists what cannot be used. */
-export function createJudge(settings: Settings) {
+/** Stands for each item that is counted and not described: a body may hold millions. */
+const MORE: Unusable = { index: -1, reason: 'not_json', message: 'and more' };
+
+/**
+ * A judge with columns of its own: `judge(records, arrivalMs)` lists what cannot be used. The first
+ * `described` items have their place, reason and sentence; the others only count.
+ */
+export function createJudge(settings: Settings, described = LIMITS.listedItems) {
   const decoder = new Decoder(noDictionary, settings, new Uint32Array(4));
   const events = eventBatch(ROWS);
   return (records: RecordSlices, arrivalMs: number): Unusable[] => {
@@ -25,6 +31,10 @@ export function createJudge(settings: Settings) {
       decoder.decode(batch, 0, count, events);
       for (let i = 0; i < count; i++) {
         if (events.reject[i] === 0) continue;
+        if (unusable.length >= described) {
+          unusable.push(MORE);
+          continue;
+        }
         const reason = VERDICTS[events.reject[i]] as Reason;
         const [start, end] = [batch.starts[i], batch.ends[i]];
         const message = explain(reason, records.bytes, start, end, arrivalMs, settings);

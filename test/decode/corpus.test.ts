@@ -80,3 +80,14 @@ test('a number in another unit is named', () => {
   assert.match(say('1700000000000000'), /only be microseconds/);
   assert.match(say('1700000000000000000'), /only be nanoseconds/);
 });
+
+test('ingest describes the first unusable items, and only counts the others', () => {
+  const judge = createJudge(SETTINGS, 2);
+  const unusable = judge(recordsOf(['a', 'b', '{}', 'c'], 0), 0);
+  assert.equal(unusable.length, 4);
+  assert.deepEqual(
+    unusable.slice(0, 2).map(({ index }) => index),
+    [0, 1],
+  );
+  assert.equal(unusable[2], unusable[3], 'nothing is made for an item that is not listed');
+});
