@@ -112,14 +112,16 @@ export class FileSource implements Source {
   ): AsyncGenerator<{ batch: RecordBatch; next: number }> {
     const batch = recordBatch(new Uint8Array(0), limits.batchRecords);
     let base = 0;
+    let buffer: Uint8Array = new Uint8Array(0);
     for (const { name } of this.#files) {
       splitter.begin();
-      let held = new Uint8Array(0);
+      let held: Uint8Array = new Uint8Array(0);
       const chunks = chunksOf(name, this.#progress);
       for (let isLast = false; !isLast; ) {
         const { value, done } = await chunks.next();
         isLast = done === true;
-        const bytes = isLast ? held : joined(held, value as Uint8Array);
+        const bytes = isLast ? held : joined(buffer, held, value as Uint8Array);
+        if (bytes.buffer !== buffer.buffer) buffer = new Uint8Array(bytes.buffer);
         let at = 0;
         for (let used = -1; used !== at; ) {
           used = at;
@@ -148,11 +150,16 @@ export class FileSource implements Source {
   }
 }
 
-function joined(held: Uint8Array<ArrayBuffer>, chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(held.length + chunk.length);
-  bytes.set(held);
-  bytes.set(chunk, held.length);
-  return bytes;
+/**
+ * What was held, then the chunk, in one buffer that is used again: the batch before was applied,
+ * or nothing would have been asked for.
+ */
+function joined(buffer: Uint8Array, held: Uint8Array, chunk: Uint8Array): Uint8Array {
+  const size = held.length + chunk.length;
+  const into = size <= buffer.length ? buffer : new Uint8Array(size * 2);
+  into.set(held);
+  into.set(chunk, held.length);
+  return into.subarray(0, size);
 }
 
 /** Drops records before `from`: files are read again from their beginning when a replay goes on. */
@@ -179,7 +186,7 @@ function overlong(held: Uint8Array, base: number, batch: RecordBatch): RecordBat
 async function skipLine(
   chunks: AsyncGenerator<Uint8Array>,
   held: Uint8Array,
-  keep: (rest: Uint8Array<ArrayBuffer>) => void,
+  keep: (rest: Uint8Array) => void,
 ): Promise<number> {
   let passed = held.length;
   for (;;) {

@@ -40,10 +40,10 @@ export class LineSplitter implements Splitter {
     batch: RecordBatch,
     room: number,
   ): number {
-    const view = bytes.subarray(0, end);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = start;
     while (at < end && batch.count < room) {
-      let stop = view.indexOf(NEWLINE, at);
+      let stop = newlineFrom(bytes, view, at, end);
       if (stop < 0) {
         if (!isLast) break;
         stop = end;
@@ -59,4 +59,20 @@ export class LineSplitter implements Splitter {
     }
     return at;
   }
+}
+
+/**
+ * Index of the first newline in `[start, end)`, or -1. Four bytes at a time, because a call of
+ * `indexOf` costs more than the 140 bytes of a usual line.
+ */
+function newlineFrom(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    const word = view.getInt32(at, true) ^ 0x0a0a0a0a;
+    // The lowest byte that became zero is the first to set its high bit here.
+    const hits = (word - 0x01010101) & ~word & 0x80808080;
+    if (hits !== 0) return at + ((31 - Math.clz32(hits & -hits)) >>> 3);
+  }
+  for (; at < end; at++) if (bytes[at] === NEWLINE) return at;
+  return -1;
 }
