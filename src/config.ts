@@ -79,6 +79,9 @@ export type Limits = typeof LIMITS;
 
 /** What a user says about one run; every key is a flag, a `CLICKRATE_*` variable and a file key. */
 export const OPTIONS = {
+  /** Where events come from (`journal`, `kafka`), and where results go (`sqlite`, `redis`). */
+  source: 'journal',
+  store: 'sqlite',
   /** Address and port of the API. */
   host: '127.0.0.1',
   port: 8000,
@@ -93,6 +96,27 @@ export const OPTIONS = {
   rate: 1_500,
   products: 5,
   seed: 1,
+  /** Kafka: where it is, the topics, and the group that shares the partitions. */
+  brokers: '127.0.0.1:9092',
+  impressionsTopic: 'impressions',
+  clicksTopic: 'clicks',
+  rejectedTopic: 'ctr-rejected',
+  group: 'clickrate',
+  groupInstance: '',
+  clientId: 'clickrate',
+  tls: false,
+  tlsCa: '',
+  tlsCert: '',
+  tlsKey: '',
+  saslMechanism: '',
+  saslUsername: '',
+  saslPassword: '',
+  /** `stop` or `skip`; `hour` or `earliest`. */
+  onGap: 'stop',
+  onLostStore: 'hour',
+  /** Redis. */
+  redis: 'redis://127.0.0.1:6379',
+  redisPassword: '',
 };
 export type Options = typeof OPTIONS;
 

@@ -1,13 +1,17 @@
 /** `clickrate generate`: traffic into a file, and the truth about it. */
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { ClickrateError, messageOf } from '../errors.ts';
-import type { RecordBatch } from '../event.ts';
+import type { Command } from 'commander';
+import { linesOf } from '../sources/event-writer.ts';
 import { Generator, type GeneratorOptions, type Truth } from '../sources/generate.ts';
+import type { TruthRow } from '../sources/truth.ts';
+import { type Flags, numberOf } from './command.ts';
+import { Output } from './output.ts';
 import { Progress } from './progress.ts';
 
 /** Events written at once. */
 const BATCH = 8_192;
+/** Rows of the truth written at once. */
+const ROWS = 4_096;
 
 export type GenerateOptions = {
   events: number;
@@ -18,49 +22,98 @@ export type GenerateOptions = {
   generator: Partial<GeneratorOptions>;
 };
 
-/** Writes `events` good events (with their duplicates and broken records); returns the truth. */
+/**
+ * Writes `events` good events (with their duplicates and broken records); returns the truth.
+ * Throws `config_invalid`, and `file_unreadable` for a file that cannot be written.
+ */
 export function generateCommand(options: GenerateOptions): Truth {
   const generator = new Generator(options.startMs, options.generator);
   const progress = new Progress(process.stderr);
-  const file = options.out === '-' ? 1 : opened(options.out);
+  const out = new Output(options.out);
   const isGzip = options.out.endsWith('.gz');
+  // A gzip file may be made of members, so each batch is one.
+  const write = (lines: Uint8Array) => {
+    if (lines.length > 0) out.write(isGzip ? gzipSync(lines) : lines);
+  };
   try {
-    // Events come one a slot, and two of three click tries or less become none.
     while (generator.events < options.events) {
       const left = options.events - generator.events;
-      writeLines(file, generator.next(Infinity, Math.min(BATCH, left)), isGzip);
-      progress.show({ bytesRead: generator.events, bytesTotal: options.events });
+      write(linesOf(generator.next(Infinity, Math.min(BATCH, left))));
+      const share = generator.events / options.events;
+      progress.show({ bytesRead: out.written, bytesTotal: Math.round(out.written / share) });
     }
-    writeLines(file, generator.rest(), isGzip);
+    write(linesOf(generator.rest()));
   } finally {
-    if (file !== 1) closeSync(file);
+    out.close();
   }
   progress.end();
-  const truth = generator.truth();
-  if (options.truth !== undefined) writeFileSync(options.truth, `${JSON.stringify(truth)}\n`);
-  return truth;
+  if (options.truth !== undefined) writeTruth(options.truth, generator);
+  return generator.truth();
 }
 
-function opened(name: string): number {
+/** One JSON object, a row a line; rows are never all in memory. */
+function writeTruth(name: string, generator: Generator): void {
+  const file = new Output(name);
   try {
-    return openSync(name, 'w');
-  } catch (error) {
-    throw new ClickrateError('file_unreadable', `cannot write ${name}: ${messageOf(error)}`);
+    file.write(Buffer.from(JSON.stringify(generator.counts()).slice(0, -1)));
+    for (const [key, rows] of Object.entries(generator.rows())) writeRows(file, key, rows);
+    file.write(Buffer.from('}\n'));
+  } finally {
+    file.close();
   }
 }
 
-/** Gzip files may be made of members, so each batch is one. */
-function writeLines(file: number, batch: RecordBatch, isGzip: boolean): void {
-  if (batch.count === 0) return;
-  const size = batch.ends[batch.count - 1] + batch.count;
-  const lines = new Uint8Array(size);
-  let at = 0;
-  for (let i = 0; i < batch.count; i++) {
-    const record = batch.bytes.subarray(batch.starts[i], batch.ends[i]);
-    lines.set(record, at);
-    at += record.length;
-    lines[at++] = 0x0a;
+function writeRows(file: Output, key: string, rows: Iterable<TruthRow>): void {
+  let text = `,\n"${key}":[`;
+  let count = 0;
+  for (const row of rows) {
+    text += `${count++ === 0 ? '' : ','}\n${JSON.stringify(row)}`;
+    if (count % ROWS !== 0) continue;
+    file.write(Buffer.from(text));
+    text = '';
   }
-  const bytes = isGzip ? gzipSync(lines.subarray(0, at)) : lines.subarray(0, at);
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+  file.write(Buffer.from(`${text}]`));
+}
+
+export function addGenerate(top: Command): void {
+  top
+    .command('generate')
+    .description('write generated events to a file, and the truth about them to another')
+    .requiredOption('--events <n>', 'good, distinct events', numberOf)
+    .requiredOption('--out <file>', 'NDJSON file (gzip when it ends in .gz; - is standard output)')
+    .option('--truth <file>', 'file for the counts by window and product (JSON)')
+    .option(
+      '--start <time>',
+      'time of the first event, epoch milliseconds',
+      numberOf,
+      1_700_000_000_000,
+    )
+    .option('--rate <n>', 'impressions and click tries a second', numberOf, 1_500)
+    .option('--products <n>', 'number of products', numberOf, 5)
+    .option('--zipf <s>', 'Zipf exponent of their popularity', numberOf, 0)
+    .option('--click-delay-ms <n>', 'clicks come up to this much later', numberOf, 0)
+    .option('--disorder-ms <n>', 'events are sent up to this much after their time', numberOf, 0)
+    .option('--late <share>', 'share of events sent up to 20 s late', numberOf, 0)
+    .option('--duplicates <share>', 'share of events sent twice', numberOf, 0)
+    .option('--broken <share>', 'broken records for each event', numberOf, 0)
+    .option('--ids', 'give every event an event_id', false)
+    .option('--seed <n>', 'seed: the same seed writes the same file', numberOf, 1)
+    .addHelpText(
+      'after',
+      `
+Example:
+  clickrate generate --events 1000000 --seed 7 --disorder-ms 3000 --duplicates 0.01 \\
+    --out events.ndjson --truth truth.json`,
+    )
+    .action((flags: Flags) => {
+      const { events, out, truth, start, ...generator } = flags;
+      const done = generateCommand({
+        events: Number(events),
+        out: String(out),
+        startMs: Number(start),
+        generator,
+        ...(truth === undefined ? {} : { truth: String(truth) }),
+      });
+      process.stderr.write(`${done.events} events in ${done.records} records\n`);
+    });
 }

@@ -1,12 +1,14 @@
 /** `clickrate run`: the embedded size until a signal stops it. */
+import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
-import { LIMITS } from '../config.ts';
-import { messageOf } from '../errors.ts';
+import { LIMITS, OPTIONS } from '../config.ts';
 import { ctr } from '../result.ts';
 import { GeneratedTraffic } from '../sources/traffic.ts';
 import type { Row } from '../stores/store.ts';
+import { configurable, configurationOf, type Flags } from './command.ts';
 import { type Embedded, startEmbedded } from './embedded.ts';
+import { createLogger } from './logger.ts';
 import type { Configuration } from './options.ts';
 
 export type RunOptions = Configuration & { resetWindows: boolean; log: Logger };
@@ -101,9 +103,21 @@ function stopSignal(log: Logger): Promise<void> {
   });
 }
 
-/** The last words of a command that failed, and its exit code: 2 for a wrong command line. */
-export function exitCodeOf(error: unknown): { code: number; text: string } {
-  const code = (error as { code?: string }).code;
-  const isUsage = code === 'usage' || code === 'config_invalid';
-  return { code: isUsage ? 2 : 1, text: `clickrate: ${messageOf(error)}` };
+export function addRun(top: Command): void {
+  const command = configurable(top.command('run'), OPTIONS)
+    .description('take events over HTTP (and generate some), count them, serve the rates')
+    .option('--reset-windows', 'drop open windows of a checkpoint with another window size')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  clickrate run --generate                      the original demo in one process
+  clickrate run --port 9000 --data /var/lib/clickrate
+  CLICKRATE_WINDOW_MS=1000 clickrate run        one-second windows`,
+    );
+  command.action(async (flags: Flags) => {
+    const configuration = configurationOf(flags);
+    const log = createLogger(configuration.options);
+    await run({ ...configuration, resetWindows: flags.resetWindows === true, log });
+  });
 }

@@ -1,22 +1,21 @@
 /**
- * CSV (RFC 4180) by column mapping: a row is an impression at its time and, where it was clicked, a
- * click at the same time: two events. Rows become event JSON for the one decoder; a row that cannot
- * be read is handed over as it is, so that it is rejected with its own bytes.
+ * CSV by column mapping: a row is an impression at its time and, where it was clicked, a click at
+ * the same time: two events. Rows become event JSON for the one decoder. What a row does not say
+ * readably is left as it is, so that the decoder rejects it for that reason, with the row inside.
  */
+import { isUtf8 } from 'node:buffer';
 import { ClickrateError } from '../errors.ts';
 import type { RecordBatch } from '../event.ts';
+import { CsvRow } from './csv-row.ts';
 import type { Splitter } from './split.ts';
 import { parseTime } from './timestamps.ts';
 
 /** Names of the columns that hold time, product and whether it was clicked. */
 export type CsvMapping = { time: string; product: string; clicked: string | null };
 
-const QUOTE = 0x22;
-const NEWLINE = 0x0a;
-const utf8 = new TextDecoder();
-const encoder = new TextEncoder();
-const CLICKED = /^(1|true)$/i;
-const NOT_CLICKED = /^(0|false|)$/i;
+const BOM = [0xef, 0xbb, 0xbf];
+const CLICKED = /^(1|true|t|yes)$/i;
+const NOT_CLICKED = /^(0|false|f|no|)$/i;
 
 /** Reads `time=COL,product=COL,clicked=COL`; `clicked` may be left out. Throws `usage`. */
 export function parseCsvMapping(text: string): CsvMapping {
@@ -24,12 +23,14 @@ export function parseCsvMapping(text: string): CsvMapping {
   for (const pair of text.split(',')) {
     const at = pair.indexOf('=');
     const key = pair.slice(0, at).trim();
-    if (at < 1 || !['time', 'product', 'clicked'].includes(key) || columns.has(key))
+    const column = pair.slice(at + 1).trim();
+    const isKnown = ['time', 'product', 'clicked'].includes(key);
+    if (at < 1 || !isKnown || column === '' || columns.has(key))
       throw new ClickrateError(
         'usage',
         `--csv takes time=COL,product=COL,clicked=COL, not ${text}`,
       );
-    columns.set(key, pair.slice(at + 1).trim());
+    columns.set(key, column);
   }
   const [time, product] = [columns.get('time'), columns.get('product')];
   if (!time || !product)
@@ -37,13 +38,24 @@ export function parseCsvMapping(text: string): CsvMapping {
   return { time, product, clicked: columns.get('clicked') ?? null };
 }
 
+/** The mapping as `parseCsvMapping` reads it. */
+export function mappingText({ time, product, clicked }: CsvMapping): string {
+  return `time=${time},product=${product}${clicked === null ? '' : `,clicked=${clicked}`}`;
+}
+
+/** Where the mapped columns are; -1: there is none for clicks. */
 type Columns = { time: number; product: number; clicked: number };
 
 export class CsvSplitter implements Splitter {
+  readonly recordsPerCut = 2;
+  /** Which column is which stands in the first row. */
+  readonly needsBegin = true;
   readonly #mapping: CsvMapping;
+  readonly #row = new CsvRow();
   #columns: Columns | null = null;
-  #output = new Uint8Array(65_536);
+  #output = Buffer.alloc(65_536);
   #used = 0;
+  #isBegin = true;
 
   constructor(mapping: CsvMapping) {
     this.#mapping = mapping;
@@ -55,6 +67,7 @@ export class CsvSplitter implements Splitter {
 
   begin(): void {
     this.#columns = null;
+    this.#isBegin = true;
   }
 
   split(
@@ -68,47 +81,64 @@ export class CsvSplitter implements Splitter {
   ): number {
     if (batch.count === 0) this.#used = 0;
     let at = start;
-    // A row takes up to two records.
-    while (at < end && batch.count + 1 < room) {
-      const stop = endOfRow(bytes, at, end);
-      if (stop < 0 && !isLast) break;
-      const rowEnd = stop < 0 ? end : stop;
-      this.#row(bytes.subarray(at, rowEnd), base + (at - start), batch);
-      at = Math.min(end, rowEnd + 1);
+    if (this.#isBegin) {
+      if (end - start < BOM.length && !isLast) return start;
+      this.#isBegin = false;
+      if (BOM.every((byte, n) => bytes[start + n] === byte)) at += BOM.length;
+    }
+    while (at < end && batch.count + this.recordsPerCut <= room) {
+      const stop = this.#row.read(bytes, at, end, isLast);
+      if (stop < 0) break;
+      if (!this.#row.isBlank) this.#take(base + (at - start), batch);
+      at = Math.min(end, stop + 1);
     }
     return at;
   }
 
-  #row(raw: Uint8Array, offset: number, batch: RecordBatch): void {
-    const row = raw.at(-1) === 0x0d ? raw.subarray(0, raw.length - 1) : raw;
-    if (row.length === 0) return;
-    const fields = fieldsOf(utf8.decode(row));
+  /** Turns the row into records. */
+  #take(offset: number, batch: RecordBatch): void {
+    const row = this.#row;
     if (this.#columns === null) {
-      this.#columns = this.#findColumns(fields);
+      this.#columns = this.#findColumns();
       return;
     }
     const columns = this.#columns;
-    const time = parseTime(fields[columns.time] ?? '');
-    const product = fields[columns.product];
-    const clicked = columns.clicked < 0 ? '0' : (fields[columns.clicked] ?? '?').trim();
-    const isClick = CLICKED.test(clicked);
-    const isReadable =
-      time !== null && product !== undefined && (isClick || NOT_CLICKED.test(clicked));
-    if (!isReadable) {
-      this.#add(row, offset, batch);
+    const timeText = row.field(columns.time);
+    const product = row.field(columns.product);
+    const clicked = columns.clicked < 0 ? '0' : row.field(columns.clicked)?.trim();
+    const time = timeText === undefined ? null : parseTime(timeText);
+    const isProduct = product !== undefined && product !== '' && isText(product, row);
+    if (row.isTorn || time === null || !isProduct || clicked === undefined) {
+      const type = clicked === undefined ? undefined : 'impression';
+      this.#broken(
+        { product_id: product, timestamp: time ?? timeText, event_type: type },
+        offset,
+        batch,
+      );
       return;
     }
-    const event = (type: string) =>
-      encoder.encode(
-        `{"product_id":${JSON.stringify(product)},"timestamp":${time},"event_type":"${type}"}`,
-      );
-    this.#add(event('impression'), offset, batch);
-    // The row is longer than one byte, so offsets still rise and are never shared.
-    if (isClick) this.#add(event('click'), offset + 1, batch);
+    const event = `{"product_id":${JSON.stringify(product)},"timestamp":${time},"event_type":"`;
+    this.#text(`${event}impression"}`, offset, batch);
+    // A row is longer than one byte, so offsets still rise and are never shared.
+    if (CLICKED.test(clicked)) this.#text(`${event}click"}`, offset + 1, batch);
+    else if (!NOT_CLICKED.test(clicked)) {
+      const type = `clicked: ${clicked}`;
+      this.#broken({ product_id: product, timestamp: time, event_type: type }, offset + 1, batch);
+    }
   }
 
-  #findColumns(header: string[]): Columns {
-    const names = header.map((name) => name.trim());
+  /**
+   * A record that is rejected for what `said` lacks, or has wrong; the row is kept in it. A row
+   * that is torn or not UTF-8 says nothing, and is a record as it is.
+   */
+  #broken(said: Record<string, unknown>, offset: number, batch: RecordBatch): void {
+    const { raw, isTorn } = this.#row;
+    if (isTorn || !isUtf8(raw)) this.#bytes(raw, offset, batch);
+    else this.#text(JSON.stringify({ ...said, row: raw.toString() }), offset, batch);
+  }
+
+  #findColumns(): Columns {
+    const names = Array.from({ length: this.#row.count }, (_, n) => this.#row.field(n)?.trim());
     const find = (name: string) => {
       const at = names.indexOf(name);
       if (at < 0)
@@ -126,49 +156,36 @@ export class CsvSplitter implements Splitter {
     };
   }
 
-  #add(record: Uint8Array, offset: number, batch: RecordBatch): void {
-    if (this.#used + record.length > this.#output.length) {
-      const larger = new Uint8Array(Math.max(this.#output.length * 2, this.#used + record.length));
-      larger.set(this.#output.subarray(0, this.#used));
-      this.#output = larger;
-    }
+  #text(text: string, offset: number, batch: RecordBatch): void {
+    // A UTF-16 unit takes up to 3 bytes.
+    this.#makeRoom(text.length * 3);
+    this.#add(this.#output.write(text, this.#used), offset, batch);
+  }
+
+  #bytes(bytes: Uint8Array, offset: number, batch: RecordBatch): void {
+    this.#makeRoom(bytes.length);
+    this.#output.set(bytes, this.#used);
+    this.#add(bytes.length, offset, batch);
+  }
+
+  #makeRoom(size: number): void {
+    if (this.#used + size <= this.#output.length) return;
+    const larger = Buffer.alloc(Math.max(this.#output.length * 2, this.#used + size));
+    larger.set(this.#output.subarray(0, this.#used));
+    this.#output = larger;
+  }
+
+  /** The `size` bytes written last are a record. */
+  #add(size: number, offset: number, batch: RecordBatch): void {
     const i = batch.count++;
     batch.starts[i] = this.#used;
-    this.#output.set(record, this.#used);
-    this.#used += record.length;
+    this.#used += size;
     batch.ends[i] = this.#used;
     batch.offsets[i] = offset;
   }
 }
 
-/** Index of the newline that ends the row at `at`, outside quotes; -1 when it lies further on. */
-function endOfRow(bytes: Uint8Array, at: number, end: number): number {
-  let isQuoted = false;
-  for (let n = at; n < end; n++) {
-    const b = bytes[n];
-    if (b === QUOTE) isQuoted = !isQuoted;
-    else if (b === NEWLINE && !isQuoted) return n;
-  }
-  return -1;
-}
-
-/** The fields of a row; a quoted one may hold commas, newlines and doubled quotes. */
-export function fieldsOf(row: string): string[] {
-  const fields: string[] = [];
-  let at = 0;
-  for (;;) {
-    let field = '';
-    if (row[at] === '"') {
-      let stop = row.indexOf('"', at + 1);
-      while (stop >= 0 && row[stop + 1] === '"') stop = row.indexOf('"', stop + 2);
-      if (stop < 0) stop = row.length;
-      field = row.slice(at + 1, stop).replaceAll('""', '"');
-      at = stop + 1;
-    }
-    const comma = row.indexOf(',', at);
-    const stop = comma < 0 ? row.length : comma;
-    fields.push(field + row.slice(at, stop));
-    if (comma < 0) return fields;
-    at = comma + 1;
-  }
+/** False where bytes that are no UTF-8 would make different products one. */
+function isText(text: string, row: CsvRow): boolean {
+  return !text.includes('\ufffd') || isUtf8(row.raw);
 }

@@ -1,24 +1,34 @@
 /**
  * Writes events as the original's producers do (Python's `json.dumps`: a space behind `:` and `,`)
- * into one growing buffer of records, without an object an event.
+ * into one growing buffer of records, without an object an event. Four bytes at a time.
  */
 import { CLICK, type RecordBatch, recordBatch } from '../event.ts';
-import type { SeededRandom } from './random.ts';
 
+const NEWLINE = 0x0a;
+const MINUS = 0x2d;
+/** More bytes than an event can have, and what a piece may write behind its end. */
+const LONGEST = 384;
 const encoder = new TextEncoder();
-const USER = encoder.encode('{"user_id": "user_');
-const PRODUCT = encoder.encode('", "product_id": "product');
-const TIME = encoder.encode('", "timestamp": ');
-const IMPRESSION_TYPE = encoder.encode(', "event_type": "impression", "session_id": "session_');
-const CLICK_TYPE = encoder.encode(', "event_type": "click", "session_id": "session_');
-const ID = encoder.encode('", "event_id": "');
-const END = encoder.encode('"}');
-/** More bytes than an event can have. */
-const LONGEST = 320;
-const HEX = encoder.encode('0123456789abcdef');
+
+/** Bytes that are written as words; the last word may reach beyond their end. */
+type Piece = { words: Int32Array; length: number };
+
+const USER = piece('{"user_id": "user_');
+const PRODUCT = piece('", "product_id": "product');
+const TIME = piece('", "timestamp": ');
+const IMPRESSION_TYPE = piece(', "event_type": "impression", "session_id": "session_');
+const CLICK_TYPE = piece(', "event_type": "click", "session_id": "session_');
+const ID = piece('", "event_id": "');
+const END = piece('"}');
+
+/** The four decimal digits of 0 to 9999, and the two hexadecimal ones of a byte, as they lie. */
+const DIGITS = Int32Array.from({ length: 10_000 }, (_, n) => word(String(n).padStart(4, '0')));
+const HEX = Uint16Array.from({ length: 256 }, (_, n) => word(n.toString(16).padStart(2, '0')));
 
 export class EventWriter {
+  /** A newline lies behind each record. */
   batch: RecordBatch = recordBatch(new Uint8Array(262_144), 1_024);
+  #view = viewOf(this.batch);
   #at = 0;
 
   clear(): void {
@@ -26,12 +36,7 @@ export class EventWriter {
     this.#at = 0;
   }
 
-  /** Bytes written since the last `clear`. */
-  get size(): number {
-    return this.#at;
-  }
-
-  /** Adds an event of `product` (counted from 1); an id is written when `id` is not null. */
+  /** Adds an event of `product` (counted from 1); `id[from, from + 4)` is its id, null: none. */
   event(
     kind: number,
     product: number,
@@ -39,78 +44,94 @@ export class EventWriter {
     user: number,
     session: number,
     id: Uint32Array | null,
+    from: number,
   ): void {
-    const i = this.#begin(LONGEST);
-    this.#bytes(USER);
+    this.#begin(LONGEST);
+    this.#piece(USER);
     this.#number(user);
-    this.#bytes(PRODUCT);
+    this.#piece(PRODUCT);
     this.#number(product);
-    this.#bytes(TIME);
-    this.#number(ts);
-    this.#bytes(kind === CLICK ? CLICK_TYPE : IMPRESSION_TYPE);
+    this.#piece(TIME);
+    if (ts < 0) this.#view.setInt8(this.#at++, MINUS);
+    this.#number(Math.abs(ts));
+    this.#piece(kind === CLICK ? CLICK_TYPE : IMPRESSION_TYPE);
     this.#number(session);
     if (id !== null) {
-      this.#bytes(ID);
-      for (const word of id) this.#hex(word);
+      this.#piece(ID);
+      for (let n = from; n < from + 4; n++) this.#hex(id[n]);
     }
-    this.#bytes(END);
-    this.batch.ends[i] = this.#at;
+    this.#piece(END);
+    this.#end();
   }
 
   /** Adds any bytes as a record. */
   raw(bytes: Uint8Array): void {
-    const i = this.#begin(bytes.length);
-    this.#bytes(bytes);
-    this.batch.ends[i] = this.#at;
+    this.#begin(bytes.length + 1);
+    this.batch.bytes.set(bytes, this.#at);
+    this.#at += bytes.length;
+    this.#end();
   }
 
-  /** Takes the record written last away. */
-  dropLast(): void {
-    const i = --this.batch.count;
-    this.#at = this.batch.starts[i];
-  }
-
-  /** The bytes of the record written last. */
-  last(): Uint8Array {
-    const i = this.batch.count - 1;
-    return this.batch.bytes.slice(this.batch.starts[i], this.batch.ends[i]);
-  }
-
-  #begin(size: number): number {
+  #begin(size: number): void {
     const { batch } = this;
-    if (batch.count === batch.starts.length || this.#at + size > batch.bytes.length)
+    if (batch.count === batch.starts.length || this.#at + size > batch.bytes.length) {
       this.batch = enlarged(batch, this.#at + size);
-    const i = this.batch.count++;
-    this.batch.starts[i] = this.#at;
-    return i;
-  }
-
-  #bytes(bytes: Uint8Array): void {
-    const to = this.batch.bytes;
-    let at = this.#at;
-    for (let n = 0; n < bytes.length; n++) to[at++] = bytes[n];
-    this.#at = at;
-  }
-
-  /** Decimal digits of a whole number. */
-  #number(value: number): void {
-    const to = this.batch.bytes;
-    if (value < 0) to[this.#at++] = 0x2d;
-    let rest = Math.abs(value);
-    let digits = 1;
-    for (let limit = 10; limit <= rest; limit *= 10) digits++;
-    this.#at += digits;
-    for (let at = this.#at - 1, n = 0; n < digits; n++, at--) {
-      const next = Math.floor(rest / 10);
-      to[at] = 0x30 + (rest - next * 10);
-      rest = next;
+      this.#view = viewOf(this.batch);
     }
+    this.batch.starts[this.batch.count] = this.#at;
   }
 
-  #hex(word: number): void {
-    for (let shift = 28; shift >= 0; shift -= 4)
-      this.batch.bytes[this.#at++] = HEX[(word >>> shift) & 15];
+  #end(): void {
+    this.batch.ends[this.batch.count++] = this.#at;
+    this.#view.setInt8(this.#at++, NEWLINE);
   }
+
+  #piece({ words, length }: Piece): void {
+    const view = this.#view;
+    const at = this.#at;
+    for (let n = 0; n < words.length; n++) view.setInt32(at + 4 * n, words[n], true);
+    this.#at = at + length;
+  }
+
+  /** Decimal digits of a whole number of at least 0. */
+  #number(value: number): void {
+    if (value >= 10_000) {
+      const high = Math.floor(value / 10_000);
+      this.#number(high);
+      this.#view.setInt32(this.#at, DIGITS[value - high * 10_000], true);
+      this.#at += 4;
+      return;
+    }
+    const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1_000 ? 3 : 4;
+    this.#view.setInt32(this.#at, DIGITS[value] >>> (8 * (4 - digits)), true);
+    this.#at += digits;
+  }
+
+  #hex(value: number): void {
+    const view = this.#view;
+    for (let n = 0; n < 4; n++)
+      view.setUint16(this.#at + 2 * n, HEX[(value >>> (24 - 8 * n)) & 255], true);
+    this.#at += 8;
+  }
+}
+
+/** The records of an `EventWriter` as lines, each with its newline. */
+export function linesOf({ bytes, count, ends }: RecordBatch): Uint8Array {
+  return bytes.subarray(0, count === 0 ? 0 : ends[count - 1] + 1);
+}
+
+function viewOf({ bytes }: RecordBatch): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** The number whose bytes in memory are those of up to four letters. */
+function word(text: string): number {
+  return [...encoder.encode(text)].reduce((sum, byte, n) => sum | (byte << (8 * n)), 0);
+}
+
+function piece(text: string): Piece {
+  const words = text.match(/.{1,4}/g) as string[];
+  return { words: Int32Array.from(words, word), length: text.length };
 }
 
 function enlarged(batch: RecordBatch, size: number): RecordBatch {
@@ -138,10 +159,4 @@ export function brokenRecords(): Uint8Array[] {
     '{"product_id": "product1", "timestamp": 1700000000, "event_type": "click"}',
     '{"product_id": "product1", "timestamp": 1700000000000, "event_type": "view"}',
   ].map((text) => encoder.encode(text));
-}
-
-/** Four random words. */
-export function randomId(random: SeededRandom, into: Uint32Array): Uint32Array {
-  for (let n = 0; n < 4; n++) into[n] = random.uint32();
-  return into;
 }

@@ -4,54 +4,26 @@
  * random product, so of three slots two are impressions and one is a try.
  */
 import { CLICK, IMPRESSION, type RecordBatch } from '../event.ts';
-import { windowStart } from '../result.ts';
 import { DelayQueue } from './delays.ts';
-import { brokenRecords, EventWriter, randomId } from './event-writer.ts';
+import { brokenRecords, EventWriter } from './event-writer.ts';
+import { type GeneratorOptions, generatorOptions } from './generator-options.ts';
 import { SeededRandom } from './random.ts';
+import {
+  type Truth,
+  type TruthCounts,
+  TruthKeeper,
+  type TruthList,
+  type TruthRow,
+} from './truth.ts';
+
+export type { GeneratorOptions } from './generator-options.ts';
+export type { Truth } from './truth.ts';
 
 /** Share of click tries that become clicks, by product; more products go round. */
 const CLICK_RATES = [0.8, 0.6, 0.4, 0.3, 0.2];
 const USERS = 10_000;
 /** A duplicate follows its event within this time. */
 const DUPLICATE_WITHIN_MS = 2_000;
-
-export const GENERATOR_DEFAULTS = {
-  /** Impressions and click tries a second. */
-  rate: 1_500,
-  products: 5,
-  /** Zipf exponent of the products' popularity; 0: all alike. */
-  zipf: 0,
-  /** A click is this much later than its try, at most. */
-  clickDelayMs: 0,
-  /** An event is sent this much after its time, at most. */
-  disorderMs: 0,
-  /** Share of events that are sent up to `lateMs` later still. */
-  late: 0,
-  lateMs: 20_000,
-  /** Share of events sent twice; needs ids. */
-  duplicates: 0,
-  /** Broken records for each event. */
-  broken: 0,
-  /** Whether events carry an `event_id`. */
-  ids: false,
-  seed: 1,
-  /** Window of the truth, and how many windows of it are remembered. */
-  windowMs: 10_000,
-  truthWindows: Number.POSITIVE_INFINITY,
-};
-export type GeneratorOptions = typeof GENERATOR_DEFAULTS;
-
-/**
- * What was generated: good, distinct events by window and product, whether or not they were late.
- */
-export type Truth = {
-  events: number;
-  records: number;
-  late: number;
-  duplicates: number;
-  broken: number;
-  windows: { product_id: string; window_start: number; impressions: number; clicks: number }[];
-};
 
 export class Generator {
   readonly #options: GeneratorOptions;
@@ -62,27 +34,24 @@ export class Generator {
   readonly #delayed = new DelayQueue();
   readonly #broken = brokenRecords();
   readonly #id = new Uint32Array(4);
-  readonly #windows = new Map<number, Uint32Array>();
+  readonly #truth: TruthKeeper;
   #slot = 0;
   #events = 0;
   #records = 0;
   #late = 0;
   #duplicates = 0;
   #brokenCount = 0;
-  /** Window that the last event fell into. */
-  #lastStart = Number.NaN;
-  #lastCells: Uint32Array = new Uint32Array(0);
 
-  /** Traffic whose first event has the time `startMs`. */
+  /** Traffic whose first event has the time `startMs`. Throws `config_invalid`. */
   constructor(startMs: number, options: Partial<GeneratorOptions> = {}) {
-    this.#options = { ...GENERATOR_DEFAULTS, ...options };
-    if (this.#options.duplicates > 0) this.#options.ids = true;
+    this.#options = generatorOptions(options);
     this.#startMs = startMs;
     this.#random = new SeededRandom(this.#options.seed);
     this.#popularity = popularity(this.#options);
+    this.#truth = new TruthKeeper(this.#options);
   }
 
-  /** Good, distinct events so far. */
+  /** Good, distinct events so far, those that wait to be sent included. */
   get events(): number {
     return this.#events;
   }
@@ -94,16 +63,19 @@ export class Generator {
 
   /**
    * The records sent before `untilMs`, with at most `limit` new events; valid until the next call.
+   * A newline lies behind each.
    */
   next(untilMs: number, limit = Number.POSITIVE_INFINITY): RecordBatch {
     this.#writer.clear();
     const last = this.#events + limit;
-    while (this.#events < last && this.nowMs < untilMs) {
-      this.#sendDelayed(this.nowMs);
-      this.#oneSlot(Math.floor(this.nowMs));
+    let nowMs = this.nowMs;
+    while (this.#events < last && nowMs < untilMs) {
+      this.#sendDelayed(nowMs);
+      this.#oneSlot(Math.floor(nowMs));
       this.#slot++;
+      nowMs = this.nowMs;
     }
-    if (this.nowMs >= untilMs) this.#sendDelayed(untilMs);
+    if (nowMs >= untilMs) this.#sendDelayed(untilMs);
     this.#records += this.#writer.batch.count;
     return this.#writer.batch;
   }
@@ -117,9 +89,20 @@ export class Generator {
   }
 
   #sendDelayed(beforeMs: number): void {
-    for (let record = this.#delayed.take(beforeMs); record !== null; ) {
-      this.#writer.raw(record);
-      record = this.#delayed.take(beforeMs);
+    for (let slot = this.#delayed.take(beforeMs); slot >= 0; ) {
+      const { kind, product, ts, user, session, id, isCopy } = this.#delayed.waiting;
+      const ids = this.#options.ids ? id : null;
+      this.#writer.event(
+        kind[slot],
+        product[slot] + 1,
+        ts[slot],
+        user[slot],
+        session[slot],
+        ids,
+        4 * slot,
+      );
+      if (isCopy[slot] === 0) this.#truth.sent(kind[slot], product[slot], ts[slot]);
+      slot = this.#delayed.take(beforeMs);
     }
   }
 
@@ -140,9 +123,10 @@ export class Generator {
   #event(kind: number, product: number, ts: number, nowMs: number): void {
     const { disorderMs, late, lateMs, duplicates, ids } = this.#options;
     const random = this.#random;
-    const id = ids ? randomId(random, this.#id) : null;
-    this.#writer.event(kind, product + 1, ts, random.below(USERS), random.below(USERS), id);
-    this.#count(kind, product, ts);
+    if (ids) for (let n = 0; n < 4; n++) this.#id[n] = random.uint32();
+    const user = random.below(USERS);
+    const session = random.below(USERS);
+    this.#events++;
     let sendMs = ts;
     if (disorderMs > 0) sendMs += random.below(disorderMs + 1);
     if (late > 0 && random.fraction() < late) {
@@ -150,29 +134,34 @@ export class Generator {
       this.#late++;
     }
     if (duplicates > 0 && random.fraction() < duplicates) {
-      this.#delayed.put(sendMs + random.below(DUPLICATE_WITHIN_MS), this.#writer.last());
+      this.#delay(sendMs + random.below(DUPLICATE_WITHIN_MS), kind, product, ts, user, session, 1);
       this.#duplicates++;
     }
-    if (sendMs <= nowMs) return;
-    this.#delayed.put(sendMs, this.#writer.last());
-    this.#writer.dropLast();
+    if (sendMs > nowMs) this.#delay(sendMs, kind, product, ts, user, session, 0);
+    else {
+      this.#writer.event(kind, product + 1, ts, user, session, ids ? this.#id : null, 0);
+      this.#truth.sent(kind, product, ts);
+    }
   }
 
-  #count(kind: number, product: number, ts: number): void {
-    this.#events++;
-    const start = windowStart(ts, this.#options.windowMs);
-    if (start !== this.#lastStart) {
-      this.#lastStart = start;
-      let cells = this.#windows.get(start);
-      if (cells === undefined) {
-        cells = new Uint32Array(this.#options.products * 2);
-        this.#windows.set(start, cells);
-        if (this.#windows.size > this.#options.truthWindows)
-          this.#windows.delete(Math.min(...this.#windows.keys()));
-      }
-      this.#lastCells = cells;
-    }
-    this.#lastCells[2 * product + kind]++;
+  #delay(
+    sendMs: number,
+    kind: number,
+    product: number,
+    ts: number,
+    user: number,
+    session: number,
+    isCopy: number,
+  ): void {
+    const slot = this.#delayed.put(sendMs);
+    const { waiting } = this.#delayed;
+    waiting.kind[slot] = kind;
+    waiting.product[slot] = product;
+    waiting.ts[slot] = ts;
+    waiting.user[slot] = user;
+    waiting.session[slot] = session;
+    waiting.isCopy[slot] = isCopy;
+    for (let n = 0; n < 4; n++) waiting.id[4 * slot + n] = this.#id[n];
   }
 
   #pick(): number {
@@ -188,24 +177,35 @@ export class Generator {
     return low;
   }
 
-  /** What was generated so far, in the remembered windows. */
-  truth(): Truth {
-    const windows: Truth['windows'] = [];
-    for (const [start, cells] of [...this.#windows].sort(([a], [b]) => a - b)) {
-      for (let product = 0; product * 2 < cells.length; product++) {
-        const [impressions, clicks] = [cells[2 * product], cells[2 * product + 1]];
-        if (impressions + clicks === 0) continue;
-        const product_id = `product${product + 1}`;
-        windows.push({ product_id, window_start: start, impressions, clicks });
-      }
-    }
+  /** What was sent so far. */
+  counts(): TruthCounts {
+    const { inTimeEvents, lateEvents } = this.#truth;
     return {
-      events: this.#events,
+      events: inTimeEvents + lateEvents,
       records: this.#records,
       late: this.#late,
+      too_late: lateEvents,
       duplicates: this.#duplicates,
       broken: this.#brokenCount,
-      windows,
+    };
+  }
+
+  /** The rows of the truth, one by one: there may be more than a list can hold. */
+  rows(): Record<TruthList, Iterable<TruthRow>> {
+    return { windows: this.#truth.inTime.rows(), too_late_windows: this.#truth.late.rows() };
+  }
+
+  /** What was sent so far; the lists are made when they are asked for. */
+  truth(): Truth {
+    const { inTime, late } = this.#truth;
+    return {
+      ...this.counts(),
+      get windows() {
+        return [...inTime.rows()];
+      },
+      get too_late_windows() {
+        return [...late.rows()];
+      },
     };
   }
 }

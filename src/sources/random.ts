@@ -15,11 +15,14 @@ export class SeededRandom {
   }
 
   uint32(): number {
-    const t = (this.#a + this.#b + this.#counter) | 0;
+    const b = this.#b;
+    const c = this.#c;
+    const t = (this.#a + b + this.#counter) | 0;
     this.#counter = (this.#counter + 1) | 0;
-    this.#a = this.#b ^ (this.#b >>> 9);
-    this.#b = (this.#c + (this.#c << 3)) | 0;
-    this.#c = ((this.#c << 21) | (this.#c >>> 11)) + t;
+    this.#a = b ^ (b >>> 9);
+    this.#b = (c + (c << 3)) | 0;
+    // Kept to 32 bits, or it would be a number on the heap.
+    this.#c = (((c << 21) | (c >>> 11)) + t) | 0;
     return t >>> 0;
   }
 

@@ -1,10 +1,14 @@
 /** Times in CSV files: ISO 8601 with any number of fraction digits, or epoch milliseconds. */
 
 const DAY = /(\d{4})-(\d\d)-(\d\d)/;
-const CLOCK = /(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?/;
-const ZONE = /\s*(Z|[+-]\d\d(?::?\d\d)?)?/;
+const CLOCK = /([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:[.,](\d+))?)?/;
+const ZONE = /\s*(Z|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?/;
 const ISO = new RegExp(`^${DAY.source}(?:[T ]${CLOCK.source})?${ZONE.source}$`, 'i');
 const EPOCH = /^-?\d{1,16}$/;
+const DAY_MS = 86_400_000;
+const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+/** From 1 March of the year 0 to 1 January 1970. */
+const DAYS_BEFORE_1970 = 719_468;
 
 /**
  * Epoch milliseconds of a time, floored; without an offset it is UTC. Null when it is none.
@@ -12,29 +16,36 @@ const EPOCH = /^-?\d{1,16}$/;
  */
 export function parseTime(text: string): number | null {
   const trimmed = text.trim();
-  if (EPOCH.test(trimmed)) return Number(trimmed);
+  if (EPOCH.test(trimmed)) {
+    const epoch = Number(trimmed);
+    return Number.isSafeInteger(epoch) ? epoch : null;
+  }
   const match = ISO.exec(trimmed);
   if (match === null) return null;
   const [, year, month, day, hour, minute, second, fraction, zone] = match;
-  const parts = [year, month, day, hour, minute, second].map((part) => Number(part ?? 0));
-  const date = new Date(0);
-  date.setUTCFullYear(parts[0], parts[1] - 1, parts[2]);
-  date.setUTCHours(parts[3], parts[4], parts[5], 0);
-  const isReal =
-    date.getUTCMonth() === parts[1] - 1 &&
-    date.getUTCDate() === parts[2] &&
-    parts[3] < 24 &&
-    parts[4] < 60 &&
-    parts[5] < 60;
-  if (!isReal) return null;
+  const dayMs = startOfDay(Number(year), Number(month), Number(day));
+  if (dayMs === null) return null;
+  const seconds = Number(hour ?? 0) * 3_600 + Number(minute ?? 0) * 60 + Number(second ?? 0);
   // Milliseconds count up from the second, so cutting further digits off is flooring, also before
   // 1970.
-  const ms = Number((fraction ?? '').padEnd(3, '0').slice(0, 3));
-  return date.getTime() + ms - offsetMs(zone);
+  const ms = fraction === undefined ? 0 : Number(fraction.slice(0, 3).padEnd(3, '0'));
+  return dayMs + seconds * 1_000 + ms - offsetMs(zone);
+}
+
+/** Epoch milliseconds of a day's begin; null when the calendar does not have it. */
+function startOfDay(year: number, month: number, day: number): number | null {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const days = month === 2 && isLeap ? 29 : (DAYS_OF_MONTH[month - 1] ?? 0);
+  if (day < 1 || day > days) return null;
+  // Years that begin in March have their leap day at the end.
+  const y = month > 2 ? year : year - 1;
+  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
+  const leapDays = Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400);
+  return (y * 365 + leapDays + dayOfYear - DAYS_BEFORE_1970) * DAY_MS;
 }
 
 function offsetMs(zone: string | undefined): number {
-  if (zone === undefined || zone.toUpperCase() === 'Z') return 0;
+  if (zone === undefined || zone === 'Z' || zone === 'z' || zone === '+00:00') return 0;
   const digits = zone.slice(1).replace(':', '').padEnd(4, '0');
   const minutes = Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2));
   return (zone[0] === '-' ? -minutes : minutes) * 60_000;

@@ -1,5 +1,6 @@
 /** Generated traffic in real time, with back-pressure: what is not accepted yet is sent again. */
 import type { Clock } from '../clock.ts';
+import { LIMITS } from '../config.ts';
 import { isRetryable, messageOf } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
 import type { Log } from '../log.ts';
@@ -27,24 +28,34 @@ export class GeneratedTraffic {
 
   /** Produces until `signal` is aborted; rejects with an error that cannot pass. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, generator: options } = this.#parts;
-    const begin = () =>
-      new Generator(clock.wallMs(), {
-        ...options,
-        seed: (options.seed ?? 1) + round++,
-        truthWindows: 2,
-      });
+    const { clock, log } = this.#parts;
     let round = 0;
-    let generator = begin();
+    let generator = this.#begin(round);
     while (!signal.aborted) {
       const nowMs = clock.wallMs();
+      const behindMs = nowMs - generator.nowMs;
       // The clock jumped or the store was away: begin anew instead of flooding with old events.
-      if (nowMs - generator.nowMs > CATCH_UP_MS || generator.nowMs - nowMs > CATCH_UP_MS)
-        generator = begin();
-      const records = generator.next(nowMs);
-      if (records.count > 0) await this.#push(records, signal);
+      if (Math.abs(behindMs) > CATCH_UP_MS) {
+        log.warn({ behindMs }, 'generated traffic begins anew: it was too far from the time');
+        generator = this.#begin(++round);
+      }
+      await this.#pushUntil(generator, nowMs, signal);
       await clock.sleep(TICK_MS, signal);
     }
+  }
+
+  #begin(round: number): Generator {
+    const { clock, generator: options } = this.#parts;
+    const seed = (options.seed ?? 1) + round;
+    return new Generator(clock.wallMs(), { ...options, seed, truthWindows: 2 });
+  }
+
+  /** In pushes of at most a batch: what waits to be accepted is never more. */
+  async #pushUntil(generator: Generator, untilMs: number, signal: AbortSignal): Promise<void> {
+    do {
+      const records = generator.next(untilMs, LIMITS.batchRecords);
+      if (records.count > 0) await this.#push(records, signal);
+    } while (generator.nowMs < untilMs && !signal.aborted);
   }
 
   async #push(records: RecordSlices, signal: AbortSignal): Promise<void> {

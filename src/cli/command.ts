@@ -1,0 +1,89 @@
+/** What the commands share: flags made from the tables of `config.ts`, numbers, interruption. */
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { OPTIONS, SETTINGS } from '../config.ts';
+import { type Configuration, configure, flagOf, variableOf } from './options.ts';
+
+export type Flags = Record<string, unknown>;
+
+const HELP: Record<keyof typeof OPTIONS, string> = {
+  source: 'where events come from: journal (HTTP into this process) or kafka',
+  store: 'where results go: sqlite (a file) or redis',
+  host: 'address the API listens on',
+  port: 'port of the API (0: any free one)',
+  data: 'directory of the journal and the store',
+  logLevel: 'debug, info, warn, error or silent',
+  logFormat: 'text or json',
+  generate: "generate the original demo's traffic",
+  rate: 'generated impressions and click tries a second',
+  products: 'generated products',
+  seed: 'seed of generated traffic',
+  brokers: 'Kafka brokers to begin with, host:port, several by comma',
+  impressionsTopic: 'topic of impressions',
+  clicksTopic: 'topic of clicks',
+  rejectedTopic: 'topic of events that were not counted; empty: none',
+  group: 'consumer group that shares the partitions',
+  groupInstance: 'name of this member in the group, kept over restarts (static membership)',
+  clientId: 'name of this client in the logs of the brokers',
+  tls: 'speak TLS with the brokers',
+  tlsCa: 'file with the certificates to trust (PEM)',
+  tlsCert: 'file with our certificate (PEM)',
+  tlsKey: 'file with our private key (PEM)',
+  saslMechanism: 'PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512',
+  saslUsername: 'name to log in to the brokers with',
+  saslPassword: 'password for it; better given as CLICKRATE_SASL_PASSWORD',
+  onGap: 'records between checkpoint and log are gone: stop, or skip them',
+  onLostStore: 'the store is lost: read from an hour ago (hour) or all there is (earliest)',
+  redis: 'address of Redis; a password is better given as CLICKRATE_REDIS_PASSWORD',
+  redisPassword: 'password of Redis',
+};
+
+/** Adds a flag for every key of `table`; values are checked by `configure`, not here. */
+function addOptions(command: Command, table: Record<string, unknown>, group: string): Command {
+  for (const [name, standard] of Object.entries(table)) {
+    const value = typeof standard === 'boolean' ? '' : ` <${typeof standard}>`;
+    const help = `${HELP[name as keyof typeof HELP] ?? variableOf(name)} (${standard})`;
+    command.addOption(new Option(`${flagOf(name)}${value}`, help).helpGroup(group));
+  }
+  return command;
+}
+
+/** Flags for these options and for every setting, and `--config`. */
+export function configurable(command: Command, options: Record<string, unknown>): Command {
+  withOptions(command, options);
+  return addOptions(command, SETTINGS, 'What is counted (milliseconds, bytes):');
+}
+
+/** Flags for these options, and `--config`: for commands that count nothing. */
+export function withOptions(command: Command, options: Record<string, unknown>): Command {
+  command.option('--config <file>', 'JSON file of settings (or CLICKRATE_CONFIG)');
+  return addOptions(command, options, 'Options:');
+}
+
+/** Flag > environment > file > default. Throws `config_invalid`. */
+export function configurationOf(flags: Flags): Configuration {
+  const file = (flags.config as string | undefined) ?? process.env.CLICKRATE_CONFIG;
+  return configure(flags, process.env, file);
+}
+
+export function pick<K extends keyof typeof OPTIONS>(...names: K[]): Pick<typeof OPTIONS, K> {
+  return Object.fromEntries(names.map((name) => [name, OPTIONS[name]])) as Pick<typeof OPTIONS, K>;
+}
+
+/** Reads a flag's number, at least 0. */
+export function numberOf(value: string): number {
+  const number = Number(value);
+  if (value.trim() === '' || !Number.isFinite(number) || number < 0)
+    throw new InvalidArgumentError('it must be a number of at least 0');
+  return number;
+}
+
+/** Aborted by SIGINT or SIGTERM; a second signal ends the process. */
+export function interruption(): AbortSignal {
+  const abort = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.once(name, () => {
+      abort.abort();
+      process.once(name, () => process.exit(130));
+    });
+  return abort.signal;
+}

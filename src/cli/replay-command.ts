@@ -1,0 +1,38 @@
+/** The flags of `clickrate replay`. */
+import type { Command } from 'commander';
+import { parseCsvMapping } from '../sources/csv.ts';
+import { configurable, configurationOf, type Flags, interruption, pick } from './command.ts';
+import { createLogger } from './logger.ts';
+import { ledgerText, replay } from './replay.ts';
+
+export function addReplay(top: Command): void {
+  const command = configurable(top.command('replay'), pick('logLevel', 'logFormat'))
+    .description('count the events of files (NDJSON or CSV, also gzip) and write the final results')
+    .argument('<file...>', 'files, in the order they are to be read')
+    .option('--csv <mapping>', 'files are CSV: time=COL,product=COL,clicked=COL')
+    .option('--results <file>', 'write final results as NDJSON (- for standard output)')
+    .option('--data <dir>', 'fill the store in this directory; an interrupted replay goes on')
+    .option('--sort', 'order the events by time first')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  clickrate replay events.ndjson --results -
+  clickrate replay day1.csv.gz day2.csv.gz --csv time=ts,product=item,clicked=click \\
+    --results out.ndjson`,
+    );
+  command.action(async (files: string[], flags: Flags) => {
+    const { options, settings } = configurationOf({ logLevel: 'warn', ...flags, data: undefined });
+    const status = await replay({
+      files,
+      sort: flags.sort === true,
+      settings,
+      log: createLogger(options),
+      signal: interruption(),
+      ...(flags.csv === undefined ? {} : { csv: parseCsvMapping(String(flags.csv)) }),
+      ...(flags.results === undefined ? {} : { results: String(flags.results) }),
+      ...(flags.data === undefined ? {} : { data: String(flags.data) }),
+    });
+    process.stderr.write(`${ledgerText(status)}\n`);
+  });
+}

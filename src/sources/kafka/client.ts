@@ -1,0 +1,75 @@
+/** How every client of ours reaches Kafka: addresses, names, TLS and login, from the options. */
+import { readFileSync } from 'node:fs';
+import type { BaseOptions } from '@platformatic/kafka';
+import type { Options } from '../../config.ts';
+import { ClickrateError, messageOf } from '../../errors.ts';
+
+/** The options that a Kafka client needs. */
+export type KafkaOptions = Pick<
+  Options,
+  | 'brokers'
+  | 'clientId'
+  | 'tls'
+  | 'tlsCa'
+  | 'tlsCert'
+  | 'tlsKey'
+  | 'saslMechanism'
+  | 'saslUsername'
+  | 'saslPassword'
+>;
+
+/** Login mechanisms that are offered; the library has others. */
+const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+type Mechanism = (typeof MECHANISMS)[number];
+
+/** How long a connection may take, and a request may stay unanswered. */
+const CONNECT_MS = 5_000;
+const REQUEST_MS = 15_000;
+
+/** Options of the library's clients. Throws `config_invalid` and `file_unreadable`. */
+export function clientOptions(options: KafkaOptions): BaseOptions {
+  return {
+    clientId: options.clientId,
+    bootstrapBrokers: brokersOf(options.brokers),
+    connectTimeout: CONNECT_MS,
+    timeout: REQUEST_MS,
+    autocreateTopics: false,
+    ...(options.tls ? { tls: tlsOf(options) } : {}),
+    ...(options.saslMechanism === '' ? {} : { sasl: saslOf(options) }),
+  };
+}
+
+/** `host:port,host:port` as a list. */
+export function brokersOf(text: string): string[] {
+  const brokers = text.split(',').map((broker) => broker.trim());
+  for (const broker of brokers)
+    if (!/^\S+:\d{1,5}$/.test(broker))
+      throw new ClickrateError('config_invalid', `brokers must be host:port, not "${broker}"`);
+  return brokers;
+}
+
+function tlsOf({ tlsCa, tlsCert, tlsKey }: KafkaOptions): NonNullable<BaseOptions['tls']> {
+  return {
+    ...(tlsCa === '' ? {} : { ca: contentOf(tlsCa) }),
+    ...(tlsCert === '' ? {} : { cert: contentOf(tlsCert) }),
+    ...(tlsKey === '' ? {} : { key: contentOf(tlsKey) }),
+  };
+}
+
+function contentOf(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new ClickrateError('file_unreadable', `cannot read ${file}: ${messageOf(error)}`);
+  }
+}
+
+function saslOf({ saslMechanism, saslUsername, saslPassword }: KafkaOptions) {
+  const mechanism = saslMechanism.toUpperCase() as Mechanism;
+  if (!MECHANISMS.includes(mechanism))
+    throw new ClickrateError(
+      'config_invalid',
+      `saslMechanism must be one of ${MECHANISMS.join(', ')}, not ${saslMechanism}`,
+    );
+  return { mechanism, username: saslUsername, password: saslPassword };
+}
