@@ -19,6 +19,7 @@ export const ERRORS = {
   stopping: { status: 503, retry: true, title: 'Stopping' },
   source_unavailable: { status: 503, retry: true, title: 'The source does not answer' },
   source_gap: { status: 500, retry: false, title: 'Records between checkpoint and log are gone' },
+  source_damaged: { status: 500, retry: false, title: 'A batch of records cannot be read' },
   source_foreign: { status: 500, retry: false, title: 'The checkpoint is of another source' },
   checkpoint_damaged: { status: 500, retry: false, title: 'A checkpoint cannot be read' },
   checkpoint_settings: { status: 500, retry: false, title: 'The checkpoint has other settings' },

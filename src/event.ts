@@ -59,6 +59,9 @@ export type RecordBatch = {
   ends: Uint32Array;
   arrivals: Float64Array;
   offsets: Float64Array;
+  /** Where each record's key lies, of sources that have keys; none: its end is before its start. */
+  keyStarts?: Uint32Array;
+  keyEnds?: Uint32Array;
 };
 
 /** An empty record batch with room for `capacity` records over `bytes`. */

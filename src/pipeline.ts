@@ -117,7 +117,9 @@ export class Pipeline {
   }
 
   health(): TaskHealth {
-    return this.#health.report(this.#owned?.session ?? null, this.#parts.clock.monotonicMs());
+    const { clock, source } = this.#parts;
+    const session = this.#owned?.session ?? null;
+    return this.#health.report(session, clock.monotonicMs(), source.trouble ?? null);
   }
 
   /** Windows still open: none when every event's window was closed. */

@@ -18,6 +18,8 @@ export type KeptEvent = {
   message: string;
   arrivalMs: number;
   bytes: Uint8Array;
+  /** The record's key, where the source has keys; stores do not keep it. */
+  key?: Uint8Array;
 };
 
 /** An idle partition that took a larger watermark before the event at `offset` was judged. */

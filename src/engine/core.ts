@@ -69,7 +69,8 @@ export class TaskCore {
   /** Keeps an event that is not counted for the next commit; its sentence is written there. */
   keep(p: number, records: RecordBatch, i: number, code: number): void {
     const bytes = records.bytes.slice(records.starts[i], records.ends[i]);
-    this.#keptBytes += bytes.length + KEPT_OVERHEAD;
+    const key = keyOf(records, i);
+    this.#keptBytes += bytes.length + (key?.length ?? 0) + KEPT_OVERHEAD;
     this.kept.push({
       partition: this.names[p],
       offset: records.offsets[i],
@@ -77,6 +78,7 @@ export class TaskCore {
       message: '',
       arrivalMs: records.arrivals[i],
       bytes,
+      ...(key === null ? {} : { key }),
     });
   }
 
@@ -111,6 +113,11 @@ export class TaskCore {
     }
     return block;
   }
+}
+
+function keyOf({ bytes, keyStarts, keyEnds }: RecordBatch, i: number): Uint8Array | null {
+  if (keyStarts === undefined || keyEnds === undefined || keyEnds[i] < keyStarts[i]) return null;
+  return bytes.slice(keyStarts[i], keyEnds[i]);
 }
 
 /** The place of a product in its block. */

@@ -115,13 +115,17 @@ export class Committer {
     const dictionary = this.#session.takeProductParts();
     for (const kept of collected.kept)
       kept.message = this.#session.explainKept(kept.reason, kept.bytes, kept.arrivalMs);
+    const parts = [...collected.parts, ...dictionary.parts];
+    const written = new Set(parts.map(({ name }) => name));
+    const dropped = this.#session.dropped.filter((name) => !written.has(name));
+    this.#session.dropped = [];
     this.#number++;
     const commit: Commit = {
       task: this.#parts.task,
       number: this.#number,
       ...fence,
-      parts: [...collected.parts, ...dictionary.parts],
-      removedParts: [...collected.removedParts, ...dictionary.removed],
+      parts,
+      removedParts: [...new Set([...collected.removedParts, ...dictionary.removed, ...dropped])],
       status: task.status(positions),
       removals,
       claims,

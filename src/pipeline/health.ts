@@ -41,9 +41,10 @@ export class Health {
     return this.#commitEndMs;
   }
 
-  report(session: Session | null, nowMs: number): TaskHealth {
+  /** `sourceTrouble`: why some topic partitions cannot be read for now. */
+  report(session: Session | null, nowMs: number, sourceTrouble: string | null): TaskHealth {
     const live = session === null ? null : session.task.status(session.positions);
-    const reasons = this.#trouble === null ? [] : [this.#trouble];
+    const reasons = [this.#trouble, sourceTrouble].filter((reason) => reason !== null);
     const ready = reasons.length === 0 && this.state === 'running';
     if (live !== null && live.heldElsewhere > 0)
       reasons.push(`${live.heldElsewhere} products are owned by another task; key by product_id`);

@@ -50,6 +50,8 @@ export class Session {
   readonly fence: Fence;
   /** The store's write number at the claim. */
   readonly number: number;
+  /** Parts of the old checkpoint that were not taken up: removed by the first commit. */
+  dropped: string[] = [];
   #events: EventBatch;
   readonly #settings: Settings;
 
@@ -133,13 +135,21 @@ export async function openSession(parts: PipelineParts, retry: Retry): Promise<S
   const status = isNew ? null : checkedStatus(parts, state);
   const idKey = status?.idKey ?? parts.newIdKey();
   const session = new Session(parts, fence, state.number, places, idKey);
-  if (status !== null) session.restore(status, state.parts);
+  const taken = status === null ? [] : partsToTake(status, state, parts);
+  session.dropped = state.parts.filter((part) => !taken.includes(part)).map(({ name }) => name);
+  if (status !== null) session.restore(status, taken);
+  else raiseOverOld(session, state.status);
   begin(session, places, opened);
   parts.log.info(
     { task: parts.task, epoch: fence.epoch, positions: session.positions },
     status === null ? 'task claimed, no checkpoint yet' : 'task claimed, checkpoint restored',
   );
   return session;
+}
+
+/** With another topic the state is gone: windows that the old one began may lack its events. */
+function raiseOverOld(session: Session, old: Status | null): void {
+  for (const { maxTs } of old?.partitions ?? []) if (maxTs !== null) session.task.raiseFloor(maxTs);
 }
 
 /** The checkpoint's status, refused by name when its windows are of another size. */
@@ -156,8 +166,13 @@ function checkedStatus(parts: PipelineParts, state: TaskState): Status | null {
   parts.log.warn({ task: parts.task }, `the checkpoint has ${sizes}: its open windows are dropped`);
   const newest = Math.max(...status.partitions.map((at) => at.maxTs ?? -Infinity));
   // Windows that start at or before the newest event may have lost events with the old ones.
-  state.parts = state.parts.filter((part) => !part.name.startsWith('block/'));
   return { ...status, publishFloor: Number.isFinite(newest) ? newest : status.publishFloor };
+}
+
+/** All parts, but no open windows of another size. */
+function partsToTake(status: Status, { parts }: TaskState, { settings }: PipelineParts): Part[] {
+  if (status.settings.windowMs === settings.windowMs) return parts;
+  return parts.filter((part) => !part.name.startsWith('block/'));
 }
 
 function begin(session: Session, places: Place[], opened: Opened[]): void {

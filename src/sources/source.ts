@@ -47,6 +47,8 @@ export type Opened = {
 export interface Source {
   /** Names of the topic partitions of this task, in a fixed order. */
   readonly partitions: readonly string[];
+  /** Why some of them cannot be read for now, while the others go on; null when all can. */
+  readonly trouble?: string | null;
   /** Takes a position a partition; throws `source_gap` or `source_foreign` when it cannot. */
   open(positions: readonly Position[]): Promise<Opened[]>;
   /**

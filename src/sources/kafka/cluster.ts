@@ -1,0 +1,133 @@
+/** What a source asks a Kafka cluster beside records: topics, leaders, offsets. */
+import { type ClusterTopicMetadata, Consumer, findErrorBy } from '@platformatic/kafka';
+import { ClickrateError, messageOf } from '../../errors.ts';
+import { clientOptions, type KafkaOptions } from './client.ts';
+import type { BrokerAddress } from './connection.ts';
+
+/** Tries of the library itself are few and quick: whoever calls tries again, and says so. */
+const RETRIES = { retries: 1, retryDelay: 200 };
+/** How long known leaders are believed while nothing contradicts them. */
+const METADATA_MAX_AGE_MS = 60_000;
+
+const EARLIEST = -2n;
+const LATEST = -1n;
+
+export type Group = { group: string; groupInstance: string };
+
+/** An offset, and the time of the record there; null: there is no such record. */
+export type Found = { offset: number; timeMs: number } | null;
+
+export class KafkaCluster {
+  readonly consumer: Consumer;
+  readonly options: KafkaOptions;
+
+  constructor(options: KafkaOptions & Group) {
+    this.options = options;
+    this.consumer = new Consumer({
+      ...clientOptions(options),
+      ...RETRIES,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
+      groupId: options.group,
+      autocommit: false,
+      ...(options.groupInstance === '' ? {} : { groupInstanceId: options.groupInstance }),
+    });
+    // Without a listener an error of the client would end the process; calls tell theirs.
+    this.consumer.on('error', () => {});
+  }
+
+  /** Id and partitions of a topic. Throws `source_unavailable`, also when there is none. */
+  async topic(name: string, isFresh = false): Promise<ClusterTopicMetadata> {
+    const { topics } = await this.#metadata(name, isFresh);
+    const topic = topics.get(name);
+    if (topic === undefined || topic.partitionsCount === 0) throw noTopic(name);
+    return topic;
+  }
+
+  /** The broker that leads a partition, as just asked. Throws `source_unavailable`. */
+  async leader(name: string, partition: number): Promise<BrokerAddress & { topicId: string }> {
+    const { topics, brokers } = await this.#metadata(name, true);
+    const topic = topics.get(name);
+    if (topic === undefined) throw noTopic(name);
+    const broker = brokers.get(topic.partitions[partition]?.leader ?? -1);
+    if (broker === undefined)
+      throw new ClickrateError('source_unavailable', `${name}-${partition} has no leader now`);
+    return { host: broker.host, port: broker.port, topicId: topic.id };
+  }
+
+  async #metadata(name: string, forceUpdate: boolean) {
+    try {
+      return await this.consumer.metadata({ topics: [name], forceUpdate });
+    } catch (error) {
+      if (findErrorBy(error as Error, 'apiId', 'UNKNOWN_TOPIC_OR_PARTITION')) throw noTopic(name);
+      throw unavailable('asking for the topics', error);
+    }
+  }
+
+  /** First offset, and the offset behind the last record, of a partition. */
+  async bounds(topic: string, partition: number): Promise<{ first: number; end: number }> {
+    const [first, end] = await Promise.all([
+      this.#offset(topic, partition, EARLIEST),
+      this.#offset(topic, partition, LATEST),
+    ]);
+    return { first, end };
+  }
+
+  async #offset(topic: string, partition: number, timestamp: bigint): Promise<number> {
+    const { offset } = await this.#listed(topic, partition, timestamp);
+    return Number(offset);
+  }
+
+  /** The first record whose time is `timeMs` or later. */
+  async firstSince(topic: string, partition: number, timeMs: number): Promise<Found> {
+    const { offset, timestamp } = await this.#listed(topic, partition, BigInt(timeMs));
+    return offset < 0n ? null : { offset: Number(offset), timeMs: Number(timestamp) };
+  }
+
+  async #listed(topic: string, partition: number, timestamp: bigint) {
+    const partitions = { [topic]: [partition] };
+    const query = { topics: [topic], partitions, timestamp, isolationLevel: 1 };
+    try {
+      const answer = await this.consumer.listOffsetsWithTimestamps(query);
+      const found = answer.get(topic)?.get(partition);
+      if (found !== undefined) return found;
+    } catch (error) {
+      throw unavailable(`asking for the offsets of ${topic}-${partition}`, error);
+    }
+    throw new ClickrateError('source_unavailable', `no offsets of ${topic}-${partition}`);
+  }
+
+  /** The offset that the group committed, or null. */
+  async committed(topic: string, partition: number): Promise<number | null> {
+    try {
+      const topics = [{ topic, partitions: [partition] }];
+      const answer = await this.consumer.listCommittedOffsets({ topics });
+      const offset = answer.get(topic)?.[partition] ?? -1n;
+      return offset < 0n ? null : Number(offset);
+    } catch (error) {
+      throw unavailable('asking for committed offsets', error);
+    }
+  }
+
+  async close(): Promise<void> {
+    // A cluster that is away cannot be told; the session ends by itself.
+    await this.consumer.close(true).catch(() => {});
+  }
+}
+
+function noTopic(name: string): ClickrateError {
+  return new ClickrateError(
+    'source_unavailable',
+    `there is no topic ${name}; make it with: clickrate topics create`,
+  );
+}
+
+/** What a call of the library failed with, as one sentence; its causes lie inside each other. */
+export function unavailable(what: string, error: unknown): ClickrateError {
+  const sentences = new Set<string>();
+  for (let at: unknown = error; at instanceof Error && sentences.size < 4; ) {
+    sentences.add(at.message.replace(/\.$/, ''));
+    at = at.cause ?? (at instanceof AggregateError ? at.errors[0] : null);
+  }
+  const text = sentences.size === 0 ? messageOf(error) : [...sentences].join(': ');
+  return new ClickrateError('source_unavailable', `${what} fails: ${text}`, { cause: error });
+}

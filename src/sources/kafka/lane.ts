@@ -1,0 +1,183 @@
+/**
+ * One topic partition as it is read: one connection to its leader, one fetch in flight, and the
+ * next one sent as soon as an answer is handed over. Two answers at most are held.
+ */
+import { type BaseOptions, protocolErrorsCodesById } from '@platformatic/kafka';
+import type { Clock } from '../../clock.ts';
+import type { Limits } from '../../config.ts';
+import { ClickrateError, isRetryable, messageOf } from '../../errors.ts';
+import { recordBatch } from '../../event.ts';
+import type { Fetch } from '../source.ts';
+import { BatchWalk } from './batches.ts';
+import type { KafkaCluster } from './cluster.ts';
+import { BrokerConnection } from './connection.ts';
+import { FetchRequest, OFFSET_OUT_OF_RANGE, readFetchHead } from './fetch.ts';
+
+export type LaneParts = {
+  cluster: KafkaCluster;
+  client: BaseOptions;
+  clock: Clock;
+  limits: Limits;
+  topic: string;
+  partition: number;
+  /** Index in the source's list of partitions. */
+  index: number;
+  /** Called when an answer, or a failure, has arrived. */
+  onArrival(): void;
+};
+
+type Arrived = { bytes: Buffer; sentAtMs: number; arrivedAtMs: number };
+
+export class Lane {
+  readonly #parts: LaneParts;
+  readonly #topicId: string;
+  readonly #request: FetchRequest;
+  readonly #walk: BatchWalk;
+  readonly #records = recordBatch(new Uint8Array(0), 1_024);
+  #connection: BrokerConnection | null = null;
+  #isInFlight = false;
+  #arrived: Arrived | null = null;
+  /** The answer being handed over, in pieces where it is compressed. */
+  #current: Arrived | null = null;
+  /** End of the log as the answer saw it. */
+  #end = 0;
+  #failure: unknown = null;
+  /** After failures that may pass: how long it is left alone, and until when. */
+  #waitMs = 0;
+  #retryAtMs = -Infinity;
+  #isClosed = false;
+  /** Why it cannot be read for now; null when it can. */
+  trouble: string | null = null;
+  /** Offset of the next record to hand over. */
+  position: number;
+
+  constructor(parts: LaneParts, topicId: string, position: number) {
+    const { topic, partition, limits, client } = parts;
+    this.#parts = parts;
+    this.#topicId = topicId;
+    this.position = position;
+    this.#request = new FetchRequest(client.clientId, topicId, partition, limits.batchBytes);
+    this.#walk = new BatchWalk(`${topic}-${partition}`, limits.batchBytes);
+  }
+
+  /** Whether `take` has something to give, or to throw. */
+  get isReady(): boolean {
+    return this.#current !== null || this.#arrived !== null || this.#failure !== null;
+  }
+
+  /** Sends a fetch unless one is under way or waits; the broker answers after `waitMs` at most. */
+  ask(waitMs: number): void {
+    const isEarly = this.#parts.clock.monotonicMs() < this.#retryAtMs;
+    if (this.#isInFlight || this.isReady || this.#isClosed || isEarly) return;
+    this.#isInFlight = true;
+    void this.#fetch(waitMs).then(
+      (arrived) => this.#settle(() => this.#take(arrived)),
+      (error: unknown) => this.#settle(() => this.#fail(error)),
+    );
+  }
+
+  #settle(outcome: () => void): void {
+    this.#isInFlight = false;
+    if (this.#isClosed) return;
+    outcome();
+    this.#parts.onArrival();
+  }
+
+  async #fetch(waitMs: number): Promise<Arrived> {
+    const { clock } = this.#parts;
+    const connection = await this.#connected();
+    const sentAtMs = clock.monotonicMs();
+    const bytes = await connection.request(this.#request.at(this.position, waitMs));
+    return { bytes, sentAtMs, arrivedAtMs: clock.monotonicMs() };
+  }
+
+  async #connected(): Promise<BrokerConnection> {
+    if (this.#connection !== null && !this.#connection.isClosed) return this.#connection;
+    const { cluster, topic, partition, client } = this.#parts;
+    const { topicId, ...address } = await cluster.leader(topic, partition);
+    if (topicId !== this.#topicId)
+      throw new ClickrateError('source_foreign', `topic ${topic} was deleted and made anew`);
+    const connection = new BrokerConnection(address, client);
+    this.#connection = connection;
+    await connection.open();
+    if (this.#isClosed) connection.close();
+    return connection;
+  }
+
+  #take(arrived: Arrived): void {
+    const head = readFetchHead(arrived.bytes);
+    if (head.error !== 0) {
+      this.#fail(this.#refused(head.error, head.logStart));
+      return;
+    }
+    this.#end = head.stableOffset;
+    this.#walk.begin({ ...head, bytes: arrived.bytes }, this.position);
+    this.#arrived = arrived;
+    this.trouble = null;
+    this.#waitMs = 0;
+  }
+
+  /** Another leader, or another topic of this name, is asked for before the next fetch. */
+  #fail(error: unknown): void {
+    this.#connection?.close();
+    this.#connection = null;
+    if (!isRetryable(error)) {
+      this.#failure = error;
+      return;
+    }
+    const { limits, clock } = this.#parts;
+    this.trouble = messageOf(error);
+    this.#waitMs = Math.min(limits.retryMaxMs, Math.max(limits.retryMinMs, this.#waitMs * 2));
+    this.#retryAtMs = clock.monotonicMs() + this.#waitMs;
+  }
+
+  #refused(code: number, logStart: number): ClickrateError {
+    const { topic, partition } = this.#parts;
+    const name = `${topic}-${partition}`;
+    if (code !== OFFSET_OUT_OF_RANGE)
+      return new ClickrateError(
+        'source_unavailable',
+        `the broker refuses to give ${name}: ${protocolErrorsCodesById[code] ?? code}`,
+      );
+    return new ClickrateError(
+      'source_gap',
+      `offset ${this.position} of ${name} is gone (its log begins at ${logStart}): records were ` +
+        'deleted before they were read; start with --on-gap skip to go on behind them',
+    );
+  }
+
+  /**
+   * Hands over what has come; null when nothing has. Throws `source_gap`, `source_damaged`,
+   * `source_foreign`.
+   */
+  take(): Fetch | null {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#current === null) {
+      this.#current = this.#arrived;
+      this.#arrived = null;
+    }
+    const answer = this.#current;
+    if (answer === null) return null;
+    const { clock, index } = this.#parts;
+    this.#walk.next(this.#records, clock.wallMs());
+    this.position = this.#walk.position;
+    if (this.#walk.isDone) this.#current = null;
+    const end = this.#walk.isDone && this.position >= this.#end;
+    return {
+      partition: index,
+      records: this.#records,
+      next: this.position,
+      ...sightOf(answer),
+      end,
+    };
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#connection?.close();
+  }
+}
+
+function sightOf({ sentAtMs, arrivedAtMs }: Arrived): Pick<Fetch, 'sentAtMs' | 'arrivedAtMs'> {
+  return { sentAtMs, arrivedAtMs };
+}

@@ -1,0 +1,138 @@
+/**
+ * Where a task begins to read, topic partition by topic partition, and from which window on it may
+ * publish (the publish floor): design, section 6, "Starting".
+ */
+import type { Clock } from '../../clock.ts';
+import { SETTINGS } from '../../config.ts';
+import { ClickrateError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import type { Opened, Position } from '../source.ts';
+import type { KafkaCluster } from './cluster.ts';
+
+export type OpeningParts = {
+  cluster: KafkaCluster;
+  clock: Clock;
+  log: Log;
+  onGap: 'stop' | 'skip';
+  onLostStore: 'hour' | 'earliest';
+};
+
+/** What an hour ago means for a store that was lost. */
+const LOST_STORE_MS = 3_600_000;
+
+/** A topic's id, and how many partitions it had, as kept in the checkpoint. */
+export type TopicIdentity = { id: string; partitions: number };
+
+export function identityText({ id, partitions }: TopicIdentity): string {
+  return `${id}/${partitions}`;
+}
+
+/**
+ * Opens one topic partition at the checkpoint's position, or where its log begins, or where a lost
+ * store makes it begin. Throws `source_gap`, `source_foreign`, `source_unavailable`.
+ */
+export async function openPartition(
+  parts: OpeningParts,
+  topic: string,
+  partition: number,
+  at: Position,
+): Promise<Opened> {
+  const { id, partitionsCount } = await parts.cluster.topic(topic, true);
+  const identity = identityText({ id, partitions: partitionsCount });
+  if (at.topicId !== null) mustHavePartitions(topic, at.topicId, partitionsCount);
+  const place = new Place(parts, topic, partition, identity);
+  if (at.topicId === null || at.offset === null) return place.first();
+  if (at.topicId !== identity) return place.begin();
+  return place.resume(at.offset);
+}
+
+/** With other partitions the products would change tasks in the middle of their windows. */
+function mustHavePartitions(topic: string, kept: string, partitions: number): void {
+  const before = Number(kept.split('/')[1]);
+  if (before === partitions) return;
+  throw new ClickrateError(
+    'source_foreign',
+    `${topic} has ${partitions} partitions, the checkpoint was written with ${before}: products ` +
+      'would change tasks; stop the producers, let the engine close every window, empty the store ' +
+      '(docs/kafka.md, "Changing the number of partitions") and start again',
+  );
+}
+
+class Place {
+  readonly #parts: OpeningParts;
+  readonly #topic: string;
+  readonly #partition: number;
+  readonly #topicId: string;
+
+  constructor(parts: OpeningParts, topic: string, partition: number, topicId: string) {
+    this.#parts = parts;
+    this.#topic = topic;
+    this.#partition = partition;
+    this.#topicId = topicId;
+  }
+
+  /** No checkpoint: the log's beginning, unless the group says that there was a store once. */
+  async first(): Promise<Opened> {
+    const { cluster, onLostStore } = this.#parts;
+    const committed = await cluster.committed(this.#topic, this.#partition);
+    if (committed === null || onLostStore === 'earliest') return this.begin();
+    return this.#anHourAgo();
+  }
+
+  /** The log's beginning; where its first records are gone, the first window may lack events. */
+  async begin(): Promise<Opened> {
+    const { first } = await this.#bounds();
+    return this.#opened(first, first === 0 ? null : await this.#floorAt(0));
+  }
+
+  async #anHourAgo(): Promise<Opened> {
+    const { cluster, clock, log } = this.#parts;
+    const askedMs = Math.floor(clock.wallMs()) - LOST_STORE_MS;
+    const found = await cluster.firstSince(this.#topic, this.#partition, askedMs);
+    const { first, end } = await this.#bounds();
+    const offset = found?.offset ?? end;
+    log.warn(
+      { topic: this.#topic, partition: this.#partition, offset },
+      'the group has read this before, but the store holds no checkpoint: it was lost; reading ' +
+        'from an hour ago',
+    );
+    if (offset <= 0) return this.#opened(first, null);
+    return this.#opened(offset, (found?.timeMs ?? askedMs) + SETTINGS.futureMs);
+  }
+
+  /** The checkpoint's position, if the log still holds it. */
+  async resume(offset: number): Promise<Opened> {
+    const { first, end } = await this.#bounds();
+    if (offset >= first && offset <= end) return this.#opened(offset, null);
+    const { onGap, log } = this.#parts;
+    const what =
+      offset < first
+        ? `the checkpoint stands at offset ${offset} of ${this.#topic}-${this.#partition}, but its ` +
+          `log begins at ${first}: ${first - offset} records were deleted before they were read`
+        : `the checkpoint stands at offset ${offset} of ${this.#topic}-${this.#partition}, but its ` +
+          `log ends at ${end}: the log lost its end, or is another one`;
+    if (onGap !== 'skip')
+      throw new ClickrateError('source_gap', `${what}; --on-gap skip goes on without them`);
+    log.warn({ topic: this.#topic, partition: this.#partition }, `${what}: skipped`);
+    const at = offset < first ? first : end;
+    const floorMs = await this.#floorAt(offset < first ? 0 : null);
+    return { ...this.#opened(at, floorMs), missed: Math.max(0, first - offset) };
+  }
+
+  /** The floor for a start at the first record since `timeMs`; null: at the log's end. */
+  async #floorAt(timeMs: number | null): Promise<number> {
+    const { cluster, clock } = this.#parts;
+    const nowMs = Math.floor(clock.wallMs());
+    if (timeMs === null) return nowMs + SETTINGS.futureMs;
+    const found = await cluster.firstSince(this.#topic, this.#partition, timeMs);
+    return (found?.timeMs ?? nowMs) + SETTINGS.futureMs;
+  }
+
+  #bounds(): Promise<{ first: number; end: number }> {
+    return this.#parts.cluster.bounds(this.#topic, this.#partition);
+  }
+
+  #opened(offset: number, floorMs: number | null): Opened {
+    return { topicId: this.#topicId, offset, floorMs, missed: 0 };
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * The Kafka source of one task: partition n of impressions and partition n of clicks. Which tasks
+ * are ours is for the group to say (`group.ts`); this reads, from wherever it is told.
+ */
+import type { BaseOptions } from '@platformatic/kafka';
+import type { Limits } from '../../config.ts';
+import { ClickrateError } from '../../errors.ts';
+import type { Fetch, Opened, Position, Source } from '../source.ts';
+import { clientOptions } from './client.ts';
+import { Lane } from './lane.ts';
+import { type OpeningParts, openPartition } from './opening.ts';
+
+export type KafkaSourceParts = OpeningParts & {
+  limits: Limits;
+  /** Topics that make up a task, and the number of the partition in each. */
+  topics: readonly string[];
+  partition: number;
+  /** Told positions that a commit has made durable. */
+  onAcknowledge(topic: string, partition: number, offset: number): void;
+};
+
+/** How long a probe waits for brokers that do not answer; what comes later comes with `read`. */
+const PROBE_MS = 250;
+
+export class KafkaSource implements Source {
+  readonly partitions: readonly string[];
+  readonly #parts: KafkaSourceParts;
+  readonly #client: BaseOptions;
+  #lanes: Lane[] = [];
+  /** Ends the wait under way. */
+  #wake: AbortController | null = null;
+
+  constructor(parts: KafkaSourceParts) {
+    this.#parts = parts;
+    this.#client = clientOptions(parts.cluster.options);
+    this.partitions = parts.topics.map((topic) => `${topic}-${parts.partition}`);
+  }
+
+  get trouble(): string | null {
+    const troubles = this.#lanes.map((lane) => lane.trouble).filter((text) => text !== null);
+    return troubles.length === 0 ? null : [...new Set(troubles)].join('; ');
+  }
+
+  async open(positions: readonly Position[]): Promise<Opened[]> {
+    await this.close();
+    const { topics, partition } = this.#parts;
+    await this.#mustMatch();
+    const opened = await Promise.all(
+      topics.map((topic, p) => openPartition(this.#parts, topic, partition, positions[p])),
+    );
+    this.#lanes = opened.map((at, index) => this.#lane(index, at));
+    return opened;
+  }
+
+  /** Partition n of every topic holds the same products only if all have as many partitions. */
+  async #mustMatch(): Promise<void> {
+    const { topics, cluster } = this.#parts;
+    const found = await Promise.all(topics.map((topic) => cluster.topic(topic, true)));
+    const counts = found.map(({ partitionsCount }) => partitionsCount);
+    if (new Set(counts).size === 1) return;
+    const list = topics.map((topic, n) => `${topic} ${counts[n]}`).join(', ');
+    throw new ClickrateError(
+      'source_foreign',
+      `the topics have unequal numbers of partitions (${list}): a product's impressions and ` +
+        'clicks would not meet; see docs/kafka.md, "Changing the number of partitions"',
+    );
+  }
+
+  #lane(index: number, at: Opened): Lane {
+    const { cluster, clock, limits, topics, partition } = this.#parts;
+    const onArrival = () => this.#wake?.abort();
+    const topic = topics[index];
+    const parts = { cluster, client: this.#client, clock, limits, topic, partition, index };
+    return new Lane({ ...parts, onArrival }, at.topicId.split('/')[0], at.offset);
+  }
+
+  async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {
+    const lanes = this.#lanes.filter((_, p) => wanted[p]);
+    for (const lane of lanes) lane.ask(this.#parts.limits.readWaitMs);
+    if (!lanes.some((lane) => lane.isReady)) await this.#arrival(waitMs);
+    const fetches = lanes.map((lane) => lane.take()).filter((fetch) => fetch !== null);
+    // While these are decoded the next ones travel.
+    for (const lane of lanes) lane.ask(this.#parts.limits.readWaitMs);
+    return fetches;
+  }
+
+  async probe(wanted: readonly boolean[]): Promise<Fetch[]> {
+    const beganMs = this.#parts.clock.monotonicMs();
+    const answers = new Map<Lane, Fetch>();
+    let open = this.#lanes.filter((lane, p) => wanted[p] && lane.trouble === null);
+    for (let leftMs = PROBE_MS; open.length > 0 && leftMs > 0; ) {
+      for (const lane of open) lane.ask(0);
+      if (!open.some((lane) => lane.isReady)) await this.#arrival(leftMs);
+      for (const lane of open) {
+        const fetch = lane.take();
+        if (fetch !== null) answers.set(lane, fetch);
+      }
+      // An empty answer to a fetch that was sent before proves nothing about now.
+      open = open.filter((lane) => {
+        const fetch = answers.get(lane);
+        const isProof = fetch !== undefined && fetch.sentAtMs >= beganMs;
+        return !isProof && !(fetch !== undefined && fetch.records.count > 0);
+      });
+      leftMs = beganMs + PROBE_MS - this.#parts.clock.monotonicMs();
+    }
+    return [...answers.values()];
+  }
+
+  /** Waits until some lane has an answer, at most `waitMs`. */
+  async #arrival(waitMs: number): Promise<void> {
+    this.#wake = new AbortController();
+    await this.#parts.clock.sleep(waitMs, this.#wake.signal);
+    this.#wake = null;
+  }
+
+  async acknowledge(offsets: readonly number[]): Promise<void> {
+    const { topics, partition, onAcknowledge } = this.#parts;
+    topics.forEach((topic, p) => {
+      onAcknowledge(topic, partition, offsets[p]);
+    });
+  }
+
+  async close(): Promise<void> {
+    for (const lane of this.#lanes) lane.close();
+    this.#lanes = [];
+    this.#wake?.abort();
+  }
+}
