@@ -14,7 +14,7 @@ import { ClickrateError, isRetryable, messageOf } from './errors.ts';
 import { Committer, Fenced } from './pipeline/committer.ts';
 import { Health } from './pipeline/health.ts';
 import { overForever } from './pipeline/idleness.ts';
-import type { Retry } from './pipeline/retry.ts';
+import { type Retry, withRetry } from './pipeline/retry.ts';
 import { openSession, type Pending, type PipelineParts, type Session } from './pipeline/session.ts';
 import type { Fetch } from './sources/source.ts';
 import type { TaskHealth } from './status.ts';
@@ -205,7 +205,8 @@ export class Pipeline {
     this.#health.fenced++;
     this.#health.troubled('another owner wrote this task, or the store went back in time');
     log.warn({ task }, `fenced at ${error.message}: the state is dropped`);
-    if (!(await this.#parts.stillOurs()))
+    const ask = () => this.#parts.stillOurs();
+    if (!(await withRetry('asking whose the task is', this.#retry, ask)))
       throw new ClickrateError('task_lost', `task ${task} is owned by another process`);
     await this.start();
   }

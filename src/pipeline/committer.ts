@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Source } from '../sources/source.ts';
+import type { KeptEvent } from '../status.ts';
 import type { Commit, TaskStore } from '../stores/store.ts';
 import type { Health } from './health.ts';
 import { type Retry, withRetry } from './retry.ts';
@@ -22,6 +23,7 @@ export type CommitterParts = {
   clock: Clock;
   limits: Limits;
   log: Log;
+  keep?(events: readonly KeptEvent[]): Promise<void>;
   onStep?(step: 5 | 6): void;
 };
 
@@ -136,8 +138,16 @@ export class Committer {
     return { commit, claims: collected.claims };
   }
 
+  /** Before the commit: a crash between the two may repeat one, and loses none. */
+  async #keep(events: readonly KeptEvent[]): Promise<void> {
+    const { keep } = this.#parts;
+    if (keep === undefined || events.length === 0) return;
+    await withRetry('keeping uncounted events', this.#retry, () => keep(events));
+  }
+
   async #send(commit: Commit, claims: number[], positions: number[]): Promise<void> {
     const { clock, log, source, store } = this.#parts;
+    await this.#keep(commit.kept);
     const beganMs = clock.monotonicMs();
     const answer = await withRetry('the commit', this.#retry, () => store.commit(commit));
     if (answer.answer === 'fenced') throw new Fenced(`commit ${commit.number}`);

@@ -12,7 +12,7 @@ import { type Place, Task } from '../engine/task.ts';
 import { ClickrateError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Fetch, Opened, Source } from '../sources/source.ts';
-import type { Part, Status } from '../status.ts';
+import type { KeptEvent, Part, Status } from '../status.ts';
 import type { Fence, TaskState, TaskStore } from '../stores/store.ts';
 import { Idleness } from './idleness.ts';
 import { type Retry, withRetry } from './retry.ts';
@@ -31,6 +31,8 @@ export type PipelineParts = {
   newIdKey(): string;
   /** Asks whoever gives tasks out (a real round trip) whether this one is still ours. */
   stillOurs(): Promise<boolean>;
+  /** Keeps uncounted events elsewhere too, before the commit that counts them; may repeat. */
+  keep?(events: readonly KeptEvent[]): Promise<void>;
   /** Takes a checkpoint of another window size: open windows are dropped, said loudly. */
   resetWindows?: boolean;
   /** Called as each numbered step begins. */

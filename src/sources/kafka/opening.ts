@@ -29,7 +29,7 @@ export function identityText({ id, partitions }: TopicIdentity): string {
 
 /**
  * Opens one topic partition at the checkpoint's position, or where its log begins, or where a lost
- * store makes it begin. Throws `source_gap`, `source_foreign`, `source_unavailable`.
+ * store makes it begin. Throws `source_gap`, `partitions_changed`, `source_unavailable`.
  */
 export async function openPartition(
   parts: OpeningParts,
@@ -51,7 +51,7 @@ function mustHavePartitions(topic: string, kept: string, partitions: number): vo
   const before = Number(kept.split('/')[1]);
   if (before === partitions) return;
   throw new ClickrateError(
-    'source_foreign',
+    'partitions_changed',
     `${topic} has ${partitions} partitions, the checkpoint was written with ${before}: products ` +
       'would change tasks; stop the producers, let the engine close every window, empty the store ' +
       '(docs/kafka.md, "Changing the number of partitions") and start again',

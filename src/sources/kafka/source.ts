@@ -60,7 +60,7 @@ export class KafkaSource implements Source {
     if (new Set(counts).size === 1) return;
     const list = topics.map((topic, n) => `${topic} ${counts[n]}`).join(', ');
     throw new ClickrateError(
-      'source_foreign',
+      'partitions_changed',
       `the topics have unequal numbers of partitions (${list}): a product's impressions and ` +
         'clicks would not meet; see docs/kafka.md, "Changing the number of partitions"',
     );

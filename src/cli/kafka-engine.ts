@@ -1,0 +1,99 @@
+/** The engine of the Kafka size: a membership in the group, and a pipeline for each task of ours. */
+import { randomBytes, randomUUID } from 'node:crypto';
+import { systemClock } from '../clock.ts';
+import type { Limits, Options, Settings } from '../config.ts';
+import { ClickrateError, type ErrorCode } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { Pipeline, type PipelineParts } from '../pipeline.ts';
+import { KafkaCluster } from '../sources/kafka/cluster.ts';
+import { GroupMember } from '../sources/kafka/group.ts';
+import { KafkaSource } from '../sources/kafka/source.ts';
+import type { TaskHealth } from '../status.ts';
+import type { TaskStore } from '../stores/store.ts';
+import { Tasks } from './tasks.ts';
+
+export type KafkaEngineParts = {
+  options: Options;
+  settings: Settings;
+  limits: Limits;
+  log: Log;
+  store: TaskStore;
+  resetWindows: boolean;
+  keep?: PipelineParts['keep'];
+  onStep?: PipelineParts['onStep'];
+};
+
+export type KafkaEngine = {
+  cluster: KafkaCluster;
+  health(): TaskHealth[];
+  /** Why there may be no task, or no events: not in the group. */
+  trouble(): string | null;
+  /** Rejects with what a task failed with for good. */
+  finished: Promise<void>;
+  /** Every task commits what it applied; then the group is left. */
+  stop(): Promise<void>;
+};
+
+/** Joins the group in the background; tasks begin as it gives them. Throws `config_invalid`. */
+export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
+  const { options, limits, log } = parts;
+  const onGap = oneOf('onGap', options.onGap, ['stop', 'skip'] as const);
+  const onLostStore = oneOf('onLostStore', options.onLostStore, ['hour', 'earliest'] as const);
+  const clock = systemClock;
+  const topics = [options.impressionsTopic, options.clicksTopic];
+  const cluster = new KafkaCluster(options);
+  const member = new GroupMember({
+    ...{ cluster, topic: options.impressionsTopic, clock, limits, log },
+    onAssigned: () => tasks.reconcile(),
+  });
+  const create = (partition: number) => {
+    const onAcknowledge = member.acknowledge.bind(member);
+    const source = new KafkaSource({
+      ...{ cluster, clock, log, limits, topics, partition, onGap, onLostStore, onAcknowledge },
+    });
+    const pipeline = pipelineOf(parts, partition, source, () => member.isOurs(partition));
+    return { pipeline, close: () => source.close() };
+  };
+  // Begun again: where the group gives it to us, at a new topic, or behind a gap.
+  const again: ErrorCode[] = ['task_lost', 'source_foreign'];
+  if (onGap === 'skip') again.push('source_gap');
+  const tasks = new Tasks({
+    ...{ create, clock, log, assigned: () => member.assigned },
+    mayBeginAgain: (error) => again.includes(error.code),
+  });
+  void member.start();
+  const stop = async () => {
+    await tasks.stop();
+    await member.stop();
+    await cluster.close();
+  };
+  return {
+    ...{ cluster, finished: tasks.finished, stop },
+    health: () => tasks.health(),
+    trouble: () => member.trouble,
+  };
+}
+
+function pipelineOf(
+  parts: KafkaEngineParts,
+  partition: number,
+  source: KafkaSource,
+  stillOurs: () => Promise<boolean>,
+): Pipeline {
+  const { store, settings, limits, log, resetWindows, keep, onStep } = parts;
+  return new Pipeline({
+    task: String(partition),
+    clock: systemClock,
+    newToken: randomUUID,
+    newIdKey: () => randomBytes(16).toString('hex'),
+    ...{ source, store, settings, limits, log, resetWindows, stillOurs },
+    ...(keep === undefined ? {} : { keep }),
+    ...(onStep === undefined ? {} : { onStep }),
+  });
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === value);
+  if (found !== undefined) return found;
+  throw new ClickrateError('config_invalid', `${name} must be ${allowed.join(' or ')}`);
+}

@@ -1,0 +1,201 @@
+/**
+ * Our membership in the consumer group: which partitions of the impressions topic, and so which
+ * tasks, are ours. The library joins and sends heartbeats; safety does not rest on it, but on the
+ * store's fence: two owners for a moment cost one of them its uncommitted work.
+ */
+import { findErrorBy, heartbeatV4, offsetCommitV8 } from '@platformatic/kafka';
+import type { Clock } from '../../clock.ts';
+import type { Limits } from '../../config.ts';
+import { messageOf } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { type KafkaCluster, unavailable } from './cluster.ts';
+
+/** A member that is not heard for this long is out of the group. */
+const SESSION_MS = 10_000;
+/** Members hear of a rebalance with a heartbeat. */
+const HEARTBEAT_MS = 1_000;
+/** How long a rebalance waits for members that do not answer. */
+const REBALANCE_MS = 15_000;
+/** Positions are told to the group at most this often: only a lost store needs them. */
+const ACKNOWLEDGE_MS = 1_000;
+
+/** Codes that say: you are no member any more. */
+const OUT_OF_GROUP = ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'];
+
+export type GroupParts = {
+  cluster: KafkaCluster;
+  /** The topic whose partitions are shared out. */
+  topic: string;
+  clock: Clock;
+  limits: Limits;
+  log: Log;
+  /** Called whenever the group has shared out the partitions anew. */
+  onAssigned(partitions: readonly number[]): void;
+};
+
+export class GroupMember {
+  readonly #parts: GroupParts;
+  readonly #stopped = new AbortController();
+  readonly #positions = new Map<string, Map<number, number>>();
+  #assigned: readonly number[] = [];
+  /** We know of no reason why we should not be a member. */
+  #isMember = false;
+  #isJoining = false;
+  /** Aborted when the group has shared out anew. */
+  #nextJoin = new AbortController();
+  #acknowledging: Promise<void> = Promise.resolve();
+  /** Why we are not in the group; null when we are. */
+  trouble: string | null = 'joining the consumer group';
+
+  constructor(parts: GroupParts) {
+    this.#parts = parts;
+    const { consumer } = parts.cluster;
+    consumer.topics.track(parts.topic);
+    consumer.on('consumer:group:join', ({ assignments }) => {
+      const ours = assignments?.find(({ topic }) => topic === parts.topic);
+      this.#onJoined([...(ours?.partitions ?? [])].sort((a, b) => a - b));
+    });
+    // A rejoin that failed ends the heartbeats; errors of single calls are told to their callers.
+    consumer.on('error', (error) => this.#onLost(messageOf(error)));
+    consumer.on('consumer:heartbeat:error', ({ error }) => {
+      this.trouble = `heartbeats fail: ${messageOf(error)}`;
+    });
+    consumer.on('consumer:heartbeat:end', () => {
+      if (this.#isMember) this.trouble = null;
+    });
+  }
+
+  /** Partitions that the group gave us last. */
+  get assigned(): readonly number[] {
+    return this.#isMember ? this.#assigned : [];
+  }
+
+  /** Joins and goes on trying until it has, or `stop` is called. Acknowledges from then on. */
+  async start(): Promise<void> {
+    void this.#acknowledgeForEver();
+    await this.#join();
+  }
+
+  async #join(): Promise<void> {
+    if (this.#isJoining) return;
+    this.#isJoining = true;
+    const { cluster, clock, limits, log } = this.#parts;
+    const { signal } = this.#stopped;
+    let waitMs = limits.retryMinMs;
+    while (!signal.aborted) {
+      try {
+        await cluster.consumer.joinGroup({
+          sessionTimeout: SESSION_MS,
+          rebalanceTimeout: REBALANCE_MS,
+          heartbeatInterval: HEARTBEAT_MS,
+        });
+        break;
+      } catch (error) {
+        const { message } = unavailable('joining the consumer group', error);
+        this.trouble = message;
+        log.warn({ waitMs }, message);
+        await clock.sleep(waitMs, signal);
+        waitMs = Math.min(waitMs * 2, limits.retryMaxMs);
+      }
+    }
+    this.#isJoining = false;
+  }
+
+  #onJoined(partitions: readonly number[]): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#assigned = partitions;
+    this.#isMember = true;
+    this.trouble = null;
+    this.#parts.log.info({ partitions }, 'the group has shared out the partitions');
+    const joined = this.#nextJoin;
+    this.#nextJoin = new AbortController();
+    joined.abort();
+    this.#parts.onAssigned(partitions);
+  }
+
+  /** What was ours may be another's: nothing new is begun, what runs is fenced if it has to be. */
+  #onLost(reason: string): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#isMember = false;
+    this.trouble = `not in the consumer group: ${reason}`;
+    this.#parts.log.warn({}, this.trouble);
+    void this.#join();
+  }
+
+  /** Asks the group's coordinator whether a task is still ours. Throws `source_unavailable`. */
+  async isOurs(partition: number): Promise<boolean> {
+    const { consumer } = this.#parts.cluster;
+    const { memberId, generationId, groupId, groupInstanceId } = consumer;
+    if (memberId === null || !this.#isMember) return false;
+    const nextJoin = this.#nextJoin.signal;
+    try {
+      const connection = await this.#coordinator();
+      await heartbeatV4.api.async(connection, groupId, generationId, memberId, groupInstanceId);
+    } catch (error) {
+      if (OUT_OF_GROUP.some((id) => findErrorBy(error as Error, 'apiId', id))) {
+        this.#isMember = false;
+        return false;
+      }
+      if (!findErrorBy(error as Error, 'apiId', 'REBALANCE_IN_PROGRESS'))
+        throw unavailable('asking the coordinator', error);
+      await this.#parts.clock.sleep(REBALANCE_MS, nextJoin);
+    }
+    return this.assigned.includes(partition);
+  }
+
+  async #coordinator() {
+    const { consumer } = this.#parts.cluster;
+    const id = await consumer.findGroupCoordinator();
+    const connection = (await consumer.connectToBrokers([id])).get(id);
+    if (connection === undefined) throw new Error('the coordinator cannot be reached');
+    return connection;
+  }
+
+  /** Remembers a position that a commit has made durable; the group is told soon. */
+  acknowledge(topic: string, partition: number, offset: number): void {
+    const positions = this.#positions.get(topic) ?? new Map<number, number>();
+    positions.set(partition, offset);
+    this.#positions.set(topic, positions);
+  }
+
+  async #acknowledgeForEver(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      await this.#parts.clock.sleep(ACKNOWLEDGE_MS, signal);
+      if (this.#isMember) this.#acknowledging = this.#tellPositions();
+      await this.#acknowledging;
+    }
+  }
+
+  /** Never rejects: the store has the positions, these here are told again with the next ones. */
+  async #tellPositions(): Promise<void> {
+    const { consumer } = this.#parts.cluster;
+    const { memberId, generationId, groupId, groupInstanceId } = consumer;
+    if (this.#positions.size === 0 || memberId === null) return;
+    const topics = [...this.#positions].map(([name, positions]) => ({
+      name,
+      partitions: [...positions].map(([partitionIndex, offset]) => ({
+        partitionIndex,
+        committedOffset: BigInt(offset),
+        committedLeaderEpoch: -1,
+        committedMetadata: null,
+      })),
+    }));
+    this.#positions.clear();
+    try {
+      const to = await this.#coordinator();
+      await offsetCommitV8.api.async(to, groupId, generationId, memberId, groupInstanceId, topics);
+    } catch (error) {
+      const { message } = unavailable('telling the group our positions', error);
+      this.#parts.log.debug({}, message);
+    }
+  }
+
+  /** Tells the last positions. Closing the cluster leaves the group, so that others take over. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#acknowledging;
+    if (this.#isMember) await this.#tellPositions();
+    this.#isMember = false;
+  }
+}
