@@ -22,7 +22,8 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
     (request, reply) => {
       const { verbose } = request.query;
       const all = verbose !== undefined && verbose !== 'false' && verbose !== '0';
-      const body = readiness(parts.health(), results.trouble, all);
+      const trouble = results.trouble ?? parts.trouble?.() ?? null;
+      const body = readiness(parts.health(), trouble, all);
       if (!body.ready)
         throw new ProblemError('not_ready', body.reasons.join('; ') || 'a task is not ready', body);
       send(context, request, reply, 200, [...NOT_CACHED, JSON_TYPE], JSON.stringify(body));

@@ -19,6 +19,8 @@ export type ApiParts = {
   /** Resolves when the records are durable. */
   push?(records: RecordSlices): Promise<{ offset: number; arrivalMs: number }>;
   health(): TaskHealth[];
+  /** What troubles the process beside its tasks, in one sentence; null: nothing. */
+  trouble?(): string | null;
   logger: Logger | false;
   version: string;
 };

@@ -4,19 +4,19 @@
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Limits, type Options, type Settings } from '../config.ts';
 import { createJudge } from '../decode/unusable.ts';
-import { ClickrateError, messageOf } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
 import { Pipeline, type PipelineParts } from '../pipeline.ts';
 import { Journal } from '../sources/journal.ts';
 import { openDatabase } from '../sqlite.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
+import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
+import type { Running } from './running.ts';
 import { VERSION } from './version.ts';
 
 /** The one task of the embedded size. */
@@ -31,17 +31,7 @@ export type EmbeddedParts = {
   onStep?: PipelineParts['onStep'];
 };
 
-export type Embedded = {
-  url: string;
-  pipeline: Pipeline;
-  journal: Journal;
-  store: SqliteStore;
-  push(records: RecordSlices): Promise<{ offset: number; arrivalMs: number }>;
-  /** Settles when the pipeline ends; rejects with what it failed with. */
-  finished: Promise<void>;
-  /** No new events; what was accepted is counted and committed; then everything is closed. */
-  stop(): Promise<void>;
-};
+export type Embedded = Running & { pipeline: Pipeline; journal: Journal; store: SqliteStore };
 
 /**
  * Starts everything. The directory is locked and the port bound before anything is claimed.
@@ -117,18 +107,5 @@ async function drained(pipeline: Pipeline, journal: Journal, limits: Limits): Pr
     const { live, ready } = pipeline.health();
     if (!ready || live === null || live.partitions[0].position >= journal.nextOffset) return;
     await systemClock.sleep(10);
-  }
-}
-
-async function listen(server: FastifyInstance, options: Pick<Options, 'host' | 'port'>) {
-  try {
-    return await server.listen({ host: options.host, port: options.port });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
-      throw new ClickrateError(
-        'port_in_use',
-        `port ${options.port} of ${options.host} is in use; choose another with --port`,
-      );
-    throw new ClickrateError('config_invalid', `cannot listen: ${messageOf(error)}`);
   }
 }

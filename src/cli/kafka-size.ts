@@ -1,0 +1,53 @@
+/** The Kafka size in one process: engine, store and API, with ingest into Kafka. */
+import type { Logger } from 'pino';
+import { createServer } from '../api/server.ts';
+import { systemClock } from '../clock.ts';
+import type { Limits, Options, Settings } from '../config.ts';
+import { createJudge } from '../decode/unusable.ts';
+import { ClickrateError } from '../errors.ts';
+import { type KafkaEngine, startKafkaEngine } from './kafka-engine.ts';
+import { listen } from './listen.ts';
+import { openStore } from './open-store.ts';
+import type { Running } from './running.ts';
+import { VERSION } from './version.ts';
+
+export type KafkaSizeParts = {
+  options: Options;
+  settings: Settings;
+  limits: Limits;
+  log: Logger;
+  resetWindows: boolean;
+};
+
+/**
+ * Starts everything; the port is bound before anything is claimed. Throws `port_in_use`,
+ * `config_invalid`, `directory_locked`.
+ */
+export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
+  const { options, settings, limits, log } = parts;
+  if (options.source !== 'kafka')
+    throw new ClickrateError('config_invalid', 'redis as the store needs --source kafka');
+  const store = openStore({ options, limits, writer: 'engine', takeOver: false });
+  const closers: (() => unknown)[] = [() => store.close()];
+  const undo = async () => {
+    for (const close of closers.reverse()) await close();
+  };
+  let engine: KafkaEngine | null = null;
+  try {
+    const judge = createJudge(settings);
+    const server = await createServer({
+      ...{ reader: store, settings, limits, clock: systemClock, logger: log, version: VERSION },
+      judge: (records) => judge(records, systemClock.wallMs()),
+      health: () => engine?.health() ?? [],
+      trouble: () => (engine === null ? 'starting' : engine.trouble()),
+    });
+    closers.push(() => server.close());
+    const url = await listen(server, options);
+    engine = startKafkaEngine({ ...parts, store });
+    closers.push(engine.stop);
+    return { url, store, finished: engine.finished, stop: undo };
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+/** The store that the options name. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Limits, Options } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+import { openDatabase } from '../sqlite.ts';
+import { SqliteStore } from '../stores/sqlite/store.ts';
+import type { Store, Writer } from '../stores/store.ts';
+import { lockDirectory } from './lock.ts';
+
+export type StoreChoice = { options: Options; limits: Limits; writer: Writer; takeOver: boolean };
+
+/** Opens it; whoever asked closes it. Throws `config_invalid`, `directory_locked`. */
+export function openStore({ options, limits, writer, takeOver }: StoreChoice): Store {
+  if (options.store === 'sqlite') return openSqlite(options, { limits, writer, takeOver });
+  throw new ClickrateError('config_invalid', `store must be sqlite or redis, not ${options.store}`);
+}
+
+function openSqlite({ data }: Options, settings: Omit<StoreChoice, 'options'>): Store {
+  mkdirSync(data, { recursive: true });
+  const lock = lockDirectory(data, {});
+  const db = openDatabase(join(data, 'clickrate.db'));
+  const store = new SqliteStore(db, settings);
+  const close = store.close.bind(store);
+  store.close = async () => {
+    await close();
+    db.close();
+    lock.release();
+  };
+  return store;
+}

@@ -1,0 +1,108 @@
+/** What the sizes have in common once they run: announced, fed, waited for, stopped. */
+import type { Logger } from 'pino';
+import { systemClock } from '../clock.ts';
+import { LIMITS, type Options } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+import type { RecordSlices } from '../event.ts';
+import { ctr } from '../result.ts';
+import { GeneratedTraffic } from '../sources/traffic.ts';
+import type { ResultReader, Row } from '../stores/store.ts';
+
+/** A size that has started. */
+export type Running = {
+  url: string;
+  store: Pick<ResultReader, 'follow'>;
+  /** Makes records durable, where the process takes events. */
+  push?(records: RecordSlices): Promise<{ offset: number; arrivalMs: number }>;
+  /** Settles when the engine ends; rejects with what it failed with. */
+  finished: Promise<void>;
+  /** What was accepted is counted and committed; then everything is closed. */
+  stop(): Promise<void>;
+};
+
+/** Runs until SIGINT or SIGTERM; a second signal ends at once. Rejects with what went wrong. */
+export async function untilStopped(running: Running, options: Options, log: Logger): Promise<void> {
+  log.info({}, `clickrate is up: open ${running.url}/ctr/latest (docs: ${running.url}/docs)`);
+  const unfollow = announceWindows(running, log);
+  const traffic = new AbortController();
+  const generating = options.generate
+    ? generate(running, options, log, traffic.signal)
+    : Promise.resolve();
+  const signal = stopSignal(log);
+  try {
+    await Promise.race([signal, running.finished, generating.then(() => signal)]);
+  } finally {
+    traffic.abort();
+    await generating.catch(() => {});
+    unfollow();
+    const forced = setTimeout(() => {
+      log.error({ stopMs: LIMITS.stopMs }, 'stopping takes too long; what is stored is safe');
+      process.exit(1);
+    }, LIMITS.stopMs);
+    forced.unref();
+    await running.stop();
+    clearTimeout(forced);
+  }
+  log.info({}, 'stopped: every accepted event is stored');
+}
+
+function announceWindows({ store }: Running, log: Logger): () => void {
+  let newest = -Infinity;
+  return store.follow(({ rows, windowMs }) => {
+    const starts = rows.map(({ latest }) => latest?.start ?? -Infinity);
+    const start = starts.reduce((a, b) => Math.max(a, b), -Infinity);
+    if (start <= newest) return;
+    newest = start;
+    log.info(closing(rows, start), `window ${clock(start)} to ${clock(start + windowMs)} closed`);
+  });
+}
+
+/** What a window brought, as far as its first commit tells. */
+function closing(rows: readonly Row[], start: number) {
+  const sum = { products: 0, impressions: 0, clicks: 0 };
+  for (const { latest } of rows) {
+    if (latest?.start !== start) continue;
+    sum.products++;
+    sum.impressions += latest.impressions;
+    sum.clicks += latest.clicks;
+  }
+  return { ...sum, ctr: ctr(sum.impressions, sum.clicks) };
+}
+
+function clock(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 19);
+}
+
+async function generate(
+  running: Running,
+  options: Options,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const { rate, products, seed } = options;
+  const { push } = running;
+  if (push === undefined) throw new ClickrateError('config_invalid', 'this takes no events');
+  const traffic = new GeneratedTraffic({
+    push,
+    clock: systemClock,
+    log,
+    generator: { rate, products, seed },
+  });
+  log.info({ rate, products }, 'generating traffic; the first window is served after about 13 s');
+  await traffic.run(signal);
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second one ends the process. */
+function stopSignal(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0;
+    const onSignal = (name: string) => {
+      signals++;
+      if (signals > 1) process.exit(130);
+      log.info({ signal: name }, 'stopping: counting what was accepted (again to end now)');
+      resolve();
+    };
+    process.on('SIGINT', onSignal);
+    process.on('SIGTERM', onSignal);
+  });
+}
