@@ -66,6 +66,20 @@ export const LIMITS = {
   bodyBytes: 8_388_608,
   listedItems: 100,
   pageRows: 1_000,
+  /** How often the API looks at the tasks' statuses and the open windows. */
+  statusMs: 1_000,
+  /** Open windows: most active products told. */
+  openProducts: 1_000,
+  /** Stream: readers at once; products a reader may name; how often it hears something. */
+  streamReaders: 2_000,
+  streamProducts: 100,
+  heartbeatMs: 15_000,
+  /** Stream: changes kept for those who come back, and their bytes. */
+  streamChanges: 20_000,
+  streamBytes: 67_108_864,
+  /** Stream: bytes a reader may lag before its changes are coalesced; how long it may not drain. */
+  streamLagBytes: 8_388_608,
+  streamStallMs: 60_000,
   /** HTTP: longest URL; how long a request may take to arrive; how long a connection stays idle. */
   urlBytes: 8_192,
   requestMs: 60_000,
@@ -90,6 +104,8 @@ export const OPTIONS = {
   logLevel: 'info',
   /** `text` for people, `json` for machines. */
   logFormat: 'text',
+  /** Results of fewer impressions than this are marked as `few` under /v1. */
+  minSample: 100,
   /** Generate the original demo's traffic. */
   generate: false,
   /** Generated impressions a second, click tries included (the original: 1 500), and products. */

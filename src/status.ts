@@ -4,6 +4,7 @@
  */
 import type { Settings } from './config.ts';
 import type { Reason, Verdict } from './event.ts';
+import type { Counts } from './result.ts';
 
 /** Named bytes of a checkpoint, opaque to a store. */
 export type Part = { name: string; bytes: Uint8Array };
@@ -68,6 +69,20 @@ export type Status = {
   droppedIds: number;
 };
 
+/** What a running pipeline knows of a topic partition beside its status. */
+export type PartitionSight = {
+  /** Offset after the newest record of the log, as last seen; null where the source cannot say. */
+  end: number | null;
+  /** Milliseconds since the last event that was neither rejected nor too late, or the start. */
+  quietMs: number;
+};
+
+/** Windows that are not closed yet: the sums of each, and the most active products. */
+export type OpenCounts = {
+  windows: Counts[];
+  products: (Counts & { product: string })[];
+};
+
 /** What a running pipeline tells about itself, at once and without I/O. */
 export type TaskHealth = {
   task: string;
@@ -80,6 +95,8 @@ export type TaskHealth = {
    * The uncommitted present: same form as what the next commit would write. Null before a claim.
    */
   live: Status | null;
+  /** By topic partition, in the order of the status; absent before a claim. */
+  sights?: PartitionSight[];
   /** Monotonic milliseconds since the last successful commit; null before the first. */
   commitAgeMs: number | null;
   /** How long the last commit took, and how many bytes its parts had. */

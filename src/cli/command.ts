@@ -13,6 +13,7 @@ const HELP: Record<keyof typeof OPTIONS, string> = {
   data: 'directory of the journal and the store',
   logLevel: 'debug, info, warn, error or silent',
   logFormat: 'text or json',
+  minSample: 'impressions below which a result is marked as resting on few',
   generate: "generate the original demo's traffic",
   rate: 'generated impressions and click tries a second',
   products: 'generated products',
