@@ -1,0 +1,148 @@
+/**
+ * Holds what a store has in the end against the oracle, which reads the topics and the committed
+ * comebacks: ledger, counts of every window, both windows of every product, kept events.
+ */
+import assert from 'node:assert/strict';
+import type { Settings } from '../../src/config.ts';
+import type { Status } from '../../src/status.ts';
+import type { Comeback, Store } from '../../src/stores/store.ts';
+import { type Answer, type Cell, type Log, oracle } from '../oracle/oracle.ts';
+import { eventually } from '../support/processes.ts';
+import { readTopics } from './log-reader.ts';
+
+export type Comebacks = { comebacks(): Promise<(Comeback & { task: string })[]> };
+export type Checked = Store & Comebacks;
+
+export type CheckOptions = {
+  bootstrap: string;
+  topics: readonly string[];
+  settings: Settings;
+  store: Checked;
+  /** Verdicts and kept events are not those of the whole log: only windows after this are held. */
+  floorMs?: number;
+};
+
+/** Waits until every task has committed to the end of its logs with every window closed. */
+export async function settled(options: CheckOptions, waitMs: number): Promise<Log[]> {
+  const logs = await readTopics(options.bootstrap, options.topics);
+  await eventually(async () => {
+    const statuses = await options.store.statuses();
+    for (const log of logs) {
+      const last = log.records.at(-1);
+      if (last === undefined) continue;
+      const task = /-(\d+)$/.exec(log.partition)![1];
+      const status = statuses.get(task);
+      const at = status?.partitions.find(({ name }) => name === log.partition);
+      if (at === undefined || at.position <= last.offset)
+        throw new Error(`${log.partition} stands at ${at?.position}, not behind ${last.offset}`);
+      mustBeClosed(status!, task);
+    }
+    return true;
+  }, waitMs);
+  return logs;
+}
+
+function mustBeClosed(status: Status, task: string): void {
+  const { windowMs, allowedLatenessMs } = status.settings;
+  const maxTs = Math.max(...status.partitions.map(({ maxTs }) => maxTs ?? -Infinity));
+  if (maxTs === -Infinity) return;
+  const end = Math.floor(maxTs / windowMs) * windowMs + windowMs;
+  if ((status.watermark ?? -Infinity) < end - 1 + allowedLatenessMs)
+    throw new Error(`task ${task}: the window that ends at ${end} is open at ${status.watermark}`);
+  if ((status.finalBefore ?? -Infinity) < end)
+    throw new Error(`task ${task}: final before ${status.finalBefore}, not ${end}`);
+}
+
+/** Compares everything; returns the oracle's answers by task. */
+export async function check(options: CheckOptions, logs: readonly Log[]): Promise<Answer[]> {
+  const { store, settings } = options;
+  const statuses = await store.statuses();
+  const old = await store.comebacks();
+  const rows = new Map((await store.load()).rows.map((row) => [row.product, row]));
+  const answers: Answer[] = [];
+  const tasks = new Set(logs.map((log) => /-(\d+)$/.exec(log.partition)![1]));
+  for (const task of tasks) {
+    const status = statuses.get(task);
+    const ours = logs.filter((log) => log.partition.endsWith(`-${task}`));
+    if (status === undefined) {
+      assert.ok(
+        ours.every(({ records }) => records.length === 0),
+        `task ${task} never committed`,
+      );
+      continue;
+    }
+    const comebacks = [...old.filter((entry) => entry.task === task), ...status.comebacks];
+    const publishFloor = options.floorMs ?? status.publishFloor;
+    const answer = oracle(ours, unique(comebacks), { ...settings, publishFloor });
+    answers.push(answer);
+    if (options.floorMs === undefined) checkLedger(task, status, answer);
+    await checkWindows(task, store, answer, publishFloor);
+    for (const [product, expected] of answer.rows) {
+      const row = rows.get(product);
+      assert.deepEqual(row?.latest, expected.latest, `latest of ${product}`);
+      assert.deepEqual(row?.previous ?? null, expected.previous, `previous of ${product}`);
+      rows.delete(product);
+    }
+  }
+  if (options.floorMs === undefined) {
+    assert.deepEqual([...rows.keys()], [], 'products that no event names');
+    await checkKept(store, answers);
+  }
+  return answers;
+}
+
+/** What leaves the capped list goes into history; a crash between may show it in both. */
+function unique(comebacks: readonly Comeback[]): Comeback[] {
+  const byPlace = new Map(comebacks.map((at) => [`${at.partition} ${at.offset}`, at]));
+  return [...byPlace.values()].map(({ partition, offset, watermark }) => ({
+    ...{ partition, offset, watermark },
+  }));
+}
+
+function checkLedger(task: string, status: Status, answer: Answer): void {
+  assert.deepEqual(answer.complaints, [], `comebacks of task ${task}`);
+  const { received, verdicts } = status.ledger;
+  const totals = Object.entries(verdicts).filter(([, events]) => events > 0);
+  const expected = [...answer.totals].sort();
+  assert.deepEqual(totals.sort(), expected, `ledger of task ${task}`);
+  assert.equal(received, answer.received, `received by task ${task}`);
+}
+
+async function checkWindows(
+  task: string,
+  store: Store,
+  answer: Answer,
+  floor: number | null,
+): Promise<void> {
+  for (const [product, cells] of answer.cells) {
+    const expected = [...cells.values()]
+      .filter(({ start }) => floor === null || start > floor)
+      .sort((a, b) => a.start - b.start);
+    const from = floor === null ? -Number.MAX_SAFE_INTEGER : floor + 1;
+    const got: Cell[] = (await store.history(product, from, Number.MAX_SAFE_INTEGER)).map(
+      ({ start, impressions, clicks }) => ({ start, impressions, clicks }),
+    );
+    assert.deepEqual(got, expected, `windows of ${product} in task ${task}`);
+  }
+}
+
+async function checkKept(store: Store, answers: readonly Answer[]): Promise<void> {
+  const expected = answers.flatMap(({ judged }) =>
+    [...judged].flatMap(([partition, events]) =>
+      events
+        .filter(({ verdict }) => verdict !== 'counted' && verdict !== 'duplicate')
+        .map(({ offset, verdict }) => `${partition} ${offset} ${verdict}`),
+    ),
+  );
+  const got: string[] = [];
+  for (let before: number | undefined; ; ) {
+    const page = await store.rejected({
+      limit: 1_000,
+      ...(before === undefined ? {} : { before }),
+    });
+    got.push(...page.map(({ partition, offset, reason }) => `${partition} ${offset} ${reason}`));
+    if (page.length === 0) break;
+    before = page.at(-1)!.id;
+  }
+  assert.deepEqual(got.sort(), expected.sort(), 'kept events');
+}

@@ -1,0 +1,117 @@
+/** A topic deleted and made anew under a kept checkpoint: a new ledger, and nothing of the old. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS, settingsWith } from '../../src/config.ts';
+import { silentLog } from '../../src/log.ts';
+import { Pipeline } from '../../src/pipeline.ts';
+import type { Opened, Position } from '../../src/sources/source.ts';
+import { MemoryStore } from '../../src/stores/memory.ts';
+import { Random } from '../support/random.ts';
+import { SimClock } from '../support/sim-clock.ts';
+import { SimSource } from '../support/sim-source.ts';
+
+const START = 1_700_000_000_000;
+
+/** Begins anew where the topic is another one, as the Kafka source does. */
+class Renewable extends SimSource {
+  readonly topicId: string;
+  constructor(
+    topicId: string,
+    clock: SimClock,
+    events: readonly { product: string; ts: number }[],
+  ) {
+    const records = events.map(({ product, ts }, offset) => ({
+      offset,
+      arrivalMs: ts,
+      bytes: new TextEncoder().encode(
+        JSON.stringify({ product_id: product, timestamp: ts, event_type: 'impression' }),
+      ),
+    }));
+    super({ logs: [{ partition: 'p-0', topicId, records }], clock, random: new Random(1) });
+    this.topicId = topicId;
+  }
+  override open(positions: readonly Position[]): Promise<Opened[]> {
+    const isOther = positions[0].topicId !== null && positions[0].topicId !== this.topicId;
+    return super.open(isOther ? [{ offset: null, topicId: null }] : positions);
+  }
+}
+
+function pipelineOf(source: SimSource, store: MemoryStore, clock: SimClock, windowMs = 10_000) {
+  return new Pipeline({
+    ...{ task: '0', source, store, clock, limits: LIMITS, log: silentLog },
+    settings: settingsWith({ windowMs }),
+    newToken: () => `token-${Math.random()}`,
+    newIdKey: () => '0'.repeat(32),
+    stillOurs: async () => true,
+    resetWindows: windowMs !== 10_000,
+  });
+}
+
+async function runAll(pipeline: Pipeline, clock: SimClock, steps = 60): Promise<void> {
+  await pipeline.start();
+  for (let n = 0; n < steps; n++) {
+    clock.advance(500);
+    await pipeline.step();
+  }
+  await pipeline.stop();
+}
+
+const many = (count: number, from: number) =>
+  Array.from({ length: count }, (_, n) => ({ product: `old${n}`, ts: from + n }));
+
+test('state, parts and ledger of the old topic are gone, and its open windows stay unpublished', async () => {
+  const clock = new SimClock(START + 5_000);
+  const store = new MemoryStore();
+  // More products than a block has, and one window that stays open.
+  const old = pipelineOf(new Renewable('old', clock, many(3_000, START)), store, clock);
+  await old.start();
+  for (let n = 0; n < 200; n++) await old.step();
+  await old.stop();
+  assert.ok((await store.read('0')).parts.length > 4);
+
+  const events = [
+    { product: 'a', ts: START + 6_000 },
+    { product: 'a', ts: START + 12_000 },
+    { product: 'a', ts: START + 30_000 },
+  ];
+  await runAll(pipelineOf(new Renewable('new', clock, events), store, clock), clock);
+  const state = await store.read('0');
+  assert.deepEqual(state.parts.map(({ name }) => name).sort(), ['block/0', 'products/0']);
+  assert.equal(state.status!.ledger.received, 3);
+  assert.deepEqual(state.status!.ledger.since, { 'p-0': 0 });
+  const windows = await store.history('a', 0, Number.MAX_SAFE_INTEGER);
+  assert.deepEqual(
+    windows.map(({ start, impressions }) => [start - START, impressions]),
+    [
+      [10_000, 1],
+      [30_000, 1],
+    ],
+    'the window that the old topic began may lack its events',
+  );
+
+  // The next start takes up what is there, and nothing else.
+  const again = pipelineOf(new Renewable('new', clock, events), store, clock);
+  await runAll(again, clock, 2);
+  assert.equal((await store.read('0')).status!.ledger.received, 3);
+});
+
+test('open windows of another size are dropped from the checkpoint for good', async () => {
+  const clock = new SimClock(START + 5_000);
+  const store = new MemoryStore();
+  const first = pipelineOf(new Renewable('t', clock, many(3_000, START)), store, clock);
+  await first.start();
+  for (let n = 0; n < 200; n++) await first.step();
+  await first.stop();
+  const blocks = async () =>
+    (await store.read('0')).parts.filter(({ name }) => name.startsWith('block/')).length;
+  assert.equal(await blocks(), 3);
+  const second = pipelineOf(new Renewable('t', clock, many(3_000, START)), store, clock, 1_000);
+  await second.start();
+  await second.stop();
+  const kept = await store.read('0');
+  // Products stay known, and are asked for anew.
+  assert.equal(kept.parts.filter(({ name }) => name.startsWith('products/')).length, 3);
+  const third = pipelineOf(new Renewable('t', clock, many(3_000, START)), store, clock, 1_000);
+  await third.start();
+  assert.equal(third.openWindows, 0);
+});
