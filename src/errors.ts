@@ -15,6 +15,7 @@ export const ERRORS = {
   internal: { status: 500, retry: false, title: 'A fault in clickrate' },
   store_unavailable: { status: 503, retry: true, title: 'The store does not answer' },
   store_full: { status: 503, retry: true, title: 'The disk is full' },
+  store_foreign: { status: 500, retry: false, title: 'The store holds other data' },
   not_ready: { status: 503, retry: true, title: 'Not ready' },
   stopping: { status: 503, retry: true, title: 'Stopping' },
   source_unavailable: { status: 503, retry: true, title: 'The source does not answer' },

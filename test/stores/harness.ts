@@ -39,10 +39,13 @@ export abstract class Harness {
 
   abstract snapshot(): unknown;
   /** The store is as it was; what ran on it goes on. */
-  abstract rollback(snapshot: unknown): void;
+  abstract rollback(snapshot: unknown): void | Promise<void>;
   /** As after a restart of the process, perhaps as another program. */
-  abstract reopen(changed?: Partial<HarnessOptions>): void;
-  abstract close(): void;
+  abstract reopen(changed?: Partial<HarnessOptions>): void | Promise<void>;
+  abstract close(): void | Promise<void>;
+
+  /** Resolves when followers were told all changes so far. */
+  async settled(): Promise<void> {}
 }
 
 export type HarnessFactory = (options: HarnessOptions) => Harness;

@@ -71,8 +71,8 @@ class Sequence {
       }
       await this.#compare();
     } finally {
-      this.#model.close();
-      this.#subject.close();
+      await this.#model.close();
+      await this.#subject.close();
     }
   }
 
@@ -91,9 +91,9 @@ class Sequence {
     else if (draw < 0.72) await this.#closing(owner);
     else if (draw < 0.8) await this.#commit(any);
     else if (draw < 0.85) await this.#outOfTurn(any);
-    else if (draw < 0.9) this.#snapshot();
+    else if (draw < 0.9) await this.#snapshot();
     else if (draw < 0.94) await this.#rollback();
-    else if (draw < 0.97) this.#reopen();
+    else if (draw < 0.97) await this.#reopen();
     else this.#clock.advance(random.int(0, 15_000));
   }
 
@@ -155,11 +155,11 @@ class Sequence {
     this.#count('closing');
   }
 
-  #snapshot(): void {
+  async #snapshot(): Promise<void> {
     this.#snapshots.push({
       rules: structuredClone(this.#rules),
-      model: this.#model.snapshot(),
-      subject: this.#subject.snapshot(),
+      model: await this.#model.snapshot(),
+      subject: await this.#subject.snapshot(),
       tokens: this.#tokens,
     });
   }
@@ -169,14 +169,14 @@ class Sequence {
     if (snapshot === undefined) return;
     await this.#compare();
     this.#rules = snapshot.rules;
-    this.#model.rollback(snapshot.model);
-    this.#subject.rollback(snapshot.subject);
+    await this.#model.rollback(snapshot.model);
+    await this.#subject.rollback(snapshot.subject);
     this.#count('rollback');
   }
 
-  #reopen(): void {
-    this.#model.reopen();
-    this.#subject.reopen();
+  async #reopen(): Promise<void> {
+    await this.#model.reopen();
+    await this.#subject.reopen();
     this.#count('reopen');
   }
 
@@ -217,6 +217,7 @@ class Sequence {
   async #compare(): Promise<void> {
     const found = await contentOf(this.#subject.store, TASKS, PRODUCTS);
     assert.deepEqual(found, await contentOf(this.#model.store, TASKS, PRODUCTS));
+    await this.#subject.settled();
     const stream = ({ changes }: Harness) => changes.map(({ incarnation: _, ...rest }) => rest);
     assert.deepEqual(stream(this.#subject), stream(this.#model));
     assert.ok(new Set(this.#subject.changes.map(({ incarnation }) => incarnation)).size <= 1);

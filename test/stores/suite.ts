@@ -55,7 +55,7 @@ export function storeSuite(name: string, open: HarnessFactory): void {
       try {
         await body(harness, clock);
       } finally {
-        harness.close();
+        await harness.close();
       }
     });
   describe(`${name}: fence`, () => fenceExamples(example));
@@ -113,6 +113,7 @@ function fenceExamples(example: Example): void {
     const before = await contentOf(harness.store, ['a'], ['x']);
     assert.deepEqual(await harness.store.commit(commit), DUPLICATE);
     assert.deepEqual(await contentOf(harness.store, ['a'], ['x']), before);
+    await harness.settled();
     assert.equal(harness.changes.length, 1);
   });
 
@@ -160,10 +161,10 @@ function fenceExamples(example: Example): void {
     example(`rolled back by ${commits}: the owner's next commit is fenced`, async (harness) => {
       const a = await owner(harness);
       await a.send();
-      const snapshot = harness.snapshot();
+      const snapshot = await harness.snapshot();
       for (let i = 0; i < commits; i++) await a.send();
       const last = commitOf('a', a.fence, a.number, {});
-      harness.rollback(snapshot);
+      await harness.rollback(snapshot);
       assert.deepEqual(await a.send(), FENCED);
       // One commit back, the last one without an answer may still come: it is last + 1.
       assert.deepEqual(await harness.store.commit(last), commits === 1 ? OK : FENCED);
@@ -174,25 +175,25 @@ function fenceExamples(example: Example): void {
   example('rolled back behind the claim: the owner is fenced', async (harness) => {
     const first = await owner(harness);
     await first.send();
-    const snapshot = harness.snapshot();
+    const snapshot = await harness.snapshot();
     const second = await owner(harness);
     await second.send();
-    harness.rollback(snapshot);
+    await harness.rollback(snapshot);
     assert.deepEqual(await second.send(), FENCED);
   });
 
   example('another kind of writer is refused by name, unless it takes over', async (harness) => {
     const engine = await owner(harness);
     await engine.send();
-    harness.reopen({ writer: 'sink' });
+    await harness.reopen({ writer: 'sink' });
     await assert.rejects(harness.store.claim('b', 't'), {
       code: 'writer_other',
       message: /engine/,
     });
-    harness.reopen({ takeOver: true });
+    await harness.reopen({ takeOver: true });
     const sink = await owner(harness, 'b');
     assert.deepEqual(await sink.send(), OK);
-    harness.reopen({ writer: 'engine', takeOver: false });
+    await harness.reopen({ writer: 'engine', takeOver: false });
     // The engine that still ran is fenced on its own task, and told why when it claims again.
     assert.deepEqual(await engine.send(), FENCED);
     await assert.rejects(harness.store.claim('a', 't'), { code: 'writer_other', message: /sink/ });
@@ -237,6 +238,7 @@ function productExamples(example: Example): void {
     ]);
     assert.deepEqual(await harness.store.history('x', 0, Infinity), [countsOf(0, 1)]);
     assert.deepEqual(await harness.store.history('unknown', 0, Infinity), []);
+    await harness.settled();
     assert.equal(harness.changes.length, 1);
   });
 
@@ -263,6 +265,7 @@ function productExamples(example: Example): void {
       { product: 'x', latest: countsOf(3, 7), previous: null },
     ]);
     assert.deepEqual(await harness.store.history('x', 0, Infinity), [countsOf(3, 7)]);
+    await harness.settled();
     assert.deepEqual(harness.changes[1]?.removals, ['x']);
     assert.equal(harness.changes[1]?.rows.length, 1);
   });
@@ -270,9 +273,9 @@ function productExamples(example: Example): void {
   example('what was rolled back is owned by nobody', async (harness) => {
     const a = await owner(harness, 'a');
     const b = await owner(harness, 'b');
-    const snapshot = harness.snapshot();
+    const snapshot = await harness.snapshot();
     await a.send({ claims: ['x'] });
-    harness.rollback(snapshot);
+    await harness.rollback(snapshot);
     assert.deepEqual(await b.send({ claims: ['x'], results: [resultIn('x', 0, 1)] }), OK);
     assert.equal((await harness.store.load()).rows.length, 1);
   });
@@ -282,7 +285,7 @@ function productExamples(example: Example): void {
     const a = await owner(harness);
     const results = odd.map((product, i) => resultIn(product, 0, i + 1));
     assert.deepEqual(await a.send({ claims: odd, results }), OK);
-    harness.reopen();
+    await harness.reopen();
     const { rows } = await harness.store.load();
     const found = new Map(rows.map((row) => [row.product, row.latest?.impressions]));
     assert.deepEqual(found, new Map(odd.map((product, i) => [product, i + 1])));
@@ -333,7 +336,7 @@ function resultExamples(example: Example): void {
       const latest = cells.at(-1)!;
       const results = [{ product: 'x', latest, previous: cells[0]!, cells }];
       await a.send({ claims: ['x'], results });
-      harness.reopen();
+      await harness.reopen();
       assert.deepEqual(await harness.store.history('x', -Infinity, Infinity), cells);
       assert.deepEqual((await harness.store.load()).rows, [
         { product: 'x', latest, previous: cells[0] },
@@ -509,9 +512,10 @@ function readExamples(example: Example): void {
       await a.send({ results: [resultIn('x', 0, 1)] });
       await a.send();
       await a.send({ kept: [keptOf(1, START)], parts: [{ name: 'n', bytes: Buffer.from('n') }] });
-      harness.reopen();
+      await harness.reopen();
       await a.send({ results: [resultIn('x', 1, 1)] });
       await a.send({ removals: ['x'] });
+      await harness.settled();
       const numbers = harness.changes.map(({ number }) => number);
       assert.deepEqual(numbers, [1, 2, 3]);
       for (const change of harness.changes) assert.equal(change.incarnation, incarnation);
@@ -537,6 +541,7 @@ function readExamples(example: Example): void {
     await sending;
     for (const row of rows) if (!view.has(row.product)) view.set(row.product, row);
     await a.send({ removals: ['x'] });
+    await harness.settled();
     assert.deepEqual(
       seen.filter((n) => n > number),
       range(number + 1, 3),
@@ -544,6 +549,7 @@ function readExamples(example: Example): void {
     assert.deepEqual([...view.values()], (await harness.store.load()).rows);
     stop();
     await a.send({ results: [resultIn('y', 1, 5)] });
+    await harness.settled();
     assert.equal(seen.at(-1), 3);
   });
 
@@ -554,6 +560,7 @@ function readExamples(example: Example): void {
       loading = harness.store.load();
     });
     await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] });
+    await harness.settled();
     assert.equal((await loading)?.number, 1);
   });
 
@@ -567,7 +574,7 @@ function readExamples(example: Example): void {
       comebacks: [{ partition: 'p', offset: 3, watermark: -5 }],
     });
     const before = await contentOf(harness.store, ['a'], ['x', 'y']);
-    harness.reopen();
+    await harness.reopen();
     assert.deepEqual(await contentOf(harness.store, ['a'], ['x', 'y']), before);
     assert.deepEqual(await a.send({ results: [resultIn('y', 5, 1)] }), OK);
     assert.equal((await harness.store.load()).rows.length, 2);

@@ -1,0 +1,64 @@
+/**
+ * The stream of changes: one entry a commit that changed rows. Each carries a mark that no other
+ * has, and the mark before it, so that a reader notices when the stream is not the one it knew: a
+ * store that lost its last writes counts the same numbers again for other changes.
+ */
+import type { Counts, ProductResult } from '../../result.ts';
+import type { Change, Row } from '../store.ts';
+import { KEYS } from './keys.ts';
+
+/** Entries kept, and about how many bytes: of large entries fewer are kept. */
+const STREAM_ENTRIES = 10_000;
+const STREAM_BYTES = 67_108_864;
+
+/** For the commit script: adds the entry of a change, and drops the oldest. */
+export const CHANGES_LUA = `
+local function tellChange(incarnation, number, mark, before, windowMs, rows, removed)
+  local removals = ''
+  if #removed > 0 then removals = cjson.encode(removed) end
+  local fit = math.floor(${STREAM_BYTES} / (#rows + #removals + 100))
+  if fit > ${STREAM_ENTRIES} then fit = ${STREAM_ENTRIES} end
+  append('${KEYS.changes}', number .. '-0', {'MAXLEN', whole(fit)},
+    'i', incarnation, 'm', mark, 'p', before, 'w', windowMs, 'r', rows, 'd', removals)
+end
+`;
+
+/** One number after the other: start, impressions and clicks of latest, then of previous. */
+type PackedRow = [string, ...number[]];
+
+export function changeRows(results: readonly ProductResult[]): string {
+  const rows = results.map(({ product, latest, previous }): PackedRow => {
+    const { start, impressions, clicks } = latest;
+    if (previous === null) return [product, start, impressions, clicks];
+    const { start: from, impressions: shown, clicks: clicked } = previous;
+    return [product, start, impressions, clicks, from, shown, clicked];
+  });
+  return JSON.stringify(rows);
+}
+
+/** A change as it stands in the stream, with its mark and that of the change before it. */
+export type MarkedChange = Change & { mark: string; before: string };
+
+export type Entry = [id: string, fields: string[]];
+
+export function changeOf([id, fields]: Entry): MarkedChange {
+  const [, incarnation, , mark, , before, , windowMs, , rows, , removals] = fields;
+  return {
+    incarnation,
+    number: Number.parseInt(id, 10),
+    mark,
+    before,
+    windowMs: Number(windowMs),
+    rows: (JSON.parse(rows) as PackedRow[]).map(rowOf),
+    removals: removals === '' ? [] : (JSON.parse(removals) as string[]),
+  };
+}
+
+function rowOf([product, ...numbers]: PackedRow): Row {
+  const countsAt = (at: number): Counts => ({
+    start: numbers[at],
+    impressions: numbers[at + 1],
+    clicks: numbers[at + 2],
+  });
+  return { product, latest: countsAt(0), previous: numbers.length > 3 ? countsAt(3) : null };
+}

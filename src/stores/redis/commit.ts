@@ -1,0 +1,203 @@
+/**
+ * The commit: one script, all or nothing. It looks at everything first (the fence, every key's
+ * kind, who owns which product) and only then writes, blindly, in the contract's order.
+ */
+import type { Limits } from '../../config.ts';
+import { type ProductResult, resultOf } from '../../result.ts';
+import type { Commit, CommitAnswer } from '../store.ts';
+import { CHANGES_LUA, changeRows } from './changes.ts';
+import { type Argument, type Connection, type Script, scriptOf } from './connection.ts';
+import { HISTORY_LUA, historyArguments } from './history.ts';
+import { bufferOf, KEPT_LUA, keptArguments, keptLimits, numberText } from './kept.ts';
+import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
+import { PRELUDE_LUA } from './lua.ts';
+
+/** Arguments before the sections: what is named below, then how many each section has. */
+const FIXED = 11;
+const SECTIONS = 10;
+
+const CHECKED: [key: string, kind: string][] = [
+  [KEYS.latest, 'hash'],
+  [KEYS.previous, 'hash'],
+  [KEYS.products, 'hash'],
+  [KEYS.windows, 'zset'],
+  [KEYS.rejected, 'stream'],
+  [KEYS.rejectedSizes, 'list'],
+  [KEYS.comebacks, 'list'],
+  [KEYS.changes, 'stream'],
+];
+
+/** Who may commit: answers before anything is written. */
+const FENCE_LUA = `
+local task, taskKey, partsKey = ARGV[1], '${TASK_PREFIX}' .. ARGV[1], '${PARTS_PREFIX}' .. ARGV[1]
+local refused = must('${KEYS.store}', 'hash') or must(taskKey, 'hash') or must(partsKey, 'hash')
+if refused then return refused end
+local store = redis.call('HMGET', '${KEYS.store}', 'form', 'writer', 'change', 'mark', 'nextNo',
+  'incarnation')
+local row = redis.call('HMGET', taskKey, 'epoch', 'token', 'number', 'committed')
+if not store[1] or not row[1] then return {'fenced'} end
+refused = formOf(store[1])
+if refused then return refused end
+if row[1] ~= ARGV[2] or row[2] ~= ARGV[3] or store[2] ~= ARGV[5] then return {'fenced'} end
+local duplicate = ARGV[4] == row[3] and row[4] == '1'
+if not duplicate and ARGV[4] ~= whole(tonumber(row[3]) + 1) then return {'fenced'} end
+${CHECKED.map(([key, kind]) => `refused = refused or must('${key}', '${kind}')`).join('\n')}
+if refused then return refused end
+`;
+
+/**
+ * Products: a claim is stored as the product's number and its owner. `ownerOf` answers both.
+ * Afterwards: gone (removed here), granted (claimed here), held (claims of others), numbers (of the
+ * results, in their order).
+ */
+const PRODUCTS_LUA = `
+local count = {}
+for i = 1, ${SECTIONS} do count[i] = tonumber(ARGV[${FIXED} + i]) end
+local removals = ${FIXED + SECTIONS + 1}
+local claims = removals + count[1]
+local latest = claims + count[2]
+local function ownerOf(value)
+  local space = string.find(value, ' ', 1, true)
+  return string.sub(value, space + 1), tonumber(string.sub(value, 1, space - 1))
+end
+local function owners(names, first, last, tell)
+  each(first, last, function(from, to)
+    local values = redis.call('HMGET', '${KEYS.products}', unpack(names, from, to))
+    for i = from, to do tell(i, names[i], values[i - from + 1]) end
+  end)
+end
+local held = {}
+if duplicate then
+  owners(ARGV, claims, latest - 1, function(_, name, value)
+    if not value or ownerOf(value) ~= task then held[#held + 1] = name end
+  end)
+  return {'duplicate', unpack(held)}
+end
+local gone, removed = {}, {}
+owners(ARGV, removals, claims - 1, function(_, name, value)
+  if value and ownerOf(value) == task and not gone[name] then
+    gone[name] = true
+    removed[#removed + 1] = name
+  end
+end)
+local nextNo = tonumber(store[5])
+local granted, grants = {}, {}
+owners(ARGV, claims, latest - 1, function(_, name, value)
+  if not value or gone[name] then
+    if not granted[name] then
+      granted[name] = nextNo
+      grants[#grants + 1] = name
+      grants[#grants + 1] = whole(nextNo) .. ' ' .. task
+      nextNo = nextNo + 1
+    end
+  elseif ownerOf(value) ~= task then
+    held[#held + 1] = name
+  end
+end)
+local names, numbers, unowned = {}, {}, {}
+for i = 1, count[3] do names[i] = ARGV[latest + 2 * (i - 1)] end
+owners(names, 1, #names, function(i, name, value)
+  if granted[name] then
+    numbers[i] = granted[name]
+  else
+    local owner, no
+    if value and not gone[name] then owner, no = ownerOf(value) end
+    if owner == task then numbers[i] = no else unowned[#unowned + 1] = whole(i - 1) end
+  end
+end)
+if #unowned > 0 then return {'unowned', unpack(unowned)} end
+`;
+
+const WRITE_LUA = `
+local previous = latest + 2 * count[3]
+local without = previous + 2 * count[4]
+local staged, parts, other = stageHistory(without + count[5], count[6], numbers)
+if other then return other end
+local removedParts = parts + 2 * count[7]
+local kept = removedParts + count[8]
+local comebacks = kept + 6 * count[9]
+local time = redis.call('TIME')
+local function hash(command, key, list, first, last)
+  each(first, last, function(from, to) redis.call(command, key, unpack(list, from, to)) end)
+end
+hash('HDEL', '${KEYS.products}', removed, 1, #removed)
+hash('HDEL', '${KEYS.latest}', removed, 1, #removed)
+hash('HDEL', '${KEYS.previous}', removed, 1, #removed)
+hash('HSET', '${KEYS.products}', grants, 1, #grants)
+hash('HSET', '${KEYS.latest}', ARGV, latest, previous - 1)
+hash('HSET', '${KEYS.previous}', ARGV, previous, without - 1)
+hash('HDEL', '${KEYS.previous}', ARGV, without, without + count[5] - 1)
+writeHistory(staged, tonumber(ARGV[8]))
+hash('HSET', partsKey, ARGV, parts, removedParts - 1)
+hash('HDEL', partsKey, ARGV, removedParts, kept - 1)
+redis.call('HSET', taskKey, 'number', ARGV[4], 'committed', '1', 'status', ARGV[6],
+  'at', time[1] .. string.format('%03d', math.floor(tonumber(time[2]) / 1000)))
+redis.call('HSET', '${KEYS.store}', 'nextNo', whole(nextNo), 'windowMs', ARGV[7])
+keep(kept, count[9], task, tonumber(ARGV[9]), tonumber(ARGV[10]))
+keepComebacks(comebacks, count[10])
+if count[3] > 0 or #removed > 0 then
+  local change, mark = whole(tonumber(store[3]) + 1), time[1] .. '.' .. time[2]
+  tellChange(store[6], change, mark, store[4], ARGV[7], ARGV[11], removed)
+  redis.call('HSET', '${KEYS.store}', 'change', change, 'mark', mark)
+end
+return {'ok', unpack(held)}
+`;
+
+export const COMMIT: Script = scriptOf(
+  PRELUDE_LUA + HISTORY_LUA + KEPT_LUA + CHANGES_LUA + FENCE_LUA + PRODUCTS_LUA + WRITE_LUA,
+);
+
+export type CommitTerms = { writer: string; limits: Limits; nowMs: number };
+
+/** Sends a commit. What it writes of products of other tasks is left out, as the contract says. */
+export async function sendCommit(
+  connection: Connection,
+  commit: Commit,
+  terms: CommitTerms,
+): Promise<CommitAnswer> {
+  let { results } = commit;
+  for (;;) {
+    const args = commitArguments(commit, results, terms);
+    const [answer, ...rest] = await connection.run<string[]>(COMMIT, args);
+    if (answer === 'fenced') return { answer };
+    if (answer !== 'unowned') return { answer: answer as 'ok' | 'duplicate', heldElsewhere: rest };
+    // Nothing is written yet. Who owns a product may change before the next try: it asks again.
+    const unowned = new Set(rest.map(Number));
+    results = results.filter((_, i) => !unowned.has(i));
+  }
+}
+
+function commitArguments(
+  commit: Commit,
+  results: readonly ProductResult[],
+  { writer, limits, nowMs }: CommitTerms,
+): Argument[] {
+  const { windowMs } = commit.status.settings;
+  const latest: string[] = [];
+  const previous: string[] = [];
+  const without: string[] = [];
+  for (const { product, latest: newest, previous: older } of results) {
+    latest.push(product, JSON.stringify(resultOf(product, newest, windowMs)));
+    if (older === null) without.push(product);
+    else previous.push(product, JSON.stringify(resultOf(product, older, windowMs)));
+  }
+  const history = historyArguments(results);
+  const parts = commit.parts.flatMap(({ name, bytes }) => [name, bufferOf(bytes)]);
+  const removals = [...new Set(commit.removals)];
+  return [
+    ...[commit.task, String(commit.epoch), commit.token, String(commit.number), writer],
+    ...[JSON.stringify(commit.status), String(windowMs), numberText(limits.historyMs)],
+    ...keptLimits(limits, nowMs),
+    changeRows(results),
+    ...[removals, commit.claims, results, { length: previous.length / 2 }].map(lengthOf),
+    ...[without, { length: history.windows }, commit.parts, commit.removedParts].map(lengthOf),
+    ...[commit.kept, commit.comebacks].map(lengthOf),
+  ].concat(
+    ...[removals, commit.claims, latest, previous, without, history.args],
+    ...[parts, commit.removedParts, keptArguments(commit)],
+  );
+}
+
+function lengthOf({ length }: { length: number }): string {
+  return String(length);
+}

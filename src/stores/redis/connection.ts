@@ -1,0 +1,140 @@
+/**
+ * One connection to Redis that is made when it is needed and made anew after it broke. A command
+ * is sent once or not at all: nothing waits in a queue while Redis is away, and one without an
+ * answer in time breaks the connection, so that no later call waits behind it.
+ */
+import { createHash } from 'node:crypto';
+import { createClient, ErrorReply, RESP_TYPES } from 'redis';
+import { ClickrateError } from '../../errors.ts';
+import { storeError } from './errors.ts';
+
+export type RedisAddress = { url: string; password?: string };
+
+/** How long a connection may take to be made, with its log-in. */
+const CONNECT_MS = 2_000;
+
+/** An argument: text or bytes. */
+export type Argument = string | Buffer;
+
+/** A Lua script, known to Redis by its hash. */
+export type Script = { text: string; sha: string };
+
+export function scriptOf(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
+
+type Client = ReturnType<typeof newClient>;
+
+function newClient({ url, password }: RedisAddress) {
+  return createClient({
+    url,
+    ...(password === undefined || password === '' ? {} : { password }),
+    RESP: 2,
+    name: 'clickrate',
+    disableClientInfo: true,
+    disableOfflineQueue: true,
+    maintNotifications: 'disabled',
+    socket: { reconnectStrategy: false, connectTimeout: CONNECT_MS },
+  });
+}
+
+/** Host and port of an address, without user and password. Throws `config_invalid`. */
+export function placeOf(url: string): string {
+  if (!URL.canParse(url) || !/^rediss?:$/.test(new URL(url).protocol))
+    throw new ClickrateError(
+      'config_invalid',
+      'the address of Redis must be redis://host:port or rediss://host:port',
+    );
+  const { hostname, port } = new URL(url);
+  return `${hostname}:${port === '' ? 6_379 : port}`;
+}
+
+/** A client from its first try to connect until it breaks. */
+type Link = { ready: Promise<Client>; client: Client };
+
+export class Connection {
+  readonly #address: RedisAddress;
+  readonly #timeoutMs: number;
+  /** Host and port, for sentences. */
+  readonly where: string;
+  #link: Link | null = null;
+  #closed = false;
+
+  /** Connects nothing yet. Throws `config_invalid` for an address that is none. */
+  constructor(address: RedisAddress, timeoutMs: number) {
+    this.#address = address;
+    this.#timeoutMs = timeoutMs;
+    this.where = placeOf(address.url);
+  }
+
+  /** Sends a command; strings are answered as text. Throws as `storeError` says. */
+  send<T>(args: readonly Argument[], timeoutMs = this.#timeoutMs): Promise<T> {
+    return this.#call(timeoutMs, (client) => client.sendCommand<T>([...args]));
+  }
+
+  /** Sends commands in one go; strings are answered as text. */
+  sendAll<T>(commands: readonly (readonly Argument[])[]): Promise<T[]> {
+    return this.#call(this.#timeoutMs, (client) =>
+      Promise.all(commands.map((args) => client.sendCommand<T>([...args]))),
+    );
+  }
+
+  /** Sends commands in one go; strings are answered as bytes. */
+  sendAllForBytes<T>(commands: readonly (readonly Argument[])[]): Promise<T[]> {
+    return this.#call(this.#timeoutMs, (client) =>
+      Promise.all(commands.map((args) => client.sendCommand<T>([...args], BYTES))),
+    );
+  }
+
+  /** Runs a script. It is sent whole only when Redis does not know it, when nothing of it ran. */
+  run<T>(script: Script, args: readonly Argument[]): Promise<T> {
+    return this.#call(this.#timeoutMs, async (client) => {
+      try {
+        return await client.sendCommand<T>(['EVALSHA', script.sha, '0', ...args]);
+      } catch (error) {
+        if (!(error instanceof ErrorReply) || !error.message.startsWith('NOSCRIPT')) throw error;
+        return await client.sendCommand<T>(['EVAL', script.text, '0', ...args]);
+      }
+    });
+  }
+
+  async #call<T>(timeoutMs: number, body: (client: Client) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new ClickrateError('store_unavailable', 'the store is closed');
+    this.#link ??= this.#open();
+    const link = this.#link;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
+    });
+    try {
+      return await Promise.race([link.ready.then(body), late]);
+    } catch (error) {
+      if (!(error instanceof ErrorReply)) this.#drop(link);
+      throw storeError(error, this.where);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #open(): Link {
+    const client = newClient(this.#address);
+    const link = { client, ready: client.connect().then(() => client) };
+    // The calls under way are told by themselves; the next one connects anew.
+    client.on('error', () => this.#drop(link));
+    link.ready.catch(() => this.#drop(link));
+    return link;
+  }
+
+  #drop(link: Link): void {
+    if (this.#link === link) this.#link = null;
+    if (link.client.isOpen) link.client.destroy();
+  }
+
+  /** Ends the connection at once; calls under way fail. */
+  close(): void {
+    this.#closed = true;
+    if (this.#link !== null) this.#drop(this.#link);
+  }
+}

@@ -1,0 +1,65 @@
+/** What Redis says, as errors of our table: which may pass, and which a person must mend. */
+import { ErrorReply } from 'redis';
+import { ClickrateError, type ErrorCode, messageOf } from '../../errors.ts';
+import { FORM } from './keys.ts';
+
+type Meaning = { code: ErrorCode; sentence: string };
+
+/** By the first word of an error reply. */
+const REPLIES: Record<string, Meaning> = {
+  LOADING: { code: 'store_unavailable', sentence: 'Redis is loading its data' },
+  BUSY: { code: 'store_unavailable', sentence: 'Redis is busy with a script' },
+  READONLY: {
+    code: 'store_unavailable',
+    sentence: 'Redis is a read-only replica; the address must be that of the primary',
+  },
+  MASTERDOWN: { code: 'store_unavailable', sentence: 'this replica of Redis has lost its primary' },
+  CLUSTERDOWN: { code: 'store_unavailable', sentence: 'the Redis cluster is down' },
+  NOREPLICAS: { code: 'store_unavailable', sentence: 'Redis has too few replicas to take writes' },
+  TRYAGAIN: { code: 'store_unavailable', sentence: 'Redis asks to try again' },
+  OOM: { code: 'store_full', sentence: 'Redis has reached its maxmemory' },
+  MISCONF: { code: 'store_full', sentence: 'Redis cannot write to its disk' },
+  WRONGPASS: { code: 'config_invalid', sentence: 'Redis refuses the user name or password' },
+  NOAUTH: { code: 'config_invalid', sentence: 'Redis asks for a password (redisPassword)' },
+  NOPERM: { code: 'config_invalid', sentence: 'Redis does not let this user do what is needed' },
+  MOVED: {
+    code: 'config_invalid',
+    sentence: 'this is a Redis Cluster; clickrate needs one primary',
+  },
+  CROSSSLOT: {
+    code: 'config_invalid',
+    sentence: 'this is a Redis Cluster; clickrate needs one primary',
+  },
+  WRONGTYPE: { code: 'store_foreign', sentence: 'a key under ctr: holds another kind of data' },
+  CTRFOREIGN: { code: 'store_foreign', sentence: 'Redis holds data that clickrate did not write' },
+  CTRNEWER: {
+    code: 'store_foreign',
+    sentence: `Redis holds data of a newer version of clickrate (this one reads form ${FORM})`,
+  },
+  CTRWRITER: { code: 'writer_other', sentence: 'another kind of program writes this store' },
+};
+
+/** The error of a failed call. `where` is host and port: what Redis says may hold no secret. */
+export function storeError(error: unknown, where: string): ClickrateError {
+  if (error instanceof ClickrateError) return error;
+  const text = messageOf(error);
+  if (!(error instanceof ErrorReply))
+    return new ClickrateError('store_unavailable', `Redis at ${where} does not answer: ${text}`, {
+      cause: error,
+    });
+  const word = /^-?(?:ERR )?([A-Z]+)/.exec(text)?.[1] ?? '';
+  const meaning = REPLIES[word];
+  if (meaning === undefined) return unknownReply(text, where, error);
+  return new ClickrateError(meaning.code, `${meaning.sentence} (${where}): ${text}`, {
+    cause: error,
+  });
+}
+
+/** Errors of the form `ERR …` have no word of their own. */
+function unknownReply(text: string, where: string, cause: ErrorReply): ClickrateError {
+  if (/invalid password|without any password|AUTH/i.test(text))
+    return new ClickrateError('config_invalid', `Redis at ${where} refuses the log-in: ${text}`, {
+      cause,
+    });
+  return new ClickrateError('internal', `Redis at ${where} refuses a command: ${text}`, { cause });
+}

@@ -1,0 +1,32 @@
+/** Every key of Redis that clickrate uses, as `docs/redis.md` explains them. All under `ctr:`. */
+
+export const KEYS = {
+  /** Hash: form, incarnation, writer, change, mark, windowMs, nextNo; totals of kept events. */
+  store: 'ctr:store',
+  /** Hashes: product → result JSON, as the original demo's clients read it. */
+  latest: 'ctr:latest',
+  previous: 'ctr:previous',
+  /** Hash: product → number and owning task. */
+  products: 'ctr:products',
+  /** Set of task names. */
+  tasks: 'ctr:tasks',
+  /** Sorted set of the window starts that have history, scored by themselves. */
+  windows: 'ctr:windows',
+  /** Stream of kept events; list of arrival and size of each, in the same order. */
+  rejected: 'ctr:rejected',
+  rejectedSizes: 'ctr:rejected:sizes',
+  /** List of old comebacks, as JSON, oldest first. */
+  comebacks: 'ctr:comebacks',
+  /** Stream of changes: entry `n-0` is change n. */
+  changes: 'ctr:changes',
+} as const;
+
+/** Followed by the task: hash of fence, write number, status. */
+export const TASK_PREFIX = 'ctr:task:';
+/** Followed by the task: hash of checkpoint parts. */
+export const PARTS_PREFIX = 'ctr:parts:';
+/** Followed by the window start: hash of packed cells by bucket of products. */
+export const HISTORY_PREFIX = 'ctr:history:';
+
+/** Version of the form of all keys. Newer code reads older forms; a newer form is refused. */
+export const FORM = 1;

@@ -1,0 +1,175 @@
+/**
+ * The store in Redis: one script a commit, so a commit is whole or not at all, and fenced. One
+ * primary (perhaps with replicas), not a Redis Cluster. Keys and what they hold: `docs/redis.md`.
+ */
+import { randomUUID } from 'node:crypto';
+import { type Clock, systemClock } from '../../clock.ts';
+import { LIMITS, type Limits } from '../../config.ts';
+import { ClickrateError } from '../../errors.ts';
+import { type Log, silentLog } from '../../log.ts';
+import type { Counts } from '../../result.ts';
+import type { Comeback, Status } from '../../status.ts';
+import { Listeners } from '../listeners.ts';
+import type {
+  Change,
+  Commit,
+  CommitAnswer,
+  Fence,
+  KeptTotals,
+  Loaded,
+  RejectedQuery,
+  Store,
+  StoredEvent,
+  TaskState,
+  Writer,
+} from '../store.ts';
+import { sendCommit } from './commit.ts';
+import { Connection, type RedisAddress } from './connection.ts';
+import { EMPTY, Follower } from './follower.ts';
+import { readHistory } from './history.ts';
+import { readComebacks, readRejected, readTotals } from './kept.ts';
+import { KEYS } from './keys.ts';
+import { loadRows } from './load.ts';
+import { CLAIM } from './lua.ts';
+import { type Committed, readCommitted, readTask } from './tasks.ts';
+
+export type RedisStoreOptions = RedisAddress & {
+  clock?: Clock;
+  limits?: Limits;
+  log?: Log;
+  resultsPerCommit?: number;
+  writer?: Writer;
+  /** Claims although another kind of program wrote this store. */
+  takeOver?: boolean;
+  /** How long an answer may take before the connection is given up. */
+  timeoutMs?: number;
+};
+
+/** Products of one commit: at most about 3 ms in which Redis does nothing else. */
+const RESULTS_PER_COMMIT = 1_000;
+/** A commit takes milliseconds; a paused or failing server is given this long. */
+const TIMEOUT_MS = 5_000;
+
+/** How the stream of changes is followed: what was last heard, and what is wrong, if anything. */
+export type Following = { number: number | null; ageMs: number | null; trouble: string | null };
+
+export class RedisStore implements Store {
+  readonly resultsPerCommit: number;
+  readonly #options: RedisStoreOptions;
+  readonly #clock: Clock;
+  readonly #limits: Limits;
+  readonly #writer: Writer;
+  readonly #connection: Connection;
+  readonly #listeners = new Listeners();
+  #follower: Follower | null = null;
+
+  /** Connects with the first call. Throws `config_invalid` for an address that is none. */
+  constructor(options: RedisStoreOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#limits = options.limits ?? LIMITS;
+    this.#writer = options.writer ?? 'engine';
+    this.resultsPerCommit = options.resultsPerCommit ?? RESULTS_PER_COMMIT;
+    this.#connection = new Connection(options, this.#timeoutMs);
+  }
+
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? TIMEOUT_MS;
+  }
+
+  async claim(task: string, token: string): Promise<Fence> {
+    const connection = await this.#ready();
+    const takeOver = this.#options.takeOver === true ? '1' : '0';
+    const args = [task, token, this.#writer, takeOver, randomUUID()];
+    const [answer, value] = await connection.run<[string, string]>(CLAIM, args);
+    if (answer === 'writer')
+      throw new ClickrateError(
+        'writer_other',
+        `the store is written by the ${value}; stop it, then use --take-over`,
+      );
+    return { epoch: Number(value), token };
+  }
+
+  async read(task: string): Promise<TaskState> {
+    return readTask(await this.#ready(), task);
+  }
+
+  async commit(commit: Commit): Promise<CommitAnswer> {
+    const terms = { writer: this.#writer, limits: this.#limits, nowMs: this.#clock.wallMs() };
+    return sendCommit(await this.#ready(), commit, terms);
+  }
+
+  async load(): Promise<Loaded> {
+    const connection = await this.#ready();
+    // Taken first: a break of the stream while loading makes readers load once more.
+    const nameOf = this.#follower?.naming();
+    const { position, rows } = await loadRows(connection);
+    const { number, windowMs } = position;
+    const incarnation = nameOf?.(position.incarnation) ?? position.incarnation ?? EMPTY;
+    return { incarnation, number, windowMs, rows };
+  }
+
+  follow(onChange: (change: Change) => void): () => void {
+    this.#follower ??= new Follower({
+      connection: new Connection(this.#options, this.#timeoutMs),
+      clock: this.#clock,
+      log: this.#options.log ?? silentLog,
+      timeoutMs: this.#timeoutMs,
+      onChange: (change) => this.#listeners.tell(change),
+    });
+    return this.#listeners.follow(onChange);
+  }
+
+  /** Null unless somebody follows. */
+  following(): Following | null {
+    if (this.#follower === null) return null;
+    const { number, heardMs, trouble } = this.#follower;
+    return {
+      number,
+      ageMs: heardMs === null ? null : this.#clock.monotonicMs() - heardMs,
+      trouble,
+    };
+  }
+
+  async history(product: string, fromMs: number, toMs: number): Promise<Counts[]> {
+    const connection = await this.#ready();
+    const claim = await connection.send<string | null>(['HGET', KEYS.products, product]);
+    if (claim === null) return [];
+    const { historyMs } = this.#limits;
+    return readHistory(connection, Number.parseInt(claim, 10), { fromMs, toMs, historyMs });
+  }
+
+  async statuses(): Promise<Map<string, Status>> {
+    return new Map((await this.committed()).map(({ task, status }) => [task, status]));
+  }
+
+  /** The last commit of every task, and how long ago it was. */
+  async committed(): Promise<Committed[]> {
+    return readCommitted(await this.#ready());
+  }
+
+  async rejected(query: RejectedQuery): Promise<StoredEvent[]> {
+    return readRejected(await this.#ready(), query);
+  }
+
+  async keptTotals(): Promise<KeptTotals> {
+    return readTotals(await this.#ready());
+  }
+
+  /** Comebacks that no longer fit a status, oldest first. */
+  async comebacks(): Promise<(Comeback & { task: string })[]> {
+    return readComebacks(await this.#ready());
+  }
+
+  /** The connection, once it is fixed from where changes are followed. */
+  async #ready(): Promise<Connection> {
+    await this.#follower?.positioned();
+    return this.#connection;
+  }
+
+  async close(): Promise<void> {
+    this.#follower?.stop();
+    this.#listeners.clear();
+    this.#connection.close();
+  }
+}
