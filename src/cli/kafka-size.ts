@@ -27,7 +27,7 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
   const { options, settings, limits, log } = parts;
   if (options.source !== 'kafka')
     throw new ClickrateError('config_invalid', 'redis as the store needs --source kafka');
-  const store = openStore({ options, limits, writer: 'engine', takeOver: false });
+  const store = openStore({ options, limits, log, writer: 'engine', takeOver: false });
   const closers: (() => unknown)[] = [() => store.close()];
   const undo = async () => {
     for (const close of closers.reverse()) await close();

@@ -3,16 +3,26 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Limits, Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import { openDatabase } from '../sqlite.ts';
+import { RedisStore } from '../stores/redis/store.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { Store, Writer } from '../stores/store.ts';
 import { lockDirectory } from './lock.ts';
 
-export type StoreChoice = { options: Options; limits: Limits; writer: Writer; takeOver: boolean };
+export type StoreChoice = {
+  options: Options;
+  limits: Limits;
+  writer: Writer;
+  takeOver: boolean;
+  log: Log;
+};
 
 /** Opens it; whoever asked closes it. Throws `config_invalid`, `directory_locked`. */
-export function openStore({ options, limits, writer, takeOver }: StoreChoice): Store {
-  if (options.store === 'sqlite') return openSqlite(options, { limits, writer, takeOver });
+export function openStore({ options, ...settings }: StoreChoice): Store {
+  if (options.store === 'sqlite') return openSqlite(options, settings);
+  const { redis: url, redisPassword: password } = options;
+  if (options.store === 'redis') return new RedisStore({ url, password, ...settings });
   throw new ClickrateError('config_invalid', `store must be sqlite or redis, not ${options.store}`);
 }
 
