@@ -72,3 +72,14 @@ export function sendJson(
 ): void {
   sendSerialised(context, request, reply, serialised(Buffer.from(text)));
 }
+
+/** Sends JSON text that is of this moment: it tells its age, so nobody may keep it. */
+export function sendFresh(
+  context: Context,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  text: string,
+): void {
+  const headers = ['cache-control', 'no-store', 'content-type', JSON_TYPE];
+  send(context, request, reply, 200, headers, text);
+}

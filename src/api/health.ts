@@ -6,6 +6,7 @@ import { JSON_TYPE, send } from './answer.ts';
 import { livezSchema, metricsSchema, readyzSchema } from './operations.ts';
 import type { Context } from './parts.ts';
 import { ProblemError } from './problem.ts';
+import { whyHeld } from './why.ts';
 
 const NOT_CACHED = ['cache-control', 'no-store', 'content-type'];
 
@@ -23,7 +24,8 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
       const { verbose } = request.query;
       const all = verbose !== undefined && verbose !== 'false' && verbose !== '0';
       const trouble = results.trouble ?? parts.trouble?.() ?? null;
-      const body = readiness(parts.health(), trouble, all);
+      const nowMs = parts.clock.wallMs();
+      const body = readiness(parts.health(), trouble, all ? nowMs : null);
       if (!body.ready)
         throw new ProblemError('not_ready', body.reasons.join('; ') || 'a task is not ready', body);
       send(context, request, reply, 200, [...NOT_CACHED, JSON_TYPE], JSON.stringify(body));
@@ -41,19 +43,20 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
   });
 }
 
-function readiness(health: readonly TaskHealth[], trouble: string | null, verbose: boolean) {
+/** `nowMs` is given where more is asked for: the wall clock. */
+function readiness(health: readonly TaskHealth[], trouble: string | null, nowMs: number | null) {
   const reasons = health.flatMap(({ task, reasons }) =>
     reasons.map((reason) => `task ${task}: ${reason}`),
   );
   if (trouble !== null) reasons.push(trouble);
   const ready = trouble === null && health.every((task) => task.ready);
-  return { ready, reasons, tasks: health.map((task) => taskBody(task, verbose)) };
+  return { ready, reasons, tasks: health.map((task) => taskBody(task, nowMs)) };
 }
 
-function taskBody(health: TaskHealth, verbose: boolean) {
+function taskBody(health: TaskHealth, nowMs: number | null) {
   const { task, state, ready, reasons, live } = health;
   const brief = { task, state, ready, reasons };
-  if (!verbose) return brief;
+  if (nowMs === null) return brief;
   return {
     ...brief,
     commit_age_ms: health.commitAgeMs,
@@ -62,6 +65,7 @@ function taskBody(health: TaskHealth, verbose: boolean) {
     commits: health.commits,
     fenced: health.fenced,
     retries: health.retries,
+    why: whyHeld(live, health, nowMs).why,
     live: live === null ? null : liveBody(live),
   };
 }

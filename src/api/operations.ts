@@ -1,31 +1,9 @@
 /** What each operation takes and answers; queries are checked by it, the rest is for readers. */
 import { Type } from 'typebox';
-import { LIMITS } from '../config.ts';
-import { REASONS } from '../event.ts';
-import { SORTS } from './order.ts';
+import { productParams, query, time } from './queries.ts';
 import { answers, jsonAnswer, textAnswer } from './responses.ts';
-import {
-  Counted,
-  count,
-  Kept,
-  nullable,
-  PRODUCT_ID,
-  TwoWindows,
-  timeMs,
-  unusableMembers,
-} from './schema.ts';
-
-const productParams = Type.Object({
-  product_id: Type.String({ description: 'The product, percent-encoded' }),
-});
-const time = (description: string) =>
-  Type.Optional(
-    Type.String({ description: `${description}: epoch milliseconds or ISO 8601`, maxLength: 64 }),
-  );
-const limit = (standard: number) =>
-  Type.Integer({ minimum: 1, maximum: LIMITS.pageRows, default: standard });
-const query = (properties: Parameters<typeof Type.Object>[0]) =>
-  Type.Object(properties, { additionalProperties: false });
+import { PRODUCT_ID, TwoWindows, unusableMembers } from './schema.ts';
+import { count, timeMs } from './schema-words.ts';
 
 const byProduct = Type.Record(Type.String(), Type.Ref('Result#'), {
   description: 'Results by product id',
@@ -66,41 +44,6 @@ export const rootSchema = {
   ),
 };
 
-export const productsSchema = {
-  summary: 'All products, page by page',
-  tags: ['v1'],
-  querystring: query({
-    sort: Type.Unsafe<string>({
-      type: 'string',
-      enum: SORTS,
-      default: 'product_id',
-      description: "By the latest window; '-' for descending; no rate is below every rate",
-    }),
-    cursor: Type.Optional(
-      Type.String({ description: '`next` of the page before', maxLength: 4_096 }),
-    ),
-    limit: limit(100),
-  }),
-  response: answers(
-    jsonAnswer(
-      Type.Object({
-        products: Type.Array(Type.Ref('Product#')),
-        total: count('Products on all pages'),
-        next: nullable(Type.String({ description: 'Cursor of the next page' })),
-      }),
-      { etag: true },
-    ),
-    [503],
-  ),
-};
-
-export const productSchema = {
-  summary: 'A product',
-  tags: ['v1'],
-  params: productParams,
-  response: answers(jsonAnswer(Type.Ref('Product#'), { etag: true }), [404, 503]),
-};
-
 export const historySchema = {
   summary: "A product's windows in a span of time, oldest first",
   tags: ['v1'],
@@ -120,57 +63,6 @@ export const historySchema = {
       { etag: true },
     ),
     [404, 503],
-  ),
-};
-
-export const ledgerSchema = {
-  summary: 'What became of every event, by task and in total',
-  description: 'As of the last commit of each task.',
-  tags: ['v1'],
-  response: answers(
-    jsonAnswer(
-      Type.Object({
-        total: Type.Object(Counted),
-        tasks: Type.Array(
-          Type.Object({
-            task: Type.String(),
-            ...Counted,
-            since: Type.Record(Type.String(), Type.Integer(), {
-              description: 'Offset the counts begin at, by topic partition',
-            }),
-          }),
-        ),
-      }),
-      { etag: true },
-    ),
-    [503],
-  ),
-};
-
-export const rejectedSchema = {
-  summary: 'Events that were not counted, newest first, with their original bytes',
-  tags: ['v1'],
-  querystring: query({
-    reason: Type.Optional(
-      Type.Unsafe<string>({ type: 'string', enum: REASONS, description: 'Only these' }),
-    ),
-    before: Type.Optional(Type.Integer({ minimum: 0, description: '`next` of the page before' })),
-    limit: limit(100),
-  }),
-  response: answers(
-    jsonAnswer(
-      Type.Object({
-        rejected: Type.Array(Kept),
-        next: nullable(Type.Integer({ description: '`before` of the next page' })),
-        totals: Type.Object({
-          events: count('Events kept'),
-          bytes: count('Their bytes'),
-          pruned: count('Events no longer kept (7 days or 1 GB)'),
-        }),
-      }),
-      { etag: true },
-    ),
-    [503],
   ),
 };
 

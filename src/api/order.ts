@@ -1,8 +1,9 @@
 /** Pages over the products in a chosen order, with cursors that survive changes between pages. */
 import { ClickrateError } from '../errors.ts';
 import type { Rows } from './rows.ts';
+import { wilson } from './statistics.ts';
 
-export const SORT_KEYS = ['product_id', 'ctr', 'impressions', 'clicks'] as const;
+export const SORT_KEYS = ['product_id', 'ctr', 'ctr_low', 'impressions', 'clicks'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
 export const SORTS = SORT_KEYS.flatMap((key) => [key, `-${key}`]);
 
@@ -31,6 +32,7 @@ function valueAt(rows: Rows, slot: number, key: SortKey): number {
   const counts = rows.countsAt(slot, 'latest');
   if (counts === null) return -1;
   if (key === 'ctr') return counts.impressions === 0 ? -1 : counts.clicks / counts.impressions;
+  if (key === 'ctr_low') return wilson(counts.impressions, counts.clicks)?.low ?? -1;
   return counts[key];
 }
 

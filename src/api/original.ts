@@ -1,8 +1,8 @@
 /** The endpoints of the original demo: same paths, same JSON. */
 import type { FastifyInstance } from 'fastify';
-import { ClickrateError } from '../errors.ts';
 import type { Counts } from '../result.ts';
 import { JSON_TYPE, send, sendJson, sendSerialised } from './answer.ts';
+import { pairOf } from './live.ts';
 import { latestSchema, previousSchema, productCtrSchema, rootSchema } from './operations.ts';
 import { PAGE_POLICY, page } from './page.ts';
 import type { Context } from './parts.ts';
@@ -15,6 +15,8 @@ const LINKS = {
   previous: '/ctr/previous',
   product: '/ctr/{product_id}',
   products: '/v1/products',
+  open: '/v1/open',
+  watermark: '/v1/watermark',
   ledger: '/v1/ledger',
   rejected: '/v1/rejected',
   ready: '/readyz',
@@ -53,28 +55,19 @@ export async function originalRoutes(app: FastifyInstance, context: Context): Pr
     { schema: productCtrSchema },
     (request, reply) => {
       const product = request.params.product_id;
-      sendJson(context, request, reply, twoWindows(context, product, originalText));
+      sendJson(context, request, reply, twoWindows(context, product));
     },
   );
 }
 
 /** Both windows of a product as JSON; throws `not_found` when it has neither. */
-export function twoWindows(
-  { results }: Context,
-  product: string,
-  textOf: (quoted: string, counts: Counts, span: string) => string,
-  before = '',
-): string {
+function twoWindows({ results }: Context, product: string): string {
   const { rows } = results;
-  const slot = rows.slotOf(product);
-  const latest = slot === undefined ? null : rows.countsAt(slot, 'latest');
-  const previous = slot === undefined ? null : rows.countsAt(slot, 'previous');
-  if (latest === null && previous === null)
-    throw new ClickrateError('not_found', `no result of product ${JSON.stringify(product)}`);
+  const { latest, previous } = pairOf(rows, product);
   const quoted = JSON.stringify(product);
   const text = (counts: Counts | null) =>
-    counts === null ? 'null' : textOf(quoted, counts, spanText(counts.start, rows.windowMs));
-  return `{${before}"latest":${text(latest)},"previous":${text(previous)}}`;
+    counts === null ? 'null' : originalText(quoted, counts, spanText(counts.start, rows.windowMs));
+  return `{"latest":${text(latest)},"previous":${text(previous)}}`;
 }
 
 /** Whether a person with a browser asks, rather than a program. */

@@ -1,12 +1,15 @@
 /** What the API is handed, and what its routes share. */
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
-import type { Limits, Settings } from '../config.ts';
+import { type Limits, OPTIONS, type Settings } from '../config.ts';
 import type { RecordSlices, Unusable } from '../event.ts';
 import type { Metrics } from '../metrics.ts';
-import type { TaskHealth } from '../status.ts';
+import type { OpenCounts, TaskHealth } from '../status.ts';
 import type { ResultReader } from '../stores/store.ts';
+import type { Yardstick } from './live.ts';
+import type { OpenWindows } from './open.ts';
 import type { Results } from './results.ts';
+import type { TaskWatch } from './tasks.ts';
 import type { Traffic } from './traffic.ts';
 
 export type ApiParts = {
@@ -21,9 +24,30 @@ export type ApiParts = {
   health(): TaskHealth[];
   /** What troubles the process beside its tasks, in one sentence; null: nothing. */
   trouble?(): string | null;
+  /** Counts of the windows not closed yet, at most `limit` products of each task; see `open.ts`. */
+  open?(limit: number): OpenCounts[];
+  /** Who runs the tasks of `health`, for people who look for the process. */
+  owner?: string;
+  /** Fewer impressions than this are few (default: the option's). */
+  minSample?: number;
   logger: Logger | false;
   version: string;
 };
 
 /** Shared by the routes of one server. */
-export type Context = { parts: ApiParts; results: Results; traffic: Traffic; metrics: Metrics };
+export type Context = {
+  parts: ApiParts;
+  results: Results;
+  watch: TaskWatch;
+  open: OpenWindows;
+  traffic: Traffic;
+  metrics: Metrics;
+};
+
+/** What results are judged by as of now. */
+export function yardstickOf({ parts, watch }: Context): Yardstick {
+  return {
+    finalBefore: watch.finalBefore,
+    minSample: parts.minSample ?? OPTIONS.minSample,
+  };
+}

@@ -1,12 +1,15 @@
 /** Products under /v1: pages in any order, one product, its history. */
 import type { FastifyInstance } from 'fastify';
 import { ClickrateError } from '../errors.ts';
-import { sendJson } from './answer.ts';
-import { historySchema, productSchema, productsSchema } from './operations.ts';
+import { sendFresh, sendJson } from './answer.ts';
+import { freshnessText } from './freshness.ts';
+import { changeText, liveText, type Pair, pairAt, pairOf, pOf, rowText } from './live.ts';
+import { historySchema } from './operations.ts';
+import { productSchema, productsSchema } from './operations-live.ts';
 import { Orders } from './order.ts';
-import { type ProductParams, twoWindows } from './original.ts';
-import type { Context } from './parts.ts';
-import { spanText, v1Text } from './rows.ts';
+import type { ProductParams } from './original.ts';
+import { type Context, yardstickOf } from './parts.ts';
+import { benjaminiHochberg } from './statistics.ts';
 import { timeOf } from './time.ts';
 
 type PageQuery = { sort: string; cursor?: string; limit: number };
@@ -23,11 +26,15 @@ export async function productRoutes(app: FastifyInstance, context: Context): Pro
       const { sort, cursor, limit } = request.query;
       const { rows } = results;
       const { slots, next } = orders.page(rows, sort, cursor, limit);
-      const products = slots.map((slot) => productText(context, rows.productAt(slot)!));
+      const list = shownTexts(
+        context,
+        slots.map((slot) => pairAt(rows, slot)),
+      );
       const after = JSON.stringify(next);
-      const list = products.join(',');
-      const text = `{"products":[${list}],"total":${rows.size},"next":${after}}`;
-      sendJson(context, request, reply, text);
+      const text =
+        `{"products":[${list}],"total":${rows.size},"next":${after},` +
+        `"freshness":${freshnessText(context)}}`;
+      sendFresh(context, request, reply, text);
     },
   );
 
@@ -35,7 +42,13 @@ export async function productRoutes(app: FastifyInstance, context: Context): Pro
     '/v1/products/:product_id',
     { schema: productSchema },
     (request, reply) => {
-      sendJson(context, request, reply, productText(context, request.params.product_id));
+      const { product_id: product } = request.params;
+      const { rows } = results;
+      const pair = pairOf(rows, product);
+      const more =
+        `,"freshness":${freshnessText(context)},` + `"open":${context.open.productText(product)}`;
+      const text = rowText(pair, rows.windowMs, yardstickOf(context), pOf(pair), more);
+      sendFresh(context, request, reply, text);
     },
   );
 
@@ -49,8 +62,17 @@ export async function productRoutes(app: FastifyInstance, context: Context): Pro
   );
 }
 
-function productText(context: Context, product: string): string {
-  return twoWindows(context, product, v1Text, `"product_id":${JSON.stringify(product)},`);
+/** Rows that are shown together: which changed is judged over all of them. */
+function shownTexts(context: Context, pairs: readonly Pair[]): string {
+  const yardstick = yardstickOf(context);
+  const { windowMs } = context.results.rows;
+  const pValues = pairs.map(pOf);
+  const significant = benjaminiHochberg(pValues);
+  const texts = pairs.map((pair, i) => {
+    const change = `,"change":${changeText(pair, pValues[i], significant[i])}`;
+    return rowText(pair, windowMs, yardstick, pValues[i], change);
+  });
+  return texts.join(',');
 }
 
 async function historyText(context: Context, product: string, span: Span): Promise<string> {
@@ -68,8 +90,7 @@ async function historyText(context: Context, product: string, span: Span): Promi
   if (slot === undefined && windows.length === 0)
     throw new ClickrateError('not_found', `no result of product ${JSON.stringify(product)}`);
   const quoted = JSON.stringify(product);
-  const texts = windows.map((counts) =>
-    v1Text(quoted, counts, spanText(counts.start, rows.windowMs)),
-  );
+  const yardstick = yardstickOf(context);
+  const texts = windows.map((counts) => liveText(quoted, counts, rows.windowMs, yardstick));
   return `{"product_id":${quoted},"from":${fromMs},"to":${toMs},"windows":[${texts.join(',')}]}`;
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
-import type { Change, Loaded, ResultReader } from '../stores/store.ts';
+import type { Change, Loaded, ResultReader, Row } from '../stores/store.ts';
 import { SerialisedBody } from './bodies.ts';
 import { Rows } from './rows.ts';
 
@@ -20,6 +20,13 @@ export type ResultsParts = {
   limits: Limits;
   clock: Clock;
   log?: Log;
+};
+
+/** Who wants to hear what happens to the rows, after it has. */
+export type ResultsListener = {
+  changed(change: Change): void;
+  /** Everything was loaded anew: numbers before it mean nothing any more. */
+  replaced(): void;
 };
 
 export class Results {
@@ -36,6 +43,11 @@ export class Results {
   #waiting: Change[] = [];
   /** Loaded, and no change fitted since: a store that contradicts itself is not asked in a rush. */
   #freshlyLoaded = false;
+  #listener: ResultsListener | null = null;
+  /** Start of the newest window published; null before the first. */
+  newestStart: number | null = null;
+  /** Wall clock at which a change was last seen; null before the first. */
+  publishedAtMs: number | null = null;
   /** Why the results are not, or may not be, those of the store; null when they are. */
   trouble: string | null = 'results are not loaded yet';
 
@@ -57,6 +69,11 @@ export class Results {
     await new Promise<void>((resolve) => {
       this.#reload(resolve);
     });
+  }
+
+  /** One listener hears every change and every load from now on. */
+  listen(listener: ResultsListener): void {
+    this.#listener = listener;
   }
 
   /** Stops following; a load under way ends without effect. */
@@ -87,6 +104,12 @@ export class Results {
     return this.#rows.size;
   }
 
+  /** Incarnation of the store and number of the last change; null before the first load. */
+  get place(): { incarnation: string; number: number } | null {
+    const incarnation = this.#incarnation;
+    return incarnation === null ? null : { incarnation, number: this.#number };
+  }
+
   #checkLoaded(): void {
     if (this.#incarnation === null)
       throw new ClickrateError('store_unavailable', this.trouble ?? 'results are not loaded yet');
@@ -109,13 +132,22 @@ export class Results {
   }
 
   #apply(change: Change): void {
-    for (const row of change.rows) this.#touch(this.#rows.set(row));
+    for (const row of change.rows) {
+      this.#touch(this.#rows.set(row));
+      this.#see(row);
+    }
     for (const product of change.removals) {
       const slot = this.#rows.remove(product);
       if (slot !== undefined) this.#touch(slot);
     }
     this.#number = change.number;
     this.#freshlyLoaded = false;
+    this.publishedAtMs = this.#parts.clock.wallMs();
+    this.#listener?.changed(change);
+  }
+
+  #see({ latest }: Row): void {
+    if (latest !== null) this.newestStart = Math.max(latest.start, this.newestStart ?? -Infinity);
   }
 
   #touch(slot: number): void {
@@ -161,10 +193,15 @@ export class Results {
     this.#rows = new Rows(loaded.windowMs ?? this.#parts.windowMs);
     this.#latest = new SerialisedBody(this.#rows, 'latest');
     this.#previous = new SerialisedBody(this.#rows, 'previous');
-    for (const row of loaded.rows) this.#rows.set(row);
+    this.newestStart = null;
+    for (const row of loaded.rows) {
+      this.#rows.set(row);
+      this.#see(row);
+    }
     this.#incarnation = loaded.incarnation;
     this.#number = loaded.number;
     this.#freshlyLoaded = true;
     this.trouble = null;
+    this.#listener?.replaced();
   }
 }

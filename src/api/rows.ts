@@ -95,24 +95,15 @@ export function spanText(start: number, windowMs: number): string {
 }
 
 /**
- * A result as JSON text, its product id already quoted. Built by hand: key order is part of the
- * contract, and no product id can collide with a property of an object.
+ * A result in the original's form, as JSON text: a rate of 0 where there are no impressions. The
+ * product id is already quoted. Built by hand: key order is part of the contract, and no product id
+ * can collide with a property of an object.
  */
-function resultText(quoted: string, rate: number | null, counts: Counts, span: string): string {
+export function originalText(quoted: string, counts: Counts, span: string): string {
   const { impressions, clicks } = counts;
+  const rate = ctr(impressions, clicks) ?? 0;
   return (
     `{"product_id":${quoted},"ctr":${rate},"impressions":${impressions},"clicks":${clicks},` +
     `${span}}`
   );
-}
-
-/** The original's form: a rate of 0 where there are no impressions. */
-export function originalText(quoted: string, counts: Counts, span: string): string {
-  return resultText(quoted, ctr(counts.impressions, counts.clicks) ?? 0, counts, span);
-}
-
-/** The form under /v1: no rate where there are no impressions, and a flag on a rate above 1. */
-export function v1Text(quoted: string, counts: Counts, span: string): string {
-  const text = resultText(quoted, ctr(counts.impressions, counts.clicks), counts, span);
-  return `${text.slice(0, -1)},"clicks_exceed_impressions":${counts.clicks > counts.impressions}}`;
 }

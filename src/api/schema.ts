@@ -1,16 +1,9 @@
 /** The shapes of what goes out, for the OpenAPI document. */
-import { type TSchema, Type } from 'typebox';
+import { Type } from 'typebox';
 import { ERRORS } from '../errors.ts';
 import { REASONS, VERDICTS } from '../event.ts';
-
-const START = 1_760_000_000_000;
-
-export const count = (description: string) => Type.Integer({ minimum: 0, description });
-export const timeMs = (description: string) =>
-  Type.Integer({ description: `${description}, epoch milliseconds`, examples: [START] });
-export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-export const listOf = <T extends readonly string[]>(values: T) =>
-  Type.Union(values.map((value) => Type.Literal(value)));
+import { Freshness, Open, OpenProduct, TaskTime } from './schema-live.ts';
+import { count, listOf, nullable, timeMs } from './schema-words.ts';
 
 export const PRODUCT_ID = Type.String({ description: 'The product', examples: ['product_1'] });
 const window = {
@@ -33,6 +26,13 @@ export const Result = Type.Object(
   { $id: 'Result', description: 'Counts of a product in a window, in the original form' },
 );
 
+const end = (which: string) =>
+  Type.Number({
+    minimum: 0,
+    maximum: 1,
+    description: `${which} end of Wilson's 95 % interval; null where there is no binomial rate`,
+  });
+
 export const ResultV1 = Type.Object(
   {
     product_id: PRODUCT_ID,
@@ -44,6 +44,10 @@ export const ResultV1 = Type.Object(
     clicks_exceed_impressions: Type.Boolean({
       description: 'More clicks than impressions: a click is counted by its own time',
     }),
+    ctr_low: nullable(end('Lower')),
+    ctr_high: nullable(end('Upper')),
+    few: Type.Boolean({ description: 'Fewer impressions than the minimum sample (default 100)' }),
+    status: listOf(['provisional', 'final']),
   },
   { $id: 'ResultV1', description: 'Counts of a product in a window' },
 );
@@ -83,6 +87,9 @@ export const Product = Type.Object(
     product_id: PRODUCT_ID,
     latest: nullable(Type.Ref('ResultV1#')),
     previous: nullable(Type.Ref('ResultV1#')),
+    p_value: nullable(
+      Type.Number({ description: 'Two-sided z-test of two proportions: the rate is the same' }),
+    ),
   },
   { $id: 'Product', description: "A product's two newest windows with events" },
 );
@@ -116,4 +123,7 @@ export const Health = Type.Object(
 );
 
 /** Schemas that others refer to. */
-export const SHARED_SCHEMAS = [Result, ResultV1, ProblemBody, UnusableItem, Product, Health];
+export const SHARED_SCHEMAS = [
+  ...[Result, ResultV1, ProblemBody, UnusableItem, Product, Health],
+  ...[Freshness, TaskTime, Open, OpenProduct],
+];

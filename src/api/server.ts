@@ -7,12 +7,16 @@ import { healthRoutes } from './health.ts';
 import { eventRoutes } from './ingest.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { addUnrouted, Methods } from './methods.ts';
+import { OpenWindows } from './open.ts';
 import { originalRoutes } from './original.ts';
 import type { ApiParts, Context } from './parts.ts';
 import { clientErrorText, sendError } from './problem.ts';
 import { productRoutes } from './products.ts';
+import { rejectedRoutes, replayRoute } from './rejected.ts';
 import { Results } from './results.ts';
 import { SHARED_SCHEMAS } from './schema.ts';
+import { TaskWatch } from './tasks.ts';
+import { timeRoutes } from './time-routes.ts';
 import { Traffic } from './traffic.ts';
 
 export type { ApiParts } from './parts.ts';
@@ -31,7 +35,9 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
     ...(logger === false ? {} : { log: logger }),
   });
   const traffic = new Traffic(clock, limits.slowMs, logger);
-  const context: Context = { parts, results, traffic, metrics: new Metrics() };
+  const watch = new TaskWatch(parts, results);
+  const open = new OpenWindows(parts);
+  const context: Context = { parts, results, watch, open, traffic, metrics: new Metrics() };
   traffic.register(context.metrics.registry);
   const app = bareServer(context);
   const methods = new Methods();
@@ -41,13 +47,20 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   await originalRoutes(app, context);
   await productRoutes(app, context);
   await ledgerRoutes(app, context);
+  await rejectedRoutes(app, context);
+  await replayRoute(app, context);
+  await timeRoutes(app, context);
   await eventRoutes(app, context);
   await healthRoutes(app, context);
   await docsRoutes(app, context);
   addUnrouted(app, context, methods);
-  app.addHook('onClose', async () => results.stop());
+  app.addHook('onClose', async () => {
+    results.stop();
+    watch.stop();
+  });
   await app.ready();
   await results.start();
+  await watch.start();
   return app;
 }
 

@@ -3,7 +3,7 @@ import type { Limits } from '../config.ts';
 import type { Counts } from '../result.ts';
 import type { Comeback, Status } from '../status.ts';
 import { COMEBACK_ROWS, KEPT_ROW_BYTES } from './bounds.ts';
-import type { Commit, Fence, Row, StoredEvent, Writer } from './store.ts';
+import type { Commit, Fence, RejectedQuery, Row, StoredEvent, Writer } from './store.ts';
 
 export type TaskRow = Fence & {
   number: number;
@@ -85,4 +85,20 @@ export function prune(content: Content, limits: Limits, nowMs: number): void {
   content.pruned += pruned;
   const tooMany = content.comebacks.length - COMEBACK_ROWS;
   if (tooMany > 0) content.comebacks.splice(0, tooMany);
+}
+
+/** The newest of `kept` that the query wants, newest first. */
+export function keptPage(kept: readonly StoredEvent[], query: RejectedQuery): StoredEvent[] {
+  const { reason, fromMs = -Infinity, toMs = Infinity, before = Infinity } = query;
+  const page: StoredEvent[] = [];
+  let bytes = 0;
+  for (let i = kept.length - 1; i >= 0 && page.length < query.limit; i--) {
+    const event = kept[i];
+    const isWanted = event.id < before && (reason === undefined || event.reason === reason);
+    if (!isWanted || event.arrivalMs < fromMs || event.arrivalMs >= toMs) continue;
+    page.push({ ...event });
+    bytes += event.bytes.length;
+    if (bytes >= (query.maxBytes ?? Infinity)) break;
+  }
+  return page;
 }

@@ -14,6 +14,7 @@ import {
   emptyContent,
   forget,
   keep,
+  keptPage,
   prune,
   remember,
   type TaskRow,
@@ -190,13 +191,8 @@ export class MemoryStore implements Store {
     return statuses;
   }
 
-  async rejected({ reason, before, limit }: RejectedQuery): Promise<StoredEvent[]> {
-    return this.#content.kept
-      .filter((event) => reason === undefined || event.reason === reason)
-      .filter((event) => before === undefined || event.id < before)
-      .reverse()
-      .slice(0, limit)
-      .map((event) => ({ ...event }));
+  async rejected(query: RejectedQuery): Promise<StoredEvent[]> {
+    return keptPage(this.#content.kept, query);
   }
 
   async keptTotals(): Promise<KeptTotals> {

@@ -70,7 +70,18 @@ export type Change = {
 
 export type Loaded = { incarnation: string; number: number; windowMs: number | null; rows: Row[] };
 
-export type RejectedQuery = { reason?: Reason; before?: number; limit: number };
+/**
+ * Newest first: at most `limit`, and none after the one with which their bytes reach `maxBytes`.
+ * `fromMs` and `toMs` bound the arrival: at or after, before.
+ */
+export type RejectedQuery = {
+  reason?: Reason;
+  fromMs?: number;
+  toMs?: number;
+  before?: number;
+  limit: number;
+  maxBytes?: number;
+};
 /** A kept event as stored; `id` falls from page to page. */
 export type StoredEvent = KeptEvent & { id: number; task: string };
 /** What the store holds of kept events and what it had to prune (7 days or 1 GB). */

@@ -35,6 +35,14 @@ export const row = (
   previous,
 });
 
+/** A kept event whose bytes are `text`. */
+export function keptEvent(id: number, text: string): StoredEvent {
+  return {
+    ...{ id, task: '0', partition: 'events-0', offset: id * 10, reason: 'not_json' },
+    ...{ message: 'not JSON', arrivalMs: START, bytes: Buffer.from(text) },
+  };
+}
+
 export class FakeReader implements ResultReader {
   readonly rows = new Map<string, Row>();
   readonly histories = new Map<string, Counts[]>();
@@ -111,13 +119,21 @@ export class FakeReader implements ResultReader {
     return this.statusMap;
   }
 
-  async rejected({ reason, before, limit }: RejectedQuery): Promise<StoredEvent[]> {
+  async rejected(query: RejectedQuery): Promise<StoredEvent[]> {
     this.#fail();
-    return this.kept
+    const { reason, before, fromMs = -Infinity, toMs = Infinity } = query;
+    const wanted = this.kept
       .filter((event) => reason === undefined || event.reason === reason)
+      .filter(({ arrivalMs }) => arrivalMs >= fromMs && arrivalMs < toMs)
       .filter(({ id }) => before === undefined || id < before)
       .sort((a, b) => b.id - a.id)
-      .slice(0, limit);
+      .slice(0, query.limit);
+    let bytes = 0;
+    const last = wanted.findIndex((event) => {
+      bytes += event.bytes.length;
+      return bytes >= (query.maxBytes ?? Infinity);
+    });
+    return last === -1 ? wanted : wanted.slice(0, last + 1);
   }
 
   async keptTotals(): Promise<KeptTotals> {

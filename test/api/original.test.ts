@@ -114,7 +114,7 @@ test('malformed and over-long paths are refused, each in its way', async (t) => 
 test('an entity tag stays while the bytes do, and gives 304 to who has them', async (t) => {
   const { app, reader } = await served(t);
   reader.publish([row('a', counts(START, 4, 1), counts(START - 10_000, 1, 1))]);
-  for (const url of ['/ctr/latest', '/ctr/previous', '/ctr/a', '/v1/products', '/v1/products/a']) {
+  for (const url of ['/ctr/latest', '/ctr/previous', '/ctr/a']) {
     const first = await app.inject(url);
     const etag = String(first.headers.etag);
     assert.match(etag, /^"[\w-]{22}"$/);

@@ -6,7 +6,16 @@ import { createServer } from '../../src/api/server.ts';
 import { LIMITS } from '../../src/config.ts';
 import { ClickrateError } from '../../src/errors.ts';
 import type { StoredEvent } from '../../src/stores/store.ts';
-import { counts, FakeReader, ledgerOf, partsWith, row, START, statusOf } from './fake-reader.ts';
+import {
+  counts,
+  FakeReader,
+  keptEvent,
+  ledgerOf,
+  partsWith,
+  row,
+  START,
+  statusOf,
+} from './fake-reader.ts';
 
 type Hooks = { after(fn: () => unknown): void };
 
@@ -43,13 +52,17 @@ async function assertRefused(
 test('a rate without impressions is null, more clicks than impressions are flagged', async (t) => {
   const { app, reader } = await served(t);
   reader.publish([row('a', counts(START, 0, 2), counts(START - 10_000, 4, 1))]);
-  assert.equal(
-    (await app.inject('/v1/products/a')).payload,
-    '{"product_id":"a","latest":{"product_id":"a","ctr":null,"impressions":0,"clicks":2,' +
-      `"window_start":${START},"window_end":${START + 10_000},"clicks_exceed_impressions":true},` +
-      '"previous":{"product_id":"a","ctr":0.25,"impressions":4,"clicks":1,' +
-      `"window_start":${START - 10_000},"window_end":${START},"clicks_exceed_impressions":false}}`,
-  );
+  const { latest, previous } = (await app.inject('/v1/products/a')).json();
+  assert.deepEqual(latest, {
+    ...{ product_id: 'a', ctr: null, impressions: 0, clicks: 2 },
+    ...{ window_start: START, window_end: START + 10_000, clicks_exceed_impressions: true },
+    ...{ ctr_low: null, ctr_high: null, few: true, status: 'provisional' },
+  });
+  assert.deepEqual(previous, {
+    ...{ product_id: 'a', ctr: 0.25, impressions: 4, clicks: 1 },
+    ...{ window_start: START - 10_000, window_end: START, clicks_exceed_impressions: false },
+    ...{ ctr_low: 0.045587, ctr_high: 0.699359, few: true, status: 'provisional' },
+  });
   assert.equal((await app.inject('/v1/products/b')).statusCode, 404);
 });
 
@@ -93,7 +106,15 @@ test('pages hold every product once, sorted by bytes, for any ids', async (t) =>
   const property = fc.asyncProperty(
     fc.uniqueArray(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 5 }), { maxLength: 40 }),
     fc.integer({ min: 1, max: 7 }),
-    fc.constantFrom('product_id', '-product_id', 'ctr', '-ctr', 'impressions', '-clicks'),
+    fc.constantFrom(
+      'product_id',
+      '-product_id',
+      'ctr',
+      '-ctr',
+      '-ctr_low',
+      'impressions',
+      '-clicks',
+    ),
     async (ids, limit, sort) => {
       const left = [...reader.rows.keys()].filter((id) => !ids.includes(id));
       reader.publish(
@@ -173,6 +194,7 @@ test('history is the last hour up to the latest window, or the span asked for', 
     window_start: START,
     window_end: START + 10_000,
     clicks_exceed_impressions: false,
+    ...{ ctr_low: 0.300641, ctr_high: 0.954413, few: true, status: 'provisional' },
   });
   assert.deepEqual((await json('/v1/products/quiet/history')).windows, []);
   assert.equal((await json('/v1/products/nobody/history')).code, 'not_found');
@@ -211,11 +233,7 @@ test('the ledger adds up, and says when it does not', async (t) => {
 });
 
 function kept(id: number, overrides: Partial<StoredEvent> = {}): StoredEvent {
-  return {
-    ...{ id, task: '0', partition: 'events-0', offset: id * 10, reason: 'not_json' },
-    ...{ message: 'not JSON', arrivalMs: START, bytes: Buffer.from(`{${id}`) },
-    ...overrides,
-  } as StoredEvent;
+  return { ...keptEvent(id, `{${id}`), ...overrides };
 }
 
 test('rejected events come newest first, with bytes, reason and origin', async (t) => {
@@ -258,7 +276,8 @@ test('a page of rejected events ends before it becomes too large', async (t) => 
     sizes.push(page.rejected.length);
     before = page.next;
   }
-  assert.deepEqual(sizes, [1, 2, 2]);
+  // The one with which the limit is reached ends a page, and only the next is empty.
+  assert.deepEqual(sizes, [1, 3, 1]);
 });
 
 test('without the store, what needs it is 503 and what does not goes on', async (t) => {

@@ -479,6 +479,23 @@ function boundExamples(example: Example): void {
 }
 
 function readExamples(example: Example): void {
+  example('kept events are read by arrival, and up to so many bytes', async (harness) => {
+    const a = await owner(harness, 'a');
+    const bytes = Buffer.alloc(100, 'x');
+    const kept = [0, 1, 2, 3].map((i) => ({ ...keptOf(i, START + i), bytes }));
+    await a.send({ kept });
+    const offsets = async (query: object) =>
+      (await harness.store.rejected({ limit: 9, ...query })).map(({ offset }) => offset);
+    assert.deepEqual(await offsets({ fromMs: START + 1, toMs: START + 3 }), [2, 1]);
+    assert.deepEqual(await offsets({ fromMs: START + 3 }), [3]);
+    assert.deepEqual(await offsets({ toMs: START + 1 }), [0]);
+    // The one that reaches the limit is the last; there is always one.
+    assert.deepEqual(await offsets({ maxBytes: 101 }), [3, 2]);
+    assert.deepEqual(await offsets({ maxBytes: 100 }), [3]);
+    assert.deepEqual(await offsets({ maxBytes: 1 }), [3]);
+    assert.deepEqual(await offsets({ toMs: START + 3, maxBytes: 200 }), [2, 1]);
+  });
+
   example('kept events are read newest first, by reason, page by page', async (harness) => {
     const a = await owner(harness, 'a');
     const b = await owner(harness, 'b');

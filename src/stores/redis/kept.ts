@@ -114,9 +114,11 @@ type Entry = [id: Buffer, fields: Buffer[]];
 /** Newest first; pages on until enough events of the reason are found. */
 export async function readRejected(
   connection: Connection,
-  { reason, before, limit }: RejectedQuery,
+  query: RejectedQuery,
 ): Promise<StoredEvent[]> {
+  const { before, limit, maxBytes = Infinity } = query;
   const found: StoredEvent[] = [];
+  let bytes = 0;
   let end = before === undefined ? '+' : `(${Math.max(0, before)}-0`;
   while (found.length < limit) {
     const count = String(Math.min(PAGE_EVENTS, limit));
@@ -124,12 +126,21 @@ export async function readRejected(
     const [entries] = await connection.sendAllForBytes<Entry[]>([command]);
     for (const entry of entries) {
       const event = eventOf(entry);
-      if (reason === undefined || event.reason === reason) found.push(event);
+      if (!isWanted(event, query)) continue;
+      found.push(event);
+      bytes += event.bytes.length;
+      if (found.length === limit || bytes >= maxBytes) return found;
     }
     if (entries.length < Number(count)) break;
     end = `(${entries.at(-1)![0]}`;
   }
-  return found.slice(0, limit);
+  return found;
+}
+
+function isWanted(event: StoredEvent, query: RejectedQuery): boolean {
+  const { reason, fromMs = -Infinity, toMs = Infinity } = query;
+  const isReason = reason === undefined || event.reason === reason;
+  return isReason && event.arrivalMs >= fromMs && event.arrivalMs < toMs;
 }
 
 function eventOf([id, fields]: Entry): StoredEvent {

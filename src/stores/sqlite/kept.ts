@@ -17,8 +17,10 @@ type KeptRow = {
   bytes: Uint8Array;
 };
 
+const MAX = Number.MAX_SAFE_INTEGER;
+
 function statements(db: DatabaseSync) {
-  const page = 'id < ? ORDER BY id DESC LIMIT ?';
+  const page = 'id < ? AND arrival >= ? AND arrival < ? ORDER BY id DESC LIMIT ?';
   return {
     add: db.prepare(
       'INSERT INTO kept (task, partition, position, reason, message, arrival, bytes) ' +
@@ -82,17 +84,21 @@ export class Kept {
     return { ...(this.#sql.totals.get() as KeptTotals) };
   }
 
-  page({ reason, before, limit }: RejectedQuery): StoredEvent[] {
-    const below = before ?? Number.MAX_SAFE_INTEGER;
+  /** Read row by row, so that large events are not held beyond what the query takes. */
+  page(query: RejectedQuery): StoredEvent[] {
+    const { reason, before = MAX, fromMs = -MAX, toMs = MAX, limit, maxBytes = MAX } = query;
     const rows =
       reason === undefined
-        ? this.#sql.page.all(below, limit)
-        : this.#sql.pageOf.all(reason, below, limit);
-    return (rows as KeptRow[]).map(({ position, arrival, ...row }) => ({
-      ...row,
-      offset: position,
-      arrivalMs: arrival,
-    }));
+        ? this.#sql.page.iterate(before, fromMs, toMs, limit)
+        : this.#sql.pageOf.iterate(reason, before, fromMs, toMs, limit);
+    const page: StoredEvent[] = [];
+    let bytes = 0;
+    for (const { position, arrival, ...row } of rows as Iterable<KeptRow>) {
+      page.push({ ...row, offset: position, arrivalMs: arrival });
+      bytes += row.bytes.length;
+      if (bytes >= maxBytes) break;
+    }
+    return page;
   }
 
   addComebacks(task: string, comebacks: readonly Comeback[]): void {

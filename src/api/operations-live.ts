@@ -1,0 +1,109 @@
+/** What the operations about products, time and uncounted events take and answer. */
+import { Type } from 'typebox';
+import { SORTS } from './order.ts';
+import { limit, productParams, query } from './queries.ts';
+import { answers, jsonAnswer } from './responses.ts';
+import { Counted } from './schema.ts';
+import { count, nullable, timeMs } from './schema-words.ts';
+
+const Difference = Type.Object({
+  difference: Type.Number({ description: 'Rate of the latest window less that of the one before' }),
+  p_value: Type.Number({ description: 'As in the row' }),
+  significant: Type.Boolean({
+    description: 'By Benjamini and Hochberg at 5 % over the rows of this answer',
+  }),
+});
+
+export const productsSchema = {
+  summary: 'All products, page by page',
+  tags: ['v1'],
+  querystring: query({
+    sort: Type.Unsafe<string>({
+      type: 'string',
+      enum: SORTS,
+      default: 'product_id',
+      description: "By the latest window; '-' for descending; no rate is below every rate",
+    }),
+    cursor: Type.Optional(
+      Type.String({ description: '`next` of the page before', maxLength: 4_096 }),
+    ),
+    limit: limit(100),
+  }),
+  response: answers(
+    jsonAnswer(
+      Type.Object({
+        products: Type.Array(
+          Type.Intersect([Type.Ref('Product#'), Type.Object({ change: nullable(Difference) })]),
+        ),
+        total: count('Products on all pages'),
+        next: nullable(Type.String({ description: 'Cursor of the next page' })),
+        freshness: Type.Ref('Freshness#'),
+      }),
+    ),
+    [503],
+  ),
+};
+
+export const productSchema = {
+  summary: 'A product',
+  tags: ['v1'],
+  params: productParams,
+  response: answers(
+    jsonAnswer(
+      Type.Intersect([
+        Type.Ref('Product#'),
+        Type.Object({
+          freshness: Type.Ref('Freshness#'),
+          open: nullable(Type.Ref('OpenProduct#')),
+        }),
+      ]),
+    ),
+    [404, 503],
+  ),
+};
+
+export const ledgerSchema = {
+  summary: 'What became of every event, by task and in total',
+  description: 'As of the last commit of each task.',
+  tags: ['v1'],
+  response: answers(
+    jsonAnswer(
+      Type.Object({
+        total: Type.Object(Counted),
+        events_per_second: Type.Number({ minimum: 0, description: 'Received, over 5 seconds' }),
+        tasks: Type.Array(
+          Type.Object({
+            task: Type.String(),
+            ...Counted,
+            since: Type.Record(Type.String(), Type.Integer(), {
+              description: 'Offset the counts begin at, by topic partition',
+            }),
+          }),
+        ),
+      }),
+      { etag: true },
+    ),
+    [503],
+  ),
+};
+
+export const watermarkSchema = {
+  summary: 'Why is it not closed? Time in every task, and what holds it back',
+  tags: ['v1'],
+  response: answers(
+    jsonAnswer(
+      Type.Object({
+        now: timeMs('The clock of this server'),
+        why: nullable(Type.String({ description: 'The first sentence of the tasks' })),
+        tasks: Type.Array(Type.Ref('TaskTime#')),
+      }),
+    ),
+    [],
+  ),
+};
+
+export const openSchema = {
+  summary: 'Counts of the windows that are not closed yet',
+  tags: ['v1'],
+  response: answers(jsonAnswer(Type.Ref('Open#')), []),
+};

@@ -1,0 +1,11 @@
+/** Words that the schemas are made of. */
+import { type TSchema, Type } from 'typebox';
+
+const START = 1_760_000_000_000;
+
+export const count = (description: string) => Type.Integer({ minimum: 0, description });
+export const timeMs = (description: string) =>
+  Type.Integer({ description: `${description}, epoch milliseconds`, examples: [START] });
+export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+export const listOf = <T extends readonly string[]>(values: T) =>
+  Type.Union(values.map((value) => Type.Literal(value)));

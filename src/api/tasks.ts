@@ -1,0 +1,154 @@
+/**
+ * The tasks as the API sees them: what the store holds of each, looked at once a second, with the
+ * present of those that run in this process. Freshness on every answer comes from here.
+ */
+import { messageOf } from '../errors.ts';
+import type { Status, TaskHealth } from '../status.ts';
+import type { ApiParts } from './parts.ts';
+import type { Results } from './results.ts';
+import { type Held, whyHeld } from './why.ts';
+
+/** How long what was put together is good for: a burst of requests does it once. */
+const FRESH_MS = 100;
+/** Looks that the rate of events is taken over. */
+const RATE_LOOKS = 6;
+
+export type TaskSeen = Held & {
+  task: string;
+  /** The present where the task runs here, else as of its last commit; null before both. */
+  status: Status | null;
+  /** Null where the task runs in another process. */
+  health: TaskHealth | null;
+};
+
+export type Seen = {
+  tasks: TaskSeen[];
+  /** The least watermark of the tasks that have one. */
+  watermark: number | null;
+  /** Every window that starts before this is final, in the store too. */
+  finalBefore: number | null;
+  ready: boolean;
+  /** The sentence of `why.ts` for the first task that has one. */
+  why: string | null;
+};
+
+export class TaskWatch {
+  readonly #parts: ApiParts;
+  readonly #results: Results;
+  readonly #stopped = new AbortController();
+  readonly #onLook: (() => void)[] = [];
+  #committed = new Map<string, Status>();
+  #seen: Seen | null = null;
+  #seenAtMs = -Infinity;
+  /** Times and events received, at the last looks. */
+  #received: { atMs: number; events: number }[] = [];
+
+  constructor(parts: ApiParts, results: Results) {
+    this.#parts = parts;
+    this.#results = results;
+  }
+
+  /** Looks once, then every second until `stop`. */
+  async start(): Promise<void> {
+    await this.look();
+    void this.#goOn();
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  /** Calls back after each look. */
+  onLook(listener: () => void): void {
+    this.#onLook.push(listener);
+  }
+
+  async #goOn(): Promise<void> {
+    const { clock, limits } = this.#parts;
+    const { signal } = this.#stopped;
+    for (;;) {
+      await clock.sleep(limits.statusMs, signal);
+      if (signal.aborted) return;
+      await this.look();
+      for (const listener of this.#onLook) listener();
+    }
+  }
+
+  /** Reads the statuses anew; those known stay when the store does not answer. */
+  async look(): Promise<void> {
+    const { reader, clock, logger } = this.#parts;
+    try {
+      this.#committed = await reader.statuses();
+      const atMs = clock.monotonicMs();
+      this.#received.push({ atMs, events: this.#events() });
+      if (this.#received.length > RATE_LOOKS) this.#received.shift();
+    } catch (error) {
+      if (logger !== false) logger.debug({ err: messageOf(error) }, 'no statuses of the tasks');
+    }
+    this.#seen = null;
+  }
+
+  /** Events received a second, over the last looks; 0 before there are two. */
+  get eventsPerSecond(): number {
+    const first = this.#received[0];
+    const last = this.#received.at(-1);
+    if (first === undefined || last === undefined || last.atMs <= first.atMs) return 0;
+    const rate = ((last.events - first.events) * 1_000) / (last.atMs - first.atMs);
+    // A store that was replaced begins anew.
+    return Math.max(0, Math.round(rate * 10) / 10);
+  }
+
+  get finalBefore(): number | null {
+    return leastOf([...this.#committed.values()].map((status) => status.finalBefore));
+  }
+
+  /** Everything about the tasks as of now. */
+  now(): Seen {
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (this.#seen === null || nowMs - this.#seenAtMs >= FRESH_MS) {
+      this.#seen = this.#put();
+      this.#seenAtMs = nowMs;
+    }
+    return this.#seen;
+  }
+
+  #put(): Seen {
+    const parts = this.#parts;
+    const wallMs = parts.clock.wallMs();
+    const tasks = this.#tasks().map((task) => ({
+      ...task,
+      ...whyHeld(task.status, task.health, wallMs),
+    }));
+    const trouble = this.#results.trouble ?? parts.trouble?.() ?? null;
+    const held = tasks.find(({ why }) => why !== null);
+    const named = held === undefined ? null : `task ${held.task}: ${held.why}`;
+    return {
+      tasks,
+      watermark: leastOf(tasks.map(({ status }) => status?.watermark ?? null)),
+      finalBefore: this.finalBefore,
+      ready: trouble === null && tasks.every(({ health }) => health?.ready !== false),
+      why: trouble ?? (tasks.length === 1 ? (held?.why ?? null) : named),
+    };
+  }
+
+  /** Every task that runs here or has a status in the store, in the order of their names. */
+  #tasks(): { task: string; status: Status | null; health: TaskHealth | null }[] {
+    const here = new Map(this.#parts.health().map((health) => [health.task, health]));
+    const names = [...new Set([...here.keys(), ...this.#committed.keys()])];
+    names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+    return names.map((task) => {
+      const health = here.get(task) ?? null;
+      return { task, status: health?.live ?? this.#committed.get(task) ?? null, health };
+    });
+  }
+
+  #events(): number {
+    return this.#tasks().reduce((sum, { status }) => sum + (status?.ledger.received ?? 0), 0);
+  }
+}
+
+/** The least of those that are known. */
+function leastOf(times: readonly (number | null)[]): number | null {
+  const known = times.filter((time) => time !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}

@@ -1,0 +1,118 @@
+/**
+ * "Why is it not closed?": one sentence that names what holds the watermark of a task back, and
+ * what would release it.
+ */
+import type { PartitionStatus, Status, TaskHealth } from '../status.ts';
+
+/** `holds`: index of the topic partition that holds time back; null when none does. */
+export type Held = { why: string | null; holds: number | null };
+
+/** A partition this much behind the furthest one, in event time, is said to hold time back. */
+const BEHIND_MS = 1_000;
+/** More records than this to read are worth a word. */
+const MANY_RECORDS = 10_000;
+
+const NOTHING: Held = { why: null, holds: null };
+
+/**
+ * What holds back the watermark of the task with this status. `health` is null where the task runs
+ * in another process; then trouble and lag are not known here. `nowMs` is the wall clock.
+ */
+export function whyHeld(status: Status | null, health: TaskHealth | null, nowMs: number): Held {
+  if (health !== null && !health.ready && health.reasons.length > 0)
+    return { why: `${health.reasons[0]}; nothing closes until that is over`, holds: null };
+  if (status === null)
+    return { why: 'the task has not been claimed yet; it is about to be', holds: null };
+  const { partitions } = status;
+  if (partitions.every(({ maxTs }) => maxTs === null))
+    return { why: 'no event has come yet; the first one sets the watermark', holds: null };
+  const speaking = partitions.filter(({ idle }) => !idle);
+  if (speaking.length === 0) return silent(status, health);
+  const least = speaking.reduce((a, b) => (timeOf(a) <= timeOf(b) ? a : b));
+  const furthest = Math.max(...partitions.map(timeOf));
+  const behindMs = furthest - timeOf(least);
+  if (behindMs >= BEHIND_MS) return behind(status, health, least, behindMs);
+  const waiting = awaitingProof(status, timeOf(least));
+  if (waiting !== null) return waiting;
+  return readingLate(status, health, nowMs);
+}
+
+function timeOf({ watermark }: PartitionStatus): number {
+  return watermark ?? -Infinity;
+}
+
+/** Records of partition `p` that wait to be read, where that is known. */
+function lagOf(status: Status, health: TaskHealth | null, p: number): number | null {
+  const end = health?.sights?.[p]?.end ?? null;
+  return end === null ? null : Math.max(0, end - status.partitions[p].position);
+}
+
+function behind(
+  status: Status,
+  health: TaskHealth | null,
+  least: PartitionStatus,
+  behindMs: number,
+): Held {
+  const holds = status.partitions.indexOf(least);
+  const lag = lagOf(status, health, holds);
+  const { idleAfterMs } = status.settings;
+  const release =
+    lag !== null && lag > 0
+      ? `reading its ${lag} waiting records releases it`
+      : `its next events release it, or ${seconds(idleAfterMs)} without any`;
+  const where =
+    least.watermark === null
+      ? `${least.name} has had no event yet and is not idle`
+      : `${least.name} is ${seconds(behindMs)} of event time behind the furthest partition and ` +
+        `holds the watermark at ${timeText(least.watermark)}`;
+  return { why: `${where}; ${release}`, holds };
+}
+
+/** Time may pass an idle partition only with proof that it has nothing to say. */
+function awaitingProof(status: Status, leastMs: number): Held | null {
+  const holds = status.partitions.findIndex(({ idle }) => idle);
+  if (holds < 0 || (status.watermark ?? -Infinity) > leastMs - BEHIND_MS) return null;
+  const { name } = status.partitions[holds];
+  const why =
+    `${name} is idle, and time has to wait until a read of it, sent after the newest events of ` +
+    'the others, reaches its end and finds nothing';
+  return { why, holds };
+}
+
+/** Nothing but its own backlog delays it. */
+function readingLate(status: Status, health: TaskHealth | null, nowMs: number): Held {
+  const lags = status.partitions.map((_, p) => lagOf(status, health, p) ?? 0);
+  const lag = lags.reduce((sum, records) => sum + records, 0);
+  if (lag < MANY_RECORDS) return NOTHING;
+  const lateMs = nowMs - (status.watermark ?? nowMs);
+  const holds = lags.indexOf(Math.max(...lags));
+  const why =
+    `${lag} records wait to be read, so the watermark is ${seconds(lateMs)} behind the clock; ` +
+    'reading them releases it';
+  return { why, holds };
+}
+
+/** All partitions are idle: time goes on by silence until every window is closed. */
+function silent(status: Status, health: TaskHealth | null): Held {
+  const { windowMs, allowedLatenessMs } = status.settings;
+  const maxTs = Math.max(...status.partitions.map((partition) => partition.maxTs ?? -Infinity));
+  const rest = ((maxTs % windowMs) + windowMs) % windowMs;
+  const closedAt = maxTs - rest + windowMs - 1 + allowedLatenessMs;
+  const leftMs = closedAt - (status.watermark ?? maxTs);
+  if (leftMs <= 0) return NOTHING;
+  const quietMs = Math.min(...(health?.sights ?? []).map((sight) => sight.quietMs));
+  const since = Number.isFinite(quietMs) ? ` for ${seconds(quietMs)}` : '';
+  const why =
+    `no events come${since}: time goes on by silence, and the newest window is final in ` +
+    `${seconds(leftMs)}`;
+  return { why, holds: null };
+}
+
+function seconds(ms: number): string {
+  return Number.isFinite(ms) ? `${(ms / 1_000).toFixed(1)} s` : 'an unknown time';
+}
+
+function timeText(ms: number): string {
+  // Beyond what a calendar can say, the number must do.
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
+}
