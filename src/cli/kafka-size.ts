@@ -5,6 +5,7 @@ import { systemClock } from '../clock.ts';
 import type { Limits, Options, Settings } from '../config.ts';
 import { createJudge } from '../decode/unusable.ts';
 import { ClickrateError } from '../errors.ts';
+import type { PipelineParts } from '../pipeline.ts';
 import { type KafkaEngine, startKafkaEngine } from './kafka-engine.ts';
 import { listen } from './listen.ts';
 import { openStore } from './open-store.ts';
@@ -17,6 +18,7 @@ export type KafkaSizeParts = {
   limits: Limits;
   log: Logger;
   resetWindows: boolean;
+  onStep?: PipelineParts['onStep'];
 };
 
 /**

@@ -20,6 +20,8 @@ export type CheckOptions = {
   store: Checked;
   /** Verdicts and kept events are not those of the whole log: only windows after this are held. */
   floorMs?: number;
+  /** Windows before this are no longer in the store's history. */
+  historySinceMs?: number;
 };
 
 /** Waits until every task has committed to the end of its logs with every window closed. */
@@ -76,7 +78,8 @@ export async function check(options: CheckOptions, logs: readonly Log[]): Promis
     const answer = oracle(ours, unique(comebacks), { ...settings, publishFloor });
     answers.push(answer);
     if (options.floorMs === undefined) checkLedger(task, status, answer);
-    await checkWindows(task, store, answer, publishFloor);
+    const fromMs = Math.max(publishFloor ?? -Infinity, (options.historySinceMs ?? -Infinity) - 1);
+    await checkWindows(task, store, answer, fromMs);
     for (const [product, expected] of answer.rows) {
       const row = rows.get(product);
       assert.deepEqual(row?.latest, expected.latest, `latest of ${product}`);
@@ -108,17 +111,18 @@ function checkLedger(task: string, status: Status, answer: Answer): void {
   assert.equal(received, answer.received, `received by task ${task}`);
 }
 
+/** Every window that starts after `afterMs`. */
 async function checkWindows(
   task: string,
   store: Store,
   answer: Answer,
-  floor: number | null,
+  afterMs: number,
 ): Promise<void> {
+  const from = Math.max(afterMs + 1, -Number.MAX_SAFE_INTEGER);
   for (const [product, cells] of answer.cells) {
     const expected = [...cells.values()]
-      .filter(({ start }) => floor === null || start > floor)
+      .filter(({ start }) => start >= from)
       .sort((a, b) => a.start - b.start);
-    const from = floor === null ? -Number.MAX_SAFE_INTEGER : floor + 1;
     const got: Cell[] = (await store.history(product, from, Number.MAX_SAFE_INTEGER)).map(
       ({ start, impressions, clicks }) => ({ start, impressions, clicks }),
     );

@@ -133,7 +133,10 @@ export class GroupMember {
       await heartbeatV4.api.async(connection, groupId, generationId, memberId, groupInstanceId);
     } catch (error) {
       if (OUT_OF_GROUP.some((id) => findErrorBy(error as Error, 'apiId', id))) {
+        // The answer may be about the member that we were before the group shared out anew.
+        if (nextJoin.aborted) return this.assigned.includes(partition);
         this.#isMember = false;
+        this.trouble = 'out of the consumer group: joining it again';
         return false;
       }
       if (!findErrorBy(error as Error, 'apiId', 'REBALANCE_IN_PROGRESS'))

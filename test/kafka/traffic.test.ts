@@ -1,0 +1,112 @@
+/** Real brokers, real Redis, no faults: the rules of time and the ledger, held by the oracle. */
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
+import { eventually } from '../support/processes.ts';
+import { withoutRedis } from '../support/redis-server.ts';
+import { allRunning } from './engines.ts';
+import { pause, setUp } from './setup.ts';
+
+suite('traffic on real servers', { skip: withoutKafka() || withoutRedis() }, () => {
+  let cluster: KafkaTestCluster;
+  before(async () => {
+    cluster = await startKafka({ brokers: 1 });
+  });
+  after(() => cluster.stop());
+
+  test('out of order, repeated, late and broken events: all as the oracle says', async (t) => {
+    const world = await setUp(t, cluster);
+    const feed = world.feed({ rate: 3_000, products: 40 });
+    const engine = await world.engine();
+    await pause(12_000);
+    await feed.stop();
+    const answers = await world.mustBeExact();
+    const total = (verdict: string) =>
+      answers.reduce((sum, { totals }) => sum + (totals.get(verdict) ?? 0), 0);
+    for (const verdict of ['counted', 'duplicate', 'too_late', 'not_json', 'bad_event_type'])
+      if (verdict !== 'bad_event_type') assert.ok(total(verdict) > 0, `no event was ${verdict}`);
+    assert.equal(feed.failures, 0);
+    assert.equal(await engine.kill('SIGTERM'), 0, engine.output());
+    assert.match(engine.output(), /stopped: every accepted event is stored/);
+  });
+
+  test('a topic without any click does not stop impressions, and silence closes the last window', async (t) => {
+    const world = await setUp(t, cluster);
+    const engine = await world.engine();
+    await allRunning([engine], 3);
+    const feed = world.feed({ rate: 300, clickShare: 0, repeated: 0, broken: 0 });
+    await pause(4_000);
+    const latest = (await (await fetch(`${engine.url}/ctr/latest`)).json()) as object;
+    assert.equal(Object.keys(latest).length, 5, 'windows close while the clicks are silent');
+    await feed.stop();
+    await world.mustBeExact(10_000);
+  });
+
+  test('a quiet partition holds up no other, and one with only junk neither', async (t) => {
+    const world = await setUp(t, cluster);
+    const engine = await world.engine();
+    await allRunning([engine], 3);
+    // One product, so two partitions of each topic get nothing but what is broken.
+    const feed = world.feed({ rate: 300, products: 1, broken: 0.3, late: 0, repeated: 0 });
+    await pause(5_000);
+    const latest = (await (await fetch(`${engine.url}/ctr/latest`)).json()) as Record<
+      string,
+      { window_end: number }
+    >;
+    assert.ok(latest.product1.window_end > Date.now() - 3_500, 'the windows close in time');
+    await feed.stop();
+    await world.mustBeExact(10_000);
+  });
+
+  test('producers away for a while, then their backlog in order: nothing is too late', async (t) => {
+    const world = await setUp(t, cluster);
+    const engine = await world.engine();
+    await allRunning([engine], 3);
+    const calm = { late: 0, repeated: 0, broken: 0, disorderMs: 0 };
+    const feed = world.feed({ ...calm, rate: 500 });
+    await pause(3_000);
+    await feed.stop();
+    const stoppedMs = Date.now();
+    await pause(8_000);
+    // What was made while nobody could send comes at once, at its own time.
+    let now = Math.ceil((stoppedMs + 1) / 1_000) * 1_000;
+    const backlog = world.feed({ ...calm, rate: 0, seed: 2, now: () => now });
+    for (; now < Date.now(); now += 20) await backlog.send(10);
+    await backlog.stop();
+    const answers = await world.mustBeExact(15_000);
+    for (const { totals } of answers) assert.equal(totals.get('too_late') ?? 0, 0);
+  });
+
+  test('hours of backlog, one topic a tenth of the other: caught up within bounded memory', async (t) => {
+    const world = await setUp(t, cluster, { settings: { windowMs: 10_000 } });
+    let now = Date.now() - 3 * 3_600_000;
+    const plain = { late: 0, repeated: 0, broken: 0, products: 500, rate: 0, clickShare: 0.1 };
+    const feed = world.feed({ ...plain, now: () => now });
+    for (let n = 0; n < 300; n++, now += 36_000) await feed.send(2_000);
+    await feed.stop();
+    const engine = await world.engine();
+    await world.mustBeExact(60_000, { historySinceMs: now - 3_500_000 });
+    const metrics = await (await fetch(`${engine.url}/metrics`)).text();
+    const resident = Number(/^clickrate_process_resident_memory_bytes (\S+)/m.exec(metrics)![1]);
+    assert.ok(resident < 450e6, `${resident} bytes resident`);
+  });
+
+  test('the original keys and the API say the same, and readiness is true', async (t) => {
+    const world = await setUp(t, cluster);
+    const engine = await world.engine();
+    await allRunning([engine], 3);
+    const feed = world.feed({ rate: 200 });
+    await eventually(async () => world.redis.cli('HLEN', 'ctr:previous') === '5', 15_000);
+    await feed.stop();
+    await world.mustBeExact(10_000);
+    for (const which of ['latest', 'previous']) {
+      const answer = await fetch(`${engine.url}/ctr/${which}`);
+      const served = (await answer.json()) as Record<string, unknown>;
+      for (const [product, result] of Object.entries(served)) {
+        const stored = world.redis.cli('HGET', `ctr:${which}`, product);
+        assert.equal(stored, JSON.stringify(result));
+      }
+      assert.equal(Object.keys(served).length, 5);
+    }
+  });
+});
