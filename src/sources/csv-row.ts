@@ -1,16 +1,20 @@
 /**
  * One row of a CSV file (RFC 4180), found in its bytes. A quote means something only where a field
- * begins; anywhere else it is a character like others, so one of those swallows no rows.
+ * begins; anywhere else it is a character like others. One that is never closed, or closed in a
+ * later line in the middle of a text, tears its row: that is its first line then, so that it
+ * swallows no other rows.
  */
 const QUOTE = 0x22;
 const COMMA = 0x2c;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
+/** Quotes that are closed further than this behind their row's beginning tear it. */
+const MAX_QUOTED_BYTES = 1_048_576;
 
 export class CsvRow {
   /** Fields of the row. */
   count = 0;
-  /** The file ended within quotes: what the row has is not known. */
+  /** Its quotes are broken: what the row has is not known, it is one line. */
   isTorn = false;
   #bytes: Buffer = Buffer.alloc(0);
   #start = 0;
@@ -18,7 +22,7 @@ export class CsvRow {
   readonly #ends: number[] = [];
 
   /**
-   * Takes the row that begins at `at`; returns where its newline is (`end`: the file ends), or -1
+   * Takes the row that begins at `start`; returns where its newline is (`end`: the file ends), or -1
    * when it lies behind `end`.
    */
   read(bytes: Uint8Array, start: number, end: number, isLast: boolean): number {
@@ -30,22 +34,34 @@ export class CsvRow {
     for (let at = start; ; at++) {
       const from = at;
       if (bytes[at] === QUOTE && at < end) {
-        at = behindQuotes(bytes, at + 1, end);
-        if (at < 0) {
-          if (!isLast) return -1;
-          this.isTorn = true;
-          at = end;
-        }
+        at = behindQuotes(bytes, at + 1, Math.min(end, start + MAX_QUOTED_BYTES));
+        if (at < 0 && !isLast && end < start + MAX_QUOTED_BYTES) return -1;
+        if (at < 0 || isInText(bytes, from, at, end)) return this.#tear(bytes, end, isLast);
       }
       while (at < end && bytes[at] !== COMMA && bytes[at] !== NEWLINE) at++;
       this.#starts[this.count] = from;
       this.#ends[this.count++] = at;
       if (at < end && bytes[at] === COMMA) continue;
-      if (at >= end && !isLast) return -1;
-      if (at > from && bytes[at - 1] === RETURN && !this.isTorn)
-        this.#ends[this.count - 1] = at - 1;
-      return at;
+      return at < end || isLast ? this.#end(at) : -1;
     }
+  }
+
+  /** The row is its first line. */
+  #tear(bytes: Uint8Array, end: number, isLast: boolean): number {
+    const newline = bytes.indexOf(NEWLINE, this.#start);
+    const isWhole = newline >= 0 && newline < end;
+    if (!isWhole && !isLast) return -1;
+    this.isTorn = true;
+    this.count = 1;
+    this.#starts[0] = this.#start;
+    return this.#end(isWhole ? newline : end);
+  }
+
+  /** The row ends at `at`; a return before it is not part of it. */
+  #end(at: number): number {
+    const hasReturn = at > this.#starts[this.count - 1] && this.#bytes[at - 1] === RETURN;
+    this.#ends[this.count - 1] = hasReturn ? at - 1 : at;
+    return at;
   }
 
   get isBlank(): boolean {
@@ -71,6 +87,17 @@ export class CsvRow {
   #text(start: number, end: number): string {
     return this.#bytes.toString('utf8', start, end);
   }
+}
+
+/**
+ * Whether quotes from `from` to `behind` reach over lines and end in the middle of a text: then
+ * they most likely were never closed, and end where other quotes begin.
+ */
+function isInText(bytes: Uint8Array, from: number, behind: number, end: number): boolean {
+  const next = bytes[behind];
+  if (behind >= end || next === COMMA || next === NEWLINE || next === RETURN) return false;
+  const newline = bytes.indexOf(NEWLINE, from);
+  return newline >= 0 && newline < behind;
 }
 
 /** Index behind the quote that closes a field; two in a row are one that does not. */

@@ -2,36 +2,41 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { LIMITS } from '../../src/config.ts';
+import { LIMITS, settingsWith } from '../../src/config.ts';
+import { judgeReference } from '../../src/decode/reference.ts';
+import { CLICK } from '../../src/event.ts';
 import { parseCsvMapping } from '../../src/sources/csv.ts';
-import { FileSource } from '../../src/sources/file.ts';
 import { parseTime } from '../../src/sources/timestamps.ts';
 import { temporary } from '../support/processes.ts';
-import { SimClock } from '../support/sim-clock.ts';
+import { batchesOf, readAll } from './file-reader.ts';
+
+const MAPPING = 'time=ts,product=item,clicked=click';
+const HEADER = 'ts,item,click\n';
+const SETTINGS = settingsWith({});
+
+type Test = Parameters<typeof temporary>[0];
 
 async function recordsOf(
-  t: Parameters<typeof temporary>[0],
-  text: string,
-  mapping: string,
-  batchRecords = 100,
-) {
+  t: Test,
+  content: string | Uint8Array,
+  mapping = MAPPING,
+  limits = LIMITS,
+): Promise<string[]> {
   const file = join(temporary(t), 'f.csv');
-  writeFileSync(file, text);
-  const limits = { ...LIMITS, batchRecords };
-  const source = new FileSource({
-    files: [file],
-    clock: new SimClock(0),
-    limits,
-    csv: parseCsvMapping(mapping),
+  writeFileSync(file, content);
+  const records = await readAll({ files: [file], limits, csv: parseCsvMapping(mapping) });
+  return records.map(({ text }) => text);
+}
+
+/** Each record as `product type`, or why it is rejected, as the decoder has it. */
+async function verdictsOf(t: Test, content: string | Uint8Array): Promise<string[]> {
+  const records = await recordsOf(t, content);
+  return records.map((text) => {
+    const bytes = Buffer.from(text);
+    const judged = judgeReference(bytes, 0, bytes.length, Date.now(), SETTINGS);
+    if ('reject' in judged) return judged.reject;
+    return `${judged.product} ${judged.kind === CLICK ? 'click' : 'impression'}`;
   });
-  await source.open([{ offset: null, topicId: null }]);
-  const records: string[] = [];
-  while (!source.ended) {
-    const [{ records: batch }] = await source.read([true]);
-    for (let i = 0; i < batch.count; i++)
-      records.push(Buffer.from(batch.bytes.slice(batch.starts[i], batch.ends[i])).toString());
-  }
-  return records;
 }
 
 const event = (product: string, timestamp: number, event_type: string) =>
@@ -39,9 +44,10 @@ const event = (product: string, timestamp: number, event_type: string) =>
 
 test('a row is an impression, and a click at the same time where it was clicked', async (t) => {
   const text =
-    'ts,item,click,more\n2020-01-01T00:00:00Z,a,0,x\n1577836801000,"b ""q"", c",1,y\n2020-01-01,c,TRUE,"two\nlines"\n';
-  for (const size of [2, 3, 100])
-    assert.deepEqual(await recordsOf(t, text, 'time=ts,product=item,clicked=click', size), [
+    'ts,item,click,more\n2020-01-01T00:00:00Z,a,0,x\n1577836801000,"b ""q"", c",1,y\n' +
+    '2020-01-01,c,TRUE,"two\nlines"\n';
+  for (const size of [1, 2, 3, 100])
+    assert.deepEqual(await recordsOf(t, text, MAPPING, batchesOf(size)), [
       event('a', 1577836800000, 'impression'),
       event('b "q", c', 1577836801000, 'impression'),
       event('b "q", c', 1577836801000, 'click'),
@@ -51,22 +57,100 @@ test('a row is an impression, and a click at the same time where it was clicked'
 });
 
 test('a row that cannot be read says what it can, and is kept in the record', async (t) => {
-  const text = 'ts,item,click\nyesterday,a,0\n2020-01-01,a,maybe\n2020-01-01\n';
-  const records = await recordsOf(t, text, 'time=ts,product=item,clicked=click');
+  const text = `${HEADER}yesterday,a,0\n2020-01-01,a,maybe\n2020-01-01\n`;
+  const records = await recordsOf(t, text);
+  const time = 1577836800000;
   assert.deepEqual(
     records.map((record) => JSON.parse(record)),
     [
       { product_id: 'a', timestamp: 'yesterday', event_type: 'impression', row: 'yesterday,a,0' },
-      { product_id: 'a', timestamp: 1577836800000, event_type: 'impression' },
+      { product_id: 'a', timestamp: time, event_type: 'impression' },
       {
         product_id: 'a',
-        timestamp: 1577836800000,
+        timestamp: time,
         event_type: 'clicked: maybe',
         row: '2020-01-01,a,maybe',
       },
-      { timestamp: 1577836800000, row: '2020-01-01' },
+      { timestamp: time, row: '2020-01-01' },
     ],
   );
+});
+
+test('what a row lacks is the reason it is rejected for', async (t) => {
+  const text = `${HEADER}yesterday,a,0\n5,a,maybe\n5\n5,a\n5,,1\n1577836800,a,0\n`;
+  assert.deepEqual(await verdictsOf(t, text), [
+    'bad_timestamp',
+    'a impression',
+    'bad_event_type',
+    'missing_product_id',
+    'bad_event_type',
+    'bad_product_id',
+    'timestamp_unit',
+  ]);
+});
+
+test('a byte order mark, blank lines and a last row without newline lose nothing', async (t) => {
+  const rows = ['5,a,0', '6,b,1'];
+  const expected = ['a impression', 'b impression', 'b click'];
+  for (const mark of ['', '\ufeff'])
+    for (const end of ['\n', '\r\n'])
+      for (const last of ['', end, end + end]) {
+        const text = mark + ['', 'ts,item,click', rows[0], '', rows[1]].join(end) + last;
+        assert.deepEqual(await verdictsOf(t, text), expected, JSON.stringify(text));
+      }
+});
+
+test('quotes that are never closed cost their own row only', async (t) => {
+  const good = (rows: number) => Array.from({ length: rows }, (_, n) => `${n},"p",0\n`).join('');
+  const plain = (rows: number) => Array.from({ length: rows }, (_, n) => `${n},p,0\n`).join('');
+  const torn = '5,"broken,0\n';
+  for (const rows of [good(3), plain(3), plain(50_000)]) {
+    const verdicts = await verdictsOf(t, HEADER + rows + torn + rows);
+    const count = rows.split('\n').length - 1;
+    assert.equal(verdicts.filter((verdict) => verdict === 'p impression').length, 2 * count);
+    assert.deepEqual(
+      verdicts.filter((verdict) => verdict !== 'p impression'),
+      ['not_json'],
+    );
+  }
+  assert.deepEqual(await recordsOf(t, `${HEADER}5,a,0\n${torn}5,"last`), [
+    event('a', 5, 'impression'),
+    '5,"broken,0',
+    '5,"last',
+  ]);
+});
+
+test('a quote within a field is a character; text behind a closed one belongs to it', async (t) => {
+  const text = `${HEADER}5,5" disk,0\n6,"a"b,0\n7,"",0\n8,"x""\n""y",1\n`;
+  assert.deepEqual(await verdictsOf(t, text), [
+    '5" disk impression',
+    'ab impression',
+    'bad_product_id',
+    'x"\n"y impression',
+    'x"\n"y click',
+  ]);
+});
+
+test('a row longer than any batch is one record, and the rows behind it are read', async (t) => {
+  const long = `5,${'y'.repeat(20_000_000)},1\n`;
+  const rows = '6,a,0\n'.repeat(10_000);
+  for (const content of [HEADER + long + rows, HEADER + rows + long + rows]) {
+    const verdicts = await verdictsOf(t, content);
+    assert.equal(verdicts.filter((verdict) => verdict === 'too_large').length, 1);
+    const good = verdicts.filter((verdict) => verdict === 'a impression').length;
+    assert.equal(good, verdicts.length - 1);
+    assert.equal(good, (content.length - HEADER.length - long.length) / 6);
+  }
+});
+
+test('bytes that are no UTF-8 make no two products one: the row is rejected', async (t) => {
+  const bytes = Buffer.concat([
+    Buffer.from(`${HEADER}5,`),
+    Buffer.from([0xff]),
+    Buffer.from(',0\n'),
+  ]);
+  assert.deepEqual(await verdictsOf(t, bytes), ['not_json']);
+  assert.deepEqual(await verdictsOf(t, `${HEADER}5,\ufffd,0\n`), ['\ufffd impression']);
 });
 
 test('a missing column is named with those there are; a bad mapping too', async (t) => {
@@ -74,7 +158,7 @@ test('a missing column is named with those there are; a bad mapping too', async 
     code: 'usage',
     message: /no column nope; its columns are a, b/,
   });
-  for (const bad of ['', 'time=a', 'time=a,product=b,x=c', 'time=a,time=b,product=c'])
+  for (const bad of ['', 'time=a', 'time=a,product=', 'time=a,product=b,x=c', 'time=a,time=b'])
     assert.throws(() => parseCsvMapping(bad), { code: 'usage' });
 });
 

@@ -1,0 +1,129 @@
+/** CSV against an own writer (RFC 4180), for any content, chunk, batch, packing and place. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { parseCsvMapping } from '../../src/sources/csv.ts';
+import { temporary } from '../support/processes.ts';
+import { runsFromEnv } from '../support/random.ts';
+import { batchesOf, readAll } from './file-reader.ts';
+
+const { seed, runs } = runsFromEnv({ seed: 1, runs: 400 });
+
+type Row = { time: number; product: string; clicked: boolean; note: string };
+type Form = {
+  end: string;
+  hasMark: boolean;
+  hasLastEnd: boolean;
+  isGzip: boolean;
+  quotes: boolean;
+};
+
+/** RFC 4180, rules 5 to 7; without need a field is only quoted where `always`. */
+function written(field: string, always: boolean): string {
+  // A carriage return may end a field only within quotes.
+  if (!always && !/[",\r\n]/.test(field)) return field;
+  return `"${field.replaceAll('"', '""')}"`;
+}
+
+function fileOf(rows: readonly Row[], { end, hasMark, hasLastEnd, quotes }: Form): string {
+  const lines = rows.map(({ note, clicked, product, time }) =>
+    [note, clicked ? '1' : '0', product, String(time)]
+      .map((field) => written(field, quotes))
+      .join(','),
+  );
+  const text = ['note,click,item,ts', ...lines].join(end);
+  return `${hasMark ? '\ufeff' : ''}${text}${hasLastEnd ? end : ''}`;
+}
+
+/** What the rows mean. */
+function eventsOf(rows: readonly Row[]): string[] {
+  const text = ({ product, time }: Row, event_type: string) =>
+    JSON.stringify({ product_id: product, timestamp: time, event_type });
+  return rows.flatMap((row) => [
+    text(row, 'impression'),
+    ...(row.clicked ? [text(row, 'click')] : []),
+  ]);
+}
+
+const anyText = fc.string({
+  unit: fc.constantFrom('a', '"', ',', '\n', '\r', ' ', 'é', '𝄞', '\ufeff'),
+});
+const anyRow: fc.Arbitrary<Row> = fc.record({
+  time: fc.integer({ min: 0, max: 2_000_000_000_000 }),
+  product: anyText.filter((text) => text !== ''),
+  clicked: fc.boolean(),
+  note: anyText,
+});
+const anyForm: fc.Arbitrary<Form> = fc.record({
+  end: fc.constantFrom('\n', '\r\n'),
+  hasMark: fc.boolean(),
+  hasLastEnd: fc.boolean(),
+  isGzip: fc.boolean(),
+  quotes: fc.boolean(),
+});
+
+test('every row becomes its events exactly once, read in any pieces, from any offset', async (t) => {
+  const directory = temporary(t);
+  const anyFile = fc.record({ rows: fc.array(anyRow, { maxLength: 12 }), form: anyForm });
+  const anyPieces = fc.record({
+    batchBytes: fc.integer({ min: 1, max: 200 }),
+    batchRecords: fc.integer({ min: 1, max: 9 }),
+    resumeAt: fc.nat(30),
+    sort: fc.boolean(),
+  });
+  let run = 0;
+  const property = fc.asyncProperty(
+    fc.array(anyFile, { minLength: 1, maxLength: 3 }),
+    anyPieces,
+    async (parts, { batchBytes, batchRecords, resumeAt, sort }) => {
+      const base = run++;
+      const files = parts.map(({ rows, form }, n) => {
+        const name = join(directory, `${base % 4}-${n}`);
+        const text = fileOf(rows, form);
+        writeFileSync(name, form.isGzip ? gzipSync(text) : text);
+        return name;
+      });
+      const limits = batchesOf(batchRecords, batchBytes);
+      const csv = parseCsvMapping('time=ts,product=item,clicked=click');
+      const all = await readAll({ files, csv, limits });
+      const expected = parts.flatMap(({ rows }) => eventsOf(rows));
+      assert.deepEqual(
+        all.map(({ text }) => text),
+        expected,
+      );
+      const ordered = sort ? await readAll({ files, csv, limits, sort }) : all;
+      const rest = ordered.slice(resumeAt);
+      if (rest.length === 0) return;
+      assert.deepEqual(await readAll({ files, csv, limits, sort }, rest[0].offset), rest);
+    },
+  );
+  await fc.assert(property, { seed, numRuns: runs });
+});
+
+test('any bytes at all: the same records for any pieces; without quotes, one a line', async (t) => {
+  const file = join(temporary(t), 'any.csv');
+  const anyBytes = (of: Uint8Array) => fc.array(fc.constantFrom(...of), { maxLength: 60 });
+  const property = fc.asyncProperty(
+    fc.oneof(
+      anyBytes(Buffer.from('a,\n\n\r \xff', 'latin1')),
+      anyBytes(Buffer.from('a,,"""\n\r ')),
+    ),
+    fc.integer({ min: 1, max: 20 }),
+    fc.integer({ min: 1, max: 5 }),
+    async (bytes, batchBytes, batchRecords) => {
+      const text = Buffer.from(bytes).toString('latin1');
+      writeFileSync(file, Buffer.from(`ts,item\n${text}`, 'latin1'));
+      const csv = parseCsvMapping('time=ts,product=item');
+      const whole = await readAll({ files: [file], csv });
+      const limits = batchesOf(batchRecords, batchBytes);
+      assert.deepEqual(await readAll({ files: [file], csv, limits }), whole);
+      const lines = text.split('\n').filter((line) => line !== '' && line !== '\r');
+      if (!text.includes('"')) assert.equal(whole.length, lines.length);
+      else assert.ok(whole.length <= lines.length && whole.length >= Math.min(1, lines.length));
+    },
+  );
+  await fc.assert(property, { seed, numRuns: runs * 2 });
+});
