@@ -17,6 +17,7 @@ export const ERRORS = {
   store_full: { status: 503, retry: true, title: 'The disk is full' },
   store_foreign: { status: 500, retry: false, title: 'The store holds other data' },
   not_ready: { status: 503, retry: true, title: 'Not ready' },
+  stream_full: { status: 503, retry: true, title: 'The stream has too many readers' },
   stopping: { status: 503, retry: true, title: 'Stopping' },
   source_unavailable: { status: 503, retry: true, title: 'The source does not answer' },
   source_gap: { status: 500, retry: false, title: 'Records between checkpoint and log are gone' },

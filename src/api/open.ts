@@ -27,9 +27,9 @@ export class OpenWindows {
   }
 
   /** The answer of `GET /v1/open`; made again when it is a second old. */
-  text(): string {
+  text(filter: ReadonlySet<string> | null = null): string {
     this.#look();
-    return this.#text;
+    return filter === null ? this.#text : this.#textOf((product) => filter.has(product));
   }
 
   /** The open windows of one product as JSON; null where it is not among the most active. */
@@ -42,26 +42,32 @@ export class OpenWindows {
   }
 
   #look(): void {
-    const { clock, limits, settings } = this.#parts;
+    const { clock, limits } = this.#parts;
     const nowMs = clock.monotonicMs();
     // A little less than the interval of those who ask each second, so that they see the newest.
     if (nowMs - this.#lookedAtMs < limits.statusMs * 0.9) return;
     this.#lookedAtMs = nowMs;
     this.#atMs = clock.wallMs();
     this.#counts = merged(this.#parts.open?.(limits.openProducts) ?? [], limits.openProducts);
+    this.#text = this.#textOf(() => true);
+  }
+
+  #textOf(isShown: (product: string) => boolean): string {
     const { windows, products } = this.#counts;
-    this.#text = JSON.stringify({
+    return JSON.stringify({
       status: 'provisional',
       at: this.#atMs,
       available: this.available,
       ...(this.available ? {} : { why: ELSEWHERE }),
-      windows: windows.map((window) => windowOf(window, settings.windowMs)),
-      products: products.map(({ product, start, impressions, clicks }) => ({
-        product_id: product,
-        window_start: start,
-        impressions,
-        clicks,
-      })),
+      windows: windows.map((window) => windowOf(window, this.#parts.settings.windowMs)),
+      products: products
+        .filter(({ product }) => isShown(product))
+        .map(({ product, start, impressions, clicks }) => ({
+          product_id: product,
+          window_start: start,
+          impressions,
+          clicks,
+        })),
     });
   }
 }

@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { SORTS } from './order.ts';
 import { limit, productParams, query } from './queries.ts';
-import { answers, jsonAnswer } from './responses.ts';
+import { answers, jsonAnswer, textAnswer } from './responses.ts';
 import { Counted } from './schema.ts';
 import { count, nullable, timeMs } from './schema-words.ts';
 
@@ -106,4 +106,26 @@ export const openSchema = {
   summary: 'Counts of the windows that are not closed yet',
   tags: ['v1'],
   response: answers(jsonAnswer(Type.Ref('Open#')), []),
+};
+
+export const streamSchema = {
+  summary: 'Everything live, as server-sent events',
+  description:
+    'First `snapshot` (all rows), then `change` as it is published: `{number, rows, removed, ' +
+    'freshness}`. Ids are `<incarnation>-<number>`; numbers are consecutive, except that a slow ' +
+    'reader gets one change in the place of many, with the number of the last. `Last-Event-ID` ' +
+    'goes on exactly there, or answers one `reset`, which is a snapshot that replaces everything. ' +
+    '`open` and `status` come without id, at most each second. A comment each 15 seconds.',
+  tags: ['v1'],
+  headers: Type.Object({
+    'last-event-id': Type.Optional(Type.String({ description: 'Id of the last event received' })),
+  }),
+  querystring: query({
+    product: Type.Optional(
+      Type.Union([Type.Array(Type.String()), Type.String()], {
+        description: 'Only these products, up to 100; repeat the parameter',
+      }),
+    ),
+  }),
+  response: answers(textAnswer('text/event-stream', 'Until the client leaves'), [503]),
 };

@@ -15,6 +15,7 @@ const LINKS = {
   previous: '/ctr/previous',
   product: '/ctr/{product_id}',
   products: '/v1/products',
+  stream: '/v1/stream',
   open: '/v1/open',
   watermark: '/v1/watermark',
   ledger: '/v1/ledger',

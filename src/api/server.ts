@@ -15,6 +15,7 @@ import { productRoutes } from './products.ts';
 import { rejectedRoutes, replayRoute } from './rejected.ts';
 import { Results } from './results.ts';
 import { SHARED_SCHEMAS } from './schema.ts';
+import { streamRoutes } from './stream/route.ts';
 import { TaskWatch } from './tasks.ts';
 import { timeRoutes } from './time-routes.ts';
 import { Traffic } from './traffic.ts';
@@ -50,6 +51,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   await rejectedRoutes(app, context);
   await replayRoute(app, context);
   await timeRoutes(app, context);
+  await streamRoutes(app, context);
   await eventRoutes(app, context);
   await healthRoutes(app, context);
   await docsRoutes(app, context);

@@ -198,7 +198,7 @@ test('the root is JSON, and a page to a browser', async (t) => {
   assert.equal(json.headers.vary, 'accept');
   for (const path of Object.values<string>(json.json().links)) {
     const url = path.replace('{product_id}', 'latest');
-    const method = url === '/v1/events' ? 'POST' : 'GET';
+    const method = url === '/v1/events' ? 'POST' : url === '/v1/stream' ? 'HEAD' : 'GET';
     assert.notEqual((await app.inject({ url, method })).statusCode, 404, url);
   }
   const page = await app.inject({ url: '/', headers: { accept: 'text/html,*/*;q=0.8' } });

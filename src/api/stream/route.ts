@@ -1,0 +1,58 @@
+/** `GET /v1/stream`: server-sent events (HTML Living Standard, section 9.2). */
+import type { FastifyInstance } from 'fastify';
+import { ClickrateError } from '../../errors.ts';
+import { send } from '../answer.ts';
+import { streamSchema } from '../operations-live.ts';
+import type { Context } from '../parts.ts';
+import { StreamHub } from './hub.ts';
+
+type Query = { product?: string | string[] };
+
+/** `x-accel-buffering` keeps nginx from gathering what should leave at once. */
+const HEADERS = [
+  ...['content-type', 'text/event-stream; charset=utf-8'],
+  ...['cache-control', 'no-store'],
+  ...['x-accel-buffering', 'no'],
+  ...['x-content-type-options', 'nosniff'],
+  ...['connection', 'close'],
+];
+/** How long a client waits before it comes back. */
+const RETRY = 'retry: 1000\n\n';
+
+export async function streamRoutes(app: FastifyInstance, context: Context): Promise<void> {
+  const hub = new StreamHub(context);
+  hub.start();
+  app.addHook('preClose', async () => hub.close());
+
+  app.get<{ Querystring: Query }>('/v1/stream', { schema: streamSchema }, (request, reply) => {
+    const filter = filterOf(context, request.query.product);
+    hub.checkRoom();
+    if (request.method === 'HEAD') {
+      send(context, request, reply, 200, [...HEADERS]);
+      return;
+    }
+    reply.hijack();
+    const { raw } = reply;
+    // Without chunks every write is one write of the bytes all readers share; it ends by closing.
+    raw.useChunkedEncodingByDefault = false;
+    raw.writeHead(200, HEADERS);
+    raw.write(RETRY);
+    raw.socket?.setNoDelay(true);
+    context.traffic.end(request, 200);
+    const lastId = request.headers['last-event-id'];
+    hub.add(raw, filter, typeof lastId === 'string' ? lastId : undefined);
+  });
+}
+
+/** The products asked for; null: all. Throws `bad_request` when there are too many. */
+function filterOf({ parts }: Context, product: Query['product']): ReadonlySet<string> | null {
+  if (product === undefined) return null;
+  const filter = new Set([product].flat());
+  const { streamProducts } = parts.limits;
+  if (filter.size > streamProducts)
+    throw new ClickrateError(
+      'bad_request',
+      `query parameter product may be given ${streamProducts} times; leave it out for all`,
+    );
+  return filter;
+}
