@@ -53,7 +53,9 @@ export function sendError(
   const { logger: log } = context.parts;
   if (known.status >= 500 && log !== false) {
     const fields = { method: request.method, path: request.url.split('?', 1)[0], err: error };
-    if (known.retry) log.warn(fields, known.message);
+    // A probe that asks and hears no is what it is for.
+    if (known.code === 'not_ready') log.debug(fields, known.message);
+    else if (known.retry) log.warn(fields, known.message);
     else log.error(fields, 'a request failed');
   }
   if (reply.raw.headersSent) {
