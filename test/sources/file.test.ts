@@ -1,37 +1,17 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { LIMITS } from '../../src/config.ts';
-import { FileSource, type FileSourceParts } from '../../src/sources/file.ts';
-import { temporary } from '../support/processes.ts';
+import { recordsOf } from '../../src/event.ts';
+import type { Cut } from '../../src/sources/cut.ts';
+import { FileSource } from '../../src/sources/file.ts';
+import { sortByTime } from '../../src/sources/sort.ts';
+import { eventually, temporary } from '../support/processes.ts';
 import { Random, runsFromEnv } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
-
-type Record = { offset: number; text: string };
-
-async function readAll(
-  parts: Partial<FileSourceParts> & { files: string[] },
-  from: number | null = null,
-) {
-  const source = new FileSource({ clock: new SimClock(7), limits: LIMITS, ...parts });
-  const [{ topicId }] = await source.open([{ offset: null, topicId: null }]);
-  if (from !== null) await source.open([{ offset: from, topicId }]);
-  const records: Record[] = [];
-  while (!source.ended) {
-    const [fetch] = await source.read([true]);
-    const { bytes, starts, ends, offsets, count } = fetch.records;
-    for (let i = 0; i < count; i++)
-      records.push({
-        offset: offsets[i],
-        text: Buffer.from(bytes.slice(starts[i], ends[i])).toString(),
-      });
-    assert.ok(count === 0 || fetch.next > offsets[count - 1]);
-  }
-  await source.close();
-  return records;
-}
+import { batchesOf, readAll } from './file-reader.ts';
 
 test('lines come whole, in order, with rising offsets, for any content and batch size', async (t) => {
   const directory = temporary(t);
@@ -50,7 +30,8 @@ test('lines come whole, in order, with rising offsets, for any content and batch
       writeFileSync(file, random.chance(0.3) ? gzipSync(text) : text);
       return file;
     });
-    const limits = { ...LIMITS, batchRecords: random.int(1, 20) };
+    const batchBytes = random.chance(0.5) ? LIMITS.batchBytes : random.int(3_000, 300_000);
+    const limits = batchesOf(random.int(1, 20), batchBytes);
     const records = await readAll({ files, limits });
     const expected = texts.flatMap((text) => text.split(/\r?\n/).filter((line) => line !== ''));
     assert.deepEqual(
@@ -87,6 +68,8 @@ test('a file that cannot be read is named, and another list of files is refused'
     new FileSource({ files, clock: new SimClock(0), limits: LIMITS });
   assert.throws(() => make(join(directory, 'none')), { code: 'file_unreadable', message: /none/ });
   assert.throws(() => make(directory), { code: 'file_unreadable', message: /directory/ });
+  // A pipe or a device cannot be read again from an offset.
+  assert.throws(() => make('/dev/null'), { code: 'file_unreadable', message: /regular file/ });
   writeFileSync(join(directory, 'a'), 'x\n');
   writeFileSync(join(directory, 'broken.gz'), gzipSync('x'.repeat(100_000)).subarray(0, 60));
   const other = make(join(directory, 'a')).open([{ offset: 0, topicId: 'b:1' }]);
@@ -108,4 +91,93 @@ test('sorted: by time, stably, broken records behind the one before', async (t) 
   });
   const tags = records.map(({ text }) => /"tag":"(.)"/.exec(text)?.[1] ?? text);
   assert.deepEqual(tags, ['b', 'd', 'a', 'broken', 'c']);
+});
+
+test('sorted: read on from any place, and more than fits in memory is refused', async (t) => {
+  const directory = temporary(t);
+  const random = new Random(3);
+  const files = ['a', 'b.gz'].map((name) => {
+    const lines = Array.from({ length: 50 }, (_, n) =>
+      random.chance(0.1) ? `broken ${n}` : JSON.stringify({ timestamp: random.int(0, 20), n }),
+    );
+    const text = `${lines.join('\n')}\n`;
+    const file = join(directory, name);
+    writeFileSync(file, name.endsWith('.gz') ? gzipSync(text) : text);
+    return file;
+  });
+  const parts = { files, sort: true, limits: batchesOf(7, 150) };
+  const all = await readAll(parts);
+  assert.equal(all.length, 100);
+  for (let from = 0; from < 100; from++)
+    assert.deepEqual(await readAll(parts, from), all.slice(from));
+  async function* cuts(): AsyncGenerator<Cut, void> {
+    for (const length of [60, 41])
+      yield { batch: recordsOf(['x'.repeat(length)], 0), next: 1, isEnd: false };
+  }
+  const sorted = sortByTime(cuts(), LIMITS, 100);
+  await assert.rejects(sorted.next(), { code: 'file_unreadable', message: /more than 100 bytes/ });
+});
+
+test('a plain file is read on from the offset, not from its beginning', async (t) => {
+  const file = join(temporary(t), 'a');
+  const lines = Array.from({ length: 1_000 }, (_, n) => `line ${n}`);
+  writeFileSync(file, lines.join('\n'));
+  const all = await readAll({ files: [file] });
+  const { offset } = all[700];
+  // Were it read from the beginning, the lines would be others now.
+  writeFileSync(file, `${'\n'.repeat(offset - 1)}x${lines.slice(700).join('\n')}`);
+  assert.deepEqual(await readAll({ files: [file] }, offset), all.slice(700));
+});
+
+test('a file that becomes shorter is an error, not an end', async (t) => {
+  const file = join(temporary(t), 'a');
+  writeFileSync(file, 'line\n'.repeat(1_000));
+  const limits = batchesOf(10, 50);
+  const source = new FileSource({ files: [file], clock: new SimClock(0), limits });
+  await source.open([{ offset: null, topicId: null }]);
+  await source.read([true]);
+  truncateSync(file, 500);
+  const rest = async () => {
+    while (!source.ended) await source.read([true]);
+  };
+  await assert.rejects(rest(), { code: 'file_unreadable', message: /became shorter/ });
+  await source.close();
+});
+
+const FILES = '/proc/self/fd';
+const skip = existsSync(FILES) ? false : `${FILES} tells the open files, and is not there`;
+
+/** How often this process has `file` open. */
+function timesOpen(file: string): number {
+  const names = readdirSync(FILES).map((name) => {
+    try {
+      return readlinkSync(join(FILES, name));
+    } catch {
+      // The list itself was open while it was read.
+      return '';
+    }
+  });
+  return names.filter((name) => name === file).length;
+}
+
+test('a source closed or opened anew in the middle leaves no file open', { skip }, async (t) => {
+  const directory = temporary(t);
+  // Packed, it is still longer than what is read ahead.
+  const random = new Random(1);
+  const text = Array.from({ length: 2_000 }, () => `${random.hex(60)}\n`).join('');
+  writeFileSync(join(directory, 'plain'), text);
+  writeFileSync(join(directory, 'packed.gz'), gzipSync(text));
+  for (const name of ['plain', 'packed.gz'])
+    for (const sort of [false, true]) {
+      const file = join(directory, name);
+      const limits = batchesOf(100, 1_000);
+      const source = new FileSource({ files: [file], sort, clock: new SimClock(0), limits });
+      for (let round = 0; round < 5; round++) {
+        await source.open([{ offset: null, topicId: null }]);
+        await source.read([true]);
+        if (!sort) assert.ok(timesOpen(file) > 0, `${name} is read`);
+      }
+      await source.close();
+      await eventually(async () => timesOpen(file) === 0, 5_000, 5);
+    }
 });
