@@ -16,6 +16,7 @@ import { openDatabase } from '../sqlite.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
+import { OWNER } from './owner.ts';
 import type { Running } from './running.ts';
 import { VERSION } from './version.ts';
 
@@ -23,7 +24,7 @@ import { VERSION } from './version.ts';
 export const EMBEDDED_TASK = '0';
 
 export type EmbeddedParts = {
-  options: Pick<Options, 'host' | 'port' | 'data'>;
+  options: Pick<Options, 'host' | 'port' | 'data'> & Partial<Pick<Options, 'minSample'>>;
   settings: Settings;
   limits?: Limits;
   log: Logger;
@@ -50,7 +51,7 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
     const db = openDatabase(join(options.data, 'clickrate.db'));
     closers.push(() => db.close());
     const store = new SqliteStore(db, { limits });
-    const journal = new Journal(db, { limits, clock: systemClock });
+    const journal = new Journal(db, { limits, clock: systemClock, futureMs: settings.futureMs });
     closers.push(() => journal.close());
     const pipeline = new Pipeline({
       task: EMBEDDED_TASK,
@@ -77,6 +78,9 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
       judge: (records) => judge(records, systemClock.wallMs()),
       push,
       health: () => [pipeline.health()],
+      open: (limit) => [pipeline.openCounts(limit)],
+      owner: OWNER,
+      ...(options.minSample === undefined ? {} : { minSample: options.minSample }),
       logger: log,
       version: VERSION,
     });

@@ -8,7 +8,7 @@ import { Pipeline, type PipelineParts } from '../pipeline.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { GroupMember } from '../sources/kafka/group.ts';
 import { KafkaSource } from '../sources/kafka/source.ts';
-import type { TaskHealth } from '../status.ts';
+import type { OpenCounts, TaskHealth } from '../status.ts';
 import type { TaskStore } from '../stores/store.ts';
 import { Tasks } from './tasks.ts';
 
@@ -26,6 +26,8 @@ export type KafkaEngineParts = {
 export type KafkaEngine = {
   cluster: KafkaCluster;
   health(): TaskHealth[];
+  /** Counts of the windows not closed yet, task by task. */
+  openCounts(limit: number): OpenCounts[];
   /** Why there may be no task, or no events: not in the group. */
   trouble(): string | null;
   /** Rejects with what a task failed with for good. */
@@ -37,6 +39,7 @@ export type KafkaEngine = {
 /** Joins the group in the background; tasks begin as it gives them. Throws `config_invalid`. */
 export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
   const { options, limits, log } = parts;
+  const { futureMs } = parts.settings;
   const onGap = oneOf('onGap', options.onGap, ['stop', 'skip'] as const);
   const onLostStore = oneOf('onLostStore', options.onLostStore, ['hour', 'earliest'] as const);
   const clock = systemClock;
@@ -49,7 +52,8 @@ export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
   const create = (partition: number) => {
     const onAcknowledge = member.acknowledge.bind(member);
     const source = new KafkaSource({
-      ...{ cluster, clock, log, limits, topics, partition, onGap, onLostStore, onAcknowledge },
+      ...{ cluster, clock, log, limits, topics, partition, futureMs, onAcknowledge },
+      ...{ onGap, onLostStore },
     });
     const pipeline = pipelineOf(parts, partition, source, () => member.isOurs(partition));
     return { pipeline, close: () => source.close() };
@@ -70,6 +74,7 @@ export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
   return {
     ...{ cluster, finished: tasks.finished, stop },
     health: () => tasks.health(),
+    openCounts: (limit) => tasks.openCounts(limit),
     trouble: () => member.trouble,
   };
 }

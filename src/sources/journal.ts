@@ -8,12 +8,14 @@ import { type Limits, SETTINGS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
 import { BatchBuilder } from './journal/batch.ts';
-import { type JournalRow, RowPacker, sizeOf, sizeOfRecords } from './journal/row.ts';
+import { type Group, newGroup } from './journal/group.ts';
+import { type JournalRow, sizeOf, sizeOfRecords } from './journal/row.ts';
 import { JournalTable } from './journal/table.ts';
 import { Tail } from './journal/tail.ts';
 import type { Fetch, Opened, Position, Source } from './source.ts';
 
-export type JournalOptions = { limits: Limits; clock: Clock };
+/** `futureMs`: how far an event may be ahead of its arrival. */
+export type JournalOptions = { limits: Limits; clock: Clock; futureMs?: number };
 
 /** Where an append came to lie: offset of its first record, and its receive time. */
 export type Appended = { offset: number; arrivalMs: number };
@@ -24,20 +26,11 @@ const TAIL_BYTES = 4_194_304;
 /** Acknowledged rows are dropped at most this often, unless room is needed. */
 const PRUNE_MS = 1_000;
 
-/** Appends that become durable in one transaction. */
-type Group = {
-  packer: RowPacker;
-  waiting: {
-    index: number;
-    resolve(appended: Appended): void;
-    reject(error: unknown): void;
-  }[];
-};
-
 export class Journal implements Source {
   readonly partitions = [PARTITION];
   readonly #limits: Limits;
   readonly #clock: Clock;
+  readonly #futureMs: number;
   readonly #table: JournalTable;
   readonly #tail = new Tail(TAIL_BYTES);
   readonly #batches: BatchBuilder;
@@ -57,12 +50,13 @@ export class Journal implements Source {
   /** Ends the wait of the read under way. */
   #wake: AbortController | null = null;
 
-  constructor(db: DatabaseSync, { limits, clock }: JournalOptions) {
+  constructor(db: DatabaseSync, { limits, clock, futureMs }: JournalOptions) {
+    this.#futureMs = futureMs ?? SETTINGS.futureMs;
     this.#limits = limits;
     this.#clock = clock;
     this.#table = new JournalTable(db);
     this.#batches = new BatchBuilder(limits);
-    this.#group = this.#newGroup();
+    this.#group = newGroup(this.#limits);
     const head = this.#table.head();
     this.#topicId = head.topicId;
     this.#next = head.next;
@@ -71,13 +65,17 @@ export class Journal implements Source {
     this.#acknowledged = this.#table.first()?.offset ?? head.next;
   }
 
+  get ends(): number[] {
+    return [this.nextOffset];
+  }
+
   /** Offset of the next record that becomes durable. */
   get nextOffset(): number {
     return this.#next;
   }
 
   /** Bytes not yet forgotten, those under way included. */
-  get backlogBytes(): number {
+  get backlogBytes() {
     return this.#storedBytes + this.#group.packer.size;
   }
 
@@ -86,21 +84,14 @@ export class Journal implements Source {
     return this.#next - this.#acknowledged;
   }
 
-  get #isClosed(): boolean {
-    return this.#closing.signal.aborted;
-  }
-
-  #newGroup(): Group {
-    return { packer: new RowPacker(this.#limits), waiting: [] };
-  }
-
   /**
    * Resolves when the records are on disk, all of them. Rejects with `journal_full`, `store_full`,
    * `store_unavailable` or `stopping` when none of them is. The bytes are copied at once.
    */
   append(records: RecordSlices): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      if (this.#isClosed) throw new ClickrateError('stopping', 'the journal takes no more events');
+      if (this.#closing.signal.aborted)
+        throw new ClickrateError('stopping', 'the journal takes no more events');
       const size = sizeOfRecords(records);
       this.#mustHaveRoom(size);
       const { packer, waiting } = this.#group;
@@ -133,7 +124,7 @@ export class Journal implements Source {
   #writeGroup(): void {
     const { packer, waiting } = this.#group;
     if (waiting.length === 0) return;
-    this.#group = this.#newGroup();
+    this.#group = newGroup(this.#limits);
     const first = this.#next;
     const arrivalMs = Math.max(this.#arrivalMs, Math.floor(this.#clock.wallMs()));
     try {
@@ -166,8 +157,7 @@ export class Journal implements Source {
     const { offset, topicId } = positions[0];
     const isOurs = topicId === this.#topicId;
     const opened = isOurs && offset !== null ? this.#openAt(offset) : this.#openAtBegin();
-    this.#position = opened.offset;
-    this.#acknowledged = opened.offset;
+    this.#acknowledged = this.#position = opened.offset;
     return [opened];
   }
 
@@ -185,18 +175,19 @@ export class Journal implements Source {
   /** Where something was pruned already, windows of that time would lack events. */
   #openAtBegin(): Opened {
     const first = this.#table.first() ?? { offset: this.#next, arrivalMs: this.#arrivalMs };
-    const floorMs = first.offset === 0 ? null : first.arrivalMs + SETTINGS.futureMs;
+    const floorMs = first.offset === 0 ? null : first.arrivalMs + this.#futureMs;
     return { topicId: this.#topicId, offset: first.offset, floorMs, missed: 0 };
   }
 
   async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {
     if (!wanted[0]) return [];
-    if (this.#position >= this.#next && waitMs > 0 && !this.#isClosed) {
+    if (this.#position >= this.#next && waitMs > 0 && !this.#closing.signal.aborted) {
       this.#wake = new AbortController();
       await this.#clock.sleep(waitMs, this.#wake.signal);
       this.#wake = null;
     }
-    if (this.#isClosed) throw new ClickrateError('source_unavailable', 'the journal is closed');
+    if (this.#closing.signal.aborted)
+      throw new ClickrateError('source_unavailable', 'the journal is closed');
     // An empty answer proves the end as of this look, which takes no time of its own.
     const sentAtMs = this.#clock.monotonicMs();
     const from = this.#position;

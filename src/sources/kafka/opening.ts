@@ -3,7 +3,6 @@
  * publish (the publish floor): design, section 6, "Starting".
  */
 import type { Clock } from '../../clock.ts';
-import { SETTINGS } from '../../config.ts';
 import { ClickrateError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Opened, Position } from '../source.ts';
@@ -13,6 +12,8 @@ export type OpeningParts = {
   cluster: KafkaCluster;
   clock: Clock;
   log: Log;
+  /** How far an event may be ahead of its arrival: so far reaches what earlier records held. */
+  futureMs: number;
   onGap: 'stop' | 'skip';
   onLostStore: 'hour' | 'earliest';
 };
@@ -97,7 +98,7 @@ class Place {
         'from an hour ago',
     );
     if (offset <= 0) return this.#opened(first, null);
-    return this.#opened(offset, (found?.timeMs ?? askedMs) + SETTINGS.futureMs);
+    return this.#opened(offset, (found?.timeMs ?? askedMs) + this.#parts.futureMs);
   }
 
   /** The checkpoint's position, if the log still holds it. */
@@ -123,9 +124,9 @@ class Place {
   async #floorAt(timeMs: number | null): Promise<number> {
     const { cluster, clock } = this.#parts;
     const nowMs = Math.floor(clock.wallMs());
-    if (timeMs === null) return nowMs + SETTINGS.futureMs;
+    if (timeMs === null) return nowMs + this.#parts.futureMs;
     const found = await cluster.firstSince(this.#topic, this.#partition, timeMs);
-    return (found?.timeMs ?? nowMs) + SETTINGS.futureMs;
+    return (found?.timeMs ?? nowMs) + this.#parts.futureMs;
   }
 
   #bounds(): Promise<{ first: number; end: number }> {
