@@ -17,7 +17,7 @@ import { overForever } from './pipeline/idleness.ts';
 import { type Retry, withRetry } from './pipeline/retry.ts';
 import { openSession, type Pending, type PipelineParts, type Session } from './pipeline/session.ts';
 import type { Fetch } from './sources/source.ts';
-import type { TaskHealth } from './status.ts';
+import type { OpenCounts, TaskHealth } from './status.ts';
 
 export type { PipelineParts } from './pipeline/session.ts';
 
@@ -119,12 +119,19 @@ export class Pipeline {
   health(): TaskHealth {
     const { clock, source } = this.#parts;
     const session = this.#owned?.session ?? null;
-    return this.#health.report(session, clock.monotonicMs(), source.trouble ?? null);
+    return this.#health.report(session, clock.monotonicMs(), source);
   }
 
   /** Windows still open: none when every event's window was closed. */
   get openWindows(): number {
     return this.#owned?.session.task.openWindows ?? 0;
+  }
+
+  /** Counts of the windows not closed yet, of the `limit` most active products; changes nothing. */
+  openCounts(limit: number): OpenCounts {
+    const session = this.#owned?.session;
+    if (session === undefined) return { windows: [], products: [] };
+    return session.task.openCounts(session.products, limit);
   }
 
   async #read(session: Session): Promise<Fetch[]> {

@@ -13,6 +13,7 @@ import type { RecordSlices } from '../event.ts';
 import { Pipeline, type PipelineParts } from '../pipeline.ts';
 import { Journal } from '../sources/journal.ts';
 import { openDatabase } from '../sqlite.ts';
+import type { TaskHealth } from '../status.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
@@ -77,7 +78,7 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
       clock: systemClock,
       judge: (records) => judge(records, systemClock.wallMs()),
       push,
-      health: () => [pipeline.health()],
+      health: () => [withEnd(pipeline.health(), journal.nextOffset)],
       open: (limit) => [pipeline.openCounts(limit)],
       owner: OWNER,
       ...(options.minSample === undefined ? {} : { minSample: options.minSample }),
@@ -102,6 +103,12 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
     await undo();
     throw error;
   }
+}
+
+/** The journal's end is known here and now; the pipeline knows only what it has read. */
+function withEnd(health: TaskHealth, end: number): TaskHealth {
+  const sights = health.sights?.map((sight) => ({ ...sight, end }));
+  return sights === undefined ? health : { ...health, sights };
 }
 
 /** Waits until what was accepted is applied, as long as that goes on and a stop may take. */

@@ -9,6 +9,7 @@ import type { PipelineParts } from '../pipeline.ts';
 import { type KafkaEngine, startKafkaEngine } from './kafka-engine.ts';
 import { listen } from './listen.ts';
 import { openStore } from './open-store.ts';
+import { OWNER } from './owner.ts';
 import type { Running } from './running.ts';
 import { VERSION } from './version.ts';
 
@@ -41,6 +42,8 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
       ...{ reader: store, settings, limits, clock: systemClock, logger: log, version: VERSION },
       judge: (records) => judge(records, systemClock.wallMs()),
       health: () => engine?.health() ?? [],
+      open: (limit) => engine?.openCounts(limit) ?? [],
+      ...{ owner: OWNER, minSample: options.minSample },
       trouble: () => (engine === null ? 'starting' : engine.trouble()),
     });
     closers.push(() => server.close());

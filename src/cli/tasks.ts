@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Pipeline } from '../pipeline.ts';
-import type { TaskHealth } from '../status.ts';
+import type { OpenCounts, TaskHealth } from '../status.ts';
 
 export type TasksParts = {
   /** A pipeline that has not begun, and how its source is closed. */
@@ -44,6 +44,11 @@ export class Tasks {
   health(): TaskHealth[] {
     const byNumber = [...this.#running].sort(([a], [b]) => a - b);
     return byNumber.map(([, { pipeline }]) => pipeline.health());
+  }
+
+  /** Counts of the windows not closed yet, task by task. */
+  openCounts(limit: number): OpenCounts[] {
+    return [...this.#running.values()].map(({ pipeline }) => pipeline.openCounts(limit));
   }
 
   /** Begins what is ours and not running, and ends what is no longer ours. */

@@ -8,8 +8,7 @@ import { BLOCK_SHIFT, type EventBatch } from '../decode/columns.ts';
 import { ClickrateError } from '../errors.ts';
 import type { RecordBatch } from '../event.ts';
 import type { ProductResult } from '../result.ts';
-import { windowStart } from '../result.ts';
-import type { Comeback, KeptEvent, Part, Status } from '../status.ts';
+import type { Comeback, KeptEvent, OpenCounts, Part, Status } from '../status.ts';
 import { restoreBlock, takeBlockParts } from './checkpoint.ts';
 import {
   answerClaims,
@@ -24,6 +23,8 @@ import {
 } from './collect.ts';
 import { slotOf, TaskCore } from './core.ts';
 import { Tally } from './ledger.ts';
+import { openCounts } from './open.ts';
+import { partitionsOf, statusOf } from './status.ts';
 import { type Judged, judge } from './verdict.ts';
 import { type Sights, taskWatermark } from './watermark.ts';
 
@@ -163,6 +164,11 @@ export class Task {
     return this.#core.windows.size;
   }
 
+  /** Counts of the windows not yet published; at most `limit` products, the most active. */
+  openCounts(names: Names, limit: number): OpenCounts {
+    return openCounts(this.#core, names, limit);
+  }
+
   get watermark(): number {
     return this.#core.watermark;
   }
@@ -211,39 +217,11 @@ export class Task {
 
   /** The readable part of the checkpoint; `positions` are the offsets of the next records. */
   status(positions: readonly number[]): Status {
-    const core = this.#core;
     return {
       version: CHECKPOINT_VERSION,
-      partitions: core.times.map((time, p) => ({
-        name: core.names[p],
-        topicId: this.#places[p].topicId,
-        position: positions[p],
-        maxTs: finite(time.maxTs),
-        watermark: finite(time.watermark),
-        idle: time.idle,
-      })),
-      watermark: finite(core.watermark),
-      finalBefore: this.#finalBefore(),
-      comebacks: [...core.comebacks],
-      ledger: core.tally.ledger(),
-      settings: core.settings,
-      publishFloor: finite(core.publishFloor),
+      partitions: partitionsOf(this.#core, this.#places, positions),
+      ...statusOf(this.#core),
       idKey: this.#idKey,
-      heldElsewhere: core.heldElsewhere,
-      droppedIds: core.duplicates.dropped,
     };
   }
-
-  /** Every window that starts before this is closed for good. */
-  #finalBefore(): number | null {
-    const { watermark, settings, windows } = this.#core;
-    if (watermark === -Infinity) return null;
-    let before = windowStart(watermark - settings.allowedLatenessMs + 1, settings.windowMs);
-    for (const window of windows.values()) before = Math.min(before, window.start);
-    return before;
-  }
-}
-
-function finite(time: number): number | null {
-  return Number.isFinite(time) ? time : null;
 }

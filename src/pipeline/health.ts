@@ -1,5 +1,6 @@
 /** What a pipeline tells about itself: its state, what troubles it, and counts of its commits. */
-import type { TaskHealth } from '../status.ts';
+import type { Source } from '../sources/source.ts';
+import type { PartitionSight, TaskHealth } from '../status.ts';
 import type { Session } from './session.ts';
 
 export class Health {
@@ -41,10 +42,14 @@ export class Health {
     return this.#commitEndMs;
   }
 
-  /** `sourceTrouble`: why some topic partitions cannot be read for now. */
-  report(session: Session | null, nowMs: number, sourceTrouble: string | null): TaskHealth {
+  report(
+    session: Session | null,
+    nowMs: number,
+    source: Pick<Source, 'trouble' | 'ends'>,
+  ): TaskHealth {
     const live = session === null ? null : session.task.status(session.positions);
-    const reasons = [this.#trouble, sourceTrouble].filter((reason) => reason !== null);
+    const troubles = [this.#trouble, source.trouble ?? null];
+    const reasons = troubles.filter((reason) => reason !== null);
     const ready = reasons.length === 0 && this.state === 'running';
     if (live !== null && live.heldElsewhere > 0)
       reasons.push(`${live.heldElsewhere} products are owned by another task; key by product_id`);
@@ -55,6 +60,7 @@ export class Health {
       ready,
       reasons,
       live,
+      ...(session === null ? {} : { sights: sightsOf(session, nowMs, source.ends ?? []) }),
       commitAgeMs: this.#commitEndMs === null ? null : nowMs - this.#commitEndMs,
       state: this.state,
       commitMs: this.commitMs,
@@ -64,4 +70,15 @@ export class Health {
       retries: this.retries,
     };
   }
+}
+
+function sightsOf(
+  session: Session,
+  nowMs: number,
+  ends: readonly (number | null)[],
+): PartitionSight[] {
+  return session.positions.map((_, p) => ({
+    end: ends[p] ?? null,
+    quietMs: session.idleness.quietMs(p, nowMs),
+  }));
 }

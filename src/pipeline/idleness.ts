@@ -34,6 +34,11 @@ export class Idleness {
     return !this.#passed(p);
   }
 
+  /** Milliseconds since the last event of partition `p` that is not junk, or since the start. */
+  quietMs(p: number, nowMs: number): number {
+    return Math.max(0, nowMs - this.#goodAtMs[p]);
+  }
+
   sights(): Sights {
     const partitions = this.#goodAtMs.map((goodAtMs, p) => ({
       idle: this.#emptySentAtMs[p] - goodAtMs >= this.#idleAfterMs,

@@ -60,6 +60,11 @@ export class Lane {
     this.#walk = new BatchWalk(`${topic}-${partition}`, limits.batchBytes);
   }
 
+  /** End of the log as last seen; null before the first answer. */
+  get end(): number | null {
+    return this.#end === 0 ? null : this.#end;
+  }
+
   /** Whether `take` has something to give, or to throw. */
   get isReady(): boolean {
     return this.#current !== null || this.#arrived !== null || this.#failure !== null;

@@ -41,6 +41,10 @@ export class KafkaSource implements Source {
     return troubles.length === 0 ? null : [...new Set(troubles)].join('; ');
   }
 
+  get ends(): (number | null)[] {
+    return this.#lanes.map((lane) => lane.end);
+  }
+
   async open(positions: readonly Position[]): Promise<Opened[]> {
     await this.close();
     const { topics, partition } = this.#parts;
