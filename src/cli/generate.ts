@@ -1,6 +1,7 @@
 /** `clickrate generate`: traffic into a file, and the truth about it. */
 import { gzipSync } from 'node:zlib';
 import type { Command } from 'commander';
+import { ClickrateError } from '../errors.ts';
 import { linesOf } from '../sources/event-writer.ts';
 import { Generator, type GeneratorOptions, type Truth } from '../sources/generate.ts';
 import type { TruthRow } from '../sources/truth.ts';
@@ -27,6 +28,12 @@ export type GenerateOptions = {
  * Throws `config_invalid`, and `file_unreadable` for a file that cannot be written.
  */
 export function generateCommand(options: GenerateOptions): Truth {
+  for (const name of ['events', 'startMs'] as const)
+    if (!Number.isSafeInteger(options[name]) || options[name] < 0)
+      throw new ClickrateError(
+        'config_invalid',
+        `${name} must be a whole number of at least 0, not ${options[name]}`,
+      );
   const generator = new Generator(options.startMs, options.generator);
   const progress = new Progress(process.stderr);
   const out = new Output(options.out);

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { OPTIONS, type Options, SETTINGS, type Settings, settingsWith } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
+import { generatorOptions } from '../sources/generator-options.ts';
 
 const DEFAULTS: Record<string, unknown> = { ...OPTIONS, ...SETTINGS };
 const SECRET = /key|secret|password|token/i;
@@ -46,8 +47,11 @@ export function configure(
   const values = Object.fromEntries(effective.map(({ name, value }) => [name, value]));
   const pick = (keys: object) =>
     Object.fromEntries(Object.keys(keys).map((name) => [name, values[name]]));
+  const options = pick(OPTIONS) as Options;
+  const { rate, products, seed } = options;
+  generatorOptions({ rate, products, seed });
   return {
-    options: pick(OPTIONS) as Options,
+    options,
     settings: settingsWith(pick(SETTINGS) as Settings),
     effective,
   };

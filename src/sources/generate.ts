@@ -133,11 +133,15 @@ export class Generator {
       sendMs += disorderMs + random.below(lateMs);
       this.#late++;
     }
+    // Of the two, the one that is sent first is the event, the other one its copy.
+    let isCopy = 0;
     if (duplicates > 0 && random.fraction() < duplicates) {
-      this.#delay(sendMs + random.below(DUPLICATE_WITHIN_MS), kind, product, ts, user, session, 1);
+      const againMs = sendMs + random.below(DUPLICATE_WITHIN_MS);
+      if (againMs === sendMs && sendMs > nowMs) isCopy = 1;
+      this.#delay(againMs, kind, product, ts, user, session, 1 - isCopy);
       this.#duplicates++;
     }
-    if (sendMs > nowMs) this.#delay(sendMs, kind, product, ts, user, session, 0);
+    if (sendMs > nowMs) this.#delay(sendMs, kind, product, ts, user, session, isCopy);
     else {
       this.#writer.event(kind, product + 1, ts, user, session, ids ? this.#id : null, 0);
       this.#truth.sent(kind, product, ts);
@@ -184,6 +188,7 @@ export class Generator {
       events: inTimeEvents + lateEvents,
       records: this.#records,
       late: this.#late,
+      in_time: inTimeEvents,
       too_late: lateEvents,
       duplicates: this.#duplicates,
       broken: this.#brokenCount,

@@ -31,7 +31,8 @@ export const GENERATOR_DEFAULTS = {
 };
 export type GeneratorOptions = typeof GENERATOR_DEFAULTS;
 
-const MAX_PRODUCTS = 10_000_000;
+/** No task counts more. */
+const MAX_PRODUCTS = SETTINGS.maxProducts;
 const MAX_DELAY_MS = 86_400_000;
 const MAX_RATE = 1e9;
 
@@ -44,7 +45,7 @@ export function generatorOptions(overrides: Partial<GeneratorOptions>): Generato
   };
   const { rate, products, zipf, seed, windowMs, truthWindows } = options;
   check('rate', rate > 0 && rate <= MAX_RATE, 'more than 0 and at most 1e9');
-  check('products', isWhole(products, 1, MAX_PRODUCTS), 'a whole number from 1 to 10 000 000');
+  check('products', isWhole(products, 1, MAX_PRODUCTS), 'a whole number from 1 to 1 000 000');
   check('zipf', zipf >= 0 && Number.isFinite(zipf), 'at least 0');
   check('seed', Number.isSafeInteger(seed), 'a whole number');
   check('windowMs', isWhole(windowMs, 1, MAX_DELAY_MS), 'whole milliseconds of at least 1');

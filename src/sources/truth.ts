@@ -19,6 +19,8 @@ export type TruthCounts = {
   records: number;
   /** Events sent late on purpose; many of them are still in time. */
   late: number;
+  /** Events that are certainly counted, whatever partitions they are spread over. */
+  in_time: number;
   /** Events that are too late where all are in one topic partition. */
   too_late: number;
   duplicates: number;
