@@ -74,6 +74,8 @@ export const LIMITS = {
   streamReaders: 2_000,
   streamProducts: 100,
   heartbeatMs: 15_000,
+  /** Stream: how long a client that lost it waits before it comes back. */
+  streamRetryMs: 1_000,
   /** Stream: changes kept for those who come back, and their bytes. */
   streamChanges: 20_000,
   streamBytes: 67_108_864,

@@ -16,8 +16,6 @@ const HEADERS = [
   ...['x-content-type-options', 'nosniff'],
   ...['connection', 'close'],
 ];
-/** How long a client waits before it comes back. */
-const RETRY = 'retry: 1000\n\n';
 
 export async function streamRoutes(app: FastifyInstance, context: Context): Promise<void> {
   const hub = new StreamHub(context);
@@ -36,7 +34,7 @@ export async function streamRoutes(app: FastifyInstance, context: Context): Prom
     // Without chunks every write is one write of the bytes all readers share; it ends by closing.
     raw.useChunkedEncodingByDefault = false;
     raw.writeHead(200, HEADERS);
-    raw.write(RETRY);
+    raw.write(`retry: ${context.parts.limits.streamRetryMs}\n\n`);
     raw.socket?.setNoDelay(true);
     context.traffic.end(request, 200);
     const lastId = request.headers['last-event-id'];
