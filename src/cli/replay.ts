@@ -1,10 +1,9 @@
 /** `clickrate replay`: files through the same rules, as fast as it goes, to the final results. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Settings } from '../config.ts';
-import { ClickrateError, messageOf } from '../errors.ts';
+import { ClickrateError } from '../errors.ts';
 import { VERDICTS } from '../event.ts';
 import type { Log } from '../log.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -16,6 +15,7 @@ import { MemoryStore } from '../stores/memory.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { Store } from '../stores/store.ts';
 import { lockDirectory } from './lock.ts';
+import { Output } from './output.ts';
 import { Progress } from './progress.ts';
 import { RecordingStore } from './recording.ts';
 
@@ -37,22 +37,6 @@ export type ReplayOptions = {
 
 /** Replays the files; returns the final status. Throws `file_unreadable`, `source_foreign`, … */
 export async function replay(options: ReplayOptions): Promise<Status> {
-  const opened = openStore(options.data);
-  const output = openOutput(options.results);
-  try {
-    return await replayInto(opened.store, output.write, options);
-  } finally {
-    output.close();
-    await opened.close();
-  }
-}
-
-async function replayInto(
-  store: Store,
-  write: (text: string) => void,
-  options: ReplayOptions,
-): Promise<Status> {
-  const { settings, log, signal } = options;
   const source = new FileSource({
     files: options.files,
     clock: systemClock,
@@ -60,13 +44,40 @@ async function replayInto(
     sort: options.sort,
     ...(options.csv === undefined ? {} : { csv: options.csv }),
   });
+  const opened = openStore(options.data);
+  let output: Output | null = null;
+  try {
+    if (options.results !== undefined) {
+      // Before the file is opened, which empties it.
+      await checkNew(opened.store, options.data);
+      output = new Output(options.results);
+    }
+    return await replayInto(source, opened.store, output, options);
+  } finally {
+    await source.close();
+    output?.close();
+    await opened.close();
+  }
+}
+
+async function checkNew(store: Store, data: string | undefined): Promise<void> {
   const before = (await store.statuses()).get('file');
-  if (before !== undefined && before.ledger.received > 0 && options.results !== undefined)
-    throw new ClickrateError(
-      'usage',
-      `${options.data} already holds a replay, whose results would be incomplete; ` +
-        'use an empty --data, or none',
-    );
+  if (before === undefined || before.ledger.received === 0) return;
+  throw new ClickrateError(
+    'usage',
+    `${data} already holds a replay, whose results would be incomplete; ` +
+      'use an empty --data, or none',
+  );
+}
+
+async function replayInto(
+  source: FileSource,
+  store: Store,
+  output: Output | null,
+  options: ReplayOptions,
+): Promise<Status> {
+  const { settings, log, signal } = options;
+  const write = (text: string) => output?.write(Buffer.from(text));
   const recording = new RecordingStore(store, settings.windowMs, write);
   const pipeline = new Pipeline({
     task: 'file',
@@ -94,7 +105,6 @@ async function replayInto(
   await pipeline.close();
   recording.finish();
   progress.end();
-  await source.close();
   return pipeline.health().live as Status;
 }
 
@@ -113,30 +123,6 @@ function openStore(data: string | undefined): { store: Store; close(): Promise<v
     lock.release();
   };
   return { store, close };
-}
-
-function openOutput(results: string | undefined): { write(text: string): void; close(): void } {
-  if (results === undefined) return { write() {}, close() {} };
-  if (results === '-') return { write: (text) => writeAll(1, text), close() {} };
-  try {
-    const file = openSync(results, 'w');
-    return { write: (text) => writeAll(file, text), close: () => closeSync(file) };
-  } catch (error) {
-    throw new ClickrateError('file_unreadable', `cannot write ${results}: ${messageOf(error)}`);
-  }
-}
-
-function writeAll(file: number, text: string): void {
-  const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) {
-    try {
-      at += writeSync(file, bytes, at);
-    } catch (error) {
-      // A pipe that is full for a moment: its reader will go on.
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
 }
 
 /** The ledger as lines for a person. */

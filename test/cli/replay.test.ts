@@ -1,0 +1,82 @@
+/** Generated traffic, replayed, gives exactly its truth. */
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { generateCommand } from '../../src/cli/generate.ts';
+import { replay } from '../../src/cli/replay.ts';
+import { settingsWith } from '../../src/config.ts';
+import { silentLog } from '../../src/log.ts';
+import type { Truth } from '../../src/sources/generate.ts';
+import type { TruthRow } from '../../src/sources/truth.ts';
+import { temporary } from '../support/processes.ts';
+
+const lines = (file: string) => readFileSync(file, 'utf8').trimEnd().split('\n');
+
+/** Rows in the order of results: by window, then by the bytes of the product. */
+function inOrder(rows: readonly TruthRow[]): TruthRow[] {
+  const names = (row: TruthRow) => [row.window_start, row.product_id] as const;
+  return [...rows].sort((a, b) => {
+    const [[aStart, aName], [bStart, bName]] = [names(a), names(b)];
+    return aStart - bStart || (aName < bName ? -1 : 1);
+  });
+}
+
+function replayed(files: string[], results: string, data?: string) {
+  return replay({
+    files,
+    sort: false,
+    results,
+    settings: settingsWith({}),
+    log: silentLog,
+    signal: new AbortController().signal,
+    ...(data === undefined ? {} : { data }),
+  });
+}
+
+test('results are the truth about events in time; the ledger has the rest', async (t) => {
+  const directory = temporary(t);
+  const [out, results, truthFile] = ['events.ndjson.gz', 'results.ndjson', 'truth.json'].map(
+    (name) => join(directory, name),
+  );
+  generateCommand({
+    events: 60_000,
+    out,
+    truth: truthFile,
+    startMs: 1_600_000_000_000,
+    generator: { products: 20, late: 0.1, disorderMs: 3_000, duplicates: 0.05, broken: 0.01 },
+  });
+  const truth: Truth = JSON.parse(readFileSync(truthFile, 'utf8'));
+  const { ledger } = await replayed([out], results);
+  const counted = lines(results).map((line): TruthRow => {
+    const { product_id, window_start, impressions, clicks } = JSON.parse(line);
+    return { product_id, window_start, impressions, clicks };
+  });
+  assert.deepEqual(counted, inOrder(truth.windows));
+  const { verdicts, received } = ledger;
+  assert.equal(verdicts.counted, truth.in_time);
+  assert.ok(truth.too_late > 500, `${truth.too_late} are too late`);
+  // A copy is too late where its event was, and where it came when its window was gone.
+  assert.equal(verdicts.too_late + verdicts.duplicate, truth.too_late + truth.duplicates);
+  assert.ok(verdicts.too_late >= truth.too_late);
+  assert.equal(received, truth.records);
+  assert.equal(truth.events, 60_000);
+  const sum = (rows: readonly TruthRow[]) =>
+    rows.reduce((total, { impressions, clicks }) => total + impressions + clicks, 0);
+  assert.equal(sum(truth.windows), truth.in_time);
+  assert.equal(sum(truth.too_late_windows), truth.too_late);
+});
+
+test('results are only emptied when new ones will be written', async (t) => {
+  const directory = temporary(t);
+  const [events, results, data] = ['events', 'results', 'data'].map((n) => join(directory, n));
+  writeFileSync(events, '{"product_id":"a","timestamp":5,"event_type":"click"}\n');
+  await replayed([events], results, data);
+  const first = readFileSync(results, 'utf8');
+  assert.match(first, /"product_id":"a"/);
+  const again = replayed([events], results, data);
+  await assert.rejects(again, { code: 'usage', message: /already holds a replay/ });
+  const none = replayed([join(directory, 'nothing')], results);
+  await assert.rejects(none, { code: 'file_unreadable', message: /cannot read .*nothing/ });
+  assert.equal(readFileSync(results, 'utf8'), first);
+});
