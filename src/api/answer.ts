@@ -45,6 +45,18 @@ export function send(
   write(context, request, reply, { ...content, status, headers });
 }
 
+/** Sends bytes whose name changes with their content: 200, without an entity tag. */
+export function sendBytes(
+  context: Context,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  headers: string[],
+  bytes: Buffer,
+): void {
+  const answer = { status: 200, headers, pieces: [bytes], length: bytes.length, text: null };
+  write(context, request, reply, answer);
+}
+
 /** Sends bytes that carry an entity tag, or 304 when the client has them. */
 export function sendSerialised(
   context: Context,

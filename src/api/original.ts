@@ -4,7 +4,7 @@ import type { Counts } from '../result.ts';
 import { JSON_TYPE, send, sendJson, sendSerialised } from './answer.ts';
 import { pairOf } from './live.ts';
 import { latestSchema, previousSchema, productCtrSchema, rootSchema } from './operations.ts';
-import { PAGE_POLICY, page } from './page.ts';
+import { sendPage } from './page.ts';
 import type { Context } from './parts.ts';
 import { originalText, spanText } from './rows.ts';
 
@@ -31,12 +31,11 @@ export async function originalRoutes(app: FastifyInstance, context: Context): Pr
   const links = parts.push === undefined ? LINKS : { ...LINKS, events: '/v1/events' };
 
   app.get('/', { schema: rootSchema }, (request, reply) => {
-    const headers = ['vary', 'accept', 'cache-control', 'no-cache', 'content-type'];
     if (wantsPage(request.headers.accept)) {
-      headers.push('text/html; charset=utf-8', 'content-security-policy', PAGE_POLICY);
-      send(context, request, reply, 200, headers, page(parts.version, links));
+      sendPage(context, request, reply, links);
       return;
     }
+    const headers = ['vary', 'accept', 'cache-control', 'no-cache', 'content-type'];
     const status = parts.health().every(({ ready }) => ready) ? 'running' : 'not ready';
     const body = { name: 'clickrate', version: parts.version, status, links };
     headers.push(JSON_TYPE);

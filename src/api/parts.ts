@@ -8,6 +8,7 @@ import type { OpenCounts, TaskHealth } from '../status.ts';
 import type { ResultReader } from '../stores/store.ts';
 import type { Yardstick } from './live.ts';
 import type { OpenWindows } from './open.ts';
+import type { PageFiles } from './page-files.ts';
 import type { Results } from './results.ts';
 import type { TaskWatch } from './tasks.ts';
 import type { Traffic } from './traffic.ts';
@@ -30,6 +31,8 @@ export type ApiParts = {
   owner?: string;
   /** Fewer impressions than this are few (default: the option's). */
   minSample?: number;
+  /** The page for browsers; null: it has not been built. */
+  page?: PageFiles | null;
   logger: Logger | false;
   version: string;
 };

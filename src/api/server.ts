@@ -9,6 +9,7 @@ import { ledgerRoutes } from './ledger.ts';
 import { addUnrouted, Methods } from './methods.ts';
 import { OpenWindows } from './open.ts';
 import { originalRoutes } from './original.ts';
+import { pageRoutes } from './page.ts';
 import type { ApiParts, Context } from './parts.ts';
 import { clientErrorText, sendError } from './problem.ts';
 import { productRoutes } from './products.ts';
@@ -46,6 +47,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   await describeRoutes(app, parts.version);
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema);
   await originalRoutes(app, context);
+  await pageRoutes(app, context);
   await productRoutes(app, context);
   await ledgerRoutes(app, context);
   await rejectedRoutes(app, context);

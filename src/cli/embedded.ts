@@ -18,6 +18,7 @@ import { SqliteStore } from '../stores/sqlite/store.ts';
 import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
 import { OWNER } from './owner.ts';
+import { builtPage } from './page.ts';
 import type { Running } from './running.ts';
 import { VERSION } from './version.ts';
 
@@ -82,6 +83,7 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
       open: (limit) => [pipeline.openCounts(limit)],
       owner: OWNER,
       ...(options.minSample === undefined ? {} : { minSample: options.minSample }),
+      page: builtPage(),
       logger: log,
       version: VERSION,
     });

@@ -10,6 +10,7 @@ import { type KafkaEngine, startKafkaEngine } from './kafka-engine.ts';
 import { listen } from './listen.ts';
 import { openStore } from './open-store.ts';
 import { OWNER } from './owner.ts';
+import { builtPage } from './page.ts';
 import type { Running } from './running.ts';
 import { VERSION } from './version.ts';
 
@@ -43,7 +44,7 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
       judge: (records) => judge(records, systemClock.wallMs()),
       health: () => engine?.health() ?? [],
       open: (limit) => engine?.openCounts(limit) ?? [],
-      ...{ owner: OWNER, minSample: options.minSample },
+      ...{ owner: OWNER, minSample: options.minSample, page: builtPage() },
       trouble: () => (engine === null ? 'starting' : engine.trouble()),
     });
     closers.push(() => server.close());
