@@ -1,0 +1,28 @@
+/** A rate and its interval on a common scale. */
+import { percent } from './format.ts';
+import type { Live } from './types.ts';
+
+const WIDTH = 200;
+
+export function Bar({ latest, scale }: { latest: Live | null; scale: number }) {
+  if (latest === null || latest.ctr === null) return <span class="muted">no impressions</span>;
+  const { ctr, ctr_low: low, ctr_high: high } = latest;
+  if (low === null || high === null) return <span class="muted">no interval</span>;
+  const x = (ratio: number) => Math.min(WIDTH, (ratio / scale) * WIDTH).toFixed(1);
+  const width = Math.max(2, Number(x(high)) - Number(x(low)));
+  const said = `between ${percent(low)} and ${percent(high)} percent`;
+  return (
+    <svg
+      class="bar95"
+      viewBox={`0 0 ${WIDTH} 20`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={said}
+    >
+      <title>{`${percent(low)} – ${percent(high)} %`}</title>
+      <rect class="track" x="0" y="9" width={WIDTH} height="2" />
+      <rect class="range" x={x(low)} y="6" width={width} height="8" rx="1" />
+      <rect class="point" x={Number(x(ctr)) - 1} y="3" width="2.5" height="14" />
+    </svg>
+  );
+}

@@ -1,0 +1,243 @@
+/** The two charts of a product: the rate with its interval over the counts, one cursor for both. */
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { count } from './format.ts';
+import type { Live, OpenWindow } from './types.ts';
+
+export type ChartData = {
+  windows: readonly Live[];
+  open: OpenWindow | null;
+  fromMs: number;
+  toMs: number;
+};
+
+const RATE_PX = 240;
+const COUNTS_PX = 130;
+const AXIS_PX = 58;
+
+/** Draws into `place`; `onPoint` gets the index of the window under the cursor, or null. */
+export class Charts {
+  readonly #place: HTMLElement;
+  readonly #onPoint: (index: number | null) => void;
+  #plots: uPlot[] = [];
+  #data: ChartData;
+  readonly #resize: ResizeObserver;
+  readonly #redraw = () => this.#build();
+
+  constructor(place: HTMLElement, data: ChartData, onPoint: (index: number | null) => void) {
+    this.#place = place;
+    this.#data = data;
+    this.#onPoint = onPoint;
+    this.#build();
+    this.#resize = new ResizeObserver(() => {
+      for (const plot of this.#plots)
+        plot.setSize({ width: Math.max(200, place.clientWidth), height: plot.height });
+    });
+    this.#resize.observe(place);
+    // Colours are read when a plot is made.
+    addEventListener('themechange', this.#redraw);
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', this.#redraw);
+  }
+
+  update(data: ChartData): void {
+    this.#data = data;
+    const [rate, counts] = columns(data);
+    this.#plots[0]?.setData(rate);
+    this.#plots[1]?.setData(counts);
+  }
+
+  destroy(): void {
+    this.#resize.disconnect();
+    removeEventListener('themechange', this.#redraw);
+    matchMedia('(prefers-color-scheme: dark)').removeEventListener('change', this.#redraw);
+    for (const plot of this.#plots) plot.destroy();
+  }
+
+  #build(): void {
+    for (const plot of this.#plots) plot.destroy();
+    const width = Math.max(200, this.#place.clientWidth);
+    const [rate, counts] = columns(this.#data);
+    const colours = coloursOf(this.#place);
+    const shared = (): Partial<uPlot.Options> => ({
+      width,
+      legend: { show: false },
+      cursor: {
+        sync: { key: 'product' },
+        drag: { x: false, y: false },
+        points: { size: 7 },
+      },
+      scales: { x: { time: true, range: () => this.#range() } },
+    });
+    this.#plots = [
+      new uPlot(rateOptions(colours, shared(), this.#onPoint), rate, this.#place),
+      new uPlot(countsOptions(colours, shared()), counts, this.#place),
+    ];
+  }
+
+  /** Seconds. The range asked for, or what there is of it, and the open window. */
+  #range(): [number, number] {
+    const { windows, open, fromMs, toMs } = this.#data;
+    const first = windows[0]?.window_start ?? fromMs;
+    const end = Math.max(toMs, open?.window_end ?? toMs);
+    // A product that began a moment ago is not drawn into a corner.
+    const from = Math.max(fromMs, Math.min(first, end - 60_000));
+    return [from / 1_000, end / 1_000];
+  }
+}
+
+type Colours = Record<'text' | 'line' | 'accent' | 'band' | 'soft' | 'warm', string>;
+
+function coloursOf(place: HTMLElement): Colours {
+  // A canvas knows no variables; what one comes to is read from an element that has it.
+  const probe = place.appendChild(document.createElement('i'));
+  const read = (name: string) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const colours = {
+    text: read('--muted'),
+    line: read('--line'),
+    accent: read('--accent'),
+    band: read('--band'),
+    soft: read('--bar'),
+    warm: read('--amber'),
+  };
+  probe.remove();
+  return colours;
+}
+
+/** Columns of both charts; the open window is a column more. */
+function columns({ windows, open }: ChartData): [uPlot.AlignedData, uPlot.AlignedData] {
+  const last = windows.at(-1);
+  const tail = open !== null && (last === undefined || open.window_start > last.window_start);
+  const more = <T>(list: (T | null)[], value: T | null) => (tail ? [...list, value] : list);
+  const openRate = open !== null && open.impressions > 0 ? open.clicks / open.impressions : null;
+  const times = windows.map((w) => w.window_start / 1_000);
+  if (tail) times.push(open.window_start / 1_000);
+  const openLine: (number | null)[] = windows.map(() => null);
+  if (tail && last !== undefined) openLine[openLine.length - 1] = rateOf(last);
+  const rate: uPlot.AlignedData = [
+    times,
+    more(
+      windows.map((w) => scaled(w.ctr_high)),
+      null,
+    ),
+    more(
+      windows.map((w) => scaled(w.ctr_low)),
+      null,
+    ),
+    more(windows.map(rateOf), null),
+    more(
+      windows.map((w) => ((w.revisions ?? 0) > 0 ? rateOf(w) : null)),
+      null,
+    ),
+    more(openLine, scaled(openRate)),
+  ];
+  const counts: uPlot.AlignedData = [
+    times,
+    more(
+      windows.map((w) => w.impressions),
+      open?.impressions ?? null,
+    ),
+    more(
+      windows.map((w) => w.clicks),
+      open?.clicks ?? null,
+    ),
+  ];
+  return [rate, counts];
+}
+
+/** The exact ratio in percent; `ctr` itself has four decimals. */
+function rateOf(window: Live): number | null {
+  return window.impressions > 0 ? (window.clicks / window.impressions) * 100 : null;
+}
+
+function scaled(ratio: number | null): number | null {
+  return ratio === null ? null : ratio * 100;
+}
+
+function axes(colours: Colours, format: (n: number) => string): uPlot.Axis[] {
+  const shared = {
+    stroke: colours.text,
+    font: '12px system-ui, sans-serif',
+    grid: { stroke: colours.line, width: 1 },
+    ticks: { show: false },
+  };
+  return [
+    { ...shared, values: TIMES, space: 70 },
+    { ...shared, size: AXIS_PX, space: 36, values: (_plot, ticks) => ticks.map(format) },
+  ];
+}
+
+/** 24 hours, as everywhere on the page. */
+const TIMES: uPlot.Axis.DynamicValues = (_plot, ticks, _axis, _space, incr) => {
+  const spec: Intl.DateTimeFormatOptions =
+    incr >= 86_400
+      ? { day: 'numeric', month: 'short' }
+      : { hour: '2-digit', minute: '2-digit', ...(incr < 60 ? { second: '2-digit' } : {}) };
+  const text = new Intl.DateTimeFormat('en-GB', spec);
+  const days = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+  let before = '';
+  return ticks.map((tick) => {
+    const today = days.format(tick * 1_000);
+    const isNew = before !== '' && before !== today && incr < 86_400;
+    before = today;
+    return isNew ? today : text.format(tick * 1_000);
+  });
+};
+
+function rateOptions(
+  colours: Colours,
+  shared: Partial<uPlot.Options>,
+  onPoint: (index: number | null) => void,
+): uPlot.Options {
+  const hidden = { stroke: 'transparent', points: { show: false } };
+  return {
+    ...shared,
+    height: RATE_PX,
+    scales: { ...shared.scales, y: { range: (_plot, low, high) => rateRange(low, high) } },
+    axes: axes(colours, (n) => `${Number(n.toFixed(3))} %`),
+    bands: [{ series: [1, 2], fill: colours.band }],
+    series: [
+      {},
+      hidden,
+      hidden,
+      { stroke: colours.accent, width: 1.8, points: { show: false } },
+      {
+        stroke: 'transparent',
+        points: { show: true, size: 8, stroke: colours.warm, fill: colours.warm },
+      },
+      {
+        stroke: colours.accent,
+        width: 1.5,
+        dash: [4, 4],
+        points: { show: false },
+      },
+    ],
+    hooks: {
+      setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)],
+    },
+  } as uPlot.Options;
+}
+
+/** A little room above and below; never under zero. */
+function rateRange(low: number | null, high: number | null): [number, number] {
+  if (low === null || high === null) return [0, 1];
+  const room = Math.max((high - low) * 0.12, 0.01);
+  return [Math.max(0, low - room), high + room];
+}
+
+function countsOptions(colours: Colours, shared: Partial<uPlot.Options>): uPlot.Options {
+  const bars = uPlot.paths.bars?.({ size: [0.75, 40], align: 1 });
+  const drawn = { paths: bars, points: { show: false } };
+  return {
+    ...shared,
+    height: COUNTS_PX,
+    scales: {
+      ...shared.scales,
+      y: { range: (_plot: uPlot, _low: number, high: number) => [0, Math.max(1, high * 1.05)] },
+    },
+    axes: axes(colours, count),
+    series: [{}, { ...drawn, fill: colours.soft }, { ...drawn, fill: colours.accent }],
+  } as uPlot.Options;
+}

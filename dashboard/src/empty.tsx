@@ -1,0 +1,64 @@
+/** No product yet: three ways to send the first event. Fills itself when one arrives. */
+import { useState } from 'preact/hooks';
+import { count } from './format.ts';
+import { useModel } from './hooks.ts';
+import type { Model } from './model.ts';
+
+/** One impression of now, as a shell on any Unix can send it. */
+function curlText(): string {
+  const event = `{"product_id":"product1","timestamp":$(date +%s)000,"event_type":"impression"}`;
+  return (
+    `curl ${location.origin}/v1/events -H 'content-type: application/x-ndjson' ` +
+    `\\\n  -d "${event.replaceAll('"', '\\"')}"`
+  );
+}
+
+export function EmptyState({ model }: { model: Model }) {
+  useModel(model);
+  const received = model.status?.ledger.received ?? 0;
+  const open = model.open?.windows.reduce((sum, w) => sum + w.impressions + w.clicks, 0) ?? 0;
+  return (
+    <section class="notice empty" id="empty">
+      <h1>No results yet</h1>
+      <p>
+        A product appears here as soon as its first window closes, about 13 seconds after its first
+        event. Nothing has to be reloaded.
+      </p>
+      <p class="state" role="status">
+        {received === 0
+          ? 'Waiting for the first event.'
+          : `${count(received)} events received; ${count(open)} counted in windows still open.`}
+      </p>
+      <h2>Send one event</h2>
+      <Command text={curlText()} />
+      <h2>Or see it with generated traffic</h2>
+      <Command text="npm start" />
+      <h2>Or read from Kafka</h2>
+      <Command text="npx clickrate run --source kafka --store redis" />
+    </section>
+  );
+}
+
+function Command({ text }: { text: string }) {
+  const [copied, setCopied] = useState(false);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied(true);
+      setTimeout(() => setCopied(false), 2_000);
+    } catch {
+      // Without a secure context there is no clipboard; the text can be selected.
+      setCopied(false);
+    }
+  };
+  return (
+    <div class="command">
+      <pre>
+        <code>{text}</code>
+      </pre>
+      <button type="button" class="small" onClick={() => void copy()} aria-label={`Copy ${text}`}>
+        {copied ? 'Copied' : 'Copy'}
+      </button>
+    </div>
+  );
+}

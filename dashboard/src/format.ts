@@ -1,0 +1,77 @@
+/** Figures and times as text. No element is made here, so that tests need no browser. */
+
+/** Between digits and before units: narrow, and never the end of a line. */
+const THIN = '\u202f';
+export const DASH = '–';
+
+export function count(n: number): string {
+  return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, THIN);
+}
+
+/** A ratio as percent with two decimals, without the sign. */
+export function percent(ratio: number | null): string {
+  return ratio === null ? DASH : (ratio * 100).toFixed(2);
+}
+
+/** An end of the scale: `0.5`, `20`, `100`. */
+export function scaleText(ratio: number): string {
+  return String(Number((ratio * 100).toPrecision(2)));
+}
+
+/** A difference of ratios in percentage points with its direction; equal after rounding: `0.00`. */
+export function points(difference: number): string {
+  return Math.abs(difference * 100).toFixed(2);
+}
+
+export function rate(perSecond: number): string {
+  return perSecond >= 100 || Number.isInteger(perSecond) ? count(perSecond) : perSecond.toFixed(1);
+}
+
+/** A duration in milliseconds, in the unit a person would choose. */
+export function duration(ms: number): string {
+  const s = Math.max(0, ms) / 1_000;
+  if (s < 10) return `${s.toFixed(1)}${THIN}s`;
+  if (s < 120) return `${Math.round(s)}${THIN}s`;
+  if (s < 7_200) return `${Math.round(s / 60)}${THIN}min`;
+  if (s < 172_800) return `${Math.round(s / 3_600)}${THIN}h`;
+  return `${Math.round(s / 86_400)}${THIN}d`;
+}
+
+const CLOCK = new Intl.DateTimeFormat('en-GB', {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+});
+const DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
+const SHORT_DAY = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** Dates end where the calendar does. */
+const CALENDAR_MS = 8.64e15;
+
+/** Time of day in the reader's zone. */
+export function clock(ms: number | null): string {
+  if (ms === null) return DASH;
+  return Math.abs(ms) <= CALENDAR_MS ? CLOCK.format(ms) : String(ms);
+}
+
+/** Time of day, with the date when it is not the day of `nowMs`. */
+export function moment(ms: number | null, nowMs: number): string {
+  if (ms === null) return DASH;
+  if (Math.abs(ms) > CALENDAR_MS) return String(ms);
+  if (DAY.format(ms) === DAY.format(nowMs)) return CLOCK.format(ms);
+  return `${SHORT_DAY.format(ms)} ${CLOCK.format(ms)}`;
+}
+
+export function day(ms: number): string {
+  return DAY.format(ms);
+}
+
+/** `10:42:10–10:42:20`, with the date where it is another day. */
+export function span(startMs: number, endMs: number, nowMs: number): string {
+  return `${moment(startMs, nowMs)}–${clock(endMs)}`;
+}
+
+/** Names of verdicts and reasons as words. */
+export function words(name: string): string {
+  return name.replaceAll('_', ' ');
+}

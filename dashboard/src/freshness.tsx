@@ -1,0 +1,89 @@
+/** The line that always says how old the data is, and why when it is old. */
+import { clock, duration, span } from './format.ts';
+import { useModel, useNow } from './hooks.ts';
+import type { Model } from './model.ts';
+
+type Props = { model: Model; retry: () => void };
+
+type Mood = 'connecting' | 'live' | 'stale' | 'lost' | 'waiting';
+
+const SAID: Record<Mood, string> = {
+  connecting: 'connecting',
+  live: 'live',
+  stale: 'stale',
+  lost: 'disconnected',
+  waiting: 'waiting for events',
+};
+
+export function FreshnessLine({ model, retry }: Props) {
+  useModel(model);
+  const nowMs = useNow(250);
+  const mood = moodOf(model, nowMs);
+  return (
+    <div class={`fresh ${mood}`} id="freshness" data-mood={mood}>
+      <span class="dot" aria-hidden="true" />
+      <strong>{SAID[mood]}</strong>
+      {mood === 'lost' ? (
+        <Lost model={model} nowMs={nowMs} retry={retry} />
+      ) : (
+        <Facts model={model} nowMs={nowMs} stale={mood === 'stale'} />
+      )}
+      <span class="hidden" role="status">
+        {`The data is ${SAID[mood]}.`}
+      </span>
+    </div>
+  );
+}
+
+function moodOf(model: Model, nowMs: number): Mood {
+  if (model.link.phase === 'lost') return 'lost';
+  if (model.freshness === null) return 'connecting';
+  if (model.freshness.window_start === null) return 'waiting';
+  return model.isStale(nowMs) ? 'stale' : 'live';
+}
+
+function Facts({ model, nowMs, stale }: { model: Model; nowMs: number; stale: boolean }) {
+  const { freshness } = model;
+  if (freshness === null) return null;
+  const { window_start, window_end, watermark, why } = freshness;
+  const age = model.ageMs(nowMs);
+  return (
+    <>
+      {window_start !== null && window_end !== null && (
+        <span class="fact">
+          window <b>{span(window_start, window_end, nowMs)}</b>
+        </span>
+      )}
+      {age !== null && window_start !== null && (
+        <span class="fact">
+          {stale ? 'no news for ' : 'closed '}
+          <b class="age">{duration(age)}</b>
+          {stale ? '' : ' ago'}
+        </span>
+      )}
+      {watermark !== null && (
+        <span class="fact wide">
+          watermark <b>{clock(watermark)}</b>
+        </span>
+      )}
+      {stale && <span class="why">{why ?? 'no window has closed since; no reason is known'}</span>}
+    </>
+  );
+}
+
+function Lost({ model, nowMs, retry }: { model: Model; nowMs: number; retry: () => void }) {
+  const { link, seenAtMs } = model;
+  const seconds =
+    link.phase === 'lost' ? Math.max(0, Math.ceil((link.retryAtMs - nowMs) / 1_000)) : 0;
+  return (
+    <>
+      <span class="fact">
+        {seenAtMs === null ? 'nothing was received yet' : `last seen ${clock(seenAtMs)}`}
+      </span>
+      <span class="fact">{seconds > 0 ? `trying again in ${seconds} s` : 'trying now'}</span>
+      <button type="button" class="small" onClick={retry}>
+        Try now
+      </button>
+    </>
+  );
+}

@@ -1,0 +1,135 @@
+/** One row of the league table; drawn again only when something of it changed. */
+import { Component, createRef } from 'preact';
+import { Bar } from './bar.tsx';
+import { clock, count, DASH, percent, points } from './format.ts';
+import { productHash } from './hooks.ts';
+import { difference } from './league.ts';
+import { Sparkline } from './sparkline.tsx';
+import type { Spark } from './sparks.ts';
+import type { Live, Row } from './types.ts';
+
+type Props = {
+  row: Row;
+  index: number;
+  top: number;
+  real: number;
+  scale: number;
+  isFinal: boolean;
+  newest: number | null;
+  selected: boolean;
+  spark: Spark | null;
+};
+
+export class LeagueRow extends Component<Props> {
+  readonly #rate = createRef<HTMLSpanElement>();
+
+  override shouldComponentUpdate(next: Props): boolean {
+    const now = this.props;
+    return (Object.keys(next) as (keyof Props)[]).some((name) => next[name] !== now[name]);
+  }
+
+  /** A rate that changed flashes once. */
+  override componentDidUpdate(before: Props): void {
+    const { latest } = this.props.row;
+    const was = before.row.latest;
+    if (latest?.ctr === was?.ctr && latest?.window_start === was?.window_start) return;
+    if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    this.#rate.current?.animate([{ backgroundColor: 'var(--flash)' }, {}], 900);
+  }
+
+  override render({ row, index, top, real, scale, isFinal, newest, selected, spark }: Props) {
+    const { product_id: product, latest } = row;
+    const few = latest?.few ?? true;
+    return (
+      <div
+        class={`row ${few ? 'few' : ''} ${selected ? 'selected' : ''}`}
+        role="row"
+        aria-rowindex={index + 2}
+        style={{ transform: `translateY(${top}px)` }}
+      >
+        <div class="product" role="cell">
+          <a href={productHash(product)} title={product}>
+            {product}
+          </a>
+          {few && latest !== null && <small class="tag">few views</small>}
+        </div>
+        <div class="rate number" role="cell">
+          <span ref={this.#rate}>
+            {percent(latest?.ctr ?? null)}
+            <small> %</small>
+          </span>
+          {latest?.clicks_exceed_impressions && (
+            <small class="tag" title="More clicks than impressions: some impressions are missing">
+              &gt; 100 %
+            </small>
+          )}
+        </div>
+        <div class="interval" role="cell">
+          <Bar latest={latest} scale={scale} />
+        </div>
+        <div class="change number" role="cell">
+          <Change row={row} real={real} />
+        </div>
+        <div class="impressions number" role="cell">
+          {latest === null ? DASH : count(latest.impressions)}
+          <small class="unit"> imp</small>
+        </div>
+        <div class="clicks number" role="cell">
+          {latest === null ? DASH : count(latest.clicks)}
+          <small class="unit"> clicks</small>
+        </div>
+        <div class="spark" role="cell">
+          <Sparkline rates={spark?.rates ?? null} newest={latest?.ctr ?? null} />
+        </div>
+        <div class="status" role="cell">
+          <Status latest={latest} isFinal={isFinal} newest={newest} />
+        </div>
+      </div>
+    );
+  }
+}
+
+function Change({ row, real }: { row: Row; real: number }) {
+  const change = difference(row);
+  if (change === null) return <span class="muted">{DASH}</span>;
+  const isReal = row.p_value !== null && real > 0 && row.p_value <= real;
+  return <Delta change={change} isReal={isReal} />;
+}
+
+/** Direction, size in percentage points, and a star where chance is not a likely reason. */
+export function Delta({ change, isReal }: { change: number; isReal: boolean }) {
+  const text = points(change);
+  const mark = text === '0.00' ? DASH : change > 0 ? '▲' : '▼';
+  const said = isReal ? 'a real change' : 'may well be chance';
+  const tone = !isReal ? 'muted' : change > 0 ? 'up' : 'down';
+  return (
+    <span class={`delta ${tone}`} title={said}>
+      <span aria-hidden="true">{mark} </span>
+      <span class="hidden">{change > 0 ? 'up ' : 'down '}</span>
+      {text}
+      <small> pt</small>
+      <b aria-hidden="true">{isReal ? '*' : ''}</b>
+      {isReal && <span class="hidden">, {said}</span>}
+    </span>
+  );
+}
+
+type StatusProps = { latest: Live | null; isFinal: boolean; newest: number | null };
+
+function Status({ latest, isFinal, newest }: StatusProps) {
+  if (latest === null) return null;
+  const older = newest !== null && latest.window_start < newest;
+  return (
+    <>
+      <span
+        class={isFinal ? 'final' : 'provisional'}
+        title={isFinal ? 'No late event can change it' : 'A late event may still change it'}
+      >
+        {isFinal ? '✓ final' : '… provisional'}
+      </span>
+      {older && (
+        <small title="Its newest window is an older one">{clock(latest.window_start)}</small>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,190 @@
+/** The start page: totals over all products, then the league table with only its rows in view. */
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { isField, productHash, useKeys, useMedia } from './hooks.ts';
+import { ordered, realUpTo, type Sort, scaleOf, totalsOf } from './league.ts';
+import { LeagueHead } from './league-head.tsx';
+import { LeagueRow } from './league-row.tsx';
+import type { Model } from './model.ts';
+import { Sparks } from './sparks.ts';
+import { TotalsStrip } from './totals.tsx';
+import type { Row } from './types.ts';
+
+const ROW_PX = 44;
+const NARROW_ROW_PX = 104;
+/** Rows drawn beyond each edge of the window. */
+const BEYOND = 6;
+/** Scrolling has come to rest after this long without a step. */
+const REST_MS = 150;
+
+type Props = { model: Model; search: string };
+
+export function LeagueView({ model, search }: Props) {
+  const rows = model.rows as Map<string, Row>;
+  const narrow = useMedia('(max-width: 760px)');
+  const rowPx = narrow ? NARROW_ROW_PX : ROW_PX;
+  const [sort, setSort] = useState<Sort>({ key: 'ctr', descending: true });
+  const list = useOrder(model, rows, sort, search);
+  const newest = model.freshness?.window_start ?? null;
+  const totals = useMemo(
+    () => totalsOf(rows, newest, model.windowMs),
+    [rows, newest, model.windowMs, model.version],
+  );
+  const body = useRef<HTMLDivElement>(null);
+  const [first, last] = useVisible(body, list.ids.length, rowPx);
+  const selected = useSelection(body, list.ids, rowPx);
+  const shown = list.ids.slice(first, last);
+  const sparks = useSparks(shown);
+  const finalBefore = model.freshness?.final_before ?? null;
+  return (
+    <>
+      <TotalsStrip model={model} totals={totals} />
+      <div
+        class="league"
+        role="table"
+        aria-label="Click-through rates by product"
+        aria-rowcount={list.ids.length + 1}
+      >
+        <LeagueHead sort={sort} onSort={setSort} scale={list.scale} narrow={narrow} />
+        <div
+          ref={body}
+          class="rows"
+          role="rowgroup"
+          style={{ height: `${list.ids.length * rowPx}px` }}
+        >
+          {shown.map((id, i) => (
+            <LeagueRow
+              key={id}
+              row={rows.get(id) as Row}
+              index={first + i}
+              top={(first + i) * rowPx}
+              real={list.realUpTo}
+              scale={list.scale}
+              isFinal={isFinal(rows.get(id) as Row, finalBefore)}
+              newest={newest}
+              selected={id === selected}
+              spark={sparks.get(id)}
+            />
+          ))}
+        </div>
+      </div>
+      {list.ids.length === 0 && (
+        <p class="muted centred">No product matches “{search}”. Esc clears the search.</p>
+      )}
+    </>
+  );
+}
+
+function isFinal({ latest }: Row, finalBefore: number | null): boolean {
+  if (latest === null) return false;
+  return latest.status === 'final' || (finalBefore !== null && latest.window_start < finalBefore);
+}
+
+type Listed = { ids: string[]; realUpTo: number; scale: number };
+
+/**
+ * Rows do not jump: a new order is made when a window closes, a product comes or goes, or the
+ * reader asks for one; a late revision waits for the next of these.
+ */
+function useOrder(
+  model: Model,
+  rows: ReadonlyMap<string, Row>,
+  sort: Sort,
+  search: string,
+): Listed {
+  const newest = model.freshness?.window_start ?? null;
+  return useMemo(() => {
+    const ids = ordered(rows.values(), sort, search);
+    return { ids, realUpTo: realUpTo(ids, rows), scale: scaleOf(ids, rows) };
+  }, [sort, search, newest, model.productsVersion, rows]);
+}
+
+type BodyRef = { current: HTMLDivElement | null };
+
+/** Indices of the rows in view, and a few beyond. */
+function useVisible(body: BodyRef, length: number, rowPx: number): [number, number] {
+  const [range, setRange] = useState<[number, number]>([0, 40]);
+  useLayoutEffect(() => {
+    const look = () => {
+      const top = body.current?.getBoundingClientRect().top ?? 0;
+      const first = Math.max(0, Math.floor(-top / rowPx) - BEYOND);
+      const last = Math.ceil((innerHeight - top) / rowPx) + BEYOND;
+      setRange((was) => (was[0] === first && was[1] === last ? was : [first, last]));
+    };
+    look();
+    addEventListener('scroll', look, { passive: true });
+    addEventListener('resize', look);
+    return () => {
+      removeEventListener('scroll', look);
+      removeEventListener('resize', look);
+    };
+  }, [length, rowPx, body]);
+  return [Math.min(range[0], length), Math.min(range[1], length)];
+}
+
+/** `j` and `k` walk the products; the selected one has the focus, so Enter opens it. */
+function useSelection(body: BodyRef, ids: readonly string[], rowPx: number): string | null {
+  const [selected, setSelected] = useState<string | null>(null);
+  const wanted = useRef(false);
+  const go = useCallback(
+    (index: number) => {
+      const id = ids[Math.max(0, Math.min(ids.length - 1, index))];
+      if (id === undefined) return;
+      wanted.current = true;
+      setSelected(id);
+      bringIntoView(body.current, ids.indexOf(id), rowPx);
+    },
+    [ids, rowPx, body],
+  );
+  useKeys(
+    useCallback(
+      (event: KeyboardEvent) => {
+        if (isField(event.target)) return;
+        const at = selected === null ? -1 : ids.indexOf(selected);
+        if (event.key === 'j') go(at + 1);
+        else if (event.key === 'k') go(at - 1);
+        else if (event.key === 'Enter' && event.target === document.body && selected !== null)
+          location.hash = productHash(selected);
+      },
+      [selected, ids, go],
+    ),
+  );
+  useEffect(() => {
+    const toFirst = () => go(0);
+    addEventListener('league-first', toFirst);
+    return () => removeEventListener('league-first', toFirst);
+  }, [go]);
+  useEffect(() => {
+    if (!wanted.current) return;
+    const link = body.current?.querySelector<HTMLElement>('[aria-selected="true"] a, .selected a');
+    if (link === null || link === undefined) return;
+    wanted.current = false;
+    link.focus({ preventScroll: true });
+  });
+  return selected;
+}
+
+/** Scrolls as little as needed; the head of the page and of the table cover the top. */
+function bringIntoView(body: HTMLElement | null, index: number, rowPx: number): void {
+  if (body === null) return;
+  const covered = document.querySelector('.league .head')?.getBoundingClientRect().bottom ?? 0;
+  const top = body.getBoundingClientRect().top + index * rowPx;
+  if (top < covered) scrollBy(0, top - covered);
+  else if (top + rowPx > innerHeight) scrollBy(0, top + rowPx - innerHeight);
+}
+
+/** Sparklines of the rows in view, asked for when scrolling has come to rest. */
+function useSparks(shown: readonly string[]): Sparks {
+  const [, again] = useState(0);
+  const sparks = useMemo(() => new Sparks(() => again((n) => n + 1)), []);
+  const [minute, setMinute] = useState(0);
+  const joined = shown.join('\n');
+  useEffect(() => {
+    const timer = setTimeout(() => sparks.want(shown, Date.now()), REST_MS);
+    return () => clearTimeout(timer);
+  }, [joined, minute, sparks]);
+  useEffect(() => {
+    const timer = setInterval(() => setMinute((n) => n + 1), 30_000);
+    return () => clearInterval(timer);
+  }, []);
+  return sparks;
+}

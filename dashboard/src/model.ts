@@ -1,0 +1,107 @@
+/** Everything the page knows, kept by the events of the stream; views listen and draw. */
+import type { ServerEvent } from './events.ts';
+import type { LinkState } from './link.ts';
+import type { Change, Freshness, Open, PipelineStatus, Row, Snapshot } from './types.ts';
+
+/** Events a second, kept for the little chart of the pipeline page. */
+const RATES = 120;
+
+export class Model {
+  link: LinkState = { phase: 'connecting' };
+  /** Null until the first snapshot. */
+  rows: Map<string, Row> | null = null;
+  windowMs = 10_000;
+  freshness: Freshness | null = null;
+  /** When `freshness` came, on the clock of this browser. */
+  freshAtMs = 0;
+  /** Last time anything came, on the clock of this browser. */
+  seenAtMs: number | null = null;
+  open: Open | null = null;
+  status: PipelineStatus | null = null;
+  readonly rates: number[] = [];
+  /** Goes up with each change of the rows. */
+  version = 0;
+  /** Goes up when products come or go. */
+  productsVersion = 0;
+  readonly #listeners = new Set<() => void>();
+  #scheduled = false;
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  setLink(state: LinkState): void {
+    if (state.phase === 'live' && this.link.phase === 'live') return;
+    this.link = state;
+    this.#changed();
+  }
+
+  take(event: ServerEvent): void {
+    this.seenAtMs = Date.now();
+    if (event.name === 'snapshot' || event.name === 'reset') this.#snapshot(parsed(event));
+    else if (event.name === 'change') this.#change(parsed(event));
+    else if (event.name === 'open') this.open = parsed(event);
+    else if (event.name === 'status') this.#status(parsed(event));
+    this.#changed();
+  }
+
+  /** How old the newest result is now, in milliseconds; null where nothing was published. */
+  ageMs(nowMs: number): number | null {
+    const age = this.freshness?.age_ms ?? null;
+    return age === null ? null : age + Math.max(0, nowMs - this.freshAtMs);
+  }
+
+  isStale(nowMs: number): boolean {
+    const age = this.ageMs(nowMs);
+    return this.link.phase === 'lost' || (age !== null && age > 2 * this.windowMs);
+  }
+
+  #snapshot(snapshot: Snapshot): void {
+    this.rows = new Map(snapshot.rows.map((row) => [row.product_id, row]));
+    this.windowMs = snapshot.window_ms;
+    this.version++;
+    this.productsVersion++;
+    this.#fresh(snapshot.freshness);
+  }
+
+  #change({ rows, removed, freshness }: Change): void {
+    const known = this.rows ?? new Map<string, Row>();
+    this.rows = known;
+    const before = known.size;
+    for (const product of removed) if (known.delete(product)) this.productsVersion++;
+    const kept = known.size;
+    for (const row of rows) known.set(row.product_id, row);
+    if (known.size !== kept || kept !== before) this.productsVersion++;
+    this.version++;
+    this.#fresh(freshness);
+  }
+
+  #status(status: PipelineStatus): void {
+    this.status = status;
+    this.rates.push(status.events_per_second);
+    if (this.rates.length > RATES) this.rates.shift();
+    this.#fresh(status.freshness);
+  }
+
+  #fresh(freshness: Freshness): void {
+    this.freshness = freshness;
+    this.freshAtMs = Date.now();
+  }
+
+  /** Tells the views at most once a frame, also while the page is hidden. */
+  #changed(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const tell = () => {
+      this.#scheduled = false;
+      for (const listener of [...this.#listeners]) listener();
+    };
+    if (document.hidden) setTimeout(tell, 1_000);
+    else requestAnimationFrame(tell);
+  }
+}
+
+function parsed<T>(event: ServerEvent): T {
+  return JSON.parse(event.data) as T;
+}

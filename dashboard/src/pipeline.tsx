@@ -1,0 +1,105 @@
+/** For whoever is on call: is it fresh, is anything stuck, is anything lost. */
+import { count, DASH, duration, rate } from './format.ts';
+import { useModel } from './hooks.ts';
+import { LedgerBar } from './ledger-bar.tsx';
+import type { Model } from './model.ts';
+import { RejectedList } from './rejected.tsx';
+import { Skeleton } from './skeleton.tsx';
+import { Sparkline } from './sparkline.tsx';
+import { TaskTable } from './task-table.tsx';
+import type { PipelineStatus, TaskTime } from './types.ts';
+
+export function PipelineView({ model }: { model: Model }) {
+  useModel(model);
+  const { status } = model;
+  if (status === null) return <Skeleton link={model.link} />;
+  return (
+    <div class="pipeline">
+      <h1 class="hidden">Pipeline</h1>
+      <Stats status={status} rates={model.rates} />
+      <Why status={status} />
+      <LedgerBar ledger={status.ledger} />
+      <TaskTable tasks={status.tasks} />
+      <RejectedList counts={rejectedOf(status)} />
+    </div>
+  );
+}
+
+function Stats({ status, rates }: { status: PipelineStatus; rates: readonly number[] }) {
+  const { tasks, freshness } = status;
+  const lags = tasks.flatMap(({ partitions }) => partitions.map(({ lag }) => lag));
+  const known = lags.filter((lag) => lag !== null);
+  const lag = known.length === 0 ? null : known.reduce((sum, records) => sum + records, 0);
+  const behind = mostOf(tasks, ({ lag_ms }) => lag_ms);
+  const commit = mostOf(tasks, ({ commit_age_ms }) => commit_age_ms);
+  return (
+    <dl class="totals">
+      <div class="lead">
+        <dt>Events a second</dt>
+        <dd>
+          {rate(status.events_per_second)}
+          <RateLine rates={rates} />
+        </dd>
+      </div>
+      <div>
+        <dt>Watermark behind the clock</dt>
+        <dd>{behind === null ? DASH : duration(behind)}</dd>
+      </div>
+      <div>
+        <dt>Records waiting</dt>
+        <dd>{lag === null ? <small>not known here</small> : count(lag)}</dd>
+      </div>
+      <div>
+        <dt>Newest commit</dt>
+        <dd>{commit === null ? <small>not known here</small> : `${duration(commit)} ago`}</dd>
+      </div>
+      <div class="health">
+        <dt>State</dt>
+        <dd>
+          <span class={freshness.ready ? 'well' : 'ill'}>
+            <span class="dot" aria-hidden="true" />
+            {freshness.ready ? 'healthy' : 'not ready'}
+          </span>
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+function RateLine({ rates }: { rates: readonly number[] }) {
+  if (rates.length < 3) return null;
+  return (
+    <span class="rate-line" aria-hidden="true">
+      <Sparkline rates={rates} newest={null} />
+    </span>
+  );
+}
+
+/** What holds time back, and what would release it. */
+function Why({ status }: { status: PipelineStatus }) {
+  const reasons = status.tasks.flatMap(({ task, why }) => (why === null ? [] : [{ task, why }]));
+  if (reasons.length === 0)
+    return <p class="why-line calm">Nothing holds time back: windows close as they end.</p>;
+  return (
+    <ul class="why-line">
+      {reasons.map(({ task, why }) => (
+        <li key={task}>
+          {status.tasks.length > 1 && <b>{task}: </b>}
+          {why}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function mostOf(tasks: readonly TaskTime[], of: (task: TaskTime) => number | null): number | null {
+  const known = tasks.map(of).filter((ms) => ms !== null);
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+/** Reasons that have events, for the filter of the list. */
+function rejectedOf({ ledger }: PipelineStatus): [string, number][] {
+  return Object.entries(ledger.verdicts).filter(
+    ([verdict, n]) => n > 0 && verdict !== 'counted' && verdict !== 'duplicate',
+  );
+}

@@ -1,0 +1,265 @@
+/** One product: its rate over time with how sure it is, its counts, and every window. */
+import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { ChartData, Charts } from './chart.ts';
+import { csvOf, download } from './csv.ts';
+import { count, moment, percent } from './format.ts';
+import { RANGES, type Range, STEPS, type Step, stepsOf, useHistory } from './history.ts';
+import { isField, useKeys, useModel } from './hooks.ts';
+import { difference } from './league.ts';
+import { Delta } from './league-row.tsx';
+import type { Model } from './model.ts';
+import type { Live, OpenWindow, Row } from './types.ts';
+import { WindowTable } from './window-table.tsx';
+
+type Props = { model: Model; product: string };
+
+export function ProductView({ model, product }: Props) {
+  useModel(model);
+  useKeys(
+    useCallback((event: KeyboardEvent) => {
+      if (event.key === 'Escape' && !isField(event.target)) location.hash = '#/';
+    }, []),
+  );
+  const [range, setRange] = useState<Range>('1h');
+  const [chosen, setStep] = useState<Step>('window');
+  const [rollUps, setRollUps] = useState(false);
+  const steps = stepsOf(range, rollUps);
+  const step = steps.includes(chosen) ? chosen : (steps[0] as Step);
+  const history = useHistory(model, product, range, step);
+  const kept = history.phase === 'ready' && history.rollUps;
+  useEffect(() => {
+    if (kept) setRollUps(true);
+  }, [kept]);
+  const row = model.rows?.get(product) ?? null;
+  const open = openOf(model, product);
+  const changeRange = (next: Range) => {
+    setRange(next);
+    setStep(stepsOf(next, rollUps)[0] as Step);
+  };
+  const ready = history.phase === 'ready' ? history : null;
+  return (
+    <article class="product-page">
+      <nav class="crumbs" aria-label="Back">
+        <a href="#/">← All products</a>
+      </nav>
+      <ProductHead product={product} row={row} open={open} />
+      <div class="controls">
+        <Choice
+          name="Range"
+          value={range}
+          options={Object.entries(RANGES).map(([key, { text }]) => [key as Range, text])}
+          onChange={changeRange}
+        />
+        <label>
+          Step{' '}
+          <select value={step} onChange={(event) => setStep(event.currentTarget.value as Step)}>
+            {steps.map((key) => (
+              <option key={key} value={key}>
+                {STEPS[key]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <button
+          type="button"
+          class="small"
+          disabled={ready === null || ready.windows.length === 0}
+          onClick={() =>
+            ready && download(`${fileName(product)}-${range}.csv`, csvOf(ready.windows))
+          }
+        >
+          Export CSV
+        </button>
+      </div>
+      {history.phase === 'error' && (
+        <div class="notice inline" role="alert">
+          <p>The history could not be read: {history.why}</p>
+          <button type="button" class="small" onClick={history.again}>
+            Try again
+          </button>
+        </div>
+      )}
+      {history.phase === 'loading' && <div class="chart-skeleton" aria-busy="true" />}
+      {ready !== null && ready.windows.length === 0 && (
+        <p class="muted centred">No window of this product in the last {RANGES[range].text}.</p>
+      )}
+      {ready !== null && ready.windows.length > 0 && (
+        <>
+          <ChartPair data={{ ...ready, open: step === 'window' ? open : null }} />
+          <WindowTable
+            windows={ready.windows}
+            finalBefore={model.freshness?.final_before ?? null}
+          />
+        </>
+      )}
+    </article>
+  );
+}
+
+function ProductHead({
+  product,
+  row,
+  open,
+}: {
+  product: string;
+  row: Row | null;
+  open: OpenWindow | null;
+}) {
+  const latest = row?.latest ?? null;
+  const change = row === null ? null : difference(row);
+  const isReal = row !== null && row.p_value !== null && row.p_value <= 0.05;
+  return (
+    <>
+      <h1 class="product-name">{product}</h1>
+      {latest === null ? (
+        <p class="muted">
+          No published window at present. It may have left after an hour without events; what is
+          kept of it is below.
+        </p>
+      ) : (
+        <dl class="totals">
+          <div class="lead">
+            <dt>Click-through rate</dt>
+            <dd>
+              {percent(latest.ctr)}
+              <small> %</small>
+              {change !== null && <Delta change={change} isReal={isReal} />}
+            </dd>
+          </div>
+          <div>
+            <dt>95 % interval</dt>
+            <dd>
+              {percent(latest.ctr_low)}–{percent(latest.ctr_high)}
+              <small> %</small>
+            </dd>
+          </div>
+          <div>
+            <dt>Impressions</dt>
+            <dd>{count(latest.impressions)}</dd>
+          </div>
+          <div>
+            <dt>Clicks</dt>
+            <dd>{count(latest.clicks)}</dd>
+          </div>
+          {open !== null && (
+            <div title="Running counts of the window that has not closed">
+              <dt>Open now</dt>
+              <dd>
+                {count(open.impressions)}
+                <small> imp · {count(open.clicks)} clicks</small>
+              </dd>
+            </div>
+          )}
+        </dl>
+      )}
+    </>
+  );
+}
+
+/** The newest open window of the product, where it is among the most active. */
+function openOf(model: Model, product: string): OpenWindow | null {
+  const found = (model.open?.products ?? []).filter((open) => open.product_id === product);
+  if (found.length === 0) return null;
+  const newest = found.reduce((a, b) => (a.window_start >= b.window_start ? a : b));
+  return { ...newest, window_end: newest.window_start + model.windowMs };
+}
+
+function ChartPair({ data }: { data: ChartData }) {
+  const place = useRef<HTMLDivElement>(null);
+  const charts = useRef<Charts | null>(null);
+  const newest = useRef(data);
+  newest.current = data;
+  const [point, setPoint] = useState<number | null>(null);
+  useEffect(() => {
+    let gone = false;
+    // Only this view draws charts, so only it loads what draws them.
+    void import('./chart.ts').then((module) => {
+      if (gone || place.current === null) return;
+      charts.current = new module.Charts(place.current, newest.current, setPoint);
+    });
+    return () => {
+      gone = true;
+      charts.current?.destroy();
+    };
+  }, []);
+  useEffect(() => charts.current?.update(data));
+  const window = point === null ? undefined : data.windows[point];
+  const summary = useMemo(() => summaryOf(data.windows), [data.windows, data.windows.length]);
+  return (
+    <figure class="charts">
+      <figcaption class="readout" aria-hidden="true">
+        {window === undefined ? <Legend /> : <Readout window={window} />}
+      </figcaption>
+      <div ref={place} class="plots" role="img" aria-label={summary} />
+    </figure>
+  );
+}
+
+function Legend() {
+  return (
+    <>
+      <span class="key rate-key">rate</span>
+      <span class="key band-key">95 % interval</span>
+      <span class="key revised-key">revised by late events</span>
+      <span class="key open-key">open window</span>
+      <span class="key imp-key">impressions</span>
+      <span class="key click-key">clicks</span>
+    </>
+  );
+}
+
+function Readout({ window }: { window: Live }) {
+  return (
+    <>
+      <b>{moment(window.window_start, Date.now())}</b>
+      <span>
+        {percent(window.ctr)} % ({percent(window.ctr_low)}–{percent(window.ctr_high)})
+      </span>
+      <span>{count(window.impressions)} impressions</span>
+      <span>{count(window.clicks)} clicks</span>
+    </>
+  );
+}
+
+function summaryOf(windows: readonly Live[]): string {
+  const rates = windows.map(({ ctr }) => ctr).filter((ctr) => ctr !== null);
+  if (rates.length === 0) return 'Chart: no rate in this range';
+  const least = rates.reduce((a, b) => Math.min(a, b));
+  const most = rates.reduce((a, b) => Math.max(a, b));
+  return (
+    `Chart of ${windows.length} windows: the rate lies between ${percent(least)} and ` +
+    `${percent(most)} percent. The table below has every figure.`
+  );
+}
+
+type ChoiceProps<T extends string> = {
+  name: string;
+  value: T;
+  options: [T, string][];
+  onChange: (value: T) => void;
+};
+
+function Choice<T extends string>({ name, value, options, onChange }: ChoiceProps<T>) {
+  return (
+    <fieldset class="choice">
+      <legend class="hidden">{name}</legend>
+      {options.map(([key, text]) => (
+        <label key={key} class={key === value ? 'on' : ''}>
+          <input
+            type="radio"
+            name={name}
+            value={key}
+            checked={key === value}
+            onChange={() => onChange(key)}
+          />
+          {text}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+/** A product id may hold anything; a file name may not. */
+function fileName(product: string): string {
+  return product.replace(/[^\p{L}\p{N}._-]+/gu, '_').slice(0, 60) || 'product';
+}

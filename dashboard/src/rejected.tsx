@@ -1,0 +1,155 @@
+/** Events that were not counted: why, when, where from, their bytes, and another try. */
+import { useCallback, useEffect, useState } from 'preact/hooks';
+import { count, moment, words } from './format.ts';
+import type { RejectedEvent, RejectedPage } from './types.ts';
+
+const PAGE = 25;
+
+type Loaded = { list: RejectedEvent[]; next: number | null; why: string | null; busy: boolean };
+const NOTHING: Loaded = { list: [], next: null, why: null, busy: true };
+
+export function RejectedList({ counts }: { counts: [string, number][] }) {
+  const [reason, setReason] = useState('');
+  const [loaded, load, more] = useRejected(reason);
+  const known = counts.some(([name]) => name === reason) || reason === '' ? [] : [[reason, 0]];
+  const total = counts.reduce((sum, [, n]) => sum + n, 0);
+  return (
+    <section>
+      <div class="section-head">
+        <h2>Not counted</h2>
+        <label>
+          Reason{' '}
+          <select value={reason} onChange={(event) => setReason(event.currentTarget.value)}>
+            <option value="">all ({count(total)})</option>
+            {[...counts, ...(known as [string, number][])].map(([name, n]) => (
+              <option key={name} value={name}>
+                {words(name)} ({count(n)})
+              </option>
+            ))}
+          </select>
+        </label>
+        <button type="button" class="small" onClick={load}>
+          Reload
+        </button>
+      </div>
+      {loaded.why !== null && (
+        <div class="notice inline" role="alert">
+          <p>The list could not be read: {loaded.why}</p>
+        </div>
+      )}
+      {loaded.list.length === 0 && loaded.why === null && (
+        <p class="muted">{loaded.busy ? 'Loading …' : 'None is kept. Every event was usable.'}</p>
+      )}
+      <ul class="rejects">
+        {loaded.list.map((event) => (
+          <Rejected key={event.id} event={event} />
+        ))}
+      </ul>
+      {loaded.next !== null && (
+        <button type="button" class="small" disabled={loaded.busy} onClick={more}>
+          Show older
+        </button>
+      )}
+    </section>
+  );
+}
+
+function useRejected(reason: string): [Loaded, () => void, () => void] {
+  const [loaded, set] = useState<Loaded>(NOTHING);
+  const read = useCallback(
+    async (before: number | null) => {
+      const query = new URLSearchParams({ limit: String(PAGE) });
+      if (reason !== '') query.set('reason', reason);
+      if (before !== null) query.set('before', String(before));
+      set((was) => ({ ...was, busy: true }));
+      try {
+        const answer = await fetch(`/v1/rejected?${query}`);
+        if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+        const { rejected, next } = (await answer.json()) as RejectedPage;
+        set((was) => ({
+          list: before === null ? rejected : [...was.list, ...rejected],
+          ...{ next, why: null, busy: false },
+        }));
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        set((was) => ({ ...was, why, busy: false }));
+      }
+    },
+    [reason],
+  );
+  useEffect(() => {
+    set(NOTHING);
+    void read(null);
+  }, [read]);
+  return [loaded, () => void read(null), () => void read(loaded.next)];
+}
+
+type Tried = 'no' | 'busy' | 'taken' | string;
+
+function Rejected({ event }: { event: RejectedEvent }) {
+  const [tried, setTried] = useState<Tried>('no');
+  const replay = async () => {
+    setTried('busy');
+    try {
+      const answer = await fetch(`/v1/rejected/${event.id}/replay`, { method: 'POST' });
+      setTried(answer.ok ? 'taken' : await whyNot(answer));
+    } catch (error) {
+      setTried(error instanceof Error ? error.message : String(error));
+    }
+  };
+  return (
+    <li>
+      <details>
+        <summary>
+          <b>{words(event.reason)}</b>
+          <span class="raw-line">{rawText(event)}</span>
+          <span class="muted when">{moment(event.arrival, Date.now())}</span>
+        </summary>
+        <p>{event.message}</p>
+        <p class="muted">
+          {event.partition}, offset {count(event.offset)}, task {event.task}
+        </p>
+        <pre tabIndex={0} role="region" aria-label="Bytes of the event">
+          {rawText(event)}
+        </pre>
+        <button
+          type="button"
+          class="small"
+          disabled={tried === 'busy' || tried === 'taken'}
+          onClick={() => void replay()}
+        >
+          Replay
+        </button>
+        <span class="outcome" role="status">
+          {tried === 'taken' && ' Taken again; it is counted next.'}
+          {tried !== 'no' && tried !== 'busy' && tried !== 'taken' && ` ${tried}`}
+        </span>
+      </details>
+    </li>
+  );
+}
+
+async function whyNot(answer: Response): Promise<string> {
+  if (answer.status === 404) return 'Not possible: it was pruned, or events are not taken here.';
+  const problem = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
+  return problem.detail ?? problem.title ?? `the server answered ${answer.status}`;
+}
+
+/** The bytes as text; what cannot be seen is written as an escape. */
+export function rawText({ text, bytes }: RejectedEvent): string {
+  if (text !== undefined) return escaped(text);
+  const raw = atob(bytes);
+  return escaped(raw, 0x7f);
+}
+
+/** Control characters, direction marks and, over `last`, everything else as escapes. */
+function escaped(text: string, last = Number.POSITIVE_INFINITY): string {
+  let out = '';
+  for (const char of text) {
+    const code = char.codePointAt(0) as number;
+    if (code <= last && !/[\p{C}\u2028\u2029]/u.test(char)) out += char;
+    else if (code <= 0xff) out += `\\x${code.toString(16).padStart(2, '0')}`;
+    else out += `\\u{${code.toString(16)}}`;
+  }
+  return out;
+}

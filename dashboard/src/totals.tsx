@@ -1,0 +1,76 @@
+/** The strip over the table: all products together, and whether the pipeline is well. */
+import { count, DASH, percent } from './format.ts';
+import type { Totals } from './league.ts';
+import { Delta } from './league-row.tsx';
+import type { Model } from './model.ts';
+
+export function TotalsStrip({ model, totals }: { model: Model; totals: Totals }) {
+  const { latest, active, products, difference, significant } = totals;
+  const seconds = model.windowMs / 1_000;
+  const ctr = latest.impressions > 0 ? latest.clicks / latest.impressions : null;
+  return (
+    <dl class="totals">
+      <div class="lead">
+        <dt>All products</dt>
+        <dd>
+          {percent(ctr)}
+          <small> %</small>
+          {difference !== null && <Delta change={difference} isReal={significant} />}
+        </dd>
+      </div>
+      <div>
+        <dt>Impressions in {seconds} s</dt>
+        <dd>{count(latest.impressions)}</dd>
+      </div>
+      <div>
+        <dt>Clicks</dt>
+        <dd>{count(latest.clicks)}</dd>
+      </div>
+      <div>
+        <dt>Products</dt>
+        <dd>
+          {count(products)}
+          {active < products && <small> {count(active)} in this window</small>}
+        </dd>
+      </div>
+      <OpenNow model={model} />
+      <Health model={model} />
+    </dl>
+  );
+}
+
+/** What has been counted of windows that are not closed: never part of a rate. */
+function OpenNow({ model }: { model: Model }) {
+  const { open } = model;
+  if (open === null || !open.available) return null;
+  const impressions = open.windows.reduce((sum, window) => sum + window.impressions, 0);
+  const clicks = open.windows.reduce((sum, window) => sum + window.clicks, 0);
+  return (
+    <div title="Running counts of windows that have not closed; they are in no rate yet">
+      <dt>Open now</dt>
+      <dd>
+        {open.windows.length === 0 ? DASH : count(impressions)}
+        <small> imp · {count(clicks)} clicks</small>
+      </dd>
+    </div>
+  );
+}
+
+function Health({ model }: { model: Model }) {
+  const { freshness, status, link } = model;
+  const balanced = status?.ledger.balanced ?? true;
+  const well = (freshness?.ready ?? false) && balanced && link.phase !== 'lost';
+  const text = link.phase === 'lost' ? 'unknown' : well ? 'healthy' : 'needs a look';
+  const why = freshness?.ready === false ? (freshness.why ?? '') : '';
+  return (
+    <div class="health">
+      <dt>Pipeline</dt>
+      <dd>
+        <a href="#/pipeline" class={well ? 'well' : 'ill'} title={why}>
+          <span class="dot" aria-hidden="true" />
+          {text}
+        </a>
+      </dd>
+    </div>
+  );
+}

@@ -1,0 +1,71 @@
+/** Every window of the range, the newest first. */
+import { useState } from 'preact/hooks';
+import { count, moment, percent } from './format.ts';
+import type { Live } from './types.ts';
+
+const FIRST = 60;
+
+type Props = { windows: readonly Live[]; finalBefore: number | null };
+
+export function WindowTable({ windows, finalBefore }: Props) {
+  const [limit, setLimit] = useState(FIRST);
+  const nowMs = Date.now();
+  const shown = windows.slice(-limit).reverse();
+  return (
+    <section>
+      <h2>Windows</h2>
+      <div class="table-scroll" tabIndex={0} role="region" aria-label="Windows of this product">
+        <table class="figures">
+          <thead>
+            <tr>
+              <th scope="col">From</th>
+              <th scope="col" class="number">
+                CTR %
+              </th>
+              <th scope="col" class="number">
+                95 % interval
+              </th>
+              <th scope="col" class="number">
+                Impressions
+              </th>
+              <th scope="col" class="number">
+                Clicks
+              </th>
+              <th scope="col" class="number">
+                Revisions
+              </th>
+              <th scope="col">Status</th>
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((window) => (
+              <tr key={window.window_start}>
+                <th scope="row">{moment(window.window_start, nowMs)}</th>
+                <td class="number strong">{percent(window.ctr)}</td>
+                <td class="number">
+                  {percent(window.ctr_low)}–{percent(window.ctr_high)}
+                </td>
+                <td class="number">{count(window.impressions)}</td>
+                <td class="number">{count(window.clicks)}</td>
+                <td class="number">{window.revisions ?? ''}</td>
+                <td>
+                  {isFinal(window, finalBefore) ? '✓ final' : '… provisional'}
+                  {window.few && <small class="tag">few views</small>}
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {windows.length > limit && (
+        <button type="button" class="small" onClick={() => setLimit(limit * 4)}>
+          Show older windows ({count(windows.length - limit)} more)
+        </button>
+      )}
+    </section>
+  );
+}
+
+function isFinal(window: Live, finalBefore: number | null): boolean {
+  return window.status === 'final' || (finalBefore !== null && window.window_start < finalBefore);
+}
