@@ -22,8 +22,8 @@ export class CsvRow {
   readonly #ends: number[] = [];
 
   /**
-   * Takes the row that begins at `start`; returns where its newline is (`end`: the file ends), or -1
-   * when it lies behind `end`.
+   * Takes the row that begins at `start`; returns where its newline is (`end`: the file ends), or
+   * -1 when it lies behind `end`.
    */
   read(bytes: Uint8Array, start: number, end: number, isLast: boolean): number {
     if (bytes.buffer !== this.#bytes.buffer || bytes.byteOffset !== this.#bytes.byteOffset)

@@ -36,7 +36,7 @@ export type TruthList = 'windows' | 'too_late_windows';
 /** Good, distinct events by window and product, of the remembered windows. */
 export type Truth = TruthCounts & Readonly<Record<TruthList, TruthRow[]>>;
 
-/** Windows that are counted in a cell a product; older ones keep only the cells that have events. */
+/** Windows that have a cell for every product; older ones keep only the cells with events. */
 const OPEN_WINDOWS = 8;
 
 /** Counts of products by window, for `products` products; the newest `limit` windows. */
