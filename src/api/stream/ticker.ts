@@ -8,7 +8,7 @@ import type { Clock } from '../../clock.ts';
 const LEAST_MS = 4;
 const LONGEST_MS = 100;
 /** The time between ticks is at least this many times what the last one took. */
-const SHARE = 2;
+const SHARE = 4;
 
 export class Ticker {
   readonly #clock: Clock;

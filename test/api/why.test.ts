@@ -1,0 +1,113 @@
+/** "Why is it not closed?": one sentence a case, naming what holds and what would release it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { whyHeld } from '../../src/api/why.ts';
+import type { PartitionStatus, Status, TaskHealth } from '../../src/status.ts';
+import { healthOf, ledgerOf, START, statusOf } from './fake-reader.ts';
+
+const NOW = START + 5_000;
+
+function partition(name: string, overrides: Partial<PartitionStatus> = {}): PartitionStatus {
+  const times = { maxTs: START, watermark: START - 3_000, idle: false };
+  return { name, topicId: 'a', position: 100, ...times, ...overrides };
+}
+
+function statusWith(partitions: PartitionStatus[], watermark: number | null): Status {
+  return { ...statusOf(ledgerOf({ counted: 5 }, 5)), partitions, watermark };
+}
+
+function why(
+  partitions: PartitionStatus[],
+  watermark: number | null,
+  health: Partial<TaskHealth> = {},
+) {
+  const status = statusWith(partitions, watermark);
+  return whyHeld(status, healthOf({ live: status, ...health }), NOW);
+}
+
+const sights = (...ends: (number | null)[]) => ({
+  sights: ends.map((end) => ({ end, quietMs: 400 })),
+});
+const far = { maxTs: START + 60_000, watermark: START + 57_000 };
+
+test('nothing is held while all partitions go on together', () => {
+  const both = [partition('impressions-0'), partition('clicks-0', { watermark: START - 3_500 })];
+  assert.deepEqual(why(both, START - 3_500), { why: null, holds: null });
+  assert.deepEqual(why(both, START - 3_500, sights(200, 100)), { why: null, holds: null });
+});
+
+test('trouble of store or source comes first', () => {
+  const both = [partition('impressions-0', far), partition('clicks-0')];
+  const reasons = ['the store does not answer'];
+  const held = why(both, START, { ready: false, state: 'retrying', reasons });
+  assert.deepEqual(held, {
+    why: 'the store does not answer; nothing closes until that is over',
+    holds: null,
+  });
+});
+
+test('before the first event, and before the first claim', () => {
+  const none = partition('impressions-0', { maxTs: null, watermark: null });
+  assert.match(why([none], null).why ?? '', /no event has come yet; the first one/);
+  assert.match(whyHeld(null, healthOf({ live: null }), NOW).why ?? '', /not been claimed yet/);
+});
+
+test('a partition that is behind is named, with how far and where it stands', () => {
+  const both = [partition('impressions-0', far), partition('clicks-0')];
+  const held = why(both, START - 3_000);
+  assert.equal(held.holds, 1);
+  assert.equal(
+    held.why,
+    'clicks-0 is 60.0 s of event time behind the furthest partition and holds the watermark at ' +
+      '2025-10-09T08:53:17.000Z; its next events release it, or 1.0 s without any',
+  );
+  const backlog = why(both, START - 3_000, sights(100, 350));
+  assert.match(backlog.why ?? '', /clicks-0 is 60\.0 s .*; reading its 250 waiting records/);
+});
+
+test('a partition without an event that is not idle yet holds everything', () => {
+  const both = [
+    partition('impressions-0'),
+    partition('clicks-0', { maxTs: null, watermark: null }),
+  ];
+  const held = why(both, null);
+  assert.equal(held.holds, 1);
+  assert.match(held.why ?? '', /^clicks-0 has had no event yet and is not idle; its next events/);
+});
+
+test('an idle partition waits for proof that it has nothing to say', () => {
+  const both = [partition('impressions-0', far), partition('clicks-0', { idle: true })];
+  const held = why(both, START - 3_000);
+  assert.equal(held.holds, 1);
+  assert.match(held.why ?? '', /^clicks-0 is idle, and time has to wait until a read of it, sent/);
+  // Once time has gone past it, nothing is held.
+  assert.deepEqual(why(both, far.watermark), { why: null, holds: null });
+});
+
+test('many records to read are told, with how late that makes it', () => {
+  const held = why([partition('journal-0')], START - 3_000, sights(50_100));
+  assert.equal(held.holds, 0);
+  assert.match(held.why ?? '', /^50000 records wait to be read, so the watermark is 8\.0 s behind/);
+});
+
+test('in silence time goes on until the newest window is final', () => {
+  const idle = [partition('journal-0', { idle: true })];
+  const held = why(idle, START - 1_000, sights(100));
+  // [START, START + 10 000) is final at 14 999 ms after START.
+  assert.equal(
+    held.why,
+    'no events come for 0.4 s: time goes on by silence, and the newest window is final in 16.0 s',
+  );
+  assert.equal(held.holds, null);
+  assert.deepEqual(why(idle, START + 14_999), { why: null, holds: null });
+  const elsewhere = whyHeld(statusWith(idle, START - 1_000), null, NOW);
+  assert.match(elsewhere.why ?? '', /^no events come: time goes on by silence/);
+});
+
+test('times that no calendar has are numbers', () => {
+  const odd = [
+    partition('a-0', { maxTs: 9e15, watermark: 9e15 - 3_000 }),
+    partition('b-0', { maxTs: -9e15, watermark: -9e15 }),
+  ];
+  assert.match(why(odd, -9e15).why ?? '', /holds the watermark at -9000000000000000;/);
+});
