@@ -21,6 +21,8 @@ export type KafkaSourceParts = OpeningParts & {
 
 /** How long a probe waits for brokers that do not answer; what comes later comes with `read`. */
 const PROBE_MS = 250;
+/** Given a reason, `abort` makes no exception, which would cost more than the wait. */
+const ARRIVED = 'arrived';
 
 export class KafkaSource implements Source {
   readonly partitions: readonly string[];
@@ -72,7 +74,7 @@ export class KafkaSource implements Source {
 
   #lane(index: number, at: Opened): Lane {
     const { cluster, clock, limits, topics, partition } = this.#parts;
-    const onArrival = () => this.#wake?.abort();
+    const onArrival = () => this.#wake?.abort(ARRIVED);
     const topic = topics[index];
     const parts = { cluster, client: this.#client, clock, limits, topic, partition, index };
     return new Lane({ ...parts, onArrival }, at.topicId.split('/')[0], at.offset);
@@ -127,6 +129,6 @@ export class KafkaSource implements Source {
   async close(): Promise<void> {
     for (const lane of this.#lanes) lane.close();
     this.#lanes = [];
-    this.#wake?.abort();
+    this.#wake?.abort(ARRIVED);
   }
 }

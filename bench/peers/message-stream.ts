@@ -1,0 +1,47 @@
+/**
+ * The peer: what one would write with the same client library. Its message stream, `JSON.parse`, a
+ * Map of counts by product and window; no store, no checkpoint, no ledger. Prints its CPU time.
+ * Arguments: brokers, topics by comma, records to read.
+ */
+import { Consumer } from '@platformatic/kafka';
+
+type Event = { product_id: string; timestamp: number; event_type: string };
+
+const [brokers, topics, wanted] = process.argv.slice(2);
+const consumer = new Consumer({
+  clientId: 'peer',
+  groupId: `peer-${process.pid}`,
+  bootstrapBrokers: brokers.split(','),
+  autocommit: false,
+});
+const stream = await consumer.consume({
+  topics: topics.split(','),
+  mode: 'earliest',
+  // Smaller fetches suit it better than its default of 50 MB.
+  maxBytes: 2_097_152,
+  maxWaitTime: 50,
+});
+const counts = new Map<string, { impressions: number; clicks: number }>();
+let read = 0;
+let before = process.cpuUsage();
+await new Promise<void>((resolve) => {
+  stream.once('data', () => {
+    before = process.cpuUsage();
+  });
+  stream.on('data', ({ value }) => {
+    const event = JSON.parse(value.toString()) as Event;
+    const key = `${event.product_id} ${Math.floor(event.timestamp / 10_000)}`;
+    let count = counts.get(key);
+    if (count === undefined) {
+      count = { impressions: 0, clicks: 0 };
+      counts.set(key, count);
+    }
+    if (event.event_type === 'click') count.clicks++;
+    else count.impressions++;
+    if (++read === Number(wanted)) resolve();
+  });
+});
+const { user, system } = process.cpuUsage(before);
+const maxRssMb = process.resourceUsage().maxRSS / 1_024;
+process.stdout.write(`${JSON.stringify({ read, cpuSeconds: (user + system) / 1e6, maxRssMb })}\n`);
+process.exit(0);
