@@ -9,6 +9,9 @@ import { type Serialised, serialised } from './serialised.ts';
 
 /** Slots of a chunk: small enough to rebuild in a millisecond, large enough to write at once. */
 const CHUNK_SHIFT = 10;
+/** Chunks made before others get their turn: a few milliseconds. */
+const CHUNKS_A_TURN = 4;
+const PASSES = 3;
 /** Bodies up to this many bytes are joined, because one write is cheaper than several. */
 const JOINED_BYTES = 262_144;
 
@@ -32,6 +35,33 @@ export class SerialisedBody {
   touch(slot: number): void {
     this.#chunks[slot >> CHUNK_SHIFT] = undefined;
     this.#current = null;
+  }
+
+  /** Whether so much has changed that making it at once would hold others up. */
+  get isLongToMake(): boolean {
+    return this.#stale().length > CHUNKS_A_TURN;
+  }
+
+  /** As `get`, but others get their turn while it is made. */
+  async made(): Promise<Serialised> {
+    // Under constant change some chunks are stale again by the end; those few are made at once.
+    for (let pass = 0; pass < PASSES && this.isLongToMake; pass++) await this.#makeStale();
+    return this.get();
+  }
+
+  async #makeStale(): Promise<void> {
+    for (const [i, index] of this.#stale().entries()) {
+      this.#chunks[index] ??= this.#chunk(index);
+      if (i % CHUNKS_A_TURN === CHUNKS_A_TURN - 1) await new Promise(setImmediate);
+    }
+  }
+
+  #stale(): number[] {
+    if (this.#current !== null) return [];
+    const stale: number[] = [];
+    for (let i = 0; i << CHUNK_SHIFT < this.#rows.end; i++)
+      if (this.#chunks[i] === undefined) stale.push(i);
+    return stale;
   }
 
   get(): Serialised {

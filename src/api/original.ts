@@ -1,7 +1,8 @@
 /** The endpoints of the original demo: same paths, same JSON. */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Counts } from '../result.ts';
 import { JSON_TYPE, send, sendJson, sendSerialised } from './answer.ts';
+import type { SerialisedBody } from './bodies.ts';
 import { pairOf } from './live.ts';
 import { latestSchema, previousSchema, productCtrSchema, rootSchema } from './operations.ts';
 import { sendPage } from './page.ts';
@@ -43,11 +44,11 @@ export async function originalRoutes(app: FastifyInstance, context: Context): Pr
   });
 
   app.get('/ctr/latest', { schema: latestSchema }, (request, reply) => {
-    sendSerialised(context, request, reply, results.latest.get());
+    return sendBody(context, request, reply, results.latest);
   });
 
   app.get('/ctr/previous', { schema: previousSchema }, (request, reply) => {
-    sendSerialised(context, request, reply, results.previous.get());
+    return sendBody(context, request, reply, results.previous);
   });
 
   app.get<{ Params: ProductParams }>(
@@ -58,6 +59,18 @@ export async function originalRoutes(app: FastifyInstance, context: Context): Pr
       sendJson(context, request, reply, twoWindows(context, product));
     },
   );
+}
+
+/** Sends a body as it is, or once it is made: that may take long where everything has changed. */
+function sendBody(
+  context: Context,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  body: SerialisedBody,
+): Promise<void> | undefined {
+  if (body.isLongToMake)
+    return body.made().then((made) => sendSerialised(context, request, reply, made));
+  sendSerialised(context, request, reply, body.get());
 }
 
 /** Both windows of a product as JSON; throws `not_found` when it has neither. */

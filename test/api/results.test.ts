@@ -228,3 +228,23 @@ test('an unchanged chunk is not built again', async () => {
   // All but the first, which is a view without its comma, and the one that changed.
   assert.equal(kept.length, after.pieces.length - 2);
 });
+
+test('a long body is made in turns, and is the newest although rows change meanwhile', async () => {
+  const reader = new FakeReader();
+  const many = 40_000;
+  reader.publish(Array.from({ length: many }, (_, i) => row(`p${i}`, counts(START, i, 1))));
+  const results = resultsOver(reader);
+  await results.start();
+  assert.equal(results.latest.isLongToMake, true);
+  let turns = 0;
+  const change = () => {
+    turns++;
+    reader.publish([row(`p${(turns * 977) % many}`, counts(START, turns, 1))], [`p${turns}`]);
+    if (turns < 40) setImmediate(change);
+  };
+  setImmediate(change);
+  const made = await results.latest.made();
+  assert.ok(turns >= 5, `${turns} turns`);
+  assert.equal(results.latest.get(), made);
+  assertSame(results, reader);
+});
