@@ -21,7 +21,7 @@ export type ApiParts = {
   /** Judges without storing. Without `judge` or `push` there is no `POST /v1/events` (404). */
   judge?(records: RecordSlices): Unusable[];
   /** Resolves when the records are durable. */
-  push?(records: RecordSlices): Promise<{ offset: number; arrivalMs: number }>;
+  push?(records: RecordSlices): Promise<unknown>;
   health(): TaskHealth[];
   /** What troubles the process beside its tasks, in one sentence; null: nothing. */
   trouble?(): string | null;

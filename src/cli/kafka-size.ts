@@ -5,7 +5,11 @@ import { systemClock } from '../clock.ts';
 import type { Limits, Options, Settings } from '../config.ts';
 import { createJudge } from '../decode/unusable.ts';
 import { ClickrateError } from '../errors.ts';
+import type { RecordSlices } from '../event.ts';
 import type { PipelineParts } from '../pipeline.ts';
+import { KafkaIngest } from '../sources/kafka/ingest.ts';
+import { rejectedWriter } from '../sources/kafka/rejected.ts';
+import { Sender } from '../sources/kafka/sender.ts';
 import { type KafkaEngine, startKafkaEngine } from './kafka-engine.ts';
 import { listen } from './listen.ts';
 import { openStore } from './open-store.ts';
@@ -39,9 +43,15 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
   let engine: KafkaEngine | null = null;
   try {
     const judge = createJudge(settings);
+    const sender = new Sender(options);
+    closers.push(() => sender.close());
+    const topics = { impressions: options.impressionsTopic, clicks: options.clicksTopic };
+    const ingest = new KafkaIngest(sender, topics, limits);
+    const push = (records: RecordSlices) => ingest.push(records);
     const server = await createServer({
       ...{ reader: store, settings, limits, clock: systemClock, logger: log, version: VERSION },
       judge: (records) => judge(records, systemClock.wallMs()),
+      push,
       health: () => engine?.health() ?? [],
       open: (limit) => engine?.openCounts(limit) ?? [],
       ...{ owner: OWNER, minSample: options.minSample, page: builtPage() },
@@ -49,9 +59,11 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
     });
     closers.push(() => server.close());
     const url = await listen(server, options);
-    engine = startKafkaEngine({ ...parts, store });
+    const { rejectedTopic } = options;
+    const keep = rejectedTopic === '' ? {} : { keep: rejectedWriter(sender, rejectedTopic) };
+    engine = startKafkaEngine({ ...parts, store, ...keep });
     closers.push(engine.stop);
-    return { url, store, finished: engine.finished, stop: undo };
+    return { url, store, push, finished: engine.finished, stop: undo };
   } catch (error) {
     await undo();
     throw error;

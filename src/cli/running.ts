@@ -13,7 +13,7 @@ export type Running = {
   url: string;
   store: Pick<ResultReader, 'follow'>;
   /** Makes records durable, where the process takes events. */
-  push?(records: RecordSlices): Promise<{ offset: number; arrivalMs: number }>;
+  push?(records: RecordSlices): Promise<unknown>;
   /** Settles when the engine ends; rejects with what it failed with. */
   finished: Promise<void>;
   /** What was accepted is counted and committed; then everything is closed. */

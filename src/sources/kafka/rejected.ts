@@ -1,0 +1,54 @@
+/**
+ * The topic of events that were not counted: original bytes and key, reason and origin in headers.
+ * A crash between this and the commit may write one twice; readers count an origin once.
+ */
+import type { KeptEvent } from '../../status.ts';
+import { keyOf } from './ingest.ts';
+import type { Outgoing, Sender } from './sender.ts';
+
+/** Header names of a record in the topic. */
+export const HEADERS = {
+  reason: 'reason',
+  message: 'message',
+  topic: 'topic',
+  partition: 'partition',
+  offset: 'offset',
+  arrival: 'arrival',
+  /** Only where the value had to be cut: how many bytes it had. */
+  cutFrom: 'cut-from',
+} as const;
+
+/** Longer values are cut: a broker refuses records beyond its `max.message.bytes` (1 MiB). */
+const MAX_VALUE_BYTES = 900_000;
+
+/** Writes kept events to `topic`; resolves when all are acknowledged. */
+export function rejectedWriter(sender: Sender, topic: string) {
+  return (events: readonly KeptEvent[]): Promise<void> =>
+    sender.send(events.map((event) => recordOf(event, topic)));
+}
+
+function recordOf(event: KeptEvent, topic: string): Outgoing {
+  const value = Buffer.from(event.bytes.subarray(0, MAX_VALUE_BYTES));
+  const isCut = event.bytes.length > MAX_VALUE_BYTES;
+  const product = keyOf(value).product;
+  const key = event.key ?? (product === null ? null : Buffer.from(product));
+  const { topic: origin, partition } = originOf(event.partition);
+  return {
+    ...{ topic, value, key: key === null ? null : Buffer.from(key) },
+    headers: {
+      [HEADERS.reason]: event.reason,
+      [HEADERS.message]: event.message,
+      [HEADERS.topic]: origin,
+      [HEADERS.partition]: String(partition),
+      [HEADERS.offset]: String(event.offset),
+      [HEADERS.arrival]: String(event.arrivalMs),
+      ...(isCut ? { [HEADERS.cutFrom]: String(event.bytes.length) } : {}),
+    },
+  };
+}
+
+/** `clicks-2` → clicks, 2. A topic's name may hold dashes itself. */
+export function originOf(name: string): { topic: string; partition: number } {
+  const at = name.lastIndexOf('-');
+  return { topic: name.slice(0, at), partition: Number(name.slice(at + 1)) };
+}
