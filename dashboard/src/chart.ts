@@ -164,7 +164,7 @@ function axes(colours: Colours, format: (n: number) => string): uPlot.Axis[] {
     ticks: { show: false },
   };
   return [
-    { ...shared, values: TIMES, space: 70 },
+    { ...shared, values: TIMES, space: 70, size: 28 },
     { ...shared, size: AXIS_PX, space: 36, values: (_plot, ticks) => ticks.map(format) },
   ];
 }

@@ -8,8 +8,8 @@ import type { Model } from './model.ts';
 function curlText(): string {
   const event = `{"product_id":"product1","timestamp":$(date +%s)000,"event_type":"impression"}`;
   return (
-    `curl ${location.origin}/v1/events -H 'content-type: application/x-ndjson' ` +
-    `\\\n  -d "${event.replaceAll('"', '\\"')}"`
+    `curl ${location.origin}/v1/events \\\n  -H 'content-type: application/json' \\\n` +
+    `  -d "${event.replaceAll('"', '\\"')}"`
   );
 }
 

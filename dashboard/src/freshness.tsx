@@ -54,11 +54,10 @@ function Facts({ model, nowMs, stale }: { model: Model; nowMs: number; stale: bo
           window <b>{span(window_start, window_end, nowMs)}</b>
         </span>
       )}
-      {age !== null && window_start !== null && (
+      {age !== null && (
         <span class="fact">
-          {stale ? 'no news for ' : 'closed '}
-          <b class="age">{duration(age)}</b>
-          {stale ? '' : ' ago'}
+          {ageText(model, stale)} <b class="age">{duration(age)}</b>
+          {stale || !model.isAgeKnown ? '' : ' ago'}
         </span>
       )}
       {watermark !== null && (
@@ -69,6 +68,11 @@ function Facts({ model, nowMs, stale }: { model: Model; nowMs: number; stale: bo
       {stale && <span class="why">{why ?? 'no window has closed since; no reason is known'}</span>}
     </>
   );
+}
+
+function ageText(model: Model, stale: boolean): string {
+  if (model.isAgeKnown) return stale ? 'no news for' : 'closed';
+  return stale ? 'no news for at least' : 'unchanged for at least';
 }
 
 function Lost({ model, nowMs, retry }: { model: Model; nowMs: number; retry: () => void }) {

@@ -56,13 +56,8 @@ export class LeagueRow extends Component<Props> {
         <div class="rate number" role="cell">
           <span ref={this.#rate}>
             {percent(latest?.ctr ?? null)}
-            <small> %</small>
+            {latest?.ctr !== null && <small> %</small>}
           </span>
-          {latest?.clicks_exceed_impressions && (
-            <small class="tag" title="More clicks than impressions: some impressions are missing">
-              &gt; 100 %
-            </small>
-          )}
         </div>
         <div class="interval" role="cell">
           <Bar latest={latest} scale={scale} />

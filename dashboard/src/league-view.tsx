@@ -1,6 +1,6 @@
 /** The start page: totals over all products, then the league table with only its rows in view. */
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { isField, productHash, useKeys, useMedia } from './hooks.ts';
+import { isField, productHash, useKeys, useMedia, useNow } from './hooks.ts';
 import { ordered, realUpTo, type Sort, scaleOf, totalsOf } from './league.ts';
 import { LeagueHead } from './league-head.tsx';
 import { LeagueRow } from './league-row.tsx';
@@ -34,12 +34,13 @@ export function LeagueView({ model, search }: Props) {
   const selected = useSelection(body, list.ids, rowPx);
   const shown = list.ids.slice(first, last);
   const sparks = useSparks(shown);
+  const stale = model.isStale(useNow(1_000));
   const finalBefore = model.freshness?.final_before ?? null;
   return (
     <>
-      <TotalsStrip model={model} totals={totals} />
+      <TotalsStrip model={model} totals={totals} stale={stale} />
       <div
-        class="league"
+        class={stale ? 'league stale' : 'league'}
         role="table"
         aria-label="Click-through rates by product"
         aria-rowcount={list.ids.length + 1}

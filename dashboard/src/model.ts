@@ -12,6 +12,8 @@ export class Model {
   rows: Map<string, Row> | null = null;
   windowMs = 10_000;
   freshness: Freshness | null = null;
+  /** When this browser first saw the newest window: its age is at least the time since. */
+  #newestSeenAtMs = 0;
   /** When `freshness` came, on the clock of this browser. */
   freshAtMs = 0;
   /** Last time anything came, on the clock of this browser. */
@@ -46,10 +48,20 @@ export class Model {
     this.#changed();
   }
 
-  /** How old the newest result is now, in milliseconds; null where nothing was published. */
+  /**
+   * How old the newest result is now, in milliseconds; null where nothing was published. A server
+   * that has just begun does not know it: then it is at least the time this page has seen it for.
+   */
   ageMs(nowMs: number): number | null {
-    const age = this.freshness?.age_ms ?? null;
-    return age === null ? null : age + Math.max(0, nowMs - this.freshAtMs);
+    if (this.freshness === null || this.freshness.window_start === null) return null;
+    const { age_ms: age } = this.freshness;
+    if (age === null) return Math.max(0, nowMs - this.#newestSeenAtMs);
+    return age + Math.max(0, nowMs - this.freshAtMs);
+  }
+
+  /** Whether `ageMs` is exact, or only a lower bound. */
+  get isAgeKnown(): boolean {
+    return this.freshness?.age_ms !== null;
   }
 
   isStale(nowMs: number): boolean {
@@ -85,8 +97,10 @@ export class Model {
   }
 
   #fresh(freshness: Freshness): void {
+    const nowMs = Date.now();
+    if (this.freshness?.window_start !== freshness.window_start) this.#newestSeenAtMs = nowMs;
     this.freshness = freshness;
-    this.freshAtMs = Date.now();
+    this.freshAtMs = nowMs;
   }
 
   /** Tells the views at most once a frame, also while the page is hidden. */

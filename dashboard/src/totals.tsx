@@ -4,14 +4,16 @@ import type { Totals } from './league.ts';
 import { Delta } from './league-row.tsx';
 import type { Model } from './model.ts';
 
-export function TotalsStrip({ model, totals }: { model: Model; totals: Totals }) {
+type Props = { model: Model; totals: Totals; stale: boolean };
+
+export function TotalsStrip({ model, totals, stale }: Props) {
   const { latest, active, products, difference, significant } = totals;
   const seconds = model.windowMs / 1_000;
   const ctr = latest.impressions > 0 ? latest.clicks / latest.impressions : null;
   return (
     <dl class="totals">
       <div class="lead">
-        <dt>All products</dt>
+        <dt>All products {stale && <span class="tag stale-tag">stale</span>}</dt>
         <dd>
           {percent(ctr)}
           <small> %</small>
