@@ -3,7 +3,7 @@
  * has, and the mark before it, so that a reader notices when the stream is not the one it knew: a
  * store that lost its last writes counts the same numbers again for other changes.
  */
-import type { Counts, ProductResult } from '../../result.ts';
+import type { Counts } from '../../result.ts';
 import type { Change, Row } from '../store.ts';
 import { KEYS } from './keys.ts';
 
@@ -25,16 +25,6 @@ end
 
 /** One number after the other: start, impressions and clicks of latest, then of previous. */
 type PackedRow = [string, ...number[]];
-
-export function changeRows(results: readonly ProductResult[]): string {
-  const rows = results.map(({ product, latest, previous }): PackedRow => {
-    const { start, impressions, clicks } = latest;
-    if (previous === null) return [product, start, impressions, clicks];
-    const { start: from, impressions: shown, clicks: clicked } = previous;
-    return [product, start, impressions, clicks, from, shown, clicked];
-  });
-  return JSON.stringify(rows);
-}
 
 /** A change as it stands in the stream, with its mark and that of the change before it. */
 export type MarkedChange = Change & { mark: string; before: string };

@@ -3,17 +3,19 @@
  * kind, who owns which product) and only then writes, blindly, in the contract's order.
  */
 import type { Limits } from '../../config.ts';
-import { type ProductResult, resultOf } from '../../result.ts';
+import type { ProductResult } from '../../result.ts';
 import type { Commit, CommitAnswer } from '../store.ts';
-import { CHANGES_LUA, changeRows } from './changes.ts';
+import { CHANGES_LUA } from './changes.ts';
 import { type Argument, type Connection, type Script, scriptOf } from './connection.ts';
 import { HISTORY_LUA, historyArguments } from './history.ts';
 import { bufferOf, KEPT_LUA, keptArguments, keptLimits, numberText } from './kept.ts';
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
 import { PRELUDE_LUA } from './lua.ts';
+import type { Products } from './products.ts';
+import { rowArguments } from './rows.ts';
 
 /** Arguments before the sections: what is named below, then how many each section has. */
-const FIXED = 11;
+const FIXED = 12;
 const SECTIONS = 10;
 
 const CHECKED: [key: string, kind: string][] = [
@@ -47,8 +49,9 @@ if refused then return refused end
 
 /**
  * Products: a claim is stored as the product's number and its owner. `ownerOf` answers both.
- * Afterwards: gone (removed here), granted (claimed here), held (claims of others), numbers (of the
- * results, in their order).
+ * Afterwards: gone (removed here), granted (claimed here), held (claims of others), and, where the
+ * commit removes or claims what it also writes, the numbers of the results in their order. Else the
+ * sender knows them, and the script need not look at each product.
  */
 const PRODUCTS_LUA = `
 local count = {}
@@ -94,17 +97,19 @@ owners(ARGV, claims, latest - 1, function(_, name, value)
     held[#held + 1] = name
   end
 end)
-local names, numbers, unowned = {}, {}, {}
-for i = 1, count[3] do names[i] = ARGV[latest + 2 * (i - 1)] end
-owners(names, 1, #names, function(i, name, value)
-  if granted[name] then
-    numbers[i] = granted[name]
-  else
-    local owner, no
-    if value and not gone[name] then owner, no = ownerOf(value) end
+local numbers, unowned = {}, {}
+if ARGV[${FIXED}] == '1' then
+  local names = {}
+  for i = 1, count[3] do names[i] = ARGV[latest + 2 * (i - 1)] end
+  owners(names, 1, #names, function(i, name, value)
+    local owner, no = task, granted[name]
+    if not no then
+      owner = nil
+      if value and not gone[name] then owner, no = ownerOf(value) end
+    end
     if owner == task then numbers[i] = no else unowned[#unowned + 1] = whole(i - 1) end
-  end
-end)
+  end)
+end
 if #unowned > 0 then return {'unowned', unpack(unowned)} end
 `;
 
@@ -147,7 +152,15 @@ export const COMMIT: Script = scriptOf(
   PRELUDE_LUA + HISTORY_LUA + KEPT_LUA + CHANGES_LUA + FENCE_LUA + PRODUCTS_LUA + WRITE_LUA,
 );
 
-export type CommitTerms = { writer: string; limits: Limits; nowMs: number };
+export type CommitTerms = {
+  writer: string;
+  limits: Limits;
+  nowMs: number;
+  products: Products;
+};
+
+/** Results and their products' numbers, null where the script must find them. */
+type Numbered = { results: ProductResult[]; numbers: number[] | null };
 
 /** Sends a commit. What it writes of products of other tasks is left out, as the contract says. */
 export async function sendCommit(
@@ -155,40 +168,46 @@ export async function sendCommit(
   commit: Commit,
   terms: CommitTerms,
 ): Promise<CommitAnswer> {
-  let { results } = commit;
+  let numbered = await numberedOf(connection, commit, terms.products);
   for (;;) {
-    const args = commitArguments(commit, results, terms);
+    const args = commitArguments(commit, numbered, terms);
     const [answer, ...rest] = await connection.run<string[]>(COMMIT, args);
     if (answer === 'fenced') return { answer };
     if (answer !== 'unowned') return { answer: answer as 'ok' | 'duplicate', heldElsewhere: rest };
     // Nothing is written yet. Who owns a product may change before the next try: it asks again.
     const unowned = new Set(rest.map(Number));
-    results = results.filter((_, i) => !unowned.has(i));
+    numbered = { results: numbered.results.filter((_, i) => !unowned.has(i)), numbers: null };
   }
+}
+
+async function numberedOf(
+  connection: Connection,
+  commit: Commit,
+  products: Products,
+): Promise<Numbered> {
+  const changed = new Set([...commit.removals, ...commit.claims]);
+  const known = await products.numbersOf(connection, commit, changed);
+  if (known === null) return { results: commit.results, numbers: null };
+  return {
+    results: commit.results.filter((_, i) => known[i] !== undefined),
+    numbers: known.filter((number) => number !== undefined),
+  };
 }
 
 function commitArguments(
   commit: Commit,
-  results: readonly ProductResult[],
+  { results, numbers }: Numbered,
   { writer, limits, nowMs }: CommitTerms,
 ): Argument[] {
   const { windowMs } = commit.status.settings;
-  const latest: string[] = [];
-  const previous: string[] = [];
-  const without: string[] = [];
-  for (const { product, latest: newest, previous: older } of results) {
-    latest.push(product, JSON.stringify(resultOf(product, newest, windowMs)));
-    if (older === null) without.push(product);
-    else previous.push(product, JSON.stringify(resultOf(product, older, windowMs)));
-  }
-  const history = historyArguments(results);
+  const { latest, previous, without, packed } = rowArguments(results, windowMs);
+  const history = historyArguments(results, numbers);
   const parts = commit.parts.flatMap(({ name, bytes }) => [name, bufferOf(bytes)]);
   const removals = [...new Set(commit.removals)];
   return [
     ...[commit.task, String(commit.epoch), commit.token, String(commit.number), writer],
     ...[JSON.stringify(commit.status), String(windowMs), numberText(limits.historyMs)],
-    ...keptLimits(limits, nowMs),
-    changeRows(results),
+    ...[...keptLimits(limits, nowMs), packed, numbers === null ? '1' : '0'],
     ...[removals, commit.claims, results, { length: previous.length / 2 }].map(lengthOf),
     ...[without, { length: history.windows }, commit.parts, commit.removedParts].map(lengthOf),
     ...[commit.kept, commit.comebacks].map(lengthOf),

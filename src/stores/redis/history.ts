@@ -32,18 +32,20 @@ local function stageHistory(at, windows, numbers)
     local refused = must('${HISTORY_PREFIX}' .. start, 'hash')
     if refused then return nil, nil, refused end
     local buckets = {}
-    for i = at + 2, at + 1 + count do
-      local cell = ARGV[i]
-      local colon = string.find(cell, ':', 1, true)
-      local no = numbers[tonumber(string.sub(cell, 1, colon - 1))]
-      local slot = no % ${BUCKET_PRODUCTS}
-      local bucket = (no - slot) / ${BUCKET_PRODUCTS}
+    for i = at + 2, at + 2 * count, 2 do
+      local bucket, cells = tonumber(ARGV[i]), ARGV[i + 1]
+      if not bucket then
+        local no = numbers[tonumber(string.sub(ARGV[i], 2))]
+        local slot = no % ${BUCKET_PRODUCTS}
+        bucket = (no - slot) / ${BUCKET_PRODUCTS}
+        cells = slot .. cells
+      end
       local log = buckets[bucket]
       if not log then log = {}; buckets[bucket] = log end
-      log[#log + 1] = slot .. string.sub(cell, colon)
+      log[#log + 1] = cells
     end
     staged[w] = {start = start, buckets = buckets}
-    at = at + 2 + count
+    at = at + 2 + 2 * count
   end
   return staged, at
 end
@@ -89,25 +91,35 @@ local function writeHistory(staged, historyMs)
 end
 `;
 
-/** The section of cells: for each window its start, how many, and each as `result:impressions:…`. */
-export function historyArguments(results: readonly ProductResult[]): {
-  windows: number;
-  args: Argument[];
-} {
-  const byStart = new Map<number, string[]>();
+/**
+ * The section of cells: for each window its start, how many texts, and each with its bucket. Where
+ * the script must find a product's number first, the text is that of the cell alone, without slot,
+ * and the place of the bucket is taken by `r` and the place of the result, counted from 1.
+ */
+export function historyArguments(
+  results: readonly ProductResult[],
+  numbers: readonly number[] | null,
+): { windows: number; args: Argument[] } {
+  const byStart = new Map<number, Map<string, string>>();
   for (let i = 0; i < results.length; i++)
     for (const { start, impressions, clicks } of results[i].cells) {
-      let cells = byStart.get(start);
-      if (cells === undefined) {
-        cells = [];
-        byStart.set(start, cells);
+      let texts = byStart.get(start);
+      if (texts === undefined) {
+        texts = new Map();
+        byStart.set(start, texts);
       }
-      cells.push(`${i + 1}:${impressions.toString(BASE)}:${clicks.toString(BASE)};`);
+      const counts = `:${impressions.toString(BASE)}:${clicks.toString(BASE)};`;
+      if (numbers === null) texts.set(`r${i + 1}`, counts);
+      else {
+        const slot = numbers[i] % BUCKET_PRODUCTS;
+        const bucket = String((numbers[i] - slot) / BUCKET_PRODUCTS);
+        texts.set(bucket, `${texts.get(bucket) ?? ''}${slot}${counts}`);
+      }
     }
   const args: string[] = [];
-  for (const [start, cells] of byStart) {
-    args.push(String(start), String(cells.length));
-    for (const cell of cells) args.push(cell);
+  for (const [start, texts] of byStart) {
+    args.push(String(start), String(texts.size));
+    for (const [bucket, cells] of texts) args.push(bucket, cells);
   }
   return { windows: byStart.size, args };
 }

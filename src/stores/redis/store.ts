@@ -31,6 +31,7 @@ import { readComebacks, readRejected, readTotals } from './kept.ts';
 import { KEYS } from './keys.ts';
 import { loadRows } from './load.ts';
 import { CLAIM } from './lua.ts';
+import { Products } from './products.ts';
 import { type Committed, readCommitted, readTask } from './tasks.ts';
 
 export type RedisStoreOptions = RedisAddress & {
@@ -46,7 +47,7 @@ export type RedisStoreOptions = RedisAddress & {
 };
 
 /** Products of one commit: at most about 3 ms in which Redis does nothing else. */
-const RESULTS_PER_COMMIT = 1_000;
+const RESULTS_PER_COMMIT = 500;
 /** A commit takes milliseconds; a paused or failing server is given this long. */
 const TIMEOUT_MS = 5_000;
 
@@ -60,6 +61,7 @@ export class RedisStore implements Store {
   readonly #limits: Limits;
   readonly #writer: Writer;
   readonly #connection: Connection;
+  readonly #products = new Products();
   readonly #listeners = new Listeners();
   #follower: Follower | null = null;
 
@@ -95,7 +97,12 @@ export class RedisStore implements Store {
   }
 
   async commit(commit: Commit): Promise<CommitAnswer> {
-    const terms = { writer: this.#writer, limits: this.#limits, nowMs: this.#clock.wallMs() };
+    const terms = {
+      writer: this.#writer,
+      limits: this.#limits,
+      nowMs: this.#clock.wallMs(),
+      products: this.#products,
+    };
     return sendCommit(await this.#ready(), commit, terms);
   }
 
