@@ -20,6 +20,7 @@ const QUICK = [
   'stores',
   'api',
   'repository',
+  'page',
 ];
 /** Folders that hold no tests of their own. */
 export const NO_TESTS = ['support', 'data'];

@@ -34,7 +34,13 @@ export function runBiome(): Tally {
 
 /** Types of every file. */
 export function runTypes(): Tally {
-  return runCommand('types', 'typescript/bin/tsc', ['--noEmit']);
+  const tally = runCommand('types', 'typescript/bin/tsc', ['--noEmit']);
+  // The page runs in a browser, so it is checked against a browser's types.
+  add(
+    tally,
+    runCommand('types of the page', 'typescript/bin/tsc', ['--noEmit', '-p', 'dashboard']),
+  );
+  return tally;
 }
 
 /** A program of node_modules as one check: passed when it exits with 0. */

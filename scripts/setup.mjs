@@ -1,12 +1,14 @@
 /**
  * Makes a fresh clone ready, before npm runs a script: installs what package-lock.json names when
- * node_modules is missing or older, then checks that a Node that runs TypeScript is found first.
+ * node_modules is missing or older, checks that a Node that runs TypeScript is found first, and
+ * builds the page when it is missing or older.
  * Plain JavaScript, because the machine's own Node may be too old for the rest.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildPage } from './build-page.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const lock = join(root, 'package-lock.json');
@@ -37,3 +39,5 @@ if (major < 24 || (major === 24 && minor < 12)) {
   );
   process.exit(1);
 }
+
+buildPage();

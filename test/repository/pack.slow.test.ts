@@ -44,6 +44,7 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
     const copy = join(folder, 'copy');
     const wanted = [
       'src',
+      'dashboard',
       'package.json',
       'tsconfig.json',
       'tsconfig.build.json',
@@ -64,9 +65,10 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
 
   test('holds JavaScript and documents, no sources and no tests', () => {
     assert.ok(packed.includes('dist/cli/main.js'));
+    assert.ok(packed.includes('dist/page/index.html'), 'the page is not packed');
     for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'package.json'])
       assert.ok(packed.includes(path), `${path} is not packed`);
-    const odd = packed.filter((path) => /^(src|test|bench|scripts)\//.test(path));
+    const odd = packed.filter((path) => /^(src|test|bench|scripts|dashboard)\//.test(path));
     assert.deepEqual(odd, []);
     const imports = readFileSync(
       join(elsewhere(), 'node_modules/clickrate/dist/cli/main.js'),
@@ -93,6 +95,8 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
       const answer = await fetch(`${url}/livez`);
       assert.equal(answer.status, 200);
       await answer.arrayBuffer();
+      const page = await fetch(url, { headers: { accept: 'text/html' } });
+      assert.match(await page.text(), /<script type="module"/, 'the page is not served');
       child.kill('SIGTERM');
       const code = await exitOf(child);
       assert.equal(code, 0, output.join(''));
