@@ -50,7 +50,9 @@ export function HelpDialog({ open, onClose }: { open: boolean; onClose: () => vo
         </li>
       </ul>
       <form method="dialog">
-        <button type="submit">Close</button>
+        <button type="submit" class="small">
+          Close
+        </button>
       </form>
     </dialog>
   );

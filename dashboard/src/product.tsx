@@ -203,7 +203,7 @@ function Legend() {
       <span class="key revised-key">revised by late events</span>
       <span class="key open-key">open window</span>
       <span class="key imp-key">impressions</span>
-      <span class="key click-key">clicks</span>
+      <span class="key click-key">clicks (right)</span>
     </>
   );
 }

@@ -1,12 +1,10 @@
 /** The real API and the built page over a store changed by hand: any number of products. */
-import { join } from 'node:path';
-import { readPage } from '../../src/api/page-files.ts';
 import { createServer } from '../../src/api/server.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import type { Counts } from '../../src/result.ts';
 import type { OpenCounts, Status, TaskHealth } from '../../src/status.ts';
 import { counts, FakeReader, healthOf, partsWith } from '../api/fake-reader.ts';
-import { ROOT } from '../support/processes.ts';
+import { builtPage } from './built.ts';
 import { edgeRows, rejectedEvents, Shop, shopStatus, WINDOW_MS } from './shop.ts';
 
 export type Scene = {
@@ -28,7 +26,7 @@ export async function startFixture({ products, past = 120, edges, ageMs = 0 }: S
   let at = Math.floor(clock.wallMs() / WINDOW_MS) * WINDOW_MS - WINDOW_MS;
   const status = () => shopStatus(at, ageMs > 0);
   const { parts, pushed } = partsWith(reader, {
-    ...{ clock, page: readPage(join(ROOT, 'dist/page')), owner: 'process 4711 on shop-1' },
+    ...{ clock, page: builtPage(), owner: 'process 4711 on shop-1' },
     health: () => (products === 0 ? [] : [shopHealth(status())]),
     open: () => [openCounts(shop, at + WINDOW_MS)],
   });
