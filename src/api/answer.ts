@@ -9,6 +9,9 @@ import { type Serialised, serialised } from './serialised.ts';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
+/** On every answer while the store does not answer: how old what is served may be. */
+export const AGE_HEADER = 'x-clickrate-age-ms';
+
 type Answer = Omit<Serialised, 'etag'> & { status: number; headers: string[] };
 
 const NOTHING = { pieces: [], length: 0, text: null };
@@ -19,6 +22,8 @@ function write(context: Context, request: FastifyRequest, reply: FastifyReply, a
   reply.hijack();
   const { raw } = reply;
   headers.push('x-content-type-options', 'nosniff');
+  const staleMs = context.parts.staleMs?.() ?? null;
+  if (staleMs !== null) headers.push(AGE_HEADER, String(staleMs));
   if (status !== 304 && status !== 204) headers.push('content-length', String(length));
   raw.writeHead(status, headers);
   if (text !== null) raw.end(text, 'latin1');

@@ -25,6 +25,8 @@ export type ApiParts = {
   health(): TaskHealth[];
   /** What troubles the process beside its tasks, in one sentence; null: nothing. */
   trouble?(): string | null;
+  /** While the store does not answer: milliseconds since it last did; else null. */
+  staleMs?(): number | null;
   /** Counts of the windows not closed yet, at most `limit` products of each task; see `open.ts`. */
   open?(limit: number): OpenCounts[];
   /** Who runs the tasks of `health`, for people who look for the process. */

@@ -1,5 +1,6 @@
 /** The `responses` of an operation for the OpenAPI document: every status that can come. */
 import { Type } from 'typebox';
+import { AGE_HEADER } from './answer.ts';
 import { PROBLEM_TYPE } from './problem.ts';
 
 type Header = { description: string; schema: object };
@@ -11,6 +12,9 @@ type Response = {
 
 const header = (description: string): Header => ({ description, schema: { type: 'string' } });
 const ETAG = header('Strong entity tag of exactly these bytes');
+const AGE = header(
+  'Only while the store does not answer: milliseconds since it last did; what is served is as old',
+);
 const RETRY_AFTER = header('Seconds to wait before the same request may succeed');
 
 const WHAT_FAILED: Record<number, string> = {
@@ -43,7 +47,7 @@ export function jsonAnswer(
       ...(html ? { 'text/html': { schema: Type.String() } } : {}),
     },
   };
-  if (etag) answer.headers = { ETag: ETAG };
+  answer.headers = { ...(etag ? { ETag: ETAG } : {}), [AGE_HEADER]: AGE };
   return { status, answer, etag };
 }
 

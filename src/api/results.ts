@@ -132,13 +132,14 @@ export class Results {
   }
 
   #apply(change: Change): void {
-    for (const row of change.rows) {
-      this.#touch(this.#rows.set(row));
-      this.#see(row);
-    }
+    // In the order of a commit: a product may be removed, claimed and written in one.
     for (const product of change.removals) {
       const slot = this.#rows.remove(product);
       if (slot !== undefined) this.#touch(slot);
+    }
+    for (const row of change.rows) {
+      this.#touch(this.#rows.set(row));
+      this.#see(row);
     }
     this.#number = change.number;
     this.#freshlyLoaded = false;

@@ -2,6 +2,7 @@
 /** The command line: which subcommands there are, and how they end. */
 import './tuning.ts';
 import { Command, CommanderError } from 'commander';
+import { addApi } from './api.ts';
 import { exitCodeOf } from './exit.ts';
 import { addGenerate } from './generate.ts';
 import { addReplay } from './replay-command.ts';
@@ -10,7 +11,7 @@ import { addConfig } from './show-config.ts';
 import { VERSION } from './version.ts';
 
 /** Each adds a command with its flags, its help and what it does. */
-const COMMANDS = [addRun, addReplay, addGenerate, addConfig];
+const COMMANDS = [addRun, addApi, addReplay, addGenerate, addConfig];
 
 function program(): Command {
   const top = new Command('clickrate')

@@ -86,8 +86,8 @@ export class FakeReader implements ResultReader {
   #store(rows: Row[], removals: string[], windowMs: number): void {
     this.number++;
     this.windowMs = windowMs;
-    for (const changed of rows) this.rows.set(changed.product, changed);
     for (const product of removals) this.rows.delete(product);
+    for (const changed of rows) this.rows.set(changed.product, changed);
   }
 
   async load(): Promise<Loaded> {

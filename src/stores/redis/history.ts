@@ -21,7 +21,7 @@ const BASE = 36;
 
 /**
  * For the commit script. `stageHistory(at, windows, numbers)` reads the section of the arguments
- * written by `historyArguments` and answers what to write, and where the section ends; or a refusal.
+ * of `historyArguments` and answers what to write, and where the section ends; or a refusal.
  * `writeHistory(staged, historyMs)` writes what is young enough and drops what is too old.
  */
 export const HISTORY_LUA = `
