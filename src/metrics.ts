@@ -22,6 +22,8 @@ const SCRAPED = {
   kept_bytes: ['gauge', 'Bytes of kept events', []],
   kept_pruned_total: ['counter', 'Kept events that were pruned', []],
   products: ['gauge', 'Products with a result', []],
+  stream_readers: ['gauge', 'Readers of the live stream', []],
+  stream_dropped_total: ['counter', 'Readers dropped because they did not drain', []],
   process_cpu_seconds_total: ['counter', 'CPU time of the process', ['mode']],
   process_resident_memory_bytes: ['gauge', 'Resident memory of the process', []],
   process_heap_bytes: ['gauge', 'JavaScript heap in use', []],
@@ -40,6 +42,7 @@ export type Observation = {
   health: readonly TaskHealth[];
   kept: { events: number; bytes: number; pruned: number } | null;
   products: number;
+  stream: { readers: number; dropped: number };
 };
 
 type Labels = Record<string, string>;
@@ -73,6 +76,8 @@ export class Metrics {
     };
     for (const task of observation.health) putTask(put, task);
     put('products', observation.products);
+    put('stream_readers', observation.stream.readers);
+    put('stream_dropped_total', observation.stream.dropped);
     putKept(put, observation.kept);
     putProcess(put);
     return await this.registry.metrics();

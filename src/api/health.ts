@@ -11,7 +11,7 @@ import { whyHeld } from './why.ts';
 const NOT_CACHED = ['cache-control', 'no-store', 'content-type'];
 
 export async function healthRoutes(app: FastifyInstance, context: Context): Promise<void> {
-  const { parts, results, metrics } = context;
+  const { parts, results, metrics, stream } = context;
 
   app.get('/livez', { schema: livezSchema }, (request, reply) => {
     send(context, request, reply, 200, [...NOT_CACHED, JSON_TYPE], '{"status":"ok"}');
@@ -38,7 +38,8 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
       if (parts.logger !== false) parts.logger.debug({ err: messageOf(error) }, 'no kept totals');
       return null;
     });
-    const text = await metrics.text({ health: parts.health(), kept, products: results.size });
+    const health = parts.health();
+    const text = await metrics.text({ health, kept, products: results.size, stream });
     send(context, request, reply, 200, [...NOT_CACHED, metrics.registry.contentType], text);
   });
 }

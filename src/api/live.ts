@@ -1,4 +1,4 @@
-/** A result under /v1: its rate with what it rests on, how sure it is, and whether it may change. */
+/** A result under /v1: its rate, what that rests on, how sure it is, whether it may change. */
 import { ClickrateError } from '../errors.ts';
 import { type Counts, ctr } from '../result.ts';
 import { type Rows, spanText } from './rows.ts';

@@ -4,7 +4,7 @@
  */
 import type { Counts } from '../result.ts';
 import type { OpenCounts } from '../status.ts';
-import type { ApiParts } from './parts.ts';
+import type { ApiParts } from './handed.ts';
 
 type OpenProduct = OpenCounts['products'][number];
 

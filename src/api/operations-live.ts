@@ -114,7 +114,7 @@ export const streamSchema = {
     'First `snapshot` (all rows), then `change` as it is published: `{number, rows, removed, ' +
     'freshness}`. Ids are `<incarnation>-<number>`; numbers are consecutive, except that a slow ' +
     'reader gets one change in the place of many, with the number of the last. `Last-Event-ID` ' +
-    'goes on exactly there, or answers one `reset`, which is a snapshot that replaces everything. ' +
+    'goes on exactly there, or answers one `reset`: a snapshot that replaces everything. ' +
     '`open` and `status` come without id, at most each second. A comment each 15 seconds.',
   tags: ['v1'],
   headers: Type.Object({

@@ -1,43 +1,14 @@
-/** What the API is handed, and what its routes share. */
-import type { Logger } from 'pino';
-import type { Clock } from '../clock.ts';
-import { type Limits, OPTIONS, type Settings } from '../config.ts';
-import type { RecordSlices, Unusable } from '../event.ts';
+/** What the routes of one server share. */
+import { OPTIONS } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
-import type { OpenCounts, TaskHealth } from '../status.ts';
-import type { ResultReader } from '../stores/store.ts';
+import type { ApiParts } from './handed.ts';
 import type { Yardstick } from './live.ts';
 import type { OpenWindows } from './open.ts';
-import type { PageFiles } from './page-files.ts';
 import type { Results } from './results.ts';
 import type { TaskWatch } from './tasks.ts';
 import type { Traffic } from './traffic.ts';
 
-export type ApiParts = {
-  reader: ResultReader;
-  settings: Settings;
-  limits: Limits;
-  clock: Clock;
-  /** Judges without storing. Without `judge` or `push` there is no `POST /v1/events` (404). */
-  judge?(records: RecordSlices): Unusable[];
-  /** Resolves when the records are durable. */
-  push?(records: RecordSlices): Promise<unknown>;
-  health(): TaskHealth[];
-  /** What troubles the process beside its tasks, in one sentence; null: nothing. */
-  trouble?(): string | null;
-  /** While the store does not answer: milliseconds since it last did; else null. */
-  staleMs?(): number | null;
-  /** Counts of the windows not closed yet, at most `limit` products of each task; see `open.ts`. */
-  open?(limit: number): OpenCounts[];
-  /** Who runs the tasks of `health`, for people who look for the process. */
-  owner?: string;
-  /** Fewer impressions than this are few (default: the option's). */
-  minSample?: number;
-  /** The page for browsers; null: it has not been built. */
-  page?: PageFiles | null;
-  logger: Logger | false;
-  version: string;
-};
+export type { ApiParts } from './handed.ts';
 
 /** Shared by the routes of one server. */
 export type Context = {
@@ -47,6 +18,8 @@ export type Context = {
   open: OpenWindows;
   traffic: Traffic;
   metrics: Metrics;
+  /** Readers of the stream now, and those dropped because they did not drain. */
+  stream: { readers: number; dropped: number };
 };
 
 /** What results are judged by as of now. */

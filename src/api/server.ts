@@ -39,8 +39,10 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   const traffic = new Traffic(clock, limits.slowMs, logger);
   const watch = new TaskWatch(parts, results);
   const open = new OpenWindows(parts);
-  const context: Context = { parts, results, watch, open, traffic, metrics: new Metrics() };
-  traffic.register(context.metrics.registry);
+  const stream = { readers: 0, dropped: 0 };
+  const metrics = new Metrics();
+  const context: Context = { parts, results, watch, open, traffic, metrics, stream };
+  traffic.register(metrics.registry);
   const app = bareServer(context);
   const methods = new Methods();
   watchRoutes(app, context, methods);

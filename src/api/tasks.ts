@@ -4,7 +4,7 @@
  */
 import { messageOf } from '../errors.ts';
 import type { Status, TaskHealth } from '../status.ts';
-import type { ApiParts } from './parts.ts';
+import type { ApiParts } from './handed.ts';
 import type { Results } from './results.ts';
 import { type Held, whyHeld } from './why.ts';
 

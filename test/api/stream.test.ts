@@ -182,7 +182,7 @@ test('a reader that does not drain gets the newest state of each product, once',
 test('a reader that never drains is dropped, and costs the others nothing', async (t) => {
   const reader = twoProducts();
   const limits = { ...LIMITS, streamStallMs: 200, statusMs: 50 };
-  const { join } = await streaming(t, reader, { limits });
+  const { app, join } = await streaming(t, reader, { limits });
   const stuck = await join();
   const keen = await join();
   await keen.until(({ event }) => event === 'snapshot');
@@ -201,6 +201,9 @@ test('a reader that never drains is dropped, and costs the others nothing', asyn
   stuck.resume();
   await stuck.closed;
   assert.equal(isOpen, false);
+  const metrics = (await app.inject('/metrics')).payload;
+  assert.match(metrics, /^clickrate_stream_dropped_total 1$/m);
+  assert.match(metrics, /^clickrate_stream_readers 1$/m);
   const numbers = keen.events.filter(({ event }) => event === 'change').map((e) => e.data.number);
   assert.deepEqual(
     numbers,

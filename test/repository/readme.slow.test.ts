@@ -47,7 +47,7 @@ function shapeOf(text: string): string {
   return text
     .trim()
     .replace(/"next":"[^"]+"/, '"next":""')
-    .replace(/"previous":(null|\{[^}]*\})/g, '"previous":')
+    .replace(/"(previous|p_value|change)":(null|\{[^}]*\}|[\d.e-]+)/g, '"$1":')
     .replace(/\d+(\.\d+)?/g, '#');
 }
 

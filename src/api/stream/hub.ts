@@ -27,18 +27,12 @@ export class StreamHub implements ResultsListener, Supply {
   /** Everything up to this number was written at a tick. */
   #ticked = 0;
   #lastReaderMs = -Infinity;
-  /** Readers that were dropped because they did not drain. */
-  dropped = 0;
 
   constructor(context: Context) {
     this.#context = context;
     this.#backlog = new Backlog(context);
     this.#side = new SideEvents(context);
     this.#ticker = new Ticker(context.parts.clock, () => this.#tick());
-  }
-
-  get readers(): number {
-    return this.#readers.size;
   }
 
   /** Begins to hear changes. */
@@ -74,10 +68,8 @@ export class StreamHub implements ResultsListener, Supply {
     const reader = new StreamReader(response, this, filter, place, name);
     reader.behindSinceMs = this.#nowMs();
     this.#readers.add(reader);
-    response.on('close', () => {
-      this.#readers.delete(reader);
-      this.#lastReaderMs = this.#nowMs();
-    });
+    this.#context.stream.readers = this.#readers.size;
+    response.on('close', () => this.#gone(reader));
     reader.pump();
   }
 
@@ -187,9 +179,15 @@ export class StreamHub implements ResultsListener, Supply {
     }
   }
 
-  #drop(reader: StreamReader): void {
-    this.dropped++;
+  #gone(reader: StreamReader): void {
     this.#readers.delete(reader);
+    this.#context.stream.readers = this.#readers.size;
+    this.#lastReaderMs = this.#nowMs();
+  }
+
+  #drop(reader: StreamReader): void {
+    this.#context.stream.dropped++;
+    this.#gone(reader);
     reader.drop();
   }
 
