@@ -70,6 +70,13 @@ export function pick<K extends keyof typeof OPTIONS>(...names: K[]): Pick<typeof
   return Object.fromEntries(names.map((name) => [name, OPTIONS[name]])) as Pick<typeof OPTIONS, K>;
 }
 
+/** Options of every command that reaches Kafka. */
+export const KAFKA_OPTIONS = pick(
+  ...(['brokers', 'impressionsTopic', 'clicksTopic', 'rejectedTopic', 'group'] as const),
+  ...(['clientId', 'tls', 'tlsCa', 'tlsCert', 'tlsKey'] as const),
+  ...(['saslMechanism', 'saslUsername', 'saslPassword', 'logLevel', 'logFormat'] as const),
+);
+
 /** Reads a flag's number, at least 0. */
 export function numberOf(value: string): number {
   const number = Number(value);

@@ -59,7 +59,7 @@ export function generateCommand(options: GenerateOptions): Truth {
 }
 
 /** One JSON object, a row a line; rows are never all in memory. */
-function writeTruth(name: string, generator: Generator): void {
+export function writeTruth(name: string, generator: Generator): void {
   const file = new Output(name);
   try {
     file.write(Buffer.from(JSON.stringify(generator.counts()).slice(0, -1)));
@@ -82,8 +82,23 @@ function writeRows(file: Output, key: string, rows: Iterable<TruthRow>): void {
   file.write(Buffer.from(`${text}]`));
 }
 
+/** Flags of the traffic itself, shared by all commands that generate some. */
+export function withTraffic(command: Command, rateOf = numberOf): Command {
+  return command
+    .option('--rate <n>', 'impressions and click tries a second', rateOf, 1_500)
+    .option('--products <n>', 'number of products', numberOf, 5)
+    .option('--zipf <s>', 'Zipf exponent of their popularity', numberOf, 0)
+    .option('--click-delay-ms <n>', 'clicks come up to this much later', numberOf, 0)
+    .option('--disorder-ms <n>', 'events are sent up to this much after their time', numberOf, 0)
+    .option('--late <share>', 'share of events sent up to 20 s late', numberOf, 0)
+    .option('--duplicates <share>', 'share of events sent twice', numberOf, 0)
+    .option('--broken <share>', 'broken records for each event', numberOf, 0)
+    .option('--ids', 'give every event an event_id', false)
+    .option('--seed <n>', 'seed: the same seed writes the same file', numberOf, 1);
+}
+
 export function addGenerate(top: Command): void {
-  top
+  const command = top
     .command('generate')
     .description('write generated events to a file, and the truth about them to another')
     .requiredOption('--events <n>', 'good, distinct events', numberOf)
@@ -94,17 +109,8 @@ export function addGenerate(top: Command): void {
       'time of the first event, epoch milliseconds',
       numberOf,
       1_700_000_000_000,
-    )
-    .option('--rate <n>', 'impressions and click tries a second', numberOf, 1_500)
-    .option('--products <n>', 'number of products', numberOf, 5)
-    .option('--zipf <s>', 'Zipf exponent of their popularity', numberOf, 0)
-    .option('--click-delay-ms <n>', 'clicks come up to this much later', numberOf, 0)
-    .option('--disorder-ms <n>', 'events are sent up to this much after their time', numberOf, 0)
-    .option('--late <share>', 'share of events sent up to 20 s late', numberOf, 0)
-    .option('--duplicates <share>', 'share of events sent twice', numberOf, 0)
-    .option('--broken <share>', 'broken records for each event', numberOf, 0)
-    .option('--ids', 'give every event an event_id', false)
-    .option('--seed <n>', 'seed: the same seed writes the same file', numberOf, 1)
+    );
+  withTraffic(command)
     .addHelpText(
       'after',
       `

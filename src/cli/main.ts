@@ -5,13 +5,25 @@ import { Command, CommanderError } from 'commander';
 import { addApi } from './api.ts';
 import { exitCodeOf } from './exit.ts';
 import { addGenerate } from './generate.ts';
+import { addProduce } from './produce.ts';
+import { addRejected } from './rejected.ts';
 import { addReplay } from './replay-command.ts';
 import { addRun } from './run.ts';
 import { addConfig } from './show-config.ts';
+import { addTopics } from './topics.ts';
 import { VERSION } from './version.ts';
 
 /** Each adds a command with its flags, its help and what it does. */
-const COMMANDS = [addRun, addApi, addReplay, addGenerate, addConfig];
+const COMMANDS = [
+  addRun,
+  addApi,
+  addReplay,
+  addGenerate,
+  addTopics,
+  addProduce,
+  addRejected,
+  addConfig,
+];
 
 function program(): Command {
   const top = new Command('clickrate')

@@ -1,0 +1,143 @@
+/** `clickrate rejected`: what was not counted, to look at, or to send again once it is mended. */
+import type { Command } from 'commander';
+import { ClickrateError } from '../errors.ts';
+import { REASONS } from '../event.ts';
+import { type ReadRecord, readTopic } from '../sources/kafka/reader.ts';
+import { HEADERS } from '../sources/kafka/rejected.ts';
+import { ReplayPosition } from '../sources/kafka/replay-position.ts';
+import { Sender } from '../sources/kafka/sender.ts';
+import {
+  configurationOf,
+  type Flags,
+  interruption,
+  KAFKA_OPTIONS,
+  numberOf,
+  withOptions,
+} from './command.ts';
+
+/** Records sent again in one call; its end is remembered after each. */
+const CALL_RECORDS = 1_000;
+
+export function addRejected(top: Command): void {
+  const rejected = top
+    .command('rejected')
+    .description('list events that were not counted, or send them again');
+  withReason(withOptions(rejected.command('list'), KAFKA_OPTIONS))
+    .description('print each with its reason and origin, one a line')
+    .option('--max <n>', 'end after so many', numberOf)
+    .action(list);
+  withReason(withOptions(rejected.command('replay'), KAFKA_OPTIONS))
+    .description('send original bytes to the topic they came from, behind the last replay')
+    .option('--again', 'from the beginning, also what was replayed before', false)
+    .addHelpText(
+      'after',
+      `
+A replayed event is judged anew: one that was too late is too late again, unless the engine
+starts without a checkpoint; one that a newer version can read is counted.`,
+    )
+    .action(replay);
+}
+
+function withReason(command: Command): Command {
+  return command.option('--reason <reason>', `only these: ${REASONS.join(', ')}`);
+}
+
+/** Origins that were seen: a crash of the engine may have written one twice. */
+class Origins {
+  readonly #seen = new Set<string>();
+
+  isNew({ headers }: ReadRecord): boolean {
+    const { topic, partition, offset } = HEADERS;
+    const origin = `${headers[topic]} ${headers[partition]} ${headers[offset]}`;
+    if (this.#seen.has(origin)) return false;
+    this.#seen.add(origin);
+    return true;
+  }
+}
+
+function reasonOf(flags: Flags): string | null {
+  if (flags.reason === undefined) return null;
+  const reason = String(flags.reason);
+  if (!(REASONS as string[]).includes(reason))
+    throw new ClickrateError('usage', `--reason must be one of ${REASONS.join(', ')}`);
+  return reason;
+}
+
+function topicOf(rejectedTopic: string): string {
+  if (rejectedTopic === '')
+    throw new ClickrateError('usage', 'there is no topic of rejected events (--rejected-topic)');
+  return rejectedTopic;
+}
+
+async function list(flags: Flags): Promise<void> {
+  const { options } = configurationOf(flags);
+  const reason = reasonOf(flags);
+  const origins = new Origins();
+  const topic = topicOf(options.rejectedTopic);
+  let left = flags.max === undefined ? Number.POSITIVE_INFINITY : Number(flags.max);
+  const plan = { topic, from: 'earliest', toEnd: true, signal: interruption() } as const;
+  for await (const record of readTopic(options, plan)) {
+    const { headers, value } = record;
+    if ((reason !== null && headers[HEADERS.reason] !== reason) || !origins.isNew(record)) continue;
+    if (left-- <= 0) return;
+    const origin = `${headers[HEADERS.topic]}-${headers[HEADERS.partition]}`;
+    const at = new Date(Number(headers[HEADERS.arrival])).toISOString();
+    const line = { reason: headers[HEADERS.reason], origin, offset: headers[HEADERS.offset], at };
+    const text = value.toString();
+    process.stdout.write(`${JSON.stringify({ ...line, message: headers.message, text })}\n`);
+  }
+}
+
+async function replay(flags: Flags): Promise<void> {
+  const { options } = configurationOf(flags);
+  const reason = reasonOf(flags);
+  const topic = topicOf(options.rejectedTopic);
+  const position = new ReplayPosition(options, topic, reason === null ? REASONS : [reason]);
+  const sender = new Sender(options);
+  try {
+    if (flags.again !== true) await position.read();
+    const plan = { topic, from: 'earliest', toEnd: true, signal: interruption() } as const;
+    const { sent, passed, cut } = await sendAgain(readTopic(options, plan), {
+      ...{ reason, position, sender },
+    });
+    const left = cut > 0 ? `, ${cut} left out: too long to be kept whole` : '';
+    process.stderr.write(`${sent} sent again, ${passed} passed over${left}\n`);
+  } finally {
+    await sender.close();
+    await position.close();
+  }
+}
+
+type Replay = { reason: string | null; position: ReplayPosition; sender: Sender };
+
+async function sendAgain(
+  records: AsyncIterable<ReadRecord>,
+  { reason, position, sender }: Replay,
+): Promise<{ sent: number; passed: number; cut: number }> {
+  const origins = new Origins();
+  const counts = { sent: 0, passed: 0, cut: 0 };
+  let waiting: ReadRecord[] = [];
+  const flush = async () => {
+    await sender.send(waiting.map(outgoing));
+    counts.sent += waiting.length;
+    waiting = [];
+    // After the brokers have them: a crash between the two sends some again, and loses none.
+    await position.remember();
+  };
+  for await (const record of records) {
+    const { partition, offset, headers } = record;
+    const its = headers[HEADERS.reason];
+    const isOpen = origins.isNew(record) && !position.isDone(its, partition, offset);
+    if (!isOpen || (reason !== null && its !== reason)) counts.passed++;
+    else if (headers[HEADERS.cutFrom] !== undefined) counts.cut++;
+    else waiting.push(record);
+    position.pass(partition, offset + 1);
+    if (waiting.length >= CALL_RECORDS) await flush();
+  }
+  await flush();
+  return counts;
+}
+
+function outgoing({ key, value, headers }: ReadRecord) {
+  return { topic: headers[HEADERS.topic], key, value };
+}

@@ -1,0 +1,86 @@
+/** `clickrate topics`: makes, lists and shows the topics. */
+import type { Command } from 'commander';
+import { ClickrateError } from '../errors.ts';
+import { readTopic } from '../sources/kafka/reader.ts';
+import { plansOf, type TopicOutcome, Topics } from '../sources/kafka/topics.ts';
+import {
+  configurationOf,
+  type Flags,
+  interruption,
+  KAFKA_OPTIONS,
+  numberOf,
+  withOptions,
+} from './command.ts';
+
+export function addTopics(top: Command): void {
+  const topics = top.command('topics').description('make, list and show the topics in Kafka');
+  withOptions(topics.command('create'), KAFKA_OPTIONS)
+    .description('make impressions, clicks and ctr-rejected, or say how those there differ')
+    .option('--partitions <n>', 'partitions of impressions and clicks', numberOf, 3)
+    .action(create);
+  withOptions(topics.command('list'), KAFKA_OPTIONS)
+    .description('every topic with its partitions and replicas')
+    .action(list);
+  withOptions(topics.command('tail <topic>'), KAFKA_OPTIONS)
+    .description('print the records of a topic as they come')
+    .option('--from-beginning', 'begin with the oldest record', false)
+    .option('--max <n>', 'end after so many records', numberOf)
+    .action(tail);
+}
+
+async function create(flags: Flags): Promise<void> {
+  const { options } = configurationOf(flags);
+  const topics = new Topics(options);
+  try {
+    const names = {
+      impressions: options.impressionsTopic,
+      clicks: options.clicksTopic,
+      rejected: options.rejectedTopic,
+    };
+    const partitions = Number(flags.partitions);
+    if (!Number.isSafeInteger(partitions) || partitions < 1)
+      throw new ClickrateError('usage', '--partitions must be a whole number of at least 1');
+    const outcomes: TopicOutcome[] = [];
+    for (const plan of plansOf(names, partitions, await topics.brokers()))
+      outcomes.push(await topics.ensure(plan));
+    for (const outcome of outcomes) process.stdout.write(`${sentenceOf(outcome)}\n`);
+    const different = outcomes.filter(({ differences }) => differences.length > 0);
+    if (different.length > 0)
+      throw new ClickrateError(
+        'partitions_changed',
+        `${different.map(({ name }) => name).join(', ')} differ from what is needed; ` +
+          'docs/kafka.md says what each setting is for',
+      );
+  } finally {
+    await topics.close();
+  }
+}
+
+function sentenceOf({ name, isNew, differences }: TopicOutcome): string {
+  if (isNew) return `${name}: made`;
+  return differences.length === 0 ? `${name}: is there` : `${name}: ${differences.join('; ')}`;
+}
+
+async function list(flags: Flags): Promise<void> {
+  const topics = new Topics(configurationOf(flags).options);
+  try {
+    for (const { name, partitions, replicas } of await topics.list())
+      process.stdout.write(`${name}  ${partitions} partitions  ${replicas} replicas\n`);
+  } finally {
+    await topics.close();
+  }
+}
+
+async function tail(topic: string, flags: Flags): Promise<void> {
+  const from = flags.fromBeginning === true ? 'earliest' : 'latest';
+  const signal = interruption();
+  const plan = { topic, from, toEnd: false, signal } as const;
+  let left = flags.max === undefined ? Number.POSITIVE_INFINITY : Number(flags.max);
+  if (left <= 0) return;
+  for await (const record of readTopic(configurationOf(flags).options, plan)) {
+    const { partition, offset, timeMs, key, value } = record;
+    const at = new Date(timeMs).toISOString();
+    process.stdout.write(`${topic}-${partition} ${offset} ${at} ${key ?? '-'} ${value}\n`);
+    if (--left <= 0) return;
+  }
+}

@@ -1,0 +1,114 @@
+/** The topics as they should be, and what is different where they are already. */
+import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
+import { clientOptions, type KafkaOptions } from './client.ts';
+import { unavailable } from './cluster.ts';
+
+export type TopicPlan = {
+  name: string;
+  partitions: number;
+  replicas: number;
+  configs: Record<string, string>;
+};
+
+export type TopicNames = { impressions: string; clicks: string; rejected: string };
+
+/** What became of a plan: made, there as planned, or there but different (one sentence each). */
+export type TopicOutcome = { name: string; isNew: boolean; differences: string[] };
+
+export type TopicListed = { name: string; id: string; partitions: number; replicas: number };
+
+/** Larger than the others: what was too large there must fit, with its headers. */
+const REJECTED_MESSAGE_BYTES = '2097152';
+
+/** Plans for the topics of the Kafka size on `brokers` brokers. */
+export function plansOf(names: TopicNames, partitions: number, brokers: number): TopicPlan[] {
+  const replicas = Math.min(3, brokers);
+  const configs = {
+    'message.timestamp.type': 'LogAppendTime',
+    'min.insync.replicas': String(Math.max(1, replicas - 1)),
+  };
+  const events = [names.impressions, names.clicks].map((name) => ({
+    ...{ name, partitions, replicas, configs },
+  }));
+  if (names.rejected === '') return events;
+  const larger = { ...configs, 'max.message.bytes': REJECTED_MESSAGE_BYTES };
+  return [...events, { name: names.rejected, partitions: 1, replicas, configs: larger }];
+}
+
+/** Calls reject with `source_unavailable`. */
+export class Topics {
+  readonly #admin: Admin;
+
+  constructor(options: KafkaOptions) {
+    this.#admin = new Admin({ ...clientOptions(options), retries: 3, retryDelay: 300 });
+    this.#admin.on('error', () => {});
+  }
+
+  async brokers(): Promise<number> {
+    const { brokers } = await this.#metadata([]);
+    return brokers.size;
+  }
+
+  /** Makes the topic, or says how the one that is there differs. */
+  async ensure(plan: TopicPlan): Promise<TopicOutcome> {
+    const { name, partitions, replicas } = plan;
+    const existing = (await this.list()).find((topic) => topic.name === name);
+    if (existing !== undefined)
+      return { name, isNew: false, differences: await this.#differences(plan, existing) };
+    const configs = Object.entries(plan.configs).map(([key, value]) => ({ name: key, value }));
+    try {
+      await this.#admin.createTopics({ topics: [name], partitions, replicas, configs });
+    } catch (error) {
+      throw unavailable(`making topic ${name}`, error);
+    }
+    return { name, isNew: true, differences: [] };
+  }
+
+  async #differences(plan: TopicPlan, { partitions }: TopicListed): Promise<string[]> {
+    const found: string[] = [];
+    if (partitions !== plan.partitions)
+      found.push(`it has ${partitions} partitions, not ${plan.partitions}`);
+    const configs = await this.#configs(plan.name);
+    for (const [key, value] of Object.entries(plan.configs))
+      if (configs.get(key) !== value) found.push(`${key} is ${configs.get(key)}, not ${value}`);
+    return found;
+  }
+
+  async #configs(resourceName: string): Promise<Map<string, string | null | undefined>> {
+    const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName }];
+    try {
+      const [described] = await this.#admin.describeConfigs({ resources });
+      return new Map(described.configs.map(({ name, value }) => [name, value]));
+    } catch (error) {
+      throw unavailable(`asking for the settings of ${resourceName}`, error);
+    }
+  }
+
+  async list(): Promise<TopicListed[]> {
+    let names: string[];
+    try {
+      names = await this.#admin.listTopics();
+    } catch (error) {
+      throw unavailable('listing the topics', error);
+    }
+    if (names.length === 0) return [];
+    const { topics } = await this.#metadata(names);
+    return names.sort().map((name) => {
+      const topic = topics.get(name);
+      const replicas = topic?.partitions[0]?.replicas.length ?? 0;
+      return { name, id: topic?.id ?? '', partitions: topic?.partitionsCount ?? 0, replicas };
+    });
+  }
+
+  async #metadata(topics: string[]) {
+    try {
+      return await this.#admin.metadata({ topics, forceUpdate: true });
+    } catch (error) {
+      throw unavailable('asking for the topics', error);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#admin.close().catch(() => {});
+  }
+}
