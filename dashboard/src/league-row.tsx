@@ -87,7 +87,7 @@ export class LeagueRow extends Component<Props> {
 function Change({ row, real }: { row: Row; real: number }) {
   const change = difference(row);
   if (change === null) return <span class="muted">{DASH}</span>;
-  const isReal = row.p_value !== null && real > 0 && row.p_value <= real;
+  const isReal = row.p_value !== null && row.p_value <= real;
   return <Delta change={change} isReal={isReal} />;
 }
 

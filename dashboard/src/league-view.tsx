@@ -1,5 +1,13 @@
 /** The start page: totals over all products, then the league table with only its rows in view. */
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import {
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useReducer,
+  useRef,
+  useState,
+} from 'preact/hooks';
 import { isField, productHash, useKeys, useMedia, useNow } from './hooks.ts';
 import { ordered, realUpTo, type Sort, scaleOf, totalsOf } from './league.ts';
 import { LeagueHead } from './league-head.tsx';
@@ -124,44 +132,45 @@ function useVisible(body: BodyRef, length: number, rowPx: number): [number, numb
 
 /** `j` and `k` walk the products; the selected one has the focus, so Enter opens it. */
 function useSelection(body: BodyRef, ids: readonly string[], rowPx: number): string | null {
-  const [selected, setSelected] = useState<string | null>(null);
-  const wanted = useRef(false);
-  const go = useCallback(
-    (index: number) => {
-      const id = ids[Math.max(0, Math.min(ids.length - 1, index))];
-      if (id === undefined) return;
-      wanted.current = true;
-      setSelected(id);
-      bringIntoView(body.current, ids.indexOf(id), rowPx);
-    },
-    [ids, rowPx, body],
-  );
+  // Keys may come faster than views are drawn, so what they act on is no state of a drawing.
+  const now = useRef({ ids, rowPx, selected: null as string | null, wanted: false });
+  now.current.ids = ids;
+  now.current.rowPx = rowPx;
+  const [, draw] = useReducer((n: number) => n + 1, 0);
+  const go = useCallback((index: number) => {
+    const { current } = now;
+    const last = current.ids.length - 1;
+    const at = Math.max(0, Math.min(last, index));
+    if (last < 0) return;
+    current.selected = current.ids[at] as string;
+    current.wanted = true;
+    bringIntoView(body.current, at, current.rowPx);
+    draw(undefined);
+  }, []);
   useKeys(
-    useCallback(
-      (event: KeyboardEvent) => {
-        if (isField(event.target)) return;
-        const at = selected === null ? -1 : ids.indexOf(selected);
-        if (event.key === 'j') go(at + 1);
-        else if (event.key === 'k') go(at - 1);
-        else if (event.key === 'Enter' && event.target === document.body && selected !== null)
-          location.hash = productHash(selected);
-      },
-      [selected, ids, go],
-    ),
+    useCallback((event: KeyboardEvent) => {
+      if (isField(event.target)) return;
+      const { selected } = now.current;
+      const at = selected === null ? -1 : now.current.ids.indexOf(selected);
+      if (event.key === 'j') go(at + 1);
+      else if (event.key === 'k') go(at - 1);
+      else if (event.key === 'Enter' && event.target === document.body && selected !== null)
+        location.hash = productHash(selected);
+    }, []),
   );
   useEffect(() => {
     const toFirst = () => go(0);
     addEventListener('league-first', toFirst);
     return () => removeEventListener('league-first', toFirst);
-  }, [go]);
-  useEffect(() => {
-    if (!wanted.current) return;
-    const link = body.current?.querySelector<HTMLElement>('[aria-selected="true"] a, .selected a');
+  }, []);
+  useLayoutEffect(() => {
+    if (!now.current.wanted) return;
+    const link = body.current?.querySelector<HTMLElement>('.selected a');
     if (link === null || link === undefined) return;
-    wanted.current = false;
+    now.current.wanted = false;
     link.focus({ preventScroll: true });
   });
-  return selected;
+  return now.current.selected;
 }
 
 /** Scrolls as little as needed; the head of the page and of the table cover the top. */

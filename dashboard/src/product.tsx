@@ -1,7 +1,8 @@
 /** One product: its rate over time with how sure it is, its counts, and every window. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { ChartData, Charts } from './chart.ts';
-import { csvOf, download } from './csv.ts';
+import { csvOf } from './csv.ts';
+import { download } from './download.ts';
 import { count, moment, percent } from './format.ts';
 import { RANGES, type Range, STEPS, type Step, stepsOf, useHistory } from './history.ts';
 import { isField, useKeys, useModel } from './hooks.ts';

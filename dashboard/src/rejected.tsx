@@ -1,6 +1,7 @@
 /** Events that were not counted: why, when, where from, their bytes, and another try. */
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import { count, moment, words } from './format.ts';
+import { rawText } from './raw.ts';
 import type { RejectedEvent, RejectedPage } from './types.ts';
 
 const PAGE = 25;
@@ -133,23 +134,4 @@ async function whyNot(answer: Response): Promise<string> {
   if (answer.status === 404) return 'Not possible: it was pruned, or events are not taken here.';
   const problem = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
   return problem.detail ?? problem.title ?? `the server answered ${answer.status}`;
-}
-
-/** The bytes as text; what cannot be seen is written as an escape. */
-export function rawText({ text, bytes }: RejectedEvent): string {
-  if (text !== undefined) return escaped(text);
-  const raw = atob(bytes);
-  return escaped(raw, 0x7f);
-}
-
-/** Control characters, direction marks and, over `last`, everything else as escapes. */
-function escaped(text: string, last = Number.POSITIVE_INFINITY): string {
-  let out = '';
-  for (const char of text) {
-    const code = char.codePointAt(0) as number;
-    if (code <= last && !/[\p{C}\u2028\u2029]/u.test(char)) out += char;
-    else if (code <= 0xff) out += `\\x${code.toString(16).padStart(2, '0')}`;
-    else out += `\\u{${code.toString(16)}}`;
-  }
-  return out;
 }

@@ -26,12 +26,12 @@ export function twoProportionP(a: Counts, b: Counts): number | null {
 export const FDR = 0.05;
 
 /**
- * The largest p-value that Benjamini and Hochberg (1995) reject at `fdr`; 0 when there is none.
+ * The largest p-value that Benjamini and Hochberg (1995) reject at `fdr`; −1 when there is none.
  * Values up to it are significant.
  */
 export function threshold(pValues: readonly number[], fdr = FDR): number {
   const sorted = Float64Array.from(pValues).sort();
   for (let k = sorted.length; k > 0; k--)
     if (sorted[k - 1]! <= (k / sorted.length) * fdr) return sorted[k - 1]!;
-  return 0;
+  return -1;
 }

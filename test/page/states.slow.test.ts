@@ -1,0 +1,303 @@
+/** What the page shows and takes in a real browser, scene by scene, over the real API. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { launch, NO_CHROMIUM, openPage, textOf } from './chromium.ts';
+import { startFixture } from './fixture.ts';
+import { edgeRows } from './shop.ts';
+
+const ROW = '.rows .row';
+const mood = (name: string) => `#freshness[data-mood="${name}"]`;
+const focused = (page: Page) => page.evaluate<string>('document.activeElement?.textContent ?? ""');
+
+describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await launch();
+  });
+  after(() => browser.close());
+
+  test('sends nothing to other hosts, runs nothing inline, says nothing to the console', async (t) => {
+    const fixture = await startFixture({ products: 5, edges: true });
+    t.after(() => fixture.close());
+    const answer = await fetch(fixture.url, { headers: { accept: 'text/html' } });
+    const policy = String(answer.headers.get('content-security-policy'));
+    assert.match(policy, /default-src 'none'/);
+    assert.doesNotMatch(policy, /unsafe|https?:|\*/);
+    assert.doesNotMatch(await answer.text(), /<script(?![^>]*\bsrc=)|<style|\son\w+=/);
+    const { page, errors } = await openPage(browser, 'about:blank');
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.goto(fixture.url);
+    await page.locator(ROW).nth(11).waitFor();
+    await page.goto(`${fixture.url}/#/product/desk-lamp-classic`);
+    await page.locator('.plots canvas').first().waitFor();
+    await page.goto(`${fixture.url}/#/pipeline`);
+    await page.locator('.rejects li').first().waitFor();
+    assert.deepEqual(errors, []);
+    assert.deepEqual(
+      asked.filter((url) => !url.startsWith(fixture.url)),
+      [],
+    );
+    const asset = asked.find((url) => url.endsWith('.js')) as string;
+    const script = await fetch(asset);
+    assert.match(String(script.headers.get('cache-control')), /immutable/);
+    assert.equal(script.headers.get('content-encoding'), 'gzip');
+    assert.equal((await fetch(`${fixture.url}/assets/none.js`)).status, 404);
+    await page.context().close();
+  });
+
+  test('an empty start says how to begin, and fills itself', async (t) => {
+    const fixture = await startFixture({ products: 0 });
+    t.after(() => fixture.close());
+    const { page, errors, close } = await openPage(browser, fixture.url);
+    await page.locator('#empty').waitFor();
+    const text = await textOf(page, '#empty');
+    for (const way of [`curl ${fixture.url}/v1/events`, 'npm start', '--source kafka'])
+      assert.ok(text.includes(way), way);
+    await page.getByRole('button', { name: /^Copy curl/ }).click();
+    assert.match(await page.evaluate('navigator.clipboard.readText()'), /^curl http/);
+    fixture.reader.publish(edgeRows(Date.now() - 20_000));
+    await page.locator(ROW).nth(6).waitFor();
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
+  test('edges are shown for what they are', async (t) => {
+    const fixture = await startFixture({ products: 1, edges: true });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url);
+    const row = (name: string) => page.locator(ROW, { hasText: name });
+    await row('brand-new').waitFor();
+    assert.match(await row('brand-new').innerText(), /few views/);
+    assert.match(await row('brand-new').getAttribute('class').then(String), /few/);
+    assert.match(await row('clicks-without').innerText(), /–[\s\S]*no impressions/);
+    assert.match(await row('lost-impressions').innerText(), /115\.00[\s\S]*more clicks than/);
+    assert.match(await row('one-in-ten').innerText(), /0\.01/);
+    assert.match(await row('always').innerText(), /100\.00/);
+    const long = row('winter-sale').locator('a');
+    assert.equal(await long.getAttribute('title'), 'winter-sale-landing-page-teaser-variant-b');
+    await close();
+  });
+
+  test('only changes that are real are marked', async (t) => {
+    const fixture = await startFixture({ products: 24 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url);
+    await page.locator(ROW).first().waitFor();
+    const answer = await fetch(`${fixture.url}/v1/products?limit=100`);
+    const { products } = (await answer.json()) as {
+      products: { product_id: string; change: { significant: boolean } | null }[];
+    };
+    const real = products.filter(({ change }) => change?.significant).map((p) => p.product_id);
+    assert.ok(real.length > 0 && real.length < 24, String(real));
+    const marked = await page
+      .locator(`${ROW}:has(.delta:is(.up, .down)) .product a`)
+      .allInnerTexts();
+    const shown = await page.locator(`${ROW} .product a`).allInnerTexts();
+    assert.deepEqual(marked.sort(), real.filter((id) => shown.includes(id)).sort());
+    await close();
+  });
+
+  test('stale is shown as stale, with the reason, and ends with news', async (t) => {
+    const fixture = await startFixture({ products: 5, ageMs: 27_000 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url);
+    await page.locator(mood('stale')).waitFor();
+    const text = await textOf(page, '#freshness');
+    assert.match(text, /^stale window .* no news for \d+/);
+    assert.match(text, /clicks-0 is .* behind the furthest partition and holds the watermark/);
+    assert.equal(await textOf(page, '.stale-tag'), 'stale');
+    await page.locator(ROW).nth(4).waitFor();
+    fixture.next();
+    await page.locator(mood('live')).waitFor();
+    assert.equal(await page.locator('.stale-tag').count(), 0);
+    await close();
+  });
+
+  test('a lost connection is said with a countdown, and the table stays', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url);
+    await page.locator(ROW).nth(4).waitFor();
+    await fixture.close();
+    await page.locator(mood('lost')).waitFor();
+    await page.getByText(/trying again in [2-9] s/).waitFor();
+    assert.match(await textOf(page, '#freshness'), /^disconnected last seen \d\d:\d\d:\d\d/);
+    assert.equal(await page.locator(ROW).count(), 5);
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await close();
+  });
+
+  test('a product: both charts, a new window by push, other ranges, CSV', async (t) => {
+    const fixture = await startFixture({ products: 5, past: 30 });
+    t.after(() => fixture.close());
+    const { page, errors, close } = await openPage(
+      browser,
+      `${fixture.url}/#/product/desk-lamp-classic`,
+    );
+    await page.locator('.plots canvas').nth(1).waitFor();
+    assert.equal(await page.title(), 'desk-lamp-classic · clickrate');
+    const rows = page.locator('.figures tbody tr');
+    assert.equal(await rows.count(), 31);
+    fixture.next();
+    await page.waitForFunction("document.querySelectorAll('.figures tbody tr').length === 32");
+    const saved = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export CSV' }).click();
+    const file = await saved;
+    assert.equal(file.suggestedFilename(), 'desk-lamp-classic-1h.csv');
+    const lines = readFileSync(await file.path(), 'utf8')
+      .trim()
+      .split('\r\n');
+    assert.equal(lines.length, 33);
+    assert.match(lines[0] as string, /^product_id,window_start,/);
+    await page.getByText('24 h', { exact: true }).click();
+    await page.locator('.plots canvas').nth(1).waitFor();
+    assert.deepEqual(errors, []);
+    await page.evaluate("location.hash = '#/product/nobody'");
+    await page.getByText('The history could not be read').waitFor();
+    await close();
+  });
+
+  test('the pipeline: a ledger that adds up, what holds time, rejects as text, replay', async (t) => {
+    const fixture = await startFixture({ products: 5, ageMs: 27_000 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, `${fixture.url}/#/pipeline`);
+    await page.locator('.rejects li').nth(4).waitFor();
+    assert.match(await textOf(page, '.sum'), /with a verdict = .* every event is accounted for/);
+    assert.match(await textOf(page, 'tr.holds'), /clicks-0 .* holds time back/);
+    const scripts = await page.evaluate<number>("document.querySelectorAll('script').length");
+    assert.equal(scripts, 1);
+    const reject = page.locator('.rejects li', { hasText: 'document.cookie' });
+    await reject.locator('summary').click();
+    assert.equal(
+      await reject.locator('pre').innerText(),
+      '<script>alert(document.cookie)</script>\\x00\\u{202e}',
+    );
+    await reject.getByRole('button', { name: 'Replay' }).click();
+    await reject.getByText('it is still not usable').waitFor();
+    await page.getByLabel('Reason').selectOption('too_late');
+    const late = page.locator('.rejects li', { hasText: 'too late' });
+    await late.locator('summary').click();
+    await late.getByRole('button', { name: 'Replay' }).click();
+    await late.getByText('Taken again').waitFor();
+    assert.equal(fixture.pushed.length, 1);
+    assert.match(String(fixture.pushed[0]), /headphones/);
+    await close();
+  });
+
+  test('a phone needs no scrolling sideways', async (t) => {
+    const fixture = await startFixture({ products: 5, edges: true });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url, { width: 360, height: 780 });
+    for (const hash of ['#/', '#/product/desk-lamp-classic', '#/pipeline']) {
+      await page.evaluate(`location.hash = '${hash}'`);
+      await page.waitForTimeout(800);
+      const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+      assert.ok(width <= 360, `${hash} is ${width} wide`);
+    }
+    await close();
+  });
+
+  test('less motion means none', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    const look = { reducedMotion: 'reduce' as const };
+    const { page, close } = await openPage(browser, fixture.url, look);
+    await page.locator(ROW).first().waitFor();
+    fixture.next();
+    await page.waitForTimeout(300);
+    const moving = 'document.getAnimations().length';
+    assert.equal(await page.evaluate(moving), 0);
+    await close();
+  });
+
+  test('the colours can be chosen and are remembered', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url);
+    const background = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+    await page.locator(ROW).first().waitFor();
+    assert.equal(await background(), 'rgb(255, 255, 255)');
+    await page.getByRole('button', { name: /^Colours/ }).click();
+    await page.getByRole('button', { name: 'Colours: light' }).click();
+    assert.equal(await background(), 'rgb(14, 17, 22)');
+    await page.reload();
+    await page.locator(ROW).first().waitFor();
+    assert.equal(await background(), 'rgb(14, 17, 22)');
+    await close();
+  });
+
+  test('everything by keyboard', async (t) => {
+    const fixture = await startFixture({ products: 24 });
+    t.after(() => fixture.close());
+    const { page, errors, close } = await openPage(browser, fixture.url);
+    await page.locator(ROW).first().waitFor();
+    const names = await page.locator(`${ROW} .product a`).allInnerTexts();
+    const press = async (...keys: string[]) => {
+      for (const key of keys) await page.keyboard.press(key);
+      await page.waitForTimeout(100);
+    };
+    await press('j', 'j', 'k');
+    assert.equal(await focused(page), names[0]);
+    await press('j', 'Enter');
+    assert.equal(await page.locator('h1').first().innerText(), names[1]);
+    await press('Escape');
+    await page.locator(ROW).first().waitFor();
+    await press('?');
+    assert.equal(await page.locator('dialog[open]').count(), 1);
+    await press('Escape');
+    assert.equal(await page.locator('dialog[open]').count(), 0);
+    await press('/');
+    await page.keyboard.type('desk');
+    await page.waitForTimeout(100);
+    assert.equal(await page.locator(ROW).count(), 5);
+    await press('Enter');
+    assert.match(await focused(page), /^desk/);
+    await press('/', 'Escape', 'Escape');
+    assert.ok((await page.locator(ROW).count()) > 20);
+    await page.locator('button', { hasText: 'Clicks' }).focus();
+    await press('Enter');
+    const sorted = page.locator('[aria-sort="descending"]');
+    assert.match(await sorted.innerText(), /Clicks/);
+    for (let i = 0; i < 23; i++) await page.keyboard.press('j');
+    await press('j');
+    const box = await page.locator(':focus').boundingBox();
+    assert.ok(box !== null && box.y > 0 && box.y + box.height <= 900, 'the last row is in view');
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
+  test('Tab reaches every control, and each shows that it has the focus', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    for (const hash of ['#/', '#/product/desk-lamp-classic', '#/pipeline']) {
+      const { page, close } = await openPage(browser, `${fixture.url}/${hash}`);
+      await page.waitForTimeout(1_500);
+      const controls = await page.evaluate<number>(COUNT_CONTROLS);
+      const reached = new Set<number>();
+      for (let i = 0; i < controls + 6; i++) {
+        await page.keyboard.press('Tab');
+        const [index, outlined] = await page.evaluate<[number, boolean]>(WHERE);
+        if (index < 0) continue;
+        assert.ok(outlined, `control ${index} of ${hash} shows no focus`);
+        reached.add(index);
+      }
+      assert.equal(reached.size, controls, hash);
+      await close();
+    }
+  });
+});
+
+const CONTROLS = `[...document.querySelectorAll(
+  'a[href], button:not(:disabled), input:not([type=radio]), input:checked, select, summary')]
+  .filter((control) => control.checkVisibility() && !control.closest('dialog'))`;
+const COUNT_CONTROLS = `${CONTROLS}.length`;
+/** Which control has the focus, and whether it or what holds it is outlined. */
+const WHERE = `(() => {
+  const here = document.activeElement;
+  const outlined = [here, here?.parentElement].some(
+    (element) => element && getComputedStyle(element).outlineStyle !== 'none');
+  return [${CONTROLS}.indexOf(here), outlined];
+})()`;

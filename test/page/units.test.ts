@@ -1,0 +1,156 @@
+/** What the page works out by itself, without a browser. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { csvOf } from '../../dashboard/src/csv.ts';
+import { EventParser } from '../../dashboard/src/events.ts';
+import { count, duration, percent, points, scaleText } from '../../dashboard/src/format.ts';
+import { ordered, realUpTo, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
+import { rawText } from '../../dashboard/src/raw.ts';
+import { byMinute } from '../../dashboard/src/sparks.ts';
+import * as pageStatistics from '../../dashboard/src/statistics.ts';
+import type { Live, Row } from '../../dashboard/src/types.ts';
+import { benjaminiHochberg, twoProportionP } from '../../src/api/statistics.ts';
+import { builtPage } from './built.ts';
+
+const live = (product_id: string, impressions: number, clicks: number, more = {}): Live => ({
+  ...{ product_id, impressions, clicks, ctr: impressions === 0 ? null : clicks / impressions },
+  ...{ window_start: 10_000, window_end: 20_000, ctr_low: null, ctr_high: null },
+  ...{ few: false, status: 'final' as const, ...more },
+});
+const rowOf = (latest: Live | null, previous: Live | null = null, p_value: number | null = null) =>
+  ({ product_id: (latest ?? previous)!.product_id, latest, previous, p_value }) satisfies Row;
+const mapOf = (rows: Row[]) => new Map(rows.map((row) => [row.product_id, row]));
+
+test('events come whole from any pieces', () => {
+  const text =
+    'retry: 1000\n\nevent: snapshot\nid: a-1\ndata: {"x":\ndata: "é😀"}\n\n: heartbeat\n\n' +
+    'event: change\r\nid: a-2\r\ndata: two\r\n\r\ndata: plain\n\nevent: cut\ndata: never';
+  const expected = [
+    { name: 'snapshot', data: '{"x":\n"é😀"}', id: 'a-1' },
+    { name: 'change', data: 'two', id: 'a-2' },
+    { name: 'message', data: 'plain', id: null },
+  ];
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: text.length - 1 })), (cuts) => {
+      const parser = new EventParser();
+      const places = [0, ...[...new Set(cuts)].sort((a, b) => a - b), text.length];
+      const found = places.slice(1).flatMap((end, i) => parser.push(text.slice(places[i], end)));
+      assert.deepEqual(found, expected);
+    }),
+  );
+});
+
+test('figures as people read them', () => {
+  assert.equal(count(1_304_512), '1\u202f304\u202f512');
+  assert.equal(count(999), '999');
+  assert.equal(percent(0.0001), '0.01');
+  assert.equal(percent(1), '100.00');
+  assert.equal(percent(null), '–');
+  assert.equal(points(-0.0213), '2.13');
+  assert.equal(scaleText(0.005), '0.5');
+  assert.deepEqual(
+    [400, 9_900, 61_000, 3_600_000, 90_000_000].map(duration),
+    ['0.4', '9.9', '61', '60', '25'].map((n, i) => `${n}\u202f${['s', 's', 's', 'min', 'h'][i]}`),
+  );
+});
+
+test('the page and the API judge alike', () => {
+  const counts = fc.tuple(fc.nat(10_000), fc.nat(10_000));
+  fc.assert(
+    fc.property(counts, counts, ([a, b], [c, d]) => {
+      const ours = pageStatistics.twoProportionP(
+        { impressions: a, clicks: b },
+        { impressions: c, clicks: d },
+      );
+      const theirs = twoProportionP(a, b, c, d);
+      if (theirs === null || ours === null) assert.equal(ours, theirs);
+      else assert.ok(Math.abs(ours - theirs) < 1e-6, `${ours} and ${theirs}`);
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.double({ min: 0, max: 1, noNaN: true })), (pValues) => {
+      const limit = pageStatistics.threshold(pValues);
+      const ours = pValues.map((p) => p <= limit);
+      assert.deepEqual(ours, benjaminiHochberg(pValues));
+    }),
+  );
+});
+
+test('rows rank by the rate, few views by what is sure, and nothing last', () => {
+  const rows = [
+    rowOf(live('sure', 1_000, 300)),
+    rowOf(live('lucky', 3, 3, { few: true, ctr_low: 0.29 })),
+    rowOf(live('none', 0, 2)),
+    rowOf(live('low', 1_000, 10), live('low', 1_000, 200)),
+  ];
+  const by = (key: 'ctr' | 'change' | 'product', descending: boolean, search = '') =>
+    ordered(rows, { key, descending }, search);
+  assert.deepEqual(by('ctr', true), ['sure', 'lucky', 'low', 'none']);
+  assert.deepEqual(by('ctr', false), ['low', 'lucky', 'sure', 'none']);
+  assert.deepEqual(by('change', true)[0], 'low');
+  assert.deepEqual(by('product', false, ' L'), ['low', 'lucky']);
+});
+
+test('a change is real among those shown', () => {
+  const rows = mapOf([
+    rowOf(live('a', 9, 1), null, 0.001),
+    rowOf(live('b', 9, 1), null, 0.04),
+    rowOf(live('c', 9, 1), null, 0.9),
+    rowOf(live('d', 9, 1), null, null),
+  ]);
+  assert.equal(realUpTo(['a', 'b', 'c', 'd'], rows), 0.001);
+  assert.equal(realUpTo(['b', 'd'], rows), 0.04);
+  assert.equal(realUpTo(['c'], rows), -1);
+});
+
+test('totals are of one window, and the scale fits the sure rows', () => {
+  const before = live('a', 100, 10, { window_start: 0, window_end: 10_000 });
+  const rows = mapOf([
+    rowOf(live('a', 200, 40, { ctr_high: 0.26 }), before),
+    rowOf(live('old', 50, 5, { window_start: 0, ctr_high: 0.2 })),
+    rowOf(live('few', 1, 1, { few: true, ctr_high: 1, window_start: -10_000 })),
+  ]);
+  const totals = totalsOf(rows, 10_000, 10_000);
+  assert.deepEqual(totals.latest, { impressions: 200, clicks: 40 });
+  assert.deepEqual(totals.previous, { impressions: 150, clicks: 15 });
+  assert.equal(totals.active, 1);
+  assert.equal(totals.products, 3);
+  assert.equal(totals.difference, 0.1);
+  assert.equal(scaleOf([...rows.keys()], rows), 0.3);
+  assert.equal(scaleOf(['few'], rows), 1);
+});
+
+test('a sparkline is ratios of sums, a minute each, with gaps', () => {
+  const window = (window_start: number, impressions: number, clicks: number) => ({
+    ...{ window_start, impressions, clicks },
+  });
+  const rates = byMinute([window(0, 9, 9), window(3_540_000, 10, 1), window(3_590_000, 30, 11)]);
+  assert.equal(rates.length, 60);
+  assert.equal(rates[0], 1);
+  assert.equal(rates[59], 0.3);
+  assert.equal(rates.filter((rate) => rate === null).length, 58);
+  assert.ok(byMinute([]).every((rate) => rate === null));
+});
+
+test('CSV bears any product id and starts no formula', () => {
+  const text = csvOf([live('=1+1,"x"\n', 3, 1), live('-2', 0, 0)]);
+  const lines = text.split('\r\n');
+  assert.equal(lines.length, 4);
+  assert.match(lines[1]!, /^"'=1\+1,""x""\n",10000,1970-01-01T00:00:10.000Z,20000,3,1,/);
+  assert.match(lines[2]!, /^'-2,10000,.*,0,0,,,,final,$/);
+});
+
+test('bytes from outside cannot hide anything', () => {
+  const bytes = Buffer.from([0x7b, 0xff, 0x00, 0x41]).toString('base64');
+  assert.equal(rawText({ bytes }), '{\\xff\\x00A');
+  assert.equal(rawText({ bytes: '', text: 'a\u202eb\ne\u{1f600}' }), 'a\\u{202e}b\\x0ae\u{1f600}');
+});
+
+test('all scripts together are under 60 KB compressed', () => {
+  const scripts = [...builtPage().assets].filter(([path]) => path.endsWith('.js'));
+  assert.ok(scripts.length > 0);
+  const bytes = scripts.reduce((sum, [, { plain }]) => sum + gzipSync(plain).length, 0);
+  assert.ok(bytes < 60_000, `${bytes} bytes`);
+});
