@@ -18,6 +18,9 @@ import {
 /** A snapshot this young is good for others: they get what came since as changes. */
 const SHARED_MS = 1_000;
 
+/** Texts kept for readers that lag alike; beyond that they are made again. */
+const KEPT_TEXTS = 32;
+
 /** Changes as they were, up to the number `last`. */
 export type Run = { bytes: Buffer; last: number };
 type Shared = { incarnation: string; number: number; atMs: number; made: Promise<Snapshot> };
@@ -82,7 +85,7 @@ export class Backlog {
       last++;
     }
     const run = { bytes: texts.length === 1 ? texts[0] : Buffer.concat(texts, length), last };
-    this.#runs.set(place, run);
+    if (this.#runs.size < KEPT_TEXTS) this.#runs.set(place, run);
     return run;
   }
 
@@ -92,7 +95,7 @@ export class Backlog {
     if (known !== undefined) return known;
     const { last } = this.#ring;
     const pieces = coalescedPieces(this.#context, this.incarnation, last, this.#touched(place));
-    this.#coalesced.set(place, pieces);
+    if (this.#coalesced.size < KEPT_TEXTS) this.#coalesced.set(place, pieces);
     return pieces;
   }
 
