@@ -12,7 +12,7 @@ export async function timeRoutes(app: FastifyInstance, context: Context): Promis
   app.get('/v1/watermark', { schema: watermarkSchema }, (request, reply) => {
     const { tasks, why } = watch.now();
     const now = parts.clock.wallMs();
-    const body = { now, why, tasks: taskTimes(parts, tasks) };
+    const body = { now, why, tasks: taskTimes(parts, tasks, now) };
     sendFresh(context, request, reply, JSON.stringify(body));
   });
 
@@ -22,8 +22,7 @@ export async function timeRoutes(app: FastifyInstance, context: Context): Promis
 }
 
 /** Time in each task, as `/v1/watermark` and the stream tell it. */
-export function taskTimes(parts: ApiParts, tasks: readonly TaskSeen[]) {
-  const nowMs = parts.clock.wallMs();
+export function taskTimes(parts: ApiParts, tasks: readonly TaskSeen[], nowMs: number) {
   return tasks.map((seen) => {
     const { task, status, health, why } = seen;
     const watermark = status?.watermark ?? null;

@@ -65,7 +65,7 @@ export class SideEvents {
     return (
       `{"freshness":${freshnessText(this.#context)},"ledger":${ledger},` +
       `"events_per_second":${watch.eventsPerSecond},` +
-      `"tasks":${JSON.stringify(taskTimes(parts, tasks))}}`
+      `"tasks":${JSON.stringify(taskTimes(parts, tasks, parts.clock.wallMs()))}}`
     );
   }
 }
