@@ -1,0 +1,60 @@
+/** The jars of Kafka from Maven's repositories, fetched once and kept in a cache. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+export const KAFKA_VERSION = '4.2.1';
+const LOG4J_VERSION = '2.25.4';
+
+/** Where fetched files stay: `CLICKRATE_STACK_CACHE`, or a folder in the user's cache. */
+export function cacheDirectory(): string {
+  const given = process.env.CLICKRATE_STACK_CACHE;
+  if (given) return given;
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'clickrate');
+}
+
+const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>clickrate</groupId><artifactId>stack</artifactId><version>1</version><packaging>pom</packaging>
+<dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${KAFKA_VERSION}</version></dependency>
+<dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>${LOG4J_VERSION}</version></dependency>
+</dependencies></project>
+`;
+
+/** What is missing on this machine to run `commands`, in one sentence; null: nothing. */
+export function missing(commands: Record<string, string>): string | null {
+  for (const [command, from] of Object.entries(commands)) {
+    const { error } = spawnSync(command, ['--version'], { stdio: 'ignore' });
+    if (error !== undefined) return `${command} is not installed (${from})`;
+  }
+  return null;
+}
+
+/**
+ * The folder with Kafka's jars; fetches them with Maven the first time. `say` is told that it
+ * takes a while. Throws what Maven said.
+ */
+export function kafkaJars(say: (sentence: string) => void): string {
+  const libs = join(cacheDirectory(), `kafka-${KAFKA_VERSION}`);
+  if (existsSync(libs)) return libs;
+  const lacking = missing({ mvn: 'Debian: apt-get install maven' });
+  if (lacking !== null) throw new Error(lacking);
+  say(`fetching Kafka ${KAFKA_VERSION} (43 MB, once) …`);
+  const work = `${libs}.${process.pid}`;
+  mkdirSync(work, { recursive: true });
+  try {
+    writeFileSync(join(work, 'pom.xml'), POM);
+    const goal = 'dependency:copy-dependencies';
+    const flags = ['-q', '-B', '-DincludeScope=runtime', `-DoutputDirectory=${join(work, 'libs')}`];
+    const done = spawnSync('mvn', [goal, ...flags, '-f', join(work, 'pom.xml')], {
+      encoding: 'utf8',
+    });
+    if (done.status !== 0) throw new Error(`maven failed:\n${done.stdout}${done.stderr}`);
+    // Two that fetch at once end with the same files; the later one finds the folder there.
+    if (!existsSync(libs)) renameSync(join(work, 'libs'), libs);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return libs;
+}
