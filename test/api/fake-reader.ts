@@ -225,7 +225,7 @@ export function judge(records: RecordSlices): Unusable[] {
 }
 
 /** Parts with a journal that is a list; `overrides` win. */
-export function partsWith(reader: FakeReader, overrides: Partial<ApiParts> = {}) {
+export function partsWith(reader: ResultReader, overrides: Partial<ApiParts> = {}) {
   const pushed: string[][] = [];
   const parts: ApiParts = {
     reader,

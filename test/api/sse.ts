@@ -2,7 +2,8 @@
 import { type ClientRequest, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createServer } from '../../src/api/server.ts';
-import { type FakeReader, partsWith } from './fake-reader.ts';
+import type { ResultReader } from '../../src/stores/store.ts';
+import { partsWith } from './fake-reader.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: data is whatever the server sent
 export type Event = { event: string; id: string; data: any };
@@ -95,7 +96,7 @@ type Hooks = { after(fn: () => unknown): void };
 /** A server that listens, and clients of its stream that end with the test. */
 export async function streaming(
   t: Hooks,
-  reader: FakeReader,
+  reader: ResultReader,
   overrides: Parameters<typeof partsWith>[1] = {},
 ) {
   const app = await createServer(partsWith(reader, overrides).parts);
