@@ -24,6 +24,7 @@ export class StreamReader {
   readonly #supply: Supply;
   #queue: Buffer[] = [];
   #isBlocked = false;
+  #isGone = false;
 
   constructor(
     response: ServerResponse,
@@ -41,11 +42,18 @@ export class StreamReader {
       this.#isBlocked = false;
       this.pump();
     });
+    // A snapshot may still be made for it: nothing is written any more.
+    response.on('close', () => {
+      this.#isGone = true;
+      this.#queue = [];
+    });
+    // A client that has left is no fault; `close` follows.
+    response.on('error', () => {});
   }
 
   /** Its socket takes more, and everything it was to be sent has left. */
   get isFree(): boolean {
-    return !this.#isBlocked && this.#queue.length === 0 && !this.isWaiting;
+    return !this.#isBlocked && !this.#isGone && this.#queue.length === 0 && !this.isWaiting;
   }
 
   get isBlocked(): boolean {
@@ -59,7 +67,7 @@ export class StreamReader {
 
   /** Sends what it lacks, piece by piece, as long as the socket takes it. */
   pump(): void {
-    while (!this.#isBlocked && !this.isWaiting) {
+    while (!this.#isBlocked && !this.#isGone && !this.isWaiting) {
       const piece = this.#queue.shift();
       if (piece !== undefined) {
         this.write(piece);
