@@ -19,7 +19,6 @@ export function Bar({ latest, scale }: { latest: Live | null; scale: number }) {
       role="img"
       aria-label={said}
     >
-      <title>{`${percent(low)} – ${percent(high)} %`}</title>
       <rect class="track" x="0" y="9" width={WIDTH} height="2" />
       <rect class="range" x={x(low)} y="6" width={width} height="8" rx="1" />
       <rect class="point" x={Number(x(ctr)) - 1} y="3" width="2.5" height="14" />

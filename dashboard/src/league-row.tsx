@@ -59,7 +59,7 @@ export class LeagueRow extends Component<Props> {
             {latest?.ctr !== null && <small> %</small>}
           </span>
         </div>
-        <div class="interval" role="cell">
+        <div class="interval" role="cell" title={intervalText(latest)}>
           <Bar latest={latest} scale={scale} />
         </div>
         <div class="change number" role="cell">
@@ -82,6 +82,11 @@ export class LeagueRow extends Component<Props> {
       </div>
     );
   }
+}
+
+function intervalText(latest: Live | null): string {
+  if (latest === null || latest.ctr_low === null) return '';
+  return `${percent(latest.ctr_low)} – ${percent(latest.ctr_high)} %`;
 }
 
 function Change({ row, real }: { row: Row; real: number }) {

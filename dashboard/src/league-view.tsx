@@ -46,6 +46,7 @@ export function LeagueView({ model, search }: Props) {
   const finalBefore = model.freshness?.final_before ?? null;
   return (
     <>
+      <h1 class="hidden">Products</h1>
       <TotalsStrip model={model} totals={totals} stale={stale} />
       <div
         class={stale ? 'league stale' : 'league'}

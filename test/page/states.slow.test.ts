@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { eventually } from '../support/processes.ts';
 import { launch, NO_CHROMIUM, openPage, textOf } from './chromium.ts';
 import { startFixture } from './fixture.ts';
 import { edgeRows } from './shop.ts';
@@ -142,7 +143,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     const rows = page.locator('.figures tbody tr');
     assert.equal(await rows.count(), 31);
     fixture.next();
-    await page.waitForFunction("document.querySelectorAll('.figures tbody tr').length === 32");
+    await eventually(async () => (await rows.count()) === 32, 5_000);
     const saved = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Export CSV' }).click();
     const file = await saved;
