@@ -11,6 +11,7 @@ export type ChartData = {
   toMs: number;
 };
 
+const COLOURS_DEPEND_ON = ['(prefers-color-scheme: dark)', 'print'];
 const RATE_PX = 240;
 const COUNTS_PX = 130;
 const AXIS_PX = 58;
@@ -38,7 +39,8 @@ export class Charts {
     this.#resize.observe(place);
     // Colours are read when a plot is made.
     addEventListener('themechange', this.#redraw);
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', this.#redraw);
+    for (const query of COLOURS_DEPEND_ON)
+      matchMedia(query).addEventListener('change', this.#redraw);
   }
 
   update(data: ChartData): void {
@@ -51,7 +53,8 @@ export class Charts {
   destroy(): void {
     this.#resize.disconnect();
     removeEventListener('themechange', this.#redraw);
-    matchMedia('(prefers-color-scheme: dark)').removeEventListener('change', this.#redraw);
+    for (const query of COLOURS_DEPEND_ON)
+      matchMedia(query).removeEventListener('change', this.#redraw);
     for (const plot of this.#plots) plot.destroy();
   }
 

@@ -22,7 +22,7 @@ export type Running = {
 
 /** Runs until SIGINT or SIGTERM; a second signal ends at once. Rejects with what went wrong. */
 export async function untilStopped(running: Running, options: Options, log: Logger): Promise<void> {
-  log.info({}, `clickrate is up: open ${running.url}/ctr/latest (docs: ${running.url}/docs)`);
+  log.info({}, `clickrate is up: open ${running.url} (docs: ${running.url}/docs)`);
   const unfollow = announceWindows(running, log);
   const traffic = new AbortController();
   const generating = options.generate

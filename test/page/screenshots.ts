@@ -2,7 +2,8 @@
  * `node test/page/screenshots.ts [folder]`: draws docs/screenshots again. They are to be looked at,
  * not compared: `page.slow.test.ts` holds what the page does.
  */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { ROOT } from '../support/processes.ts';
@@ -66,6 +67,24 @@ async function take(browser: Browser, shot: Shot, folder: string): Promise<void>
   await fixture.close();
 }
 
+/** The same font on every machine that has it, so that pictures differ only where the page does. */
+function useOneFont(): void {
+  const families = ['system-ui', 'sans-serif'].map(
+    (family) =>
+      `<match target="pattern"><test name="family"><string>${family}</string></test>` +
+      '<edit name="family" mode="prepend" binding="strong"><string>Liberation Sans</string>' +
+      '</edit></match>',
+  );
+  const file = join(mkdtempSync(join(tmpdir(), 'clickrate-fonts-')), 'fonts.conf');
+  const include = '<include>/etc/fonts/fonts.conf</include>';
+  writeFileSync(
+    file,
+    `<?xml version="1.0"?><fontconfig>${include}${families.join('')}</fontconfig>`,
+  );
+  process.env.FONTCONFIG_FILE = file;
+}
+
+useOneFont();
 const folder = process.argv[2] ?? join(ROOT, 'docs/screenshots');
 const only = process.argv.slice(3);
 mkdirSync(folder, { recursive: true });
