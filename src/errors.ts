@@ -23,6 +23,7 @@ export const ERRORS = {
   source_gap: { status: 500, retry: false, title: 'Records between checkpoint and log are gone' },
   source_damaged: { status: 500, retry: false, title: 'A batch of records cannot be read' },
   source_foreign: { status: 500, retry: false, title: 'The checkpoint is of another source' },
+  topic_renewed: { status: 500, retry: false, title: 'A topic was deleted and made anew' },
   partitions_changed: { status: 500, retry: false, title: 'The topics have other partitions' },
   checkpoint_damaged: { status: 500, retry: false, title: 'A checkpoint cannot be read' },
   checkpoint_settings: { status: 500, retry: false, title: 'The checkpoint has other settings' },

@@ -59,7 +59,7 @@ export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
     return { pipeline, close: () => source.close() };
   };
   // Begun again: where the group gives it to us, at a new topic, or behind a gap.
-  const again: ErrorCode[] = ['task_lost', 'source_foreign'];
+  const again: ErrorCode[] = ['task_lost', 'topic_renewed'];
   if (onGap === 'skip') again.push('source_gap');
   const tasks = new Tasks({
     ...{ create, clock, log, assigned: () => member.assigned },

@@ -24,6 +24,10 @@ export type KafkaSizeParts = {
   limits: Limits;
   log: Logger;
   resetWindows: boolean;
+  /** Claims although the sink wrote this store. */
+  takeOver?: boolean;
+  /** Whether events are taken over HTTP and sent to Kafka. */
+  takesEvents?: boolean;
   onStep?: PipelineParts['onStep'];
 };
 
@@ -32,10 +36,10 @@ export type KafkaSizeParts = {
  * `config_invalid`, `directory_locked`.
  */
 export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
-  const { options, settings, limits, log } = parts;
+  const { options, settings, limits, log, takeOver = false, takesEvents = true } = parts;
   if (options.source !== 'kafka')
     throw new ClickrateError('config_invalid', 'redis as the store needs --source kafka');
-  const store = openStore({ options, limits, log, writer: 'engine', takeOver: false });
+  const store = openStore({ options, limits, log, writer: 'engine', takeOver });
   const closers: (() => unknown)[] = [() => store.close()];
   const undo = async () => {
     for (const close of closers.reverse()) await close();
@@ -51,7 +55,7 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
     const server = await createServer({
       ...{ reader: store, settings, limits, clock: systemClock, logger: log, version: VERSION },
       judge: (records) => judge(records, systemClock.wallMs()),
-      push,
+      ...(takesEvents ? { push } : {}),
       health: () => engine?.health() ?? [],
       open: (limit) => engine?.openCounts(limit) ?? [],
       ...{ owner: OWNER, minSample: options.minSample, page: builtPage() },
@@ -63,7 +67,7 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
     const keep = rejectedTopic === '' ? {} : { keep: rejectedWriter(sender, rejectedTopic) };
     engine = startKafkaEngine({ ...parts, store, ...keep });
     closers.push(engine.stop);
-    return { url, store, push, finished: engine.finished, stop: undo };
+    return { url, store, finished: engine.finished, stop: undo, ...(takesEvents ? { push } : {}) };
   } catch (error) {
     await undo();
     throw error;

@@ -3,6 +3,7 @@
 import './tuning.ts';
 import { Command, CommanderError } from 'commander';
 import { addApi } from './api.ts';
+import { addEngine } from './engine.ts';
 import { exitCodeOf } from './exit.ts';
 import { addGenerate } from './generate.ts';
 import { addProduce } from './produce.ts';
@@ -16,6 +17,7 @@ import { VERSION } from './version.ts';
 /** Each adds a command with its flags, its help and what it does. */
 const COMMANDS = [
   addRun,
+  addEngine,
   addApi,
   addReplay,
   addGenerate,

@@ -11,6 +11,7 @@ export function addRun(top: Command): void {
   const command = configurable(top.command('run'), OPTIONS)
     .description('take events over HTTP (and generate some), count them, serve the rates')
     .option('--reset-windows', 'drop open windows of a checkpoint with another window size')
+    .option('--take-over', 'claim a Redis that the Flink sink wrote', false)
     .addHelpText(
       'after',
       `
@@ -24,7 +25,8 @@ Examples:
     const { options, settings } = configurationOf(flags);
     const log = createLogger(options);
     const resetWindows = flags.resetWindows === true;
-    const parts = { options, settings, limits: LIMITS, log, resetWindows };
+    const takeOver = flags.takeOver === true;
+    const parts = { options, settings, limits: LIMITS, log, resetWindows, takeOver };
     const isEmbedded = options.source === 'journal' && options.store === 'sqlite';
     const running = isEmbedded ? await startEmbedded(parts) : await startKafkaSize(parts);
     await untilStopped(running, options, log);

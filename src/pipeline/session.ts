@@ -125,6 +125,7 @@ async function claimTask(parts: PipelineParts, retry: Retry) {
 export async function openSession(parts: PipelineParts, retry: Retry): Promise<Session> {
   const { fence, state } = await claimTask(parts, retry);
   const { source } = parts;
+  mustBeOf(source, parts.task, state.status);
   const positions = source.partitions.map((name) => {
     const at = state.status?.partitions.find((partition) => partition.name === name);
     return { offset: at?.position ?? null, topicId: at?.topicId ?? null };
@@ -147,6 +148,17 @@ export async function openSession(parts: PipelineParts, retry: Retry): Promise<S
     status === null ? 'task claimed, no checkpoint yet' : 'task claimed, checkpoint restored',
   );
   return session;
+}
+
+/** A checkpoint of topic partitions of other names would be taken for the beginning of these. */
+function mustBeOf({ partitions }: Source, task: string, status: Status | null): void {
+  const kept = status?.partitions.map(({ name }) => name) ?? partitions;
+  if (partitions.every((name) => kept.includes(name))) return;
+  throw new ClickrateError(
+    'source_foreign',
+    `the checkpoint of task ${task} is of ${kept.join(' and ')}, not of ` +
+      `${partitions.join(' and ')}: use those topics, or another store`,
+  );
 }
 
 /** With another topic the state is gone: windows that the old one began may lack its events. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS, settingsWith } from '../../src/config.ts';
+import type { ClickrateError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import type { Opened, Position } from '../../src/sources/source.ts';
@@ -93,6 +94,21 @@ test('state, parts and ledger of the old topic are gone, and its open windows st
   const again = pipelineOf(new Renewable('new', clock, events), store, clock);
   await runAll(again, clock, 2);
   assert.equal((await store.read('0')).status!.ledger.received, 3);
+});
+
+test('a checkpoint of topics with other names is refused, not taken for a beginning', async () => {
+  const clock = new SimClock(START + 5_000);
+  const store = new MemoryStore();
+  const first = pipelineOf(new Renewable('t', clock, many(10, START)), store, clock);
+  await first.start();
+  await first.stop();
+  const logs = [{ partition: 'q-0', topicId: 'u', records: [] }];
+  const other = new SimSource({ logs, clock, random: new Random(1) });
+  await assert.rejects(
+    pipelineOf(other, store, clock).start(),
+    (error: ClickrateError) =>
+      error.code === 'source_foreign' && /is of p-0, not of q-0/.test(error.message),
+  );
 });
 
 test('open windows of another size are dropped from the checkpoint for good', async () => {

@@ -28,6 +28,8 @@ export type KafkaTestCluster = {
 
 export type KafkaTestOptions = {
   brokers: 1 | 3;
+  /** Free ones if left out. */
+  ports?: readonly BrokerPorts[];
   properties?: Readonly<Record<string, string>>;
 };
 
@@ -51,8 +53,8 @@ export function withoutKafka(): string | false {
 /** Starts the brokers together; whoever starts them stops them. */
 export async function startKafka(options: KafkaTestOptions): Promise<KafkaTestCluster> {
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-kafka-'));
-  const ports: BrokerPorts[] = [];
-  for (let n = 0; n < options.brokers; n++)
+  const ports: BrokerPorts[] = [...(options.ports ?? [])];
+  while (ports.length < options.brokers)
     ports.push({ client: await freePort(), controller: await freePort() });
   const { properties = {} } = options;
   const jars = kafkaJars(() => {});

@@ -121,13 +121,17 @@ function noTopic(name: string): ClickrateError {
   );
 }
 
-/** What a call of the library failed with, as one sentence; its causes lie inside each other. */
+/** Errors of the library lie inside each other so deep at most. */
+const DEPTH = 16;
+
+/** What a call of the library failed with: the innermost two sentences say what it was. */
 export function unavailable(what: string, error: unknown): ClickrateError {
   const sentences = new Set<string>();
-  for (let at: unknown = error; at instanceof Error && sentences.size < 4; ) {
+  let at: unknown = error;
+  for (let depth = 0; at instanceof Error && depth < DEPTH; depth++) {
     sentences.add(at.message.replace(/\.$/, ''));
     at = at.cause ?? (at instanceof AggregateError ? at.errors[0] : null);
   }
-  const text = sentences.size === 0 ? messageOf(error) : [...sentences].join(': ');
+  const text = sentences.size === 0 ? messageOf(error) : [...sentences].slice(-2).join(': ');
   return new ClickrateError('source_unavailable', `${what} fails: ${text}`, { cause: error });
 }

@@ -101,7 +101,7 @@ export class Lane {
     const { cluster, topic, partition, client } = this.#parts;
     const { topicId, ...address } = await cluster.leader(topic, partition);
     if (topicId !== this.#topicId)
-      throw new ClickrateError('source_foreign', `topic ${topic} was deleted and made anew`);
+      throw new ClickrateError('topic_renewed', `topic ${topic} was deleted and made anew`);
     const connection = new BrokerConnection(address, client);
     this.#connection = connection;
     await connection.open();
@@ -153,7 +153,7 @@ export class Lane {
 
   /**
    * Hands over what has come; null when nothing has. Throws `source_gap`, `source_damaged`,
-   * `source_foreign`.
+   * `topic_renewed`.
    */
   take(): Fetch | null {
     if (this.#failure !== null) throw this.#failure;

@@ -72,12 +72,12 @@ export class Sender {
       this.#producer = this.#connect();
       await old.close().catch(() => {});
     }
-    if (findErrorBy(error, 'apiId', 'UNKNOWN_TOPIC_OR_PARTITION'))
-      return new ClickrateError(
-        'source_unavailable',
-        'a topic to send to does not exist; make it with: clickrate topics create',
-      );
-    return unavailable('sending to Kafka', error);
+    const failure = unavailable('sending to Kafka', error);
+    if (!/unknown topic/i.test(failure.message)) return failure;
+    return new ClickrateError(
+      'source_unavailable',
+      `${failure.message}; make it with: clickrate topics create`,
+    );
   }
 
   async close(): Promise<void> {

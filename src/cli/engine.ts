@@ -1,0 +1,36 @@
+/** `clickrate engine`: counts what Kafka has into the store; takes no events over HTTP. */
+import type { Command } from 'commander';
+import { LIMITS } from '../config.ts';
+import { configurable, configurationOf, type Flags, KAFKA_OPTIONS, pick } from './command.ts';
+import { startKafkaSize } from './kafka-size.ts';
+import { createLogger } from './logger.ts';
+import { untilStopped } from './running.ts';
+
+const OPTIONS = {
+  ...KAFKA_OPTIONS,
+  ...pick('host', 'port', 'store', 'data', 'redis', 'redisPassword'),
+  ...pick('onGap', 'onLostStore', 'groupInstance'),
+};
+
+export function addEngine(top: Command): void {
+  configurable(top.command('engine'), OPTIONS)
+    .description('count events of Kafka; its port serves readiness, metrics and the rates')
+    .option('--reset-windows', 'drop open windows of a checkpoint with another window size')
+    .option('--take-over', 'claim a store that the Flink sink wrote', false)
+    .addHelpText(
+      'after',
+      `
+Start as many as there are partitions at most; they share them. The store is redis unless
+--store sqlite is given; with --port 0 any free port is taken.`,
+    )
+    .action(async (flags: Flags) => {
+      const { options, settings } = configurationOf({ store: 'redis', ...flags, source: 'kafka' });
+      const log = createLogger(options);
+      const running = await startKafkaSize({
+        ...{ options, settings, log, limits: LIMITS, takesEvents: false },
+        resetWindows: flags.resetWindows === true,
+        takeOver: flags.takeOver === true,
+      });
+      await untilStopped(running, { ...options, generate: false }, log);
+    });
+}
