@@ -33,7 +33,7 @@ async function engine(bootstrap: string, filled: Filled, run: number): Promise<S
   const child = startNode('src/cli/main.ts', ['run', ...args]);
   try {
     const pid = child.process.pid!;
-    const [, url] = await outputOf(child, /open (http:\/\/\S+)\/ctr/);
+    const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/);
     await outputOf(child, /task claimed/);
     const before = cpuOf(pid);
     await eventually(

@@ -15,7 +15,7 @@ function temporary(): string {
 
 async function up(data: string) {
   const child = startNode('src/cli/main.ts', ['run', '--port', '0', '--data', data]);
-  const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)\//);
+  const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/);
   return { child, url };
 }
 

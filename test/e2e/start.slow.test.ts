@@ -7,7 +7,7 @@ test('npm start alone fills /ctr/latest with five products within 25 s', async (
   const data = temporary(t);
   const child = start('npm', ['start', '--', '--port', '0', '--data', data]);
   t.after(() => child.kill('SIGTERM'));
-  const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)\/ctr\/latest/);
+  const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/);
   const rows = await eventually(async () => {
     const response = await fetch(`${url}/ctr/latest`);
     const body = (await response.json()) as Record<string, Record<string, number>>;
@@ -34,7 +34,7 @@ test('a second start on the same directory says who holds it', async (t) => {
   const args = ['run', '--port', '0', '--data', data];
   const first = startNode('src/cli/main.ts', args);
   t.after(() => first.kill());
-  const [, url] = await outputOf(first, /open (http:\/\/[\d.:]+)\//);
+  const [, url] = await outputOf(first, /open (http:\/\/[\d.:]+)/);
   const second = startNode('src/cli/main.ts', args);
   assert.equal(await second.ended, 1);
   assert.match(second.output(), new RegExp(`${first.process.pid}`));

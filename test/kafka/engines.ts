@@ -37,8 +37,13 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   };
   const args = ['run', ...Object.entries(flags).flat(), ...(options.flags ?? [])];
   const child = startNode(options.file ?? 'src/cli/main.ts', args, options.env);
-  const [, url] = await outputOf(child, /open (http:\/\/\S+)\/ctr\/latest/);
-  return { ...child, url };
+  try {
+    const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/);
+    return { ...child, url };
+  } catch (error) {
+    await child.kill('SIGKILL');
+    throw error;
+  }
 }
 
 /** What `/readyz` says, whichever way; null when nobody answers. */

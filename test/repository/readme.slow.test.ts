@@ -54,7 +54,7 @@ function shapeOf(text: string): string {
 test('commands against the running server', async (t) => {
   const child = start('npm', ['start', '--', '--port', '0', '--data', temporary(t)]);
   t.after(() => child.kill('SIGTERM'));
-  const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)\//, 60_000);
+  const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/, 60_000);
   await eventually(async () => {
     const rows = (await (await fetch(`${url}/ctr/latest`)).json()) as object;
     return Object.keys(rows).length === 5;
