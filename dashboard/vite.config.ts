@@ -5,6 +5,8 @@ export default defineConfig({
   root: import.meta.dirname,
   base: '/',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  // `npx vite dashboard` beside a running `npm start`: the page is drawn again at each change.
+  server: { proxy: { '/v1': 'http://127.0.0.1:8000' } },
   build: {
     outDir: '../dist/page',
     emptyOutDir: true,

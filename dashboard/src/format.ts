@@ -1,11 +1,12 @@
 /** Figures and times as text. No element is made here, so that tests need no browser. */
 
-/** Between digits and before units: narrow, and never the end of a line. */
+/** Between groups of digits, and before units: never the end of a line. */
+const GROUP = '\u00a0';
 const THIN = '\u202f';
 export const DASH = '–';
 
 export function count(n: number): string {
-  return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, THIN);
+  return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, GROUP);
 }
 
 /** A ratio as percent with two decimals, without the sign. */

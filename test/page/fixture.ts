@@ -31,9 +31,10 @@ export async function startFixture({ products, past = 120, edges, ageMs = 0 }: S
     open: () => [openCounts(shop, at + WINDOW_MS)],
   });
   const app = await createServer(parts);
+  const pastOf = (name: string) => reader.histories.get(name)?.at(-1) ?? null;
   const closeWindow = (from: number, to: number) => {
     const rows = shop.names.slice(from, to).map((name, i) => {
-      const closed = shop.rowOf(from + i, at, reader.rows.get(name)?.latest ?? null);
+      const closed = shop.rowOf(from + i, at, reader.rows.get(name)?.latest ?? pastOf(name));
       reader.histories.get(name)?.push(closed.latest as Counts);
       return closed;
     });

@@ -144,6 +144,13 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     assert.equal(await rows.count(), 31);
     fixture.next();
     await eventually(async () => (await rows.count()) === 32, 5_000);
+    // A late event revises the window that was just published.
+    const { latest, previous } = fixture.reader.rows.get('desk-lamp-classic')!;
+    const revised = { ...latest!, clicks: latest!.clicks + 5 };
+    fixture.reader.publish([{ product: 'desk-lamp-classic', latest: revised, previous }]);
+    const newest = rows.first().locator('td');
+    await eventually(async () => (await newest.nth(4).innerText()) === '1', 5_000);
+    assert.equal(await newest.nth(3).innerText(), String(revised.clicks));
     const saved = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Export CSV' }).click();
     const file = await saved;

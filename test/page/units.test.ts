@@ -43,7 +43,7 @@ test('events come whole from any pieces', () => {
 });
 
 test('figures as people read them', () => {
-  assert.equal(count(1_304_512), '1\u202f304\u202f512');
+  assert.equal(count(1_304_512), '1\u00a0304\u00a0512');
   assert.equal(count(999), '999');
   assert.equal(percent(0.0001), '0.01');
   assert.equal(percent(1), '100.00');
