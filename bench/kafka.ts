@@ -1,7 +1,8 @@
 /**
- * `npm run bench:kafka`: one broker, topics filled beforehand; CPU seconds per million events of the
- * reading process alone, from the first record to the last, so that no start is counted. The engine runs with everything on: fence, ledger, checkpoint each second,
- * Redis. The peer is the same client library's message stream with `JSON.parse` and a Map.
+ * `npm run bench:kafka`: one broker, topics filled beforehand; CPU seconds per million events of
+ * the reading process alone, from the first record to the last, so that no start is counted. The
+ * engine runs with everything on: fence, ledger, checkpoint each second, Redis. The peer is the
+ * same client library's message stream with `JSON.parse` and a Map.
  */
 import { readFileSync } from 'node:fs';
 import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:latency`: how long after the broker took the record that lets a task close a window
- * its result is in Redis, and in the API. 10 000 events a second, windows of one second, real
- * servers on this machine. Arguments: closings to wait for, events a second.
+ * `npm run bench:latency`: how long after the broker took the record that lets a task close a
+ * window its result is in Redis, and in the API. 10 000 events a second, windows of one second,
+ * real servers on this machine. Arguments: closings to wait for, events a second.
  */
 import { createClient } from 'redis';
 import { allRunning } from '../test/kafka/engines.ts';
@@ -66,9 +66,10 @@ async function bench(): Promise<void> {
       delays.api.push((inApi.get(key) ?? Number.NaN) - closeMs);
     }
   }
+  const sent = (feed.sent / ((Date.now() - fromMs) / 1_000)).toFixed(0);
   process.stdout.write(
-    `${machine()}\n${RATE} events/s asked for, ${(feed.sent / ((Date.now() - fromMs) / 1_000)).toFixed(0)} ` +
-      `sent; ${delays.redis.length} closings of ${products.length} tasks; looked every ${LOOK_MS} ms\n\n` +
+    `${machine()}\n${RATE} events/s asked for, ${sent} sent; ${delays.redis.length} closings of ` +
+      `${products.length} tasks; looked every ${LOOK_MS} ms\n\n` +
       'append time of the closing record → visible, ms       p50      p90      p99      max\n',
   );
   for (const [name, values] of Object.entries(delays)) row(name, values);

@@ -14,13 +14,27 @@ export function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'clickrate');
 }
 
-const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>clickrate</groupId><artifactId>stack</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${KAFKA_VERSION}</version></dependency>
-<dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>${LOG4J_VERSION}</version></dependency>
-</dependencies></project>
-`;
+const ARTIFACTS = [
+  ['org.apache.kafka', 'kafka_2.13', KAFKA_VERSION],
+  ['org.apache.logging.log4j', 'log4j-slf4j-impl', LOG4J_VERSION],
+];
+
+/** A Maven project that needs `ARTIFACTS` and makes nothing. */
+function pom(): string {
+  const tag = (name: string, text: string) => `<${name}>${text}</${name}>`;
+  const dependency = ([group, artifact, version]: string[]) =>
+    tag(
+      'dependency',
+      tag('groupId', group) + tag('artifactId', artifact) + tag('version', version),
+    );
+  const own =
+    tag('modelVersion', '4.0.0') +
+    tag('groupId', 'clickrate') +
+    tag('artifactId', 'stack') +
+    tag('version', '1') +
+    tag('packaging', 'pom');
+  return tag('project', own + tag('dependencies', ARTIFACTS.map(dependency).join('')));
+}
 
 /** What is missing on this machine to run `commands`, in one sentence; null: nothing. */
 export function missing(commands: Record<string, string>): string | null {
@@ -44,7 +58,7 @@ export function kafkaJars(say: (sentence: string) => void): string {
   const work = `${libs}.${process.pid}`;
   mkdirSync(work, { recursive: true });
   try {
-    writeFileSync(join(work, 'pom.xml'), POM);
+    writeFileSync(join(work, 'pom.xml'), pom());
     const goal = 'dependency:copy-dependencies';
     const flags = ['-q', '-B', '-DincludeScope=runtime', `-DoutputDirectory=${join(work, 'libs')}`];
     const done = spawnSync('mvn', [goal, ...flags, '-f', join(work, 'pom.xml')], {

@@ -1,4 +1,4 @@
-/** The engine of the Kafka size: a membership in the group, and a pipeline for each task of ours. */
+/** The engine of the Kafka size: a membership in the group, a pipeline for each task of ours. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { systemClock } from '../clock.ts';
 import type { Limits, Options, Settings } from '../config.ts';

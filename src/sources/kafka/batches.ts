@@ -127,7 +127,7 @@ export class BatchWalk {
 
   /** A marker ends a transaction: what follows of its producer is not aborted with it. */
   #control(bytes: Buffer, at: number): void {
-    // The record: length, attributes and two deltas, a byte each; the key: its length, version, type.
+    // The record: length, attributes, two deltas, a byte each; the key: its length, version, type.
     const type = bytes.readInt16BE(at + HEAD_BYTES + 7);
     if (type === ABORT_MARKER) this.#aborting.delete(bytes.readBigInt64BE(at + 43));
   }

@@ -54,8 +54,8 @@ function mustHavePartitions(topic: string, kept: string, partitions: number): vo
   throw new ClickrateError(
     'partitions_changed',
     `${topic} has ${partitions} partitions, the checkpoint was written with ${before}: products ` +
-      'would change tasks; stop the producers, let the engine close every window, empty the store ' +
-      '(docs/kafka.md, "Changing the number of partitions") and start again',
+      'would change tasks; stop the producers, let the engine close every window, empty the ' +
+      'store (docs/kafka.md, "Changing the number of partitions") and start again',
   );
 }
 
@@ -106,12 +106,11 @@ class Place {
     const { first, end } = await this.#bounds();
     if (offset >= first && offset <= end) return this.#opened(offset, null);
     const { onGap, log } = this.#parts;
+    const name = `${this.#topic}-${this.#partition}`;
+    const gone = `begins at ${first}: ${first - offset} records were deleted before they were read`;
     const what =
-      offset < first
-        ? `the checkpoint stands at offset ${offset} of ${this.#topic}-${this.#partition}, but its ` +
-          `log begins at ${first}: ${first - offset} records were deleted before they were read`
-        : `the checkpoint stands at offset ${offset} of ${this.#topic}-${this.#partition}, but its ` +
-          `log ends at ${end}: the log lost its end, or is another one`;
+      `the checkpoint stands at offset ${offset} of ${name}, but its log ` +
+      (offset < first ? gone : `ends at ${end}: the log lost its end, or is another one`);
     if (onGap !== 'skip')
       throw new ClickrateError('source_gap', `${what}; --on-gap skip goes on without them`);
     log.warn({ topic: this.#topic, partition: this.#partition }, `${what}: skipped`);

@@ -1,4 +1,4 @@
-/** Writes records to Kafka: acknowledged by all in-sync replicas, once each (idempotent producer). */
+/** Writes records to Kafka, once each: acknowledged by all in-sync replicas, idempotent. */
 import { findErrorBy, ProduceAcks, Producer } from '@platformatic/kafka';
 import { ClickrateError } from '../../errors.ts';
 import { clientOptions, type KafkaOptions } from './client.ts';
