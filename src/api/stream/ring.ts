@@ -19,6 +19,8 @@ type Held = Entry & { textBefore: number };
 /** What an entry costs beside its text, and for each product it names. */
 const ENTRY_BYTES = 200;
 const PRODUCT_BYTES = 16;
+/** Of the array, what may be entries that are gone. */
+const DEAD_SHARE = 0.1;
 
 export class Ring {
   readonly #maxEntries: number;
@@ -68,7 +70,7 @@ export class Ring {
       // Its bytes go now, the array later.
       this.#entries[this.#head++].bytes = null;
     }
-    if (this.#head < 1_000 || this.#head * 2 < this.#entries.length) return;
+    if (this.#head < 1_000 || this.#head < this.#entries.length * DEAD_SHARE) return;
     this.#entries = this.#entries.slice(this.#head);
     this.#head = 0;
   }
