@@ -90,7 +90,7 @@ try {
   process.stdout.write(
     `${machine()}\n${filled.records} events of 1 000 products, ${PARTITIONS} + ${PARTITIONS} ` +
       `partitions, uncompressed; median of ${RUNS}, from the first record to the last\n\n` +
-      `${'CPU seconds per million events'.padEnd(56)} ${'CPU s'.padStart(8)} ${'peak'.padStart(11)}\n`,
+      `${'CPU seconds per million events'.padEnd(56)}    CPU s        peak\n`,
   );
   const ours: Sample[] = [];
   const theirs: Sample[] = [];
