@@ -11,7 +11,7 @@ import { freePort, withoutRedis } from '../support/redis-server.ts';
 /** Commands and the output shown under each. */
 function walk(): { command: string; output: string }[] {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const [, block] = /<!-- stack -->\n```console\n([^]*?)```/.exec(readme)!;
+  const [, block] = /<!-- stack -->\n```console\n([\s\S]*?)```/.exec(readme)!;
   return block
     .trimEnd()
     .split(/^\$ /m)
