@@ -47,8 +47,9 @@ test('the walk through Kafka and Redis', { skip: withoutKafka() || withoutRedis(
   const here = (command: string) => {
     const text = command.replace(/ &$/, '').replace('http://127.0.0.1:8000', url);
     if (text.includes('stack --')) return `${text} ${stack}`;
+    const reached = `--brokers ${brokers}`;
     if (text.includes('-- run'))
-      return `${text} --brokers ${brokers} --redis redis://127.0.0.1:${redis} --port 0`;
+      return `${text} ${reached} --redis redis://127.0.0.1:${redis} --port 0`;
     if (text.includes('clickrate --')) return `${text} ${reached}`;
     return text.replace('redis-cli', `redis-cli -p ${redis}`);
   };

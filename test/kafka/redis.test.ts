@@ -73,6 +73,36 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
     );
   });
 
+  test('emptied, and the log no longer begins at its beginning: exact from the floor on', async (t) => {
+    const world = await setUp(t, cluster, { settings: { futureMs: 3_000 } });
+    const engine = await world.engine();
+    const feed = world.feed({ rate: 600 });
+    await allRunning([engine], 3);
+    await pause(3_000);
+    await deleteFirst(cluster.bootstrap, [world.impressions, world.clicks], 50);
+    world.redis.cli('FLUSHALL');
+    await outputOf(
+      engine,
+      /task claimed, no checkpoint yet[\s\S]*fenced[\s\S]*claimed, no/,
+      20_000,
+    );
+    await pause(6_000);
+    await feed.stop();
+    const answers = await world.mustBeExact(20_000);
+    const statuses = [...(await world.store.statuses()).values()];
+    assert.ok(
+      statuses.every(({ publishFloor }) => publishFloor !== null),
+      'the floor is told',
+    );
+    // Some windows are withheld, others published.
+    const windows = new Set(
+      answers.flatMap(({ cells }) => [...cells.values()].flatMap((c) => [...c.keys()])),
+    );
+    const { publishFloor } = statuses[0];
+    assert.ok([...windows].some((start) => start <= publishFloor!));
+    assert.ok([...windows].some((start) => start > publishFloor!));
+  });
+
   test('paused for 20 s: not ready meanwhile, then caught up', async (t) => {
     const world = await setUp(t, cluster);
     const engine = await world.engine();
@@ -132,3 +162,11 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
     await world.mustBeExact(15_000, { keptBefore: true });
   });
 });
+
+/** Deletes the first `count` records of each partition of 3, as retention would. */
+async function deleteFirst(bootstrap: string, topics: readonly string[], count: number) {
+  const admin = new Admin({ clientId: 't', bootstrapBrokers: bootstrap.split(',') });
+  const partitions = [0, 1, 2].map((partition) => ({ partition, offset: BigInt(count) }));
+  await admin.deleteRecords({ topics: topics.map((name) => ({ name, partitions })) });
+  await admin.close();
+}
