@@ -77,6 +77,7 @@ function ageText(model: Model, stale: boolean): string {
 
 function Lost({ model, nowMs, retry }: { model: Model; nowMs: number; retry: () => void }) {
   const { link, seenAtMs } = model;
+  const refused = link.phase === 'lost' && link.why.startsWith('the ') ? link.why : null;
   const seconds =
     link.phase === 'lost' ? Math.max(0, Math.ceil((link.retryAtMs - nowMs) / 1_000)) : 0;
   return (
@@ -85,6 +86,7 @@ function Lost({ model, nowMs, retry }: { model: Model; nowMs: number; retry: () 
         {seenAtMs === null ? 'nothing was received yet' : `last seen ${clock(seenAtMs)}`}
       </span>
       <span class="fact">{seconds > 0 ? `trying again in ${seconds} s` : 'trying now'}</span>
+      {refused !== null && <span class="fact wide">{refused}</span>}
       <button type="button" class="small" onClick={retry}>
         Try now
       </button>

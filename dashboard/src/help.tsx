@@ -49,6 +49,10 @@ export function HelpDialog({ open, onClose }: { open: boolean; onClose: () => vo
           still may.
         </li>
       </ul>
+      <p>
+        Everything here comes from the API, which <a href="/docs">its documentation</a> lets you
+        try.
+      </p>
       <form method="dialog">
         <button type="submit" class="small">
           Close

@@ -91,8 +91,12 @@ function isFinal({ latest }: Row, finalBefore: number | null): boolean {
 
 type Listed = { ids: string[]; realUpTo: number; scale: number };
 
+/** A window of many products closes in several commits; their order is made when all have come. */
+const SETTLED_MS = 300;
+const AT_LATEST_MS = 2_000;
+
 /**
- * Rows do not jump: a new order is made when a window closes, a product comes or goes, or the
+ * Rows do not jump: a new order is made when a window has closed, a product comes or goes, or the
  * reader asks for one; a late revision waits for the next of these.
  */
 function useOrder(
@@ -101,11 +105,32 @@ function useOrder(
   sort: Sort,
   search: string,
 ): Listed {
-  const newest = model.freshness?.window_start ?? null;
-  return useMemo(() => {
-    const ids = ordered(rows.values(), sort, search);
-    return { ids, realUpTo: realUpTo(ids, rows), scale: scaleOf(ids, rows) };
-  }, [sort, search, newest, model.productsVersion, rows]);
+  const closed = useSettled(model.windowsVersion);
+  const judged = useSettled(model.version);
+  const ids = useMemo(
+    () => ordered(rows.values(), sort, search),
+    [sort, search, closed, model.productsVersion, rows],
+  );
+  const scale = useMemo(() => scaleOf(ids, rows), [ids]);
+  const real = useMemo(() => realUpTo(ids, rows), [search, judged, rows]);
+  return { ids, realUpTo: real, scale };
+}
+
+/** `value` when it has not changed for a moment, or has been changing for too long. */
+function useSettled(value: number): number {
+  const [settled, set] = useState(value);
+  const since = useRef(0);
+  useEffect(() => {
+    if (value === settled) {
+      since.current = 0;
+      return;
+    }
+    since.current ||= Date.now();
+    const leftMs = since.current + AT_LATEST_MS - Date.now();
+    const timer = setTimeout(() => set(value), Math.max(0, Math.min(SETTLED_MS, leftMs)));
+    return () => clearTimeout(timer);
+  }, [value, settled]);
+  return settled;
 }
 
 type BodyRef = { current: HTMLDivElement | null };

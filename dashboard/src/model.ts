@@ -23,6 +23,8 @@ export class Model {
   readonly rates: number[] = [];
   /** Goes up with each change of the rows. */
   version = 0;
+  /** Goes up when a product has a new window: a late revision is none. */
+  windowsVersion = 0;
   /** Goes up when products come or go. */
   productsVersion = 0;
   readonly #listeners = new Set<() => void>();
@@ -83,7 +85,13 @@ export class Model {
     const before = known.size;
     for (const product of removed) if (known.delete(product)) this.productsVersion++;
     const kept = known.size;
-    for (const row of rows) known.set(row.product_id, row);
+    let isNew = false;
+    for (const row of rows) {
+      const was = known.get(row.product_id)?.latest?.window_start;
+      isNew ||= was !== row.latest?.window_start;
+      known.set(row.product_id, row);
+    }
+    if (isNew) this.windowsVersion++;
     if (known.size !== kept || kept !== before) this.productsVersion++;
     this.version++;
     this.#fresh(freshness);

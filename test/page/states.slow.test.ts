@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { counts, row } from '../api/fake-reader.ts';
 import { eventually } from '../support/processes.ts';
 import { launch, NO_CHROMIUM, openPage, textOf } from './chromium.ts';
 import { startFixture } from './fixture.ts';
-import { edgeRows } from './shop.ts';
+import { edgeRows, WINDOW_MS } from './shop.ts';
 
 const ROW = '.rows .row';
 const mood = (name: string) => `#freshness[data-mood="${name}"]`;
@@ -69,15 +70,15 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     const fixture = await startFixture({ products: 1, edges: true });
     t.after(() => fixture.close());
     const { page, close } = await openPage(browser, fixture.url);
-    const row = (name: string) => page.locator(ROW, { hasText: name });
-    await row('brand-new').waitFor();
-    assert.match(await row('brand-new').innerText(), /few views/);
-    assert.match(await row('brand-new').getAttribute('class').then(String), /few/);
-    assert.match(await row('clicks-without').innerText(), /–[\s\S]*no impressions/);
-    assert.match(await row('lost-impressions').innerText(), /115\.00[\s\S]*more clicks than/);
-    assert.match(await row('one-in-ten').innerText(), /0\.01/);
-    assert.match(await row('always').innerText(), /100\.00/);
-    const long = row('winter-sale').locator('a');
+    const rowOf = (name: string) => page.locator(ROW, { hasText: name });
+    await rowOf('brand-new').waitFor();
+    assert.match(await rowOf('brand-new').innerText(), /few views/);
+    assert.match(await rowOf('brand-new').getAttribute('class').then(String), /few/);
+    assert.match(await rowOf('clicks-without').innerText(), /–[\s\S]*no impressions/);
+    assert.match(await rowOf('lost-impressions').innerText(), /115\.00[\s\S]*more clicks than/);
+    assert.match(await rowOf('one-in-ten').innerText(), /0\.01/);
+    assert.match(await rowOf('always').innerText(), /100\.00/);
+    const long = rowOf('winter-sale').locator('a');
     assert.equal(await long.getAttribute('title'), 'winter-sale-landing-page-teaser-variant-b');
     await close();
   });
@@ -87,12 +88,18 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     t.after(() => fixture.close());
     const { page, close } = await openPage(browser, fixture.url);
     await page.locator(ROW).first().waitFor();
+    const at = Math.max(...[...fixture.reader.rows.values()].map((r) => r.latest?.start ?? 0));
+    fixture.reader.publish([
+      row('surely-up', counts(at, 2_000, 900), counts(at - WINDOW_MS, 2_000, 600)),
+      row('the-same', counts(at, 2_000, 1_000), counts(at - WINDOW_MS, 2_000, 1_001)),
+    ]);
+    await page.getByText('surely-up').waitFor();
     const answer = await fetch(`${fixture.url}/v1/products?limit=100`);
     const { products } = (await answer.json()) as {
       products: { product_id: string; change: { significant: boolean } | null }[];
     };
     const real = products.filter(({ change }) => change?.significant).map((p) => p.product_id);
-    assert.ok(real.length > 0 && real.length < 24, String(real));
+    assert.ok(real.includes('surely-up') && !real.includes('the-same'), `real: ${real}`);
     const marked = await page
       .locator(`${ROW}:has(.delta:is(.up, .down)) .product a`)
       .allInnerTexts();
@@ -165,6 +172,42 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     assert.deepEqual(errors, []);
     await page.evaluate("location.hash = '#/product/nobody'");
     await page.getByText('The history could not be read').waitFor();
+    await close();
+  });
+
+  test('where the server rolls up, longer ranges take longer steps', async (t) => {
+    const fixture = await startFixture({ products: 5, past: 30 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, 'about:blank');
+    const asked: URLSearchParams[] = [];
+    await page.route('**/history?*', async (route) => {
+      const url = new URL(route.request().url());
+      const step = url.searchParams.get('step') ?? 'window';
+      asked.push(new URLSearchParams(url.searchParams));
+      for (const name of ['step', 'tz']) url.searchParams.delete(name);
+      const answer = await route.fetch({ url: url.href });
+      await route.fulfill({ response: answer, json: { ...(await answer.json()), step } });
+    });
+    await page.goto(`${fixture.url}/#/product/desk-lamp-classic`);
+    const steps = page.getByLabel('Step');
+    await eventually(async () => (await steps.locator('option').count()) === 2, 5_000);
+    const last = () => asked.at(-1)?.get('step') ?? 'window';
+    assert.equal(last(), 'window');
+    for (const [range, step] of [
+      ['24 h', '1m'],
+      ['7 d', '15m'],
+      ['90 d', '1d'],
+    ] as const) {
+      await page.getByText(range, { exact: true }).click();
+      await eventually(async () => last() === step, 5_000);
+      await page.locator('.plots canvas').nth(1).waitFor();
+      assert.equal(await steps.inputValue(), step);
+    }
+    assert.equal(asked.at(-1)?.get('tz'), 'UTC');
+    const span = Number(asked.at(-1)?.get('to')) - Number(asked.at(-1)?.get('from'));
+    assert.equal(span, 90 * 86_400_000);
+    await steps.selectOption('15m');
+    await eventually(async () => last() === '15m', 5_000);
     await close();
   });
 
