@@ -2,7 +2,7 @@
  * `node test/page/screenshots.ts [folder]`: draws docs/screenshots again. They are to be looked at,
  * not compared: `page.slow.test.ts` holds what the page does.
  */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
@@ -50,7 +50,6 @@ const SHOTS: Shot[] = [
   },
   { name: 'pipeline-dark', scene: { ...SHOP, ageMs: 27_000 }, hash: '#/pipeline', scheme: 'dark' },
   { name: 'pipeline-phone', scene: SHOP, hash: '#/pipeline', ...PHONE },
-  { name: 'help', scene: SHOP, act: (page) => page.keyboard.press('?') },
 ];
 
 async function take(browser: Browser, shot: Shot, folder: string): Promise<void> {
@@ -68,23 +67,25 @@ async function take(browser: Browser, shot: Shot, folder: string): Promise<void>
 }
 
 /** The same font on every machine that has it, so that pictures differ only where the page does. */
-function useOneFont(): void {
+function useOneFont(): () => void {
   const families = ['system-ui', 'sans-serif'].map(
     (family) =>
       `<match target="pattern"><test name="family"><string>${family}</string></test>` +
       '<edit name="family" mode="prepend" binding="strong"><string>Liberation Sans</string>' +
       '</edit></match>',
   );
-  const file = join(mkdtempSync(join(tmpdir(), 'clickrate-fonts-')), 'fonts.conf');
+  const place = mkdtempSync(join(tmpdir(), 'clickrate-fonts-'));
+  const file = join(place, 'fonts.conf');
   const include = '<include>/etc/fonts/fonts.conf</include>';
   writeFileSync(
     file,
     `<?xml version="1.0"?><fontconfig>${include}${families.join('')}</fontconfig>`,
   );
   process.env.FONTCONFIG_FILE = file;
+  return () => rmSync(place, { recursive: true });
 }
 
-useOneFont();
+const forgetFont = useOneFont();
 const folder = process.argv[2] ?? join(ROOT, 'docs/screenshots');
 const only = process.argv.slice(3);
 mkdirSync(folder, { recursive: true });
@@ -95,3 +96,4 @@ for (const shot of SHOTS)
     process.stdout.write(`${shot.name}\n`);
   }
 await browser.close();
+forgetFont();
