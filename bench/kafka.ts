@@ -30,7 +30,7 @@ async function engine(bootstrap: string, filled: Filled, run: number): Promise<S
     ...{ '--brokers': bootstrap, '--redis': redis.url, '--group': `bench-${process.pid}-${run}` },
     ...{ '--impressions-topic': impressions, '--clicks-topic': clicks, '--rejected-topic': '' },
   };
-  const args = Object.entries(flags).flatMap(([flag, value]) => [flag, value]);
+  const args = Object.entries(flags).flat();
   const child = startNode('src/cli/main.ts', ['run', ...args]);
   try {
     const pid = child.process.pid!;

@@ -49,12 +49,14 @@ async function bench(): Promise<void> {
   await sleep(WARM_UP_MS);
   const products = await oneProductOfEachTask(world.redis.url);
   const fromMs = Date.now();
-  const untilMs = fromMs + Math.ceil(CLOSINGS / products.length) * 1_000 + 1_000;
+  const sentBefore = feed.sent;
+  const untilMs = fromMs + Math.ceil(CLOSINGS / products.length) * 1_000 + 4_000;
   const [inRedis, inApi] = await Promise.all([
     watchRedis(world.redis.url, products, untilMs),
     watchApi(engine.url, products, untilMs),
   ]);
   await feed.stop();
+  const sent = ((feed.sent - sentBefore) / ((Date.now() - fromMs) / 1_000)).toFixed(0);
   const logs = await readTopics(cluster.bootstrap, [world.impressions, world.clicks]);
   const delays = { redis: [] as number[], api: [] as number[] };
   for (const [task, product] of products.entries()) {
@@ -66,7 +68,6 @@ async function bench(): Promise<void> {
       delays.api.push((inApi.get(key) ?? Number.NaN) - closeMs);
     }
   }
-  const sent = (feed.sent / ((Date.now() - fromMs) / 1_000)).toFixed(0);
   process.stdout.write(
     `${machine()}\n${RATE} events/s asked for, ${sent} sent; ${delays.redis.length} closings of ` +
       `${products.length} tasks; looked every ${LOOK_MS} ms\n\n` +
