@@ -6,6 +6,8 @@ export type Part = {
   quick: boolean;
   /** Only with `--long`. */
   long: boolean;
+  /** Files that may run at the same time, at most as many as the machine has cores for. */
+  atOnce: number;
   takes(path: string): boolean;
 };
 
@@ -35,11 +37,16 @@ export function partsOf(paths: readonly string[]): Part[] {
   const rest = paths.filter((path) => isTest(path) && !isQuick(path));
   const folders = [...new Set(rest.map(folderOf))].filter((name) => !NO_TESTS.includes(name));
   return [
-    { name: 'unit', quick: true, long: false, takes: (path) => isTest(path) && isQuick(path) },
+    {
+      ...{ name: 'unit', quick: true, long: false, atOnce: Number.POSITIVE_INFINITY },
+      takes: (path) => isTest(path) && isQuick(path),
+    },
     ...folders.sort().map((name) => ({
       name: QUICK.includes(name) ? `${name} (slow)` : name,
       quick: false,
       long: name === 'long',
+      // These wait for real servers most of the time.
+      atOnce: name === 'kafka' ? 2 : 1,
       takes: (path: string) => isTest(path) && !isQuick(path) && folderOf(path) === name,
     })),
   ];

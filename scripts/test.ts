@@ -32,5 +32,8 @@ if (wanted('biome')) add(tally, runBiome());
 if (wanted('types')) add(tally, runTypes());
 // What measures time or loads the machine runs alone.
 for (const part of parts.filter(({ name }) => wanted(name)))
-  add(tally, await runTests(part.name, files.filter(part.takes), part.quick ? sideBySide() : 1));
+  add(
+    tally,
+    await runTests(part.name, files.filter(part.takes), Math.min(part.atOnce, sideBySide())),
+  );
 process.exitCode = finish(tally);
