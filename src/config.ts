@@ -56,6 +56,8 @@ export const LIMITS = {
   /** Events kept by a store: rejected and too late. */
   keptMs: 7 * 86_400_000,
   keptTotalBytes: 1_073_741_824,
+  /** The same in Redis, whose memory is dear: all of them are in the topic of rejected events. */
+  keptRedisBytes: 134_217_728,
   /** History kept by a store, in event time. */
   historyMs: 3_600_000,
   /** Journal: bytes not yet committed by the engine before ingest answers 429. */

@@ -22,8 +22,14 @@ export type StoreChoice = {
 export function openStore({ options, ...settings }: StoreChoice): Store {
   if (options.store === 'sqlite') return openSqlite(options, settings);
   const { redis: url, redisPassword: password } = options;
-  if (options.store === 'redis') return new RedisStore({ url, password, ...settings });
+  if (options.store === 'redis')
+    return new RedisStore({ url, password, ...settings, limits: inRedis(settings.limits) });
   throw new ClickrateError('config_invalid', `store must be sqlite or redis, not ${options.store}`);
+}
+
+function inRedis(limits: Limits): Limits {
+  const keptTotalBytes = Math.min(limits.keptTotalBytes, limits.keptRedisBytes);
+  return { ...limits, keptTotalBytes };
 }
 
 function openSqlite({ data }: Options, settings: Omit<StoreChoice, 'options'>): Store {
