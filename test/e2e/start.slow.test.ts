@@ -44,7 +44,7 @@ test('a second start on the same directory says who holds it', async (t) => {
 test('a taken port is said in one sentence', async (t) => {
   const first = startNode('src/cli/main.ts', ['run', '--port', '0', '--data', temporary(t)]);
   t.after(() => first.kill());
-  const [, port] = await outputOf(first, /open http:\/\/[\d.]+:(\d+)\//);
+  const [, port] = await outputOf(first, /open http:\/\/[\d.]+:(\d+)/);
   const second = startNode('src/cli/main.ts', ['run', '--port', port, '--data', temporary(t)]);
   assert.equal(await second.ended, 1);
   assert.match(second.output(), new RegExp(`port ${port} of 127.0.0.1 is in use`));
