@@ -87,8 +87,9 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
       logger: log,
       version: VERSION,
     });
-    const url = await listen(server, options);
+    // A server that may not listen has begun to follow the store all the same.
     closers.push(() => server.close());
+    const url = await listen(server, options);
     lock.update({ url });
     const abort = new AbortController();
     const finished = pipeline.run(abort.signal);

@@ -1,0 +1,171 @@
+/** What Redis may say instead of doing it, and what is found in it: nothing is ever half written. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS } from '../../src/config.ts';
+import { resultOf } from '../../src/result.ts';
+import { Connection } from '../../src/stores/redis/connection.ts';
+import { startRedis, withoutRedis } from '../support/redis-server.ts';
+import { contentOf, countsOf, keptOf, resultIn, START } from './commits.ts';
+import { answerEater, Sender, simStoreAt, storeAt } from './redis-parts.ts';
+
+const skip = withoutRedis();
+
+test('latest and previous read as the original wrote them', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const a = await new Sender(storeAt(t, redis.url)).claim();
+  const latest = countsOf(3, 7, 2);
+  const previous = countsOf(1, 0, 1);
+  const names = ['product_1', 'quote"d', 'ü😀'];
+  await a.send({ claims: names });
+  await a.send({ results: names.map((product) => ({ product, latest, previous, cells: [] })) });
+  for (const name of names) {
+    const text = (key: string) => redis.cli('--raw', 'HGET', key, name);
+    assert.equal(text('ctr:latest'), JSON.stringify(resultOf(name, latest, 10_000)));
+    assert.equal(text('ctr:previous'), JSON.stringify(resultOf(name, previous, 10_000)));
+  }
+  assert.match(
+    redis.cli('--raw', 'HGET', 'ctr:latest', 'product_1'),
+    /^{"product_id":"product_1","ctr":0.2857,"impressions":7,"clicks":2,"window_start":\d+,"window_end":\d+}$/,
+  );
+});
+
+test('data of another program, or of a newer version, is refused by name', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const store = storeAt(t, redis.url);
+  redis.cli('HSET', 'ctr:latest', 'product_1', '{}');
+  const foreign = { code: 'store_foreign', retry: false, message: /ctr:latest/ };
+  await assert.rejects(store.claim('a', 't'), foreign);
+  redis.cli('DEL', 'ctr:latest');
+  redis.cli('SET', 'ctr:store', 'text');
+  await assert.rejects(store.claim('a', 't'), { code: 'store_foreign', message: /ctr:store/ });
+  redis.cli('DEL', 'ctr:store');
+  const a = await new Sender(store).claim();
+  await a.send({ claims: ['x'] });
+  redis.cli('HSET', 'ctr:store', 'form', '2');
+  const newer = { code: 'store_foreign', retry: false, message: /newer|form 2/ };
+  await assert.rejects(a.store.commit(a.build()), newer);
+  await assert.rejects(store.claim('b', 't'), newer);
+  await assert.rejects(store.load(), newer);
+});
+
+const STRANGE = ['ctr:windows', 'ctr:changes', 'ctr:rejected', 'ctr:comebacks', 'ctr:previous'];
+for (const key of [...STRANGE, 'ctr:parts:a', `ctr:history:${START}`])
+  test(`a commit that meets foreign data in ${key} writes nothing`, { skip }, async (t) => {
+    const redis = await startRedis(t, { args: ['--enable-debug-command', 'yes'] });
+    const store = simStoreAt(t, redis.url);
+    const a = await new Sender(store).claim();
+    await a.send({ claims: ['x'] });
+    redis.cli('SET', key, 'foreign');
+    const before = redis.cli('--raw', 'DEBUG', 'DIGEST');
+    assert.match(before, /^[0-9a-f]{40}$/);
+    const commit = a.build({
+      claims: ['y'],
+      results: [resultIn('x', 0, 1)],
+      parts: [{ name: 'n', bytes: Buffer.from('n') }],
+      kept: [keptOf(1, START)],
+      comebacks: [{ partition: 'p', offset: 1, watermark: 1 }],
+    });
+    await assert.rejects(store.commit(commit), { code: 'store_foreign', message: RegExp(key) });
+    assert.equal(redis.cli('--raw', 'DEBUG', 'DIGEST'), before);
+    redis.cli('DEL', key);
+    assert.equal((await store.commit(commit)).answer, 'ok');
+  });
+
+test('a Redis without room says so, writes nothing, and goes on later', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const store = simStoreAt(t, redis.url);
+  const a = await new Sender(store).claim();
+  await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] });
+  redis.cli('CONFIG', 'SET', 'maxmemory', '1');
+  const before = await contentOf(store, ['a'], ['x', 'y']);
+  const commit = a.build({ claims: ['y'], results: [resultIn('x', 1, 2), resultIn('y', 1, 2)] });
+  for (let i = 0; i < 2; i++)
+    await assert.rejects(store.commit(commit), { code: 'store_full', retry: true });
+  assert.deepEqual(await contentOf(store, ['a'], ['x', 'y']), before);
+  redis.cli('CONFIG', 'SET', 'maxmemory', '0');
+  assert.equal((await store.commit(commit)).answer, 'ok');
+  // What frees room is taken, and then wholly.
+  redis.cli('CONFIG', 'SET', 'maxmemory', '1');
+  assert.equal(await a.send({ removals: ['x'], results: [resultIn('y', 2, 3)] }), 'ok');
+  assert.deepEqual((await store.load()).rows, [
+    { product: 'y', latest: countsOf(2, 3), previous: null },
+  ]);
+});
+
+test('a Redis that forgot our scripts is sent them again', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const a = await new Sender(storeAt(t, redis.url)).claim();
+  assert.equal(await a.send(), 'ok');
+  redis.cli('SCRIPT', 'FLUSH');
+  assert.equal(await a.send(), 'ok');
+  redis.cli('SCRIPT', 'FLUSH');
+  assert.equal((await a.claim()).fence.epoch, 2);
+});
+
+test('a wrong password is told, and never shown', { skip }, async (t) => {
+  const redis = await startRedis(t, { args: ['--requirepass', 'sesame'] });
+  const right = redis.url.replace('redis://', 'redis://:sesame@');
+  await storeAt(t, redis.url, { password: 'sesame' }).claim('a', 't');
+  await storeAt(t, right).claim('a', 't');
+  for (const store of [
+    storeAt(t, redis.url),
+    storeAt(t, redis.url, { password: 'open-barley' }),
+    storeAt(t, right.replace('sesame', 'open-barley')),
+  ])
+    await assert.rejects(store.claim('a', 't'), (error: { code: string; message: string }) => {
+      assert.equal(error.code, 'config_invalid');
+      assert.doesNotMatch(error.message, /barley|sesame/);
+      return true;
+    });
+  assert.throws(
+    () => new Connection({ url: 'http://:secret@host' }, 1),
+    (error: Error) => {
+      assert.doesNotMatch(error.message, /secret/);
+      return /redis:\/\//.test(error.message);
+    },
+  );
+});
+
+test('a read-only replica takes no claim and no commit', { skip }, async (t) => {
+  const primary = await startRedis(t);
+  const a = await new Sender(storeAt(t, primary.url)).claim();
+  primary.cli('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
+  const replica = await startRedis(t, { args: ['--replicaof', '127.0.0.1', String(primary.port)] });
+  while (!replica.cli('INFO', 'replication').includes('master_link_status:up'))
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  const store = storeAt(t, replica.url);
+  const readOnly = { code: 'store_unavailable', retry: true, message: /read-only replica/ };
+  await assert.rejects(store.claim('a', 't'), readOnly);
+  await assert.rejects(store.commit(a.build()), readOnly);
+});
+
+test('a lost answer: the same commit sent again is a duplicate', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const eater = await answerEater(t, redis.port);
+  const store = storeAt(t, eater.url, { limits: LIMITS });
+  const a = await new Sender(store).claim();
+  await a.send({ claims: ['x', 'y'] });
+  const commit = a.build({ results: [resultIn('x', 0, 5)], removals: ['y'] });
+  eater.arm(/EVALSHA/);
+  await assert.rejects(store.commit(commit), { code: 'store_unavailable', retry: true });
+  assert.equal(eater.eaten(), 1);
+  assert.deepEqual(await store.commit(commit), { answer: 'duplicate', heldElsewhere: [] });
+  assert.equal((await store.load()).number, 1);
+  assert.equal(await a.send({ results: [resultIn('x', 1, 6)] }), 'ok');
+  assert.deepEqual((await store.load()).rows[0]?.latest, countsOf(1, 6));
+});
+
+test('while Redis is away calls fail at once; afterwards they work again', { skip }, async (t) => {
+  const redis = await startRedis(t, { aof: 'always' });
+  const a = await new Sender(storeAt(t, redis.url)).claim();
+  await a.send();
+  await redis.kill();
+  const commit = a.build();
+  for (let i = 0; i < 3; i++) {
+    const beganMs = performance.now();
+    await assert.rejects(a.store.commit(commit), { code: 'store_unavailable', retry: true });
+    assert.ok(performance.now() - beganMs < 1_000, 'it waited');
+  }
+  await redis.restart();
+  assert.equal((await a.store.commit(commit)).answer, 'ok');
+});
