@@ -22,13 +22,14 @@ export type Running = {
 
 /** Runs until SIGINT or SIGTERM; a second signal ends at once. Rejects with what went wrong. */
 export async function untilStopped(running: Running, options: Options, log: Logger): Promise<void> {
+  // Before it says that it is up: whoever reads that may stop it at once.
+  const signal = stopSignal(log);
   log.info({}, `clickrate is up: open ${running.url} (docs: ${running.url}/docs)`);
   const unfollow = announceWindows(running, log);
   const traffic = new AbortController();
   const generating = options.generate
     ? generate(running, options, log, traffic.signal)
     : Promise.resolve();
-  const signal = stopSignal(log);
   try {
     await Promise.race([signal, running.finished, generating.then(() => signal)]);
   } finally {
