@@ -82,7 +82,8 @@ export async function startServer(plan: ServerPlan): Promise<void> {
 /** Waits until something accepts connections on the port. Throws with the end of its log. */
 export async function untilReady(plan: ServerPlan, isReady: () => Promise<boolean>): Promise<void> {
   for (const untilMs = Date.now() + READY_MS; !(await isReady()); await pause()) {
-    const died = runningPid(plan) === null;
+    // Its own mark may come late: Redis writes its command line anew once it runs.
+    const died = !isAlive(Number(readFileSync(pidFile(plan), 'utf8')));
     if (!died && Date.now() < untilMs) continue;
     const end = readFileSync(logFile(plan), 'utf8').slice(-2_000);
     throw new Error(`${plan.name} ${died ? 'ended' : 'did not answer'}; its log ends:\n${end}`);
