@@ -25,6 +25,7 @@ export const ERRORS = {
   source_foreign: { status: 500, retry: false, title: 'The checkpoint is of another source' },
   topic_renewed: { status: 500, retry: false, title: 'A topic was deleted and made anew' },
   partitions_changed: { status: 500, retry: false, title: 'The topics have other partitions' },
+  topic_settings: { status: 500, retry: false, title: 'A topic has other settings than needed' },
   checkpoint_damaged: { status: 500, retry: false, title: 'A checkpoint cannot be read' },
   checkpoint_settings: { status: 500, retry: false, title: 'The checkpoint has other settings' },
   writer_other: { status: 500, retry: false, title: 'Another kind of program writes this store' },

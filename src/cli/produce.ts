@@ -3,9 +3,8 @@ import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import { LIMITS } from '../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
-import type { RecordBatch } from '../event.ts';
 import { Generator, type GeneratorOptions } from '../sources/generate.ts';
-import { KafkaIngest } from '../sources/kafka/ingest.ts';
+import { TrafficWriter } from '../sources/kafka/produce-traffic.ts';
 import { Sender } from '../sources/kafka/sender.ts';
 import {
   configurationOf,
@@ -23,6 +22,9 @@ const REPORT_MS = 1_000;
 const NOMINAL_RATE = 10_000;
 /** After an outage no more than this is made up for: real producers would have lost the rest. */
 const CATCH_UP_MS = 5_000;
+/** Bytes that may wait for brokers: what fills their connections, and what an outage may hold. */
+const AT_ONCE_BYTES = 8_388_608;
+const OUTAGE_BYTES = 33_554_432;
 
 type ProduceOptions = {
   /** Good, distinct events; Infinity: until it is stopped. */
@@ -31,17 +33,21 @@ type ProduceOptions = {
 };
 
 class Production {
-  readonly #ingest: KafkaIngest;
+  readonly #sender: Sender;
+  readonly #writer: TrafficWriter;
   readonly #generator: Generator;
   readonly #options: ProduceOptions;
   #reportedMs = 0;
   #reportedRecords = 0;
-  records = 0;
-  /** Sends that were tried again as a whole: some of their records may be there twice. */
-  repeats = 0;
 
-  constructor(ingest: KafkaIngest, generator: Generator, options: ProduceOptions) {
-    this.#ingest = ingest;
+  constructor(
+    sender: Sender,
+    writer: TrafficWriter,
+    generator: Generator,
+    options: ProduceOptions,
+  ) {
+    this.#sender = sender;
+    this.#writer = writer;
     this.#generator = generator;
     this.#options = options;
   }
@@ -60,57 +66,50 @@ class Production {
       if (behindMs > CATCH_UP_MS) {
         lagMs += behindMs;
         say(`${(behindMs / 1_000).toFixed(0)} s could not be sent in time and are left out`);
-      } else await this.#upTo(nowMs);
+      } else await this.#upTo(nowMs, OUTAGE_BYTES);
       await systemClock.sleep(TICK_MS, signal);
     }
-    if (!signal.aborted) await this.#rest();
+    if (!signal.aborted) this.#writer.put(this.#generator.rest());
   }
 
   /** Sends as fast as the brokers take it. */
   async atOnce(): Promise<void> {
-    while (!this.#isOver) await this.#upTo(Number.POSITIVE_INFINITY);
-    await this.#rest();
+    while (!this.#isOver) await this.#upTo(Number.POSITIVE_INFINITY, AT_ONCE_BYTES);
+    if (!this.#options.signal.aborted) this.#writer.put(this.#generator.rest());
   }
 
-  async #upTo(untilMs: number): Promise<void> {
+  async #upTo(untilMs: number, waitingBytes: number): Promise<void> {
     const left = this.#options.events - this.#generator.events;
-    await this.#send(this.#generator.next(untilMs, Math.min(LIMITS.batchRecords / 4, left)));
-  }
-
-  async #rest(): Promise<void> {
-    await this.#send(this.#generator.rest());
-  }
-
-  async #send(batch: RecordBatch): Promise<void> {
-    let waitMs = LIMITS.retryMinMs;
-    for (;;) {
-      try {
-        await this.#ingest.push(batch);
-        break;
-      } catch (error) {
-        if (!isRetryable(error) || this.#options.signal.aborted) throw error;
-        say(`waiting: ${messageOf(error)}`);
-        this.repeats++;
-        await systemClock.sleep(waitMs, this.#options.signal);
-        waitMs = Math.min(waitMs * 2, LIMITS.retryMaxMs);
-      }
-    }
-    this.records += batch.count;
+    const limit = Math.min(LIMITS.batchRecords / 4, left);
+    this.#writer.put(this.#generator.next(untilMs, limit));
+    await this.#sender.flush(waitingBytes);
     this.#report();
   }
 
   #report(): void {
     const nowMs = systemClock.monotonicMs();
     if (!process.stderr.isTTY || nowMs - this.#reportedMs < REPORT_MS) return;
-    const rate = ((this.records - this.#reportedRecords) * 1_000) / (nowMs - this.#reportedMs);
-    process.stderr.write(`\r${this.records} records, ${rate.toFixed(0)}/s   `);
+    const { sent } = this.#sender;
+    const rate = ((sent - this.#reportedRecords) * 1_000) / (nowMs - this.#reportedMs);
+    process.stderr.write(`\r${sent} records, ${rate.toFixed(0)}/s   `);
     this.#reportedMs = nowMs;
-    this.#reportedRecords = this.records;
+    this.#reportedRecords = sent;
   }
 }
 
 function say(sentence: string): void {
   process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}clickrate: ${sentence}\n`);
+}
+
+/** Says each sentence at most every few seconds. */
+function saySeldom(): (sentence: string) => void {
+  const saidMs = new Map<string, number>();
+  return (sentence) => {
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs - (saidMs.get(sentence) ?? -Infinity) < CATCH_UP_MS) return;
+    saidMs.set(sentence, nowMs);
+    say(sentence);
+  };
 }
 
 /** A number, or `max`. */
@@ -147,21 +146,39 @@ async function produce(flags: Flags): Promise<void> {
   const startMs = start === undefined ? Math.floor(Date.now() - agoMs) : Number(start);
   const traffic = { ...trafficOf(rest), products, seed, rate: eventRate };
   const generator = new Generator(startMs, traffic as Partial<GeneratorOptions>);
-  const sender = new Sender(options);
   const topics = { impressions: options.impressionsTopic, clicks: options.clicksTopic };
-  const ingest = new KafkaIngest(sender, topics, LIMITS);
-  const kept = truth === undefined ? null : String(truth);
+  const onTrouble = saySeldom();
+  const sender = new Sender(options, { giveUpMs: Number.POSITIVE_INFINITY, onTrouble });
   const signal = interruption();
-  const production = new Production(ingest, generator, { events, signal });
+  // A stop waits for brokers that are away so long only.
+  const giveUp = () => void setTimeout(() => void sender.close(), LIMITS.stopMs).unref();
+  signal.addEventListener('abort', giveUp);
   try {
+    const writer = await opened(() => TrafficWriter.open(sender, topics), signal);
+    const production = new Production(sender, writer, generator, { events, signal });
     await (isAtOnce ? production.atOnce() : production.inTime());
+    await sender.flush();
   } finally {
     await sender.close();
-    const { records, repeats } = production;
-    say(`${generator.events} events in ${records} records sent`);
-    if (repeats > 0) say(`${repeats} sends were repeated: some records may be there twice`);
+    const { sent, lost } = sender;
+    say(`${generator.events} events in ${sent} records sent`);
+    if (lost > 0) say(`${lost} more were not acknowledged: they may be in the topics or not`);
   }
-  if (kept !== null) writeTruth(kept, generator);
+  if (truth !== undefined) writeTruth(String(truth), generator);
+}
+
+/** Waits for brokers and topics. Rejects with what is missing when it is stopped before. */
+async function opened<T>(open: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const saySoon = saySeldom();
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      if (!isRetryable(error) || signal.aborted) throw error;
+      saySoon(`waiting: ${messageOf(error)}`);
+      await systemClock.sleep(REPORT_MS, signal);
+    }
+  }
 }
 
 /** The flags that say what the traffic is like. */

@@ -47,7 +47,7 @@ async function create(flags: Flags): Promise<void> {
     const different = outcomes.filter(({ differences }) => differences.length > 0);
     if (different.length > 0)
       throw new ClickrateError(
-        'partitions_changed',
+        'topic_settings',
         `${different.map(({ name }) => name).join(', ')} differ from what is needed; ` +
           'docs/kafka.md says what each setting is for',
       );

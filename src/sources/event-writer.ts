@@ -15,6 +15,8 @@ type Piece = { words: Int32Array; length: number };
 
 const USER = piece('{"user_id": "user_');
 const PRODUCT = piece('", "product_id": "product');
+/** The product's name begins before its number. */
+const NAME_BYTES = 'product'.length;
 const TIME = piece('", "timestamp": ');
 const IMPRESSION_TYPE = piece(', "event_type": "impression", "session_id": "session_');
 const CLICK_TYPE = piece(', "event_type": "click", "session_id": "session_');
@@ -25,9 +27,12 @@ const END = piece('"}');
 const DIGITS = Int32Array.from({ length: 10_000 }, (_, n) => word(String(n).padStart(4, '0')));
 const HEX = Uint16Array.from({ length: 256 }, (_, n) => word(n.toString(16).padStart(2, '0')));
 
+/** Records with the place of each one's product, and its kind where it has one. */
+export type WrittenBatch = Required<RecordBatch> & { kinds: Uint8Array };
+
 export class EventWriter {
-  /** A newline lies behind each record. */
-  batch: RecordBatch = recordBatch(new Uint8Array(262_144), 1_024);
+  /** A newline lies behind each record. The product is an event's key; `raw` ones have none. */
+  batch = keyedBatch(new Uint8Array(262_144), 1_024);
   #view = viewOf(this.batch);
   #at = 0;
 
@@ -50,7 +55,11 @@ export class EventWriter {
     this.#piece(USER);
     this.#number(user);
     this.#piece(PRODUCT);
+    const row = this.batch.count;
+    this.batch.keyStarts[row] = this.#at - NAME_BYTES;
     this.#number(product);
+    this.batch.keyEnds[row] = this.#at;
+    this.batch.kinds[row] = kind;
     this.#piece(TIME);
     if (ts < 0) this.#view.setInt8(this.#at++, MINUS);
     this.#number(Math.abs(ts));
@@ -67,6 +76,8 @@ export class EventWriter {
   /** Adds any bytes as a record. */
   raw(bytes: Uint8Array): void {
     this.#begin(bytes.length + 1);
+    this.batch.keyStarts[this.batch.count] = 1;
+    this.batch.keyEnds[this.batch.count] = 0;
     this.batch.bytes.set(bytes, this.#at);
     this.#at += bytes.length;
     this.#end();
@@ -134,14 +145,20 @@ function piece(text: string): Piece {
   return { words: Int32Array.from(words, word), length: text.length };
 }
 
-function enlarged(batch: RecordBatch, size: number): RecordBatch {
-  const larger = recordBatch(
-    new Uint8Array(Math.max(size, batch.bytes.length * 2)),
-    batch.starts.length * 2,
-  );
-  larger.bytes.set(batch.bytes);
-  larger.starts.set(batch.starts);
-  larger.ends.set(batch.ends);
+function keyedBatch(bytes: Uint8Array, capacity: number): WrittenBatch {
+  return {
+    ...recordBatch(bytes, capacity),
+    keyStarts: new Uint32Array(capacity),
+    keyEnds: new Uint32Array(capacity),
+    kinds: new Uint8Array(capacity),
+  };
+}
+
+function enlarged(batch: WrittenBatch, size: number): WrittenBatch {
+  const bytes = new Uint8Array(Math.max(size, batch.bytes.length * 2));
+  const larger = keyedBatch(bytes, batch.starts.length * 2);
+  for (const column of ['bytes', 'starts', 'ends', 'keyStarts', 'keyEnds', 'kinds'] as const)
+    larger[column].set(batch[column]);
   larger.count = batch.count;
   return larger;
 }

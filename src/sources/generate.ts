@@ -3,9 +3,9 @@
  * argument. The original has an impression each millisecond and a click try every 2 ms, each for a
  * random product, so of three slots two are impressions and one is a try.
  */
-import { CLICK, IMPRESSION, type RecordBatch } from '../event.ts';
+import { CLICK, IMPRESSION } from '../event.ts';
 import { DelayQueue } from './delays.ts';
-import { brokenRecords, EventWriter } from './event-writer.ts';
+import { brokenRecords, EventWriter, type WrittenBatch } from './event-writer.ts';
 import { type GeneratorOptions, generatorOptions } from './generator-options.ts';
 import { SeededRandom } from './random.ts';
 import {
@@ -65,7 +65,7 @@ export class Generator {
    * The records sent before `untilMs`, with at most `limit` new events; valid until the next call.
    * A newline lies behind each.
    */
-  next(untilMs: number, limit = Number.POSITIVE_INFINITY): RecordBatch {
+  next(untilMs: number, limit = Number.POSITIVE_INFINITY): WrittenBatch {
     this.#writer.clear();
     const last = this.#events + limit;
     let nowMs = this.nowMs;
@@ -81,7 +81,7 @@ export class Generator {
   }
 
   /** The records that are still delayed: the traffic ends. */
-  rest(): RecordBatch {
+  rest(): WrittenBatch {
     this.#writer.clear();
     this.#sendDelayed(Infinity);
     this.#records += this.#writer.batch.count;

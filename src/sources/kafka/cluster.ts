@@ -59,7 +59,9 @@ export class KafkaCluster {
       return await this.consumer.metadata({ topics: [name], forceUpdate });
     } catch (error) {
       if (findErrorBy(error as Error, 'apiId', 'UNKNOWN_TOPIC_OR_PARTITION')) throw noTopic(name);
-      throw unavailable('asking for the topics', error);
+      const failure = unavailable('asking for the topics', error);
+      // The library may have found out by itself.
+      throw /unknown topic/i.test(failure.message) ? noTopic(name) : failure;
     }
   }
 

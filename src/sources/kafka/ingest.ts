@@ -9,6 +9,9 @@ import type { Outgoing, Sender } from './sender.ts';
 
 export type IngestTopics = { impressions: string; clicks: string };
 
+/** A broker refuses larger batches than its `max.message.bytes`: 1 MiB, with what is around them. */
+export const MAX_RECORD_BYTES = 900_000;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 export class KafkaIngest {
@@ -30,8 +33,9 @@ export class KafkaIngest {
 
   /**
    * Resolves when all records are acknowledged. Rejects with `journal_full` when too much is under
-   * way, with `source_unavailable` when the brokers do not take them: some may be there all the
-   * same, so events that must not count twice need an `event_id`.
+   * way, with `body_too_large` when one is too large for Kafka, with `source_unavailable` when the
+   * brokers do not take them: some may be there all the same, so events that must not count twice
+   * need an `event_id`.
    */
   async push(records: RecordSlices): Promise<void> {
     const { bytes, starts, ends, count } = records;
@@ -43,7 +47,8 @@ export class KafkaIngest {
       );
     const outgoing: Outgoing[] = [];
     for (let i = 0; i < count; i++) {
-      const value = Buffer.from(bytes.slice(starts[i], ends[i]));
+      const value = Buffer.from(bytes.buffer, bytes.byteOffset + starts[i], ends[i] - starts[i]);
+      if (value.length > MAX_RECORD_BYTES) throw tooLarge(i, value.length);
       outgoing.push({ ...this.#placeOf(value), value });
     }
     this.#bytesUnderWay += size;
@@ -62,6 +67,13 @@ export class KafkaIngest {
       key: product === null ? null : Buffer.from(product),
     };
   }
+}
+
+function tooLarge(index: number, size: number): ClickrateError {
+  return new ClickrateError(
+    'body_too_large',
+    `event ${index} has ${size} bytes: Kafka takes no more than ${MAX_RECORD_BYTES}`,
+  );
 }
 
 /** What decides where a record goes; null: it names no product. */

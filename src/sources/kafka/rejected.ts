@@ -3,7 +3,7 @@
  * A crash between this and the commit may write one twice; readers count an origin once.
  */
 import type { KeptEvent } from '../../status.ts';
-import { keyOf } from './ingest.ts';
+import { keyOf, MAX_RECORD_BYTES } from './ingest.ts';
 import type { Outgoing, Sender } from './sender.ts';
 
 /** Header names of a record in the topic. */
@@ -18,9 +18,6 @@ export const HEADERS = {
   cutFrom: 'cut-from',
 } as const;
 
-/** Longer values are cut: a broker refuses records beyond its `max.message.bytes` (1 MiB). */
-const MAX_VALUE_BYTES = 900_000;
-
 /** Writes kept events to `topic`; resolves when all are acknowledged. */
 export function rejectedWriter(sender: Sender, topic: string) {
   return (events: readonly KeptEvent[]): Promise<void> =>
@@ -28,8 +25,9 @@ export function rejectedWriter(sender: Sender, topic: string) {
 }
 
 function recordOf(event: KeptEvent, topic: string): Outgoing {
-  const value = Buffer.from(event.bytes.subarray(0, MAX_VALUE_BYTES));
-  const isCut = event.bytes.length > MAX_VALUE_BYTES;
+  // Longer ones are cut.
+  const value = Buffer.from(event.bytes.subarray(0, MAX_RECORD_BYTES));
+  const isCut = event.bytes.length > MAX_RECORD_BYTES;
   const product = keyOf(value).product;
   const key = event.key ?? (product === null ? null : Buffer.from(product));
   const { topic: origin, partition } = originOf(event.partition);

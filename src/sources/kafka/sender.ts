@@ -1,99 +1,159 @@
-/** Writes records to Kafka, once each: acknowledged by all in-sync replicas, idempotent. */
-import { findErrorBy, ProduceAcks, Producer } from '@platformatic/kafka';
-import { ClickrateError } from '../../errors.ts';
+/** Writes records to Kafka, once each: acknowledged by all in-sync replicas, numbered. */
+import { systemClock } from '../../clock.ts';
 import { clientOptions, type KafkaOptions } from './client.ts';
-import { unavailable } from './cluster.ts';
+import { KafkaCluster } from './cluster.ts';
+import { type Headers, headerBytes } from './produce-batch.ts';
+import { type Delivery, ProduceLane } from './produce-lane.ts';
+import { partitionOf } from './produce-partition.ts';
 
 /** A record to send; without a key it goes to any partition. */
 export type Outgoing = {
   topic: string;
   key: Buffer | null;
   value: Buffer;
-  headers?: Record<string, string>;
+  headers?: Headers;
 };
 
-/** The library tries so often, so far apart: longer than a broker's fail-over takes. */
-const RETRIES = { retries: 20, retryDelay: 500 };
+/** The partitions of a topic. */
+export type SendTopic = { readonly name: string; readonly lanes: readonly ProduceLane[] };
 
-/** A broker takes batches of up to 1 MiB; what goes to one partition in one call is one batch. */
-const CALL_BYTES = 524_288;
-const CALL_RECORDS = 10_000;
+export type SenderOptions = {
+  /** How long a record is tried; Infinity: until it is taken. */
+  giveUpMs?: number;
+  /** Told of each try that failed. */
+  onTrouble?: (sentence: string) => void;
+};
+
+/** Longer than a broker's fail-over takes, shorter than a client of the API waits. */
+const GIVE_UP_MS = 20_000;
+
+const NO_KEY = new Uint8Array(0);
 
 export class Sender {
   readonly #options: KafkaOptions;
-  #producer: Producer<Buffer, Buffer, string, string>;
+  readonly #cluster: KafkaCluster;
+  readonly #giveUpMs: number;
+  readonly #onTrouble: (sentence: string) => void;
+  readonly #topics = new Map<string, SendTopic>();
+  /** What was put and is not yet acknowledged, oldest first. */
+  readonly #underWay = new Set<Delivery>();
+  #failure: unknown = null;
+  /** Partition of records without a key: the next one for each call. */
+  #turn = 0;
+  /** Records that were acknowledged, and that were given up: those may be in the log or not. */
+  sent = 0;
+  lost = 0;
 
-  constructor(options: KafkaOptions) {
+  constructor(options: KafkaOptions, { giveUpMs, onTrouble }: SenderOptions = {}) {
     this.#options = options;
-    this.#producer = this.#connect();
+    this.#giveUpMs = giveUpMs ?? GIVE_UP_MS;
+    this.#onTrouble = onTrouble ?? (() => {});
+    this.#cluster = new KafkaCluster({ ...options, group: options.clientId, groupInstance: '' });
   }
 
-  #connect(): Producer<Buffer, Buffer, string, string> {
-    const text = (value?: string) => Buffer.from(value ?? '');
-    const producer = new Producer<Buffer, Buffer, string, string>({
-      ...clientOptions(this.#options),
-      ...RETRIES,
-      idempotent: true,
-      acks: ProduceAcks.ALL,
-      serializers: { headerKey: text, headerValue: text },
-    });
-    // Calls tell their own errors.
-    producer.on('error', () => {});
-    return producer;
+  /** Bytes that are not acknowledged. */
+  get waitingBytes(): number {
+    let bytes = 0;
+    for (const { batch } of this.#underWay) bytes += batch.size;
+    return bytes;
   }
 
-  /** Resolves when all are acknowledged. Rejects with `source_unavailable` when some are not. */
-  async send(records: readonly Outgoing[]): Promise<void> {
-    for (let from = 0; from < records.length; ) {
-      const to = endOfCall(records, from);
-      await this.#call(records.slice(from, to));
-      from = to;
-    }
+  /** The topic to `put` to. Rejects with `source_unavailable`, also when there is none. */
+  async topic(name: string): Promise<SendTopic> {
+    const known = this.#topics.get(name);
+    if (known !== undefined) return known;
+    const { partitionsCount } = await this.#cluster.topic(name, true);
+    const client = clientOptions(this.#options);
+    const parts = { cluster: this.#cluster, client, clock: systemClock, topic: name };
+    const more = { giveUpMs: this.#giveUpMs, onTrouble: this.#onTrouble };
+    const lanes = Array.from(
+      { length: partitionsCount },
+      (_, partition) => new ProduceLane({ ...parts, ...more, partition }),
+    );
+    const topic = this.#topics.get(name) ?? { name, lanes };
+    this.#topics.set(name, topic);
+    return topic;
   }
 
-  async #call(records: readonly Outgoing[]): Promise<void> {
-    const messages = records.map(({ topic, key, value, headers }) => ({
-      ...{ topic, value },
-      ...(key === null ? {} : { key }),
-      ...(headers === undefined ? {} : { headers }),
-    }));
-    try {
-      await this.#producer.send({ messages });
-    } catch (error) {
-      throw await this.#failed(error as Error);
-    }
+  /**
+   * Takes a copy of a record; `flush` sends it. `key[keyStart, keyEnd)` decides its partition; a
+   * `keyEnd` before `keyStart` means no key.
+   */
+  put(
+    { lanes }: SendTopic,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    start: number,
+    end: number,
+    headers: Buffer | null = null,
+  ): Delivery {
+    const isKeyed = keyEnd >= keyStart;
+    const partition = isKeyed
+      ? partitionOf(key, keyStart, keyEnd, lanes.length)
+      : this.#turn % lanes.length;
+    const delivery = lanes[partition].open();
+    const nowMs = delivery.records === 0 ? systemClock.wallMs() : 0;
+    if (delivery.records++ === 0) this.#watch(delivery);
+    delivery.batch.add(key, keyStart, keyEnd, value, start, end, headers, nowMs);
+    return delivery;
   }
 
-  /** A producer whose numbers the brokers no longer accept is of no use: another begins anew. */
-  async #failed(error: Error): Promise<ClickrateError> {
-    const lost = ['OUT_OF_ORDER_SEQUENCE_NUMBER', 'UNKNOWN_PRODUCER_ID', 'INVALID_PRODUCER_EPOCH'];
-    if (lost.some((id) => findErrorBy(error, 'apiId', id))) {
-      const old = this.#producer;
-      this.#producer = this.#connect();
-      await old.close().catch(() => {});
-    }
-    const failure = unavailable('sending to Kafka', error);
-    if (!/unknown topic/i.test(failure.message)) return failure;
-    return new ClickrateError(
-      'source_unavailable',
-      `${failure.message}; make it with: clickrate topics create`,
+  #watch(delivery: Delivery): void {
+    this.#underWay.add(delivery);
+    delivery.done.then(
+      () => {
+        this.sent += delivery.records;
+        this.#underWay.delete(delivery);
+      },
+      (error: unknown) => {
+        this.lost += delivery.records;
+        this.#failure ??= error;
+        this.#underWay.delete(delivery);
+      },
     );
   }
 
-  async close(): Promise<void> {
-    await this.#producer.close().catch(() => {});
+  /** Resolves when all are acknowledged. Rejects when some are not, after all were tried. */
+  async send(records: readonly Outgoing[]): Promise<void> {
+    const topics = new Map<string, SendTopic>();
+    for (const { topic } of records)
+      if (!topics.has(topic)) topics.set(topic, await this.topic(topic));
+    this.#turn++;
+    const deliveries = new Set<Delivery>();
+    for (const { topic, key, value, headers } of records) {
+      const to = topics.get(topic) as SendTopic;
+      const more = headers === undefined ? null : headerBytes(headers);
+      const keyEnd = key === null ? -1 : key.length;
+      deliveries.add(this.put(to, key ?? NO_KEY, 0, keyEnd, value, 0, value.length, more));
+    }
+    for (const { lane } of deliveries) lane.run();
+    const settled = await Promise.allSettled([...deliveries].map(({ done }) => done));
+    const failed = settled.find(({ status }) => status === 'rejected');
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
-}
 
-/** Index behind the last record that fits the call that begins at `from`. */
-function endOfCall(records: readonly Outgoing[], from: number): number {
-  let bytes = 0;
-  let to = from;
-  while (to < records.length && to - from < CALL_RECORDS) {
-    const { value, key } = records[to];
-    bytes += value.length + (key?.length ?? 0);
-    if (to > from && bytes > CALL_BYTES) break;
-    to++;
+  /**
+   * Sends what was put; resolves when at most `maxBytes` are not acknowledged. Rejects when
+   * something was given up since the last call.
+   */
+  async flush(maxBytes = 0): Promise<void> {
+    this.#turn++;
+    for (const { lanes } of this.#topics.values()) for (const lane of lanes) lane.run();
+    for (const { done } of this.#underWay) {
+      if (maxBytes > 0 && this.waitingBytes <= maxBytes) break;
+      await done.catch(() => {});
+    }
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure;
   }
-  return to;
+
+  /** Gives up what is not acknowledged. */
+  async close(): Promise<void> {
+    for (const { lanes } of this.#topics.values()) for (const lane of lanes) lane.close();
+    await Promise.allSettled([...this.#underWay].map(({ done }) => done));
+    await this.#cluster.close();
+  }
 }

@@ -1,5 +1,6 @@
 /** The topics as they should be, and what is different where they are already. */
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
+import { LIMITS } from '../../config.ts';
 import { clientOptions, type KafkaOptions } from './client.ts';
 import { unavailable } from './cluster.ts';
 
@@ -31,7 +32,12 @@ export function plansOf(names: TopicNames, partitions: number, brokers: number):
     ...{ name, partitions, replicas, configs },
   }));
   if (names.rejected === '') return events;
-  const larger = { ...configs, 'max.message.bytes': REJECTED_MESSAGE_BYTES };
+  const larger = {
+    ...configs,
+    'max.message.bytes': REJECTED_MESSAGE_BYTES,
+    'retention.ms': String(LIMITS.keptMs),
+    'retention.bytes': String(LIMITS.keptTotalBytes),
+  };
   return [...events, { name: names.rejected, partitions: 1, replicas, configs: larger }];
 }
 

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import { recordBatch } from '../../src/event.ts';
+import { BatchWalk } from '../../src/sources/kafka/batches.ts';
+import { answeredError, headerBytes, ProduceBatch } from '../../src/sources/kafka/produce-batch.ts';
+import { murmur2, partitionOf } from '../../src/sources/kafka/produce-partition.ts';
+
+const producer = { id: 7n, epoch: 3 };
+/** Bytes behind the records in a request. */
+const TAIL = 3;
+
+/** Adds a record of a key (null: none) and a value. */
+function add(batch: ProduceBatch, key: Buffer | null, value: Buffer, headers?: Buffer): void {
+  const keyBytes = key ?? Buffer.alloc(0);
+  const keyEnd = key === null ? -1 : key.length;
+  batch.add(keyBytes, 0, keyEnd, value, 0, value.length, headers ?? null, 1_700_000_000_000);
+}
+
+/** What our own fetch path, which checks sizes and checksum, reads out of a request. */
+function readBack(request: Buffer, batch: ProduceBatch) {
+  const end = request.length - TAIL;
+  const walk = new BatchWalk('t-0', 1 << 30);
+  walk.begin({ bytes: request, start: end - batch.size, end, aborted: [] }, 0);
+  const out = recordBatch(new Uint8Array(0), 1);
+  walk.next(out, Number.MAX_SAFE_INTEGER);
+  assert.ok(walk.isDone);
+  return Array.from({ length: out.count }, (_, n) => {
+    const [from, to] = [out.keyStarts![n], out.keyEnds![n]];
+    const slice = (a: number, b: number) => Buffer.from(out.bytes.subarray(a, b)).toString('hex');
+    const key = to < from ? null : slice(from, to);
+    return { key, value: slice(out.starts[n], out.ends[n]), at: out.arrivals[n] };
+  });
+}
+
+suite('partition of a key', () => {
+  // From UtilsTest of Apache Kafka.
+  const vectors = [
+    ['21', -973932308],
+    ['foobar', -790332482],
+    ['a-little-bit-long-string', -985981536],
+    ['a-little-bit-longer-string', -1486304829],
+    ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
+    ['abc', 479470107],
+  ] as const;
+  test("murmur2 is Java's", () => {
+    for (const [text, hash] of vectors) {
+      const bytes = Buffer.from(`--${text}--`);
+      assert.equal(murmur2(bytes, 2, bytes.length - 2), hash, text);
+    }
+  });
+
+  test('a negative hash is made positive as Java does it', () => {
+    // -973932308 & 0x7fffffff = 1173551340; taken as unsigned it would be 3321034988.
+    assert.equal(partitionOf(Buffer.from('21'), 0, 2, 3), 1_173_551_340 % 3);
+    assert.notEqual(1_173_551_340 % 3, 3_321_034_988 % 3);
+  });
+});
+
+suite('batch to send', () => {
+  test('any records come back as they were put, also from a batch used again', () => {
+    const bytes = fc.uint8Array({ maxLength: 400 }).map((b) => Buffer.from(b));
+    const record = fc.record({ key: fc.option(bytes), value: bytes });
+    const lists = fc.array(fc.array(record, { minLength: 1, maxLength: 300 }), { maxLength: 3 });
+    fc.assert(
+      fc.property(lists, fc.string({ minLength: 1, maxLength: 249 }), (all, topic) => {
+        const batch = new ProduceBatch('test', topic, 5);
+        for (const records of all) {
+          batch.clear();
+          for (const { key, value } of records) add(batch, key, value);
+          const expected = records.map(({ key, value }) => ({
+            ...{ key: key?.toString('hex') ?? null, value: value.toString('hex') },
+            at: 1_700_000_000_000,
+          }));
+          assert.deepEqual(readBack(batch.sealed(producer, 9), batch), expected);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('sent again it is the same bytes; with other numbers only these differ', () => {
+    const batch = new ProduceBatch('test', 'impressions', 0);
+    for (let n = 0; n < 1_000; n++) add(batch, Buffer.from(`product${n}`), Buffer.alloc(150, 65));
+    const first = Buffer.from(batch.sealed(producer, 5));
+    assert.ok(first.equals(batch.sealed(producer, 5)));
+    assert.equal(first.readInt32BE(0), first.length - 4);
+    const other = batch.sealed({ id: 8n, epoch: 0 }, 0);
+    const differing = [...other.keys()].filter((n) => other[n] !== first[n]);
+    // Checksum, producer id, epoch, sequence.
+    const batchAt = first.length - TAIL - batch.size;
+    assert.ok(differing.every((n) => n - batchAt >= 17 && n - batchAt < 57));
+    assert.ok(differing.some((n) => n - batchAt >= 43));
+  });
+
+  test('headers lie as the format says', () => {
+    const bytes = headerBytes({ reason: 'too_late', message: 'é'.repeat(40) });
+    assert.equal(bytes[0], 4);
+    assert.equal(bytes.subarray(1, 8).toString(), '\x0creason');
+    assert.equal(bytes.subarray(8, 17).toString(), '\x10too_late');
+    // 80 bytes, zigzag 160: two bytes.
+    assert.deepEqual([...bytes.subarray(25, 27)], [0xa0, 0x01]);
+    assert.equal(bytes.length, 27 + 80);
+  });
+
+  test('the error of an answer is found behind long names too; a torn answer is one', () => {
+    for (const length of [1, 126, 127, 249]) {
+      const size = length + 1 < 128 ? [length + 1] : [((length + 1) & 127) | 128, 1];
+      const name = Buffer.alloc(length, 65);
+      const front = Buffer.from([...Buffer.alloc(9), 2, ...size]);
+      const answer = Buffer.concat([front, name, Buffer.from([2, 0, 0, 0, 5, 0, 6, 0, 0])]);
+      assert.equal(answeredError(answer), 6);
+    }
+    assert.equal(answeredError(Buffer.alloc(12)), -1);
+  });
+});
