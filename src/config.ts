@@ -134,6 +134,15 @@ export const OPTIONS = {
   /** `stop` or `skip`; `hour` or `earliest`. */
   onGap: 'stop',
   onLostStore: 'hour',
+  /** Flink: its SQL Gateway and JobManager, the job's name, the topics only it needs. */
+  gateway: 'http://127.0.0.1:8083',
+  jobManager: 'http://127.0.0.1:8081',
+  jobName: 'clickrate',
+  resultsTopic: 'ctr-results',
+  heartbeatTopic: 'ctr-heartbeat',
+  progressTopic: 'ctr-progress',
+  /** On Flink a partition is idle later: longer than a broker's fail-over takes. */
+  flinkIdleMs: 20_000,
   /** Redis. */
   redis: 'redis://127.0.0.1:6379',
   redisPassword: '',

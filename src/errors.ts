@@ -32,6 +32,10 @@ export const ERRORS = {
   task_lost: { status: 500, retry: false, title: 'Another process owns the task' },
   directory_locked: { status: 500, retry: false, title: 'The data directory is in use' },
   port_in_use: { status: 500, retry: false, title: 'The port is in use' },
+  flink_unavailable: { status: 503, retry: true, title: 'Flink does not answer' },
+  flink_failed: { status: 500, retry: false, title: 'Flink refused' },
+  flink_running: { status: 500, retry: false, title: 'The job runs already' },
+  flink_cannot_resume: { status: 500, retry: false, title: 'The job cannot be resumed' },
   file_unreadable: { status: 500, retry: false, title: 'A file cannot be read' },
 } as const;
 

@@ -34,6 +34,13 @@ const HELP: Record<keyof typeof OPTIONS, string> = {
   saslPassword: 'password for it; better given as CLICKRATE_SASL_PASSWORD',
   onGap: 'records between checkpoint and log are gone: stop, or skip them',
   onLostStore: 'the store is lost: read from an hour ago (hour) or all there is (earliest)',
+  gateway: "address of Flink's SQL Gateway",
+  jobManager: "address of Flink's JobManager",
+  jobName: 'name of the job on the cluster',
+  resultsTopic: "topic of the job's results",
+  heartbeatTopic: 'topic of heartbeats, by which silence closes windows',
+  progressTopic: "topic of the job's watermarks",
+  flinkIdleMs: 'on Flink: a partition without events for this long is idle, in ms',
   redis: 'address of Redis; a password is better given as CLICKRATE_REDIS_PASSWORD',
   redisPassword: 'password of Redis',
 };
@@ -75,6 +82,12 @@ export const KAFKA_OPTIONS = pick(
   ...(['brokers', 'impressionsTopic', 'clicksTopic', 'rejectedTopic', 'group'] as const),
   ...(['clientId', 'tls', 'tlsCa', 'tlsCert', 'tlsKey'] as const),
   ...(['saslMechanism', 'saslUsername', 'saslPassword', 'logLevel', 'logFormat'] as const),
+);
+
+/** Options of what belongs to the Flink size. */
+export const FLINK_OPTIONS = pick(
+  ...(['gateway', 'jobManager', 'jobName', 'resultsTopic'] as const),
+  ...(['heartbeatTopic', 'progressTopic', 'flinkIdleMs'] as const),
 );
 
 /** Reads a flag's number, at least 0. */

@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander';
 import { addApi } from './api.ts';
 import { addEngine } from './engine.ts';
 import { exitCodeOf } from './exit.ts';
+import { addFlink } from './flink.ts';
 import { addGenerate } from './generate.ts';
 import { addProduce } from './produce.ts';
 import { addRejected } from './rejected.ts';
@@ -24,6 +25,7 @@ const COMMANDS = [
   addTopics,
   addProduce,
   addRejected,
+  addFlink,
   addConfig,
 ];
 

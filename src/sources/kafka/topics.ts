@@ -41,6 +41,29 @@ export function plansOf(names: TopicNames, partitions: number, brokers: number):
   return [...events, { name: names.rejected, partitions: 1, replicas, configs: larger }];
 }
 
+export type FlinkTopicNames = { results: string; heartbeat: string; progress: string };
+
+/** Plans for the topics that only the Flink size has. */
+export function flinkPlansOf(
+  names: FlinkTopicNames,
+  partitions: number,
+  parallelism: number,
+  brokers: number,
+): TopicPlan[] {
+  const replicas = Math.min(3, brokers);
+  const configs = {
+    'message.timestamp.type': 'LogAppendTime',
+    'min.insync.replicas': String(Math.max(1, replicas - 1)),
+  };
+  const kept = { ...configs, 'retention.ms': String(LIMITS.keptMs) };
+  const compacted = { ...kept, 'cleanup.policy': 'compact,delete' };
+  return [
+    { name: names.results, partitions, replicas, configs: compacted },
+    { name: names.heartbeat, partitions: parallelism, replicas, configs: kept },
+    { name: names.progress, partitions: 1, replicas, configs: compacted },
+  ];
+}
+
 /** Calls reject with `source_unavailable`. */
 export class Topics {
   readonly #admin: Admin;
@@ -68,6 +91,15 @@ export class Topics {
       throw unavailable(`making topic ${name}`, error);
     }
     return { name, isNew: true, differences: [] };
+  }
+
+  /** Gives a topic more partitions. */
+  async grow(name: string, partitions: number): Promise<void> {
+    try {
+      await this.#admin.createPartitions({ topics: [{ name, count: partitions }] });
+    } catch (error) {
+      throw unavailable(`giving topic ${name} more partitions`, error);
+    }
   }
 
   async #differences(plan: TopicPlan, { partitions }: TopicListed): Promise<string[]> {

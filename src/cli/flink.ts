@@ -1,0 +1,174 @@
+/** `clickrate flink`: deploys, shows and stops the job on a Flink cluster. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Command, Option } from 'commander';
+import type { Options } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+import { livingJob, resumePoint, submit } from '../flink/deploy.ts';
+import { fingerprint, type Job, type JobStart, jobSettings } from '../flink/job.ts';
+import { JobManager } from '../flink/jobmanager.ts';
+import { kafkaProperties } from '../flink/kafka-properties.ts';
+import { flinkPlansOf, Topics } from '../sources/kafka/topics.ts';
+import {
+  configurable,
+  configurationOf,
+  FLINK_OPTIONS,
+  type Flags,
+  KAFKA_OPTIONS,
+  numberOf,
+  withOptions,
+} from './command.ts';
+import { newestCheckpoint, readDeployment, writeDeployment } from './flink-deployment.ts';
+import type { Configuration } from './options.ts';
+
+const OPTIONS = { ...KAFKA_OPTIONS, ...FLINK_OPTIONS };
+const JAR = fileURLToPath(new URL('../../flink/clickrate-flink.jar', import.meta.url));
+
+export function addFlink(top: Command): void {
+  const flink = top.command('flink').description('the job on a Flink cluster');
+  configurable(flink.command('deploy'), OPTIONS)
+    .description('start the job, from where it was, and wait until it runs')
+    .option('--parallelism <n>', 'subtasks of each step', numberOf, 1)
+    .addOption(
+      new Option('--jar <path>', 'jar of functions, as the SQL Gateway finds it')
+        .env('CLICKRATE_FLINK_JAR')
+        .default(JAR),
+    )
+    .option('--replace', 'stop the job that runs, with a savepoint, and go on from that', false)
+    .option('--from <path>', 'go on from this savepoint or checkpoint')
+    .option('--start <when>', 'begin anew: earliest, or an append time (epoch ms, ISO 8601)')
+    .option(
+      '--checkpoint-ms <n>',
+      'how often state is saved and rejected events shown',
+      numberOf,
+      5_000,
+    )
+    .option('--dedup-ms <n>', 'drop repeated event ids for this long; 0: do not look', numberOf, 0)
+    .action(deploy);
+  withOptions(flink.command('status'), OPTIONS)
+    .description('whether the job runs; exit code 1 when not')
+    .action(status);
+  withOptions(flink.command('stop'), OPTIONS)
+    .description('stop the job with a savepoint, from which the next deploy goes on')
+    .action(stop);
+}
+
+/** The job that flags and configuration describe. Throws `usage`. */
+export function jobOf({ options, settings }: Configuration, flags: Flags): Job {
+  const parallelism = Number(flags.parallelism ?? 1);
+  if (!Number.isSafeInteger(parallelism) || parallelism < 1)
+    throw new ClickrateError('usage', '--parallelism must be a whole number of at least 1');
+  return {
+    name: options.jobName,
+    settings: jobSettings(settings),
+    topics: {
+      ...{ impressions: options.impressionsTopic, clicks: options.clicksTopic },
+      ...{ rejected: options.rejectedTopic, results: options.resultsTopic },
+      ...{ heartbeat: options.heartbeatTopic, progress: options.progressTopic },
+    },
+    kafka: kafkaProperties(options),
+    group: `${options.group}-flink`,
+    ...{ parallelism, jar: String(flags.jar ?? JAR), start: startOf(flags.start) },
+    idleMs: options.flinkIdleMs,
+    checkpointMs: Number(flags.checkpointMs ?? 5_000),
+    dedupMs: Number(flags.dedupMs ?? 0),
+  };
+}
+
+function startOf(given: unknown): JobStart {
+  if (given === undefined || given === 'earliest') return 'earliest';
+  const ms = /^\d+$/.test(String(given)) ? Number(given) : Date.parse(String(given));
+  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
+  throw new ClickrateError('usage', `--start must be earliest or a time, not "${given}"`);
+}
+
+async function deploy(flags: Flags): Promise<void> {
+  const configuration = configurationOf(flags);
+  const { options } = configuration;
+  const job = jobOf(configuration, flags);
+  if (job.jar === JAR && !existsSync(JAR))
+    throw new ClickrateError('file_unreadable', `${JAR} is not made: npm run flink:jar`);
+  const manager = new JobManager(options.jobManager);
+  const living = await livingJob(manager, job.name);
+  if (living !== null && flags.replace !== true)
+    throw new ClickrateError(
+      'flink_running',
+      `job ${living.id} (${living.name}) is ${living.state}: --replace stops it and goes on`,
+    );
+  await makeTopics(options, job);
+  if (living !== null) await stopJob(manager, options, living.id);
+  const from = await startingPoint(manager, options, job, flags);
+  say(from === null ? `starting ${startSentence(job)} …` : `going on from ${from} …`);
+  const { jobId } = await submit(options.gateway, manager, job, from);
+  const remembered = { jobId, savepoint: null, restoredFrom: from };
+  await writeDeployment(options, { ...remembered, fingerprint: fingerprint(job) });
+  process.stdout.write(`job ${jobId} runs\n${manager.pageOf(jobId)}\n`);
+}
+
+function startSentence({ start }: Job): string {
+  return start === 'earliest' ? 'at the beginning' : `at ${new Date(start).toISOString()}`;
+}
+
+async function startingPoint(
+  manager: JobManager,
+  options: Options,
+  job: Job,
+  flags: Flags,
+): Promise<string | null> {
+  if (flags.start !== undefined) return null;
+  if (flags.from !== undefined) return String(flags.from);
+  return resumePoint(manager, await readDeployment(options), job, newestCheckpoint);
+}
+
+/** The topics of events must be there; those of the job are made. */
+async function makeTopics(options: Options, { topics, parallelism }: Job): Promise<void> {
+  const admin = new Topics(options);
+  try {
+    const there = new Map((await admin.list()).map((topic) => [topic.name, topic]));
+    for (const name of [topics.impressions, topics.clicks, topics.rejected])
+      if (name !== '' && !there.has(name))
+        throw new ClickrateError('source_unavailable', `no topic ${name}: clickrate topics create`);
+    const partitions = there.get(topics.impressions)?.partitions ?? 1;
+    const brokers = await admin.brokers();
+    for (const plan of flinkPlansOf(topics, partitions, parallelism, brokers)) {
+      const found = there.get(plan.name);
+      if (found === undefined) await admin.ensure(plan);
+      // A subtask without one would be idle, and not see that time goes on.
+      else if (plan.name === topics.heartbeat && found.partitions < parallelism)
+        await admin.grow(plan.name, parallelism);
+    }
+  } finally {
+    await admin.close();
+  }
+}
+
+/** Stops it with a savepoint and remembers that. */
+async function stopJob(manager: JobManager, options: Options, jobId: string): Promise<string> {
+  const savepoint = await manager.stop(jobId);
+  const last = await readDeployment(options);
+  if (last !== null && last.jobId === jobId) await writeDeployment(options, { ...last, savepoint });
+  return savepoint;
+}
+
+async function status(flags: Flags): Promise<void> {
+  const { options } = configurationOf(flags);
+  const manager = new JobManager(options.jobManager);
+  const jobs = (await manager.jobs()).filter(({ name }) => name === options.jobName);
+  if (jobs.length === 0) process.stdout.write(`no job ${options.jobName}\n`);
+  for (const { id, state, startedMs } of jobs)
+    process.stdout.write(`${id}  ${state}  since ${new Date(startedMs).toISOString()}\n`);
+  if (!jobs.some(({ state }) => state === 'RUNNING')) process.exitCode = 1;
+}
+
+async function stop(flags: Flags): Promise<void> {
+  const { options } = configurationOf(flags);
+  const manager = new JobManager(options.jobManager);
+  const living = await livingJob(manager, options.jobName);
+  if (living === null) return void process.stdout.write('nothing runs\n');
+  say(`stopping ${living.id} with a savepoint …`);
+  process.stdout.write(`savepoint ${await stopJob(manager, options, living.id)}\n`);
+}
+
+function say(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
+}

@@ -1,0 +1,111 @@
+/**
+ * Starts the job from where it was: the savepoint of the last stop, else the newest checkpoint of
+ * the job that ran last, else from the start that was asked for. Never from group offsets.
+ */
+import { ClickrateError } from '../errors.ts';
+import { GatewaySession } from './gateway.ts';
+import { fingerprint, type Job } from './job.ts';
+import { isLiving, type JobListed, type JobManager } from './jobmanager.ts';
+import { jobStatements, sessionProperties } from './sql.ts';
+
+const READY_MS = 120_000;
+const LOOK_MS = 100;
+
+/** What is remembered of the last deployment, where Kafka keeps it. */
+export type Deployment = {
+  jobId: string;
+  /** Of its stop; null: it was not stopped by us. */
+  savepoint: string | null;
+  /** What it was itself started from. */
+  restoredFrom: string | null;
+  fingerprint: Record<string, string>;
+};
+
+export type Deployed = { jobId: string; restoredFrom: string | null };
+
+/** The living job of that name; null: none lives. */
+export async function livingJob(manager: JobManager, name: string): Promise<JobListed | null> {
+  return (await manager.jobs()).find((job) => job.name === name && isLiving(job)) ?? null;
+}
+
+/**
+ * Submits the job and waits until all its tasks run. Rejects with `flink_failed` and the reason
+ * when it cannot be submitted or fails meanwhile; it is cancelled then.
+ */
+export async function submit(
+  gateway: string,
+  manager: JobManager,
+  job: Job,
+  restoreFrom: string | null,
+): Promise<Deployed> {
+  const session = await GatewaySession.open(gateway, sessionProperties(job, restoreFrom));
+  let jobId: string | null = null;
+  try {
+    for (const statement of jobStatements(job)) jobId = (await session.run(statement)).jobId;
+  } finally {
+    await session.close();
+  }
+  if (jobId === null) throw new ClickrateError('flink_failed', 'the gateway named no job');
+  await untilRunning(manager, jobId);
+  return { jobId, restoredFrom: restoreFrom };
+}
+
+async function untilRunning(manager: JobManager, jobId: string): Promise<void> {
+  let state = 'INITIALIZING';
+  for (const untilMs = Date.now() + READY_MS; Date.now() < untilMs; await pause()) {
+    const now = await manager.stateOf(jobId);
+    if (now.isRunning) return;
+    state = now.state;
+    const failed = ['FAILED', 'FAILING', 'RESTARTING', 'CANCELED'].includes(state);
+    if (!failed) continue;
+    const why = await manager.failureOf(jobId);
+    if (state === 'RESTARTING') await manager.cancel(jobId);
+    throw new ClickrateError('flink_failed', `the job failed: ${why ?? 'no reason is told'}`);
+  }
+  await manager.cancel(jobId);
+  const slots = 'are there enough task slots?';
+  throw new ClickrateError('flink_failed', `the job is ${state} after ${READY_MS} ms; ${slots}`);
+}
+
+/**
+ * Where a new job goes on; null: from its start. Rejects with `flink_cannot_resume` when a setting
+ * changed that its state depends on, or when its state cannot be found.
+ */
+export async function resumePoint(
+  manager: JobManager,
+  last: Deployment | null,
+  job: Job,
+  checkpointsIn: (directory: string, jobId: string) => string | null,
+): Promise<string | null> {
+  if (last === null) return null;
+  const changed = changesOf(last.fingerprint, fingerprint(job));
+  if (changed.length > 0) throw cannotResume(changed.join('; '));
+  if (last.savepoint !== null) return last.savepoint;
+  const told = await manager.checkpointOf(last.jobId);
+  if (told !== null) return told;
+  const directory = await manager.setting('execution.checkpointing.dir');
+  const found = directory === null ? null : checkpointsIn(directory, last.jobId);
+  // A job that ended before its first checkpoint: what it began with is still right.
+  if (found !== null) return found;
+  if (last.restoredFrom !== null) return last.restoredFrom;
+  throw cannotResume(
+    `the JobManager no longer knows job ${last.jobId}, and no checkpoint of it is in ` +
+      `${directory ?? 'an unknown directory'}`,
+  );
+}
+
+function changesOf(before: Record<string, string>, now: Record<string, string>): string[] {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(now)])];
+  return names
+    .filter((name) => before[name] !== now[name])
+    .map((name) => `${name} was ${before[name] ?? 'not set'}, is ${now[name] ?? 'not set'}`);
+}
+
+function cannotResume(why: string): ClickrateError {
+  const ways = 'name a savepoint with --from, or begin anew with --start earliest (or a time)';
+  return new ClickrateError('flink_cannot_resume', `${why}; ${ways}`);
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+}

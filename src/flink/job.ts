@@ -1,0 +1,59 @@
+/** What a Flink job is made from: everything its SQL depends on. */
+import type { Settings } from '../config.ts';
+
+const COUNTED_BY = [
+  'windowMs',
+  'watermarkDelayMs',
+  'allowedLatenessMs',
+  'futureMs',
+  'driftMs',
+] as const;
+
+/** The settings that a Flink job counts by. */
+export type JobSettings = Pick<Settings, (typeof COUNTED_BY)[number]>;
+
+export function jobSettings(settings: Settings): JobSettings {
+  return Object.fromEntries(COUNTED_BY.map((name) => [name, settings[name]])) as JobSettings;
+}
+
+export type JobTopics = {
+  impressions: string;
+  clicks: string;
+  /** Empty: events that are not counted are dropped. */
+  rejected: string;
+  results: string;
+  heartbeat: string;
+  progress: string;
+};
+
+/** Where a job without a checkpoint begins: the logs' begin, or an append time (epoch ms). */
+export type JobStart = 'earliest' | number;
+
+export type Job = {
+  /** Tells it from the cluster's other jobs. */
+  name: string;
+  settings: JobSettings;
+  topics: JobTopics;
+  /** Properties of Flink's Kafka clients: addresses, login. */
+  kafka: Readonly<Record<string, string>>;
+  /** The group whose committed offsets tell how far the job is; it never begins from them. */
+  group: string;
+  parallelism: number;
+  /** Where the SQL Gateway finds the jar of functions. */
+  jar: string;
+  start: JobStart;
+  /** A topic partition without events for this long no longer holds the watermark back. */
+  idleMs: number;
+  checkpointMs: number;
+  /** Drop events whose `event_id` was counted already, remembered for this long; 0: do not look. */
+  dedupMs: number;
+};
+
+/** What a job's state depends on: one that is resumed must have the same. */
+export function fingerprint({ settings, topics, dedupMs }: Job): Record<string, string> {
+  return {
+    ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)])),
+    ...Object.fromEntries(Object.entries(topics).map(([name, topic]) => [`topic ${name}`, topic])),
+    deduplication: dedupMs > 0 ? 'on' : 'off',
+  };
+}

@@ -1,0 +1,48 @@
+/** The options of our Kafka clients as properties of Java's. */
+import { readFileSync } from 'node:fs';
+import type { Options } from '../config.ts';
+import { ClickrateError, messageOf } from '../errors.ts';
+
+/** Throws `file_unreadable`. */
+export function kafkaProperties(options: Options): Record<string, string> {
+  const { brokers, clientId, tls, saslMechanism } = options;
+  const security = `${saslMechanism === '' ? '' : 'SASL_'}${tls ? 'SSL' : 'PLAINTEXT'}`;
+  return {
+    'bootstrap.servers': brokers,
+    'client.id': clientId,
+    ...(security === 'PLAINTEXT' ? {} : { 'security.protocol': security }),
+    ...(saslMechanism === '' ? {} : login(options)),
+    ...(tls ? certificates(options) : {}),
+  };
+}
+
+function login({ saslMechanism, saslUsername, saslPassword }: Options): Record<string, string> {
+  const module = saslMechanism === 'PLAIN' ? 'plain.PlainLoginModule' : 'scram.ScramLoginModule';
+  // The connector's jar has Kafka's classes under another name.
+  const name = `org.apache.flink.kafka.shaded.org.apache.kafka.common.security.${module}`;
+  const text = (value: string) => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+  const values = `username=${text(saslUsername)} password=${text(saslPassword)}`;
+  return { 'sasl.mechanism': saslMechanism, 'sasl.jaas.config': `${name} required ${values};` };
+}
+
+function certificates({ tlsCa, tlsCert, tlsKey }: Options): Record<string, string> {
+  const trusted: Record<string, string> =
+    tlsCa === ''
+      ? {}
+      : { 'ssl.truststore.type': 'PEM', 'ssl.truststore.certificates': read(tlsCa) };
+  if (tlsCert === '') return trusted;
+  return {
+    ...trusted,
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.certificate.chain': read(tlsCert),
+    'ssl.keystore.key': read(tlsKey),
+  };
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ClickrateError('file_unreadable', messageOf(error));
+  }
+}
