@@ -23,6 +23,7 @@ const QUICK = [
   'api',
   'repository',
   'page',
+  'verify',
 ];
 /** Folders that hold no tests of their own. */
 export const NO_TESTS = ['support', 'data'];

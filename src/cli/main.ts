@@ -13,6 +13,7 @@ import { addReplay } from './replay-command.ts';
 import { addRun } from './run.ts';
 import { addConfig } from './show-config.ts';
 import { addTopics } from './topics.ts';
+import { addVerify } from './verify.ts';
 import { VERSION } from './version.ts';
 
 /** Each adds a command with its flags, its help and what it does. */
@@ -26,6 +27,7 @@ const COMMANDS = [
   addProduce,
   addRejected,
   addFlink,
+  addVerify,
   addConfig,
 ];
 

@@ -3,6 +3,7 @@
  * the bytes of the product id. A window is written once no event can revise it.
  */
 import { type Counts, resultOf } from '../result.ts';
+import type { KeptEvent } from '../status.ts';
 import type { Commit, CommitAnswer, Fence, TaskState, TaskStore } from '../stores/store.ts';
 
 export class RecordingStore implements TaskStore {
@@ -10,15 +11,22 @@ export class RecordingStore implements TaskStore {
   readonly #inner: TaskStore;
   readonly #windowMs: number;
   readonly #write: (lines: string) => void;
+  readonly #onKept: (events: readonly KeptEvent[]) => void;
   readonly #open = new Map<number, Map<string, Counts>>();
   /** Windows written. */
   windows = 0;
   results = 0;
 
-  constructor(inner: TaskStore, windowMs: number, write: (lines: string) => void) {
+  constructor(
+    inner: TaskStore,
+    windowMs: number,
+    write: (lines: string) => void,
+    onKept: (events: readonly KeptEvent[]) => void = () => {},
+  ) {
     this.#inner = inner;
     this.#windowMs = windowMs;
     this.#write = write;
+    this.#onKept = onKept;
     this.resultsPerCommit = inner.resultsPerCommit;
   }
 
@@ -33,6 +41,7 @@ export class RecordingStore implements TaskStore {
   async commit(commit: Commit): Promise<CommitAnswer> {
     const answer = await this.#inner.commit(commit);
     if (answer.answer === 'fenced') return answer;
+    this.#onKept(commit.kept);
     for (const { product, cells } of commit.results) {
       for (const cell of cells) {
         let window = this.#open.get(cell.start);

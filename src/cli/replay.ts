@@ -10,7 +10,7 @@ import { Pipeline } from '../pipeline.ts';
 import type { CsvMapping } from '../sources/csv.ts';
 import { FileSource } from '../sources/file.ts';
 import { openDatabase } from '../sqlite.ts';
-import type { Status } from '../status.ts';
+import type { KeptEvent, Status } from '../status.ts';
 import { MemoryStore } from '../stores/memory.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { Store } from '../stores/store.ts';
@@ -30,6 +30,8 @@ export type ReplayOptions = {
   results?: string;
   /** Directory of a store to fill; a replay interrupted there goes on. */
   data?: string;
+  /** Told of the events that were not counted, each commit. */
+  onKept?: (events: readonly KeptEvent[]) => void;
   settings: Settings;
   log: Log;
   signal: AbortSignal;
@@ -78,7 +80,7 @@ async function replayInto(
 ): Promise<Status> {
   const { settings, log, signal } = options;
   const write = (text: string) => output?.write(Buffer.from(text));
-  const recording = new RecordingStore(store, settings.windowMs, write);
+  const recording = new RecordingStore(store, settings.windowMs, write, options.onKept);
   const pipeline = new Pipeline({
     task: 'file',
     source,

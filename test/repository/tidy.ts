@@ -46,6 +46,11 @@ const MAY_IMPORT: { who: RegExp; what: RegExp[]; rule: string }[] = [
     rule: 'api/ imports shared words and stores/store.ts only: hand it functions instead',
   },
   { who: /^src\/flink\//, what: [/^src\/flink\//], rule: 'flink/ imports shared words only' },
+  {
+    who: /^src\/verify\//,
+    what: [/^src\/(verify|sources|flink)\//],
+    rule: 'verify/ imports shared words, sources/ and flink/ only: never what it holds to account',
+  },
   { who: /^src\/cli\//, what: [/^src\//], rule: '' },
 ];
 

@@ -1,0 +1,129 @@
+/** `clickrate verify`: the same events through the engines and through a plain batch oracle. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { Options, Settings } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+import { parseCsvMapping } from '../sources/csv.ts';
+import { FILE_PARTITION } from '../sources/file.ts';
+import { type Difference, differences } from '../verify/compare.ts';
+import { type Answer, type LogRecord, oracle } from '../verify/oracle.ts';
+import { expected, type Outcome } from '../verify/outcome.ts';
+import { type Files, readRecords } from '../verify/records.ts';
+import { differenceTable, ledgerTable, summaryLine } from '../verify/table.ts';
+import {
+  configurable,
+  configurationOf,
+  FLINK_OPTIONS,
+  type Flags,
+  interruption,
+  KAFKA_OPTIONS,
+  numberOf,
+} from './command.ts';
+import { generateCommand } from './generate.ts';
+import { createLogger } from './logger.ts';
+import { localOutcome } from './verify-local.ts';
+
+const ENGINES = ['local', 'flink'] as const;
+type Engine = (typeof ENGINES)[number];
+
+/** What generated events are like where the flags say nothing. */
+const TRAFFIC = { disorderMs: 3_000, duplicates: 0.01, broken: 0.01 };
+const GENERATED_FROM_MS = 1_700_000_000_000;
+
+export function addVerify(top: Command): void {
+  configurable(top.command('verify'), { ...KAFKA_OPTIONS, ...FLINK_OPTIONS })
+    .description('run files through the engines and a batch oracle, and show every difference')
+    .argument('[file...]', 'files, in the order they are to be read')
+    .option('--engines <names>', 'local, flink or both, by comma', 'local')
+    .option('--csv <mapping>', 'files are CSV: time=COL,product=COL,clicked=COL')
+    .option('--sort', 'order the events by time first')
+    .option('--generate <n>', 'instead of files: so many generated events', numberOf)
+    .option('--seed <n>', 'seed of generated events', numberOf, 1)
+    .option('--late <share>', 'share of generated events sent up to 20 s late', numberOf, 0.01)
+    .option('--show <n>', 'differences to show', numberOf, 20)
+    .addHelpText(
+      'after',
+      `
+The exit code is 0 when nothing differs, and 1 when something does.
+
+Examples:
+  clickrate verify events.ndjson
+  clickrate verify --engines local,flink day.csv --csv time=ts,product=item,clicked=click
+  clickrate verify --engines local,flink --generate 1000000 --seed 7`,
+    )
+    .action(verify);
+}
+
+/** What is verified: the events, and what the oracle says of them. */
+type Case = {
+  input: Files;
+  records: LogRecord[];
+  answer: Answer;
+  options: Options;
+  settings: Settings;
+  directory: string;
+};
+
+async function verify(files: string[], flags: Flags): Promise<void> {
+  const engines = enginesOf(String(flags.engines));
+  const { generate, seed, late, ...rest } = flags;
+  if ((files.length === 0) === (generate === undefined))
+    throw new ClickrateError('usage', 'verify takes files, or --generate');
+  const { options, settings } = configurationOf({ logLevel: 'warn', ...rest });
+  const directory = mkdtempSync(join(tmpdir(), 'clickrate-verify-'));
+  try {
+    const made = join(directory, 'events.ndjson');
+    if (generate !== undefined) makeEvents(made, Number(generate), Number(seed), Number(late));
+    const input: Files = {
+      files: generate === undefined ? files : [made],
+      sort: flags.sort === true,
+      ...(flags.csv === undefined ? {} : { csv: parseCsvMapping(String(flags.csv)) }),
+    };
+    const records = await readRecords(input, Date.now());
+    const numbers = { ...settings, publishFloor: null };
+    const answer = oracle([{ partition: FILE_PARTITION, records }], [], numbers);
+    const one: Case = { input, records, answer, options, settings, directory };
+    await compare(one, engines, Number(flags.show));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function enginesOf(names: string): Engine[] {
+  const engines = ENGINES.filter((name) => names.split(',').includes(name));
+  if (engines.length === 0 || engines.length !== new Set(names.split(',')).size)
+    throw new ClickrateError('usage', `--engines takes ${ENGINES.join(',')}, not ${names}`);
+  return engines;
+}
+
+function makeEvents(out: string, events: number, seed: number, late: number): void {
+  const generator = { ...TRAFFIC, seed, late };
+  generateCommand({ events, out, startMs: GENERATED_FROM_MS, generator });
+}
+
+async function compare(one: Case, engines: Engine[], show: number): Promise<void> {
+  const truth = expected(one.answer);
+  const outcomes: Outcome[] = [];
+  const found: Difference[] = [];
+  for (const engine of engines) {
+    const outcome = await OUTCOMES[engine](one);
+    outcomes.push(outcome);
+    found.push(...differences(truth, outcome));
+  }
+  process.stdout.write(ledgerTable([truth, ...outcomes]));
+  process.stdout.write(differenceTable(found, show));
+  process.stdout.write(`${summaryLine(truth, engines, found)}\n`);
+  if (found.length > 0) process.exitCode = 1;
+}
+
+const OUTCOMES: Record<Engine, (one: Case) => Promise<Outcome>> = {
+  local: ({ input, options, settings, directory }) =>
+    localOutcome({
+      ...{ ...input, files: [...input.files] },
+      ...{ settings, log: createLogger(options), signal: interruption() },
+      results: join(directory, 'local.ndjson'),
+    }),
+  flink: () => Promise.reject(new ClickrateError('usage', 'flink: not here yet')),
+};
