@@ -1,0 +1,48 @@
+# For the scripts beside it: where the pipeline runs, and `clickrate` for it. In containers when
+# those of compose.yaml run, else on this machine (npm run stack); CLICKRATE_STACK=containers or
+# =local says which. Addresses other than the usual: CLICKRATE_BROKERS, CLICKRATE_GATEWAY, ….
+set -eu
+cd "$(dirname "$0")/.."
+
+compose() {
+  if docker compose version >/dev/null 2>&1; then docker compose "$@"
+  else docker-compose "$@"
+  fi
+}
+
+containers_run() {
+  [ -n "$(docker ps -q --filter "label=com.docker.compose.project.working_dir=$PWD" \
+    --filter label=com.docker.compose.service=redis 2>/dev/null)" ]
+}
+
+if [ -z "${CLICKRATE_STACK:-}" ]; then
+  if containers_run; then CLICKRATE_STACK=containers; else CLICKRATE_STACK=local; fi
+fi
+
+case "$CLICKRATE_STACK" in
+  containers) ;;
+  local)
+    # The Node that npm installs, which may be newer than the machine's own.
+    PATH="$PWD/node_modules/.bin:$PATH"
+    export PATH
+    command -v node >/dev/null || { echo "node is not installed (24.12 or newer)" >&2; exit 1; }
+    node scripts/setup.mjs
+    hash -r
+    CLICKRATE_BROKERS="${CLICKRATE_BROKERS:-127.0.0.1:9092,127.0.0.1:9093,127.0.0.1:9094}"
+    export CLICKRATE_BROKERS
+    ;;
+  *)
+    echo "CLICKRATE_STACK must be containers or local, not $CLICKRATE_STACK" >&2
+    exit 2
+    ;;
+esac
+
+# Where records and logs of processes are, without containers.
+stack_directory="${CLICKRATE_STACK_DIRECTORY:-.clickrate/stack}"
+
+clickrate() {
+  case "$CLICKRATE_STACK" in
+    containers) compose run --rm -T --no-deps tools "$@" ;;
+    local) node src/cli/main.ts "$@" ;;
+  esac
+}

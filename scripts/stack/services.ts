@@ -1,0 +1,54 @@
+/** Our own processes of the stack: the API, who counts (the sink of Flink, or the engine), traffic. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ServerPlan } from './server.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+export type ServicesPlan = {
+  directory: string;
+  /** `127.0.0.1:9092,…` */
+  brokers: string;
+  redisPort: number;
+  apiPort: number;
+  /** Readiness and metrics of who counts. */
+  counterPort: number;
+  /** `sink`: Flink counts; `engine`: clickrate's own engine does. */
+  counter: 'sink' | 'engine';
+};
+
+/** The processes that are to be started, in this order; the topics must be there. */
+export function planServices(plan: ServicesPlan): ServerPlan[] {
+  const { directory, counter, counterPort, apiPort, redisPort, brokers } = plan;
+  const redis = ['--redis', `redis://127.0.0.1:${redisPort}`];
+  const kafka = ['--brokers', brokers];
+  const at = (port: number) => ['--host', '127.0.0.1', '--port', String(port)];
+  const api = ['api', ...redis, ...at(apiPort)];
+  const counting = [counter, '--store', 'redis', ...redis, ...kafka, ...at(counterPort)];
+  return [
+    { ...processOf(directory, 'serving-api', api), port: apiPort },
+    { ...processOf(directory, counter, counting), port: counterPort },
+  ];
+}
+
+/** The original demo's traffic; it listens nowhere. */
+export function planProducers(directory: string, args: readonly string[]): ServerPlan {
+  return { ...processOf(directory, 'producers', ['produce', ...args]), port: 0 };
+}
+
+function processOf(directory: string, name: string, args: readonly string[]) {
+  const place = join(directory, 'services');
+  mkdirSync(place, { recursive: true });
+  return { name, command: process.execPath, args: [MAIN, ...args], directory: place };
+}
+
+/** Whether a service answers over HTTP. */
+export async function isServing(port: number): Promise<boolean> {
+  try {
+    const signal = AbortSignal.timeout(2_000);
+    return (await fetch(`http://127.0.0.1:${port}/livez`, { signal })).ok;
+  } catch {
+    return false;
+  }
+}
