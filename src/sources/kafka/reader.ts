@@ -23,6 +23,8 @@ export type ReadPlan = {
   signal: AbortSignal;
 };
 
+const LOOK_MS = 200;
+
 /** The records of a topic, partition by partition interleaved. Throws `source_unavailable`. */
 export async function* readTopic(
   options: KafkaOptions,
@@ -36,6 +38,8 @@ export async function* readTopic(
     ...{ groupId: group, autocommit: false, retries: 3, retryDelay: 300 },
   });
   consumer.on('error', () => {});
+  let watch: NodeJS.Timeout | undefined;
+  let wasOver = false;
   try {
     const places = await placesOf(cluster, plan);
     const open = new Map(places.filter(({ at, end }) => at < end).map((p) => [p.partition, p.end]));
@@ -49,6 +53,14 @@ export async function* readTopic(
     });
     const stop = () => void stream.destroy();
     plan.signal.addEventListener('abort', stop, { once: true });
+    // The last records may be marks of transactions, which are never handed out.
+    const isRead = ([partition, end]: [number, number]) =>
+      (stream.offsetsToFetch.get(`${plan.topic}:${partition}`) ?? 0n) >= BigInt(end);
+    watch = setInterval(() => {
+      const isOver = plan.toEnd && stream.readableLength === 0 && [...open].every(isRead);
+      if (isOver && wasOver) stop();
+      wasOver = isOver;
+    }, LOOK_MS);
     for await (const message of stream) {
       const { partition, key, value, headers } = message;
       const offset = Number(message.offset);
@@ -63,8 +75,9 @@ export async function* readTopic(
       if (plan.toEnd && open.size === 0) break;
     }
   } catch (error) {
-    if (!plan.signal.aborted) throw unavailable(`reading ${plan.topic}`, error);
+    if (!plan.signal.aborted && !wasOver) throw unavailable(`reading ${plan.topic}`, error);
   } finally {
+    clearInterval(watch);
     await consumer.close(true).catch(() => {});
     await cluster.close();
   }
