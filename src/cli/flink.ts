@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { type Command, Option } from 'commander';
 import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
-import { livingJob, resumePoint, submit } from '../flink/deploy.ts';
+import { checkSame, launch, livingJob, prepare, resumePoint } from '../flink/deploy.ts';
 import { fingerprint, type Job, type JobStart, jobSettings } from '../flink/job.ts';
 import { JobManager } from '../flink/jobmanager.ts';
 import { kafkaProperties } from '../flink/kafka-properties.ts';
@@ -22,7 +22,8 @@ import { newestCheckpoint, readDeployment, writeDeployment } from './flink-deplo
 import type { Configuration } from './options.ts';
 
 const OPTIONS = { ...KAFKA_OPTIONS, ...FLINK_OPTIONS };
-const JAR = fileURLToPath(new URL('../../flink/clickrate-flink.jar', import.meta.url));
+/** Where our own build puts the jar of functions. */
+export const JAR = fileURLToPath(new URL('../../flink/clickrate-flink.jar', import.meta.url));
 
 export function addFlink(top: Command): void {
   const flink = top.command('flink').description('the job on a Flink cluster');
@@ -96,10 +97,14 @@ async function deploy(flags: Flags): Promise<void> {
       `job ${living.id} (${living.name}) is ${living.state}: --replace stops it and goes on`,
     );
   await makeTopics(options, job);
+  const isNew = flags.start !== undefined;
+  // Before anything is stopped.
+  if (!isNew) checkSame(await readDeployment(options), job);
+  const session = await prepare(options.gateway, job);
   if (living !== null) await stopJob(manager, options, living.id);
-  const from = await startingPoint(manager, options, job, flags);
+  const from = isNew ? null : await resumePath(manager, options, flags.from);
   say(from === null ? `starting ${startSentence(job)} …` : `going on from ${from} …`);
-  const { jobId } = await submit(options.gateway, manager, job, from);
+  const { jobId } = await launch(session, manager, job, from);
   const remembered = { jobId, savepoint: null, restoredFrom: from };
   await writeDeployment(options, { ...remembered, fingerprint: fingerprint(job) });
   process.stdout.write(`job ${jobId} runs\n${manager.pageOf(jobId)}\n`);
@@ -109,15 +114,13 @@ function startSentence({ start }: Job): string {
   return start === 'earliest' ? 'at the beginning' : `at ${new Date(start).toISOString()}`;
 }
 
-async function startingPoint(
+async function resumePath(
   manager: JobManager,
   options: Options,
-  job: Job,
-  flags: Flags,
+  given: unknown,
 ): Promise<string | null> {
-  if (flags.start !== undefined) return null;
-  if (flags.from !== undefined) return String(flags.from);
-  return resumePoint(manager, await readDeployment(options), job, newestCheckpoint);
+  if (given !== undefined) return String(given);
+  return resumePoint(manager, await readDeployment(options), newestCheckpoint);
 }
 
 /** The topics of events must be there; those of the job are made. */

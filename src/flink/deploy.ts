@@ -6,7 +6,7 @@ import { ClickrateError } from '../errors.ts';
 import { GatewaySession } from './gateway.ts';
 import { fingerprint, type Job } from './job.ts';
 import { isLiving, type JobListed, type JobManager } from './jobmanager.ts';
-import { jobStatements, sessionProperties } from './sql.ts';
+import { jobStatements, restoring, sessionProperties } from './sql.ts';
 
 const READY_MS = 120_000;
 const LOOK_MS = 100;
@@ -29,25 +29,52 @@ export async function livingJob(manager: JobManager, name: string): Promise<JobL
 }
 
 /**
- * Submits the job and waits until all its tasks run. Rejects with `flink_failed` and the reason
- * when it cannot be submitted or fails meanwhile; it is cancelled then.
+ * A session in which everything but the job itself is done: Flink has found the jar and planned the
+ * job. Rejects with `flink_unavailable` and `flink_failed`.
  */
-export async function submit(
-  gateway: string,
+export async function prepare(gateway: string, job: Job): Promise<GatewaySession> {
+  const session = await GatewaySession.open(gateway, sessionProperties(job));
+  try {
+    const statements = jobStatements(job);
+    for (const statement of statements.slice(0, -1)) await session.run(statement);
+    await session.run(`EXPLAIN ${statements.at(-1)?.replace(/^EXECUTE /, '')}`);
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+  return session;
+}
+
+/**
+ * Starts the prepared job, waits until all its tasks run, and closes the session. Rejects with
+ * `flink_failed` and the reason when it fails meanwhile; it is cancelled then.
+ */
+export async function launch(
+  session: GatewaySession,
   manager: JobManager,
   job: Job,
   restoreFrom: string | null,
 ): Promise<Deployed> {
-  const session = await GatewaySession.open(gateway, sessionProperties(job, restoreFrom));
   let jobId: string | null = null;
   try {
-    for (const statement of jobStatements(job)) jobId = (await session.run(statement)).jobId;
+    if (restoreFrom !== null) await session.run(restoring(restoreFrom));
+    jobId = (await session.run(jobStatements(job).at(-1) as string)).jobId;
   } finally {
     await session.close();
   }
   if (jobId === null) throw new ClickrateError('flink_failed', 'the gateway named no job');
   await untilRunning(manager, jobId);
   return { jobId, restoredFrom: restoreFrom };
+}
+
+/** Prepares and launches. */
+export async function submit(
+  gateway: string,
+  manager: JobManager,
+  job: Job,
+  restoreFrom: string | null,
+): Promise<Deployed> {
+  return launch(await prepare(gateway, job), manager, job, restoreFrom);
 }
 
 async function untilRunning(manager: JobManager, jobId: string): Promise<void> {
@@ -67,19 +94,22 @@ async function untilRunning(manager: JobManager, jobId: string): Promise<void> {
   throw new ClickrateError('flink_failed', `the job is ${state} after ${READY_MS} ms; ${slots}`);
 }
 
+/** Throws `flink_cannot_resume` when a setting changed that the state of the job depends on. */
+export function checkSame(last: Deployment | null, job: Job): void {
+  const changed = last === null ? [] : changesOf(last.fingerprint, fingerprint(job));
+  if (changed.length > 0) throw cannotResume(changed.join('; '));
+}
+
 /**
- * Where a new job goes on; null: from its start. Rejects with `flink_cannot_resume` when a setting
- * changed that its state depends on, or when its state cannot be found.
+ * Where a new job goes on; null: from its start. Rejects with `flink_cannot_resume` when the state
+ * of the last one cannot be found.
  */
 export async function resumePoint(
   manager: JobManager,
   last: Deployment | null,
-  job: Job,
   checkpointsIn: (directory: string, jobId: string) => string | null,
 ): Promise<string | null> {
   if (last === null) return null;
-  const changed = changesOf(last.fingerprint, fingerprint(job));
-  if (changed.length > 0) throw cannotResume(changed.join('; '));
   if (last.savepoint !== null) return last.savepoint;
   const told = await manager.checkpointOf(last.jobId);
   if (told !== null) return told;

@@ -17,7 +17,7 @@ function bigint(value: number): string {
 }
 
 /** Properties of the session that submits the job. */
-export function sessionProperties(job: Job, restoreFrom: string | null): Record<string, string> {
+export function sessionProperties(job: Job): Record<string, string> {
   return {
     'pipeline.name': job.name,
     'parallelism.default': String(job.parallelism),
@@ -33,8 +33,12 @@ export function sessionProperties(job: Job, restoreFrom: string | null): Record<
     'pipeline.auto-watermark-interval': '10 ms',
     'pipeline.object-reuse': 'true',
     ...(job.dedupMs > 0 ? { 'table.exec.state.ttl': `${job.dedupMs} ms` } : {}),
-    ...(restoreFrom === null ? {} : { 'execution.state-recovery.path': restoreFrom }),
   };
+}
+
+/** The statement after which a job begins with that savepoint or checkpoint. */
+export function restoring(path: string): string {
+  return `SET 'execution.state-recovery.path' = ${quoted(path)}`;
 }
 
 const FUNCTIONS = {
