@@ -1,8 +1,9 @@
 /** Our own processes of the stack: the API, who counts (the sink of Flink, or the engine), traffic. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ServerPlan } from './server.ts';
+import { type ServerPlan, startServer, untilReady } from './server.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
@@ -43,8 +44,17 @@ function processOf(directory: string, name: string, args: readonly string[]) {
   return { name, command: process.execPath, args: [MAIN, ...args], directory: place };
 }
 
+/** Makes the topics, starts the processes and waits until they answer. Rejects with why not. */
+export async function startServices(plans: readonly ServerPlan[], brokers: string): Promise<void> {
+  const args = [MAIN, 'topics', 'create', '--brokers', brokers];
+  const made = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  if (made.status !== 0) throw new Error(`making the topics failed:\n${made.stderr}`);
+  for (const plan of plans) await startServer(plan);
+  for (const plan of plans) await untilReady(plan, () => isServing(plan.port));
+}
+
 /** Whether a service answers over HTTP. */
-export async function isServing(port: number): Promise<boolean> {
+async function isServing(port: number): Promise<boolean> {
   try {
     const signal = AbortSignal.timeout(2_000);
     return (await fetch(`http://127.0.0.1:${port}/livez`, { signal })).ok;
