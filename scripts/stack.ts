@@ -6,11 +6,13 @@ import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { kafkaJars, missing } from './stack/artifacts.ts';
-import { type BrokerPorts, isClusterReady, planBrokers } from './stack/kafka.ts';
-import { planRedis, redisMark } from './stack/redis.ts';
+import { holderOf } from './stack/holder.ts';
+import { type BrokerPorts, brokersIn, isClusterReady, planBrokers } from './stack/kafka.ts';
+import { planRedis } from './stack/redis.ts';
 import {
   answers,
-  runningPid,
+  runningOf,
+  runningServers,
   type ServerPlan,
   startServer,
   stopServer,
@@ -56,8 +58,12 @@ async function up(): Promise<void> {
   const from = 'Debian: apt-get install default-jdk-headless redis-server';
   const lacking = missing({ java: from, 'redis-server': from });
   if (lacking !== null) throw new Error(lacking);
-  const { redis, brokers } = plans(kafkaJars(say));
-  say(`starting Redis and ${brokers.length} brokers …`);
+  checkSize();
+  const jars = kafkaJars(say);
+  const { redis, brokers } = plans(jars);
+  await checkPorts([redis, ...brokers]);
+  const isUp = [redis, ...brokers].every((plan) => runningOf(plan) !== null);
+  say(isUp ? 'it is up already' : `starting Redis and ${ports.length} brokers …`);
   await startServer(redis);
   for (const broker of brokers) await startServer(broker);
   await untilReady(redis, () => answers(redis.port));
@@ -67,35 +73,48 @@ async function up(): Promise<void> {
   say(`Kafka  ${list}\nRedis  redis://127.0.0.1:${redis.port}\nlogs   ${directory}`);
 }
 
-/** Servers that an `up` with other numbers may have started are found by their files too. */
-function known(): ServerPlan[] {
-  const plan = (name: string, port: number, mark: string, at: string) => ({
-    ...{ name, port, mark, command: '', args: [], directory: at },
-  });
-  const brokers = [1, 2, 3].map((id) => {
-    const file = join(kafkaDirectory, `broker-${id}.properties`);
-    return plan(`broker-${id}`, kafkaPort + id - 1, file, kafkaDirectory);
-  });
-  const redisPort = Number(flags['redis-port']);
-  const redis = plan('redis', redisPort, redisMark(redisPort), directory);
-  return [...brokers, redis];
+/** Brokers know each other's number from their data. */
+function checkSize(): void {
+  const there = brokersIn(kafkaDirectory);
+  if (there === 0 || there === ports.length) return;
+  const other = `--brokers ${there}, or delete the data first: npm run stack -- down --clean`;
+  throw new Error(`the data in ${kafkaDirectory} are of ${there} brokers: use ${other}`);
+}
+
+/** All of them before anything is started. */
+async function checkPorts(wanted: readonly ServerPlan[]): Promise<void> {
+  const taken: string[] = [];
+  for (const plan of wanted) {
+    const running = runningOf(plan);
+    if (running !== null && running.port !== plan.port)
+      throw new Error(`${plan.name} runs on port ${running.port}: end it first (down)`);
+    if (running !== null) continue;
+    for (const port of [plan.port, ...(plan.otherPorts ?? [])])
+      if (await answers(port))
+        taken.push(`port ${port} for ${plan.name} is taken by ${holderOf(port) ?? 'a program'}`);
+  }
+  if (taken.length === 0) return;
+  const others = 'choose others with --kafka-port and --redis-port';
+  throw new Error(
+    `${taken.join('\n       ')}\n       end it (a stack of another folder?), or ${others}`,
+  );
 }
 
 async function down(): Promise<void> {
-  const stopped = await Promise.all(known().map(stopServer));
-  const count = stopped.filter(Boolean).length;
-  say(count === 0 ? 'nothing was running' : `${count} servers stopped`);
+  const running = runningServers(directory);
+  await Promise.all(running.map(stopServer));
+  say(running.length === 0 ? 'nothing was running' : `${running.length} servers stopped`);
   if (!flags.clean) return;
   rmSync(directory, { recursive: true, force: true });
   say('their data are deleted');
 }
 
 async function status(): Promise<void> {
-  for (const plan of known()) {
-    const pid = runningPid(plan);
-    const state = pid === null ? 'not running' : `pid ${pid}, 127.0.0.1:${plan.port}`;
-    const is = pid !== null && !(await answers(plan.port)) ? `${state}, does not answer` : state;
-    process.stdout.write(`${plan.name.padEnd(10)} ${is}\n`);
+  const running = runningServers(directory);
+  if (running.length === 0) say(`nothing runs (${directory})`);
+  for (const { name, pid, port } of running) {
+    const state = `pid ${pid}, 127.0.0.1:${port}${(await answers(port)) ? '' : ', does not answer'}`;
+    process.stdout.write(`${name.padEnd(10)} ${state}\n`);
   }
 }
 

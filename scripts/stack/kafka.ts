@@ -43,7 +43,7 @@ export function planBrokers(plan: ClusterPlan): ServerPlan[] {
   const logging = join(directory, 'log4j2.properties');
   const template = readFileSync(join(DEPLOY, 'log4j2.properties'), 'utf8');
   writeFileSync(logging, filled(template, { LOG_LEVEL: plan.logLevel ?? 'WARN' }));
-  return ports.map(({ client }, n) => {
+  return ports.map(({ client, controller }, n) => {
     const id = n + 1;
     const properties = writeProperties(plan, id);
     format(plan, id, properties);
@@ -52,9 +52,9 @@ export function planBrokers(plan: ClusterPlan): ServerPlan[] {
     return {
       name: `broker-${id}`,
       port: client,
+      otherPorts: [controller],
       command: 'java',
       args,
-      mark: properties,
       directory,
     };
   });
@@ -88,6 +88,11 @@ function format({ directory, jars }: ClusterPlan, id: number, properties: string
   const flags = ['format', '-t', CLUSTER_ID, '-c', properties];
   const done = spawnSync('java', [...args, ...flags], { encoding: 'utf8' });
   if (done.status !== 0) throw new Error(`formatting broker ${id} failed:\n${done.stderr}`);
+}
+
+/** How many brokers the data in the directory are of; 0: there are none. */
+export function brokersIn(directory: string): number {
+  return [1, 2, 3].filter((id) => existsSync(join(directory, `data-${id}`))).length;
 }
 
 /** Whether all brokers are known to each of them. */

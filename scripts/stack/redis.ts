@@ -11,10 +11,5 @@ export function planRedis(directory: string, port: number): ServerPlan {
   mkdirSync(data, { recursive: true });
   const flags = ['--port', String(port), '--bind', '127.0.0.1', '--dir', data];
   const args = [SETTINGS, ...flags];
-  return { name: 'redis', port, command: 'redis-server', args, mark: redisMark(port), directory };
-}
-
-/** Redis writes its own command line anew. */
-export function redisMark(port: number): string {
-  return `redis-server 127.0.0.1:${port}`;
+  return { name: 'redis', port, command: 'redis-server', args, directory };
 }

@@ -1,16 +1,17 @@
-/** A server process of the stack: started in its own group, found again by its pid file, ended. */
-import { spawn } from 'node:child_process';
+/** A server process of the stack: started in its own group, found again by its record, ended. */
+import { spawn, spawnSync } from 'node:child_process';
 import {
   closeSync,
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 
 /** How long a server may take to answer, and to end when it is asked to. */
 const READY_MS = 90_000;
@@ -19,51 +20,70 @@ const LOOK_MS = 100;
 
 export type ServerPlan = {
   name: string;
+  /** The one that clients use, and others that it listens on. */
   port: number;
+  otherPorts?: readonly number[];
   command: string;
   args: readonly string[];
   env?: NodeJS.ProcessEnv;
-  /** A part of its command line that tells it from all others. */
-  mark: string;
-  /** Where the pid file and the log are. */
+  /** Where its record and its log are. */
   directory: string;
 };
 
-const pidFile = ({ directory, name }: ServerPlan) => join(directory, `${name}.pid`);
-export const logFile = ({ directory, name }: ServerPlan) => join(directory, `${name}.log`);
+/** What is known of a server that was started. */
+export type Server = {
+  name: string;
+  port: number;
+  pid: number;
+  /** Together with the pid it names the process for good. */
+  began: string;
+  /** The file that holds this. */
+  file: string;
+};
 
-/** Process id of the server if it runs. */
-export function runningPid(plan: ServerPlan): number | null {
-  if (!existsSync(pidFile(plan))) return null;
-  const pid = Number(readFileSync(pidFile(plan), 'utf8'));
-  // Another process may have the number by now.
-  return isAlive(pid) && commandOf(pid).includes(plan.mark) ? pid : null;
+const recordFile = ({ directory, name }: ServerPlan) => join(directory, `${name}.server.json`);
+const logFile = ({ directory, name }: ServerPlan) => join(directory, `${name}.log`);
+
+/** Servers with a record in the directory or in one of its own that still run. */
+export function runningServers(directory: string): Server[] {
+  if (!existsSync(directory)) return [];
+  const entries = readdirSync(directory, { withFileTypes: true });
+  const folders = entries.filter((entry) => entry.isDirectory());
+  const places = [directory, ...folders.map(({ name }) => join(directory, name))];
+  return places
+    .flatMap((place) => readdirSync(place).map((name) => join(place, name)))
+    .filter((file) => file.endsWith('.server.json'))
+    .map((file) => ({ ...JSON.parse(readFileSync(file, 'utf8')), file }) as Server)
+    .filter(isRunning);
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
+/** The server if it runs. */
+export function runningOf(plan: ServerPlan): Server | null {
+  return runningServers(plan.directory).find(({ name }) => name === plan.name) ?? null;
+}
+
+/** Another process may have the number of one that ended. */
+export function isRunning({ pid, began }: Server): boolean {
+  return beganAt(pid) === began;
+}
+
+/** When a process was started, in words of the system; null: there is none. */
+function beganAt(pid: number): string | null {
+  if (existsSync('/proc/self/stat')) {
+    if (!existsSync(`/proc/${pid}/stat`)) return null;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Behind the name, which may hold anything: the state, and 18 numbers later the start.
+    const words = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return words[0] === 'Z' ? null : (words[19] as string);
   }
+  const { stdout } = spawnSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout?.trim() || null;
 }
 
-/** The command line of a process, where the system tells it. */
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return existsSync('/proc') ? '' : String(pid);
-  }
-}
-
-/** Starts it in the background. Throws when its port is taken by something else. */
+/** Starts it in the background, unless it runs. Rejects when it cannot be started. */
 export async function startServer(plan: ServerPlan): Promise<void> {
-  if (runningPid(plan) !== null) return;
-  if (await answers(plan.port))
-    throw new Error(`port ${plan.port} for ${plan.name} is in use by another program`);
-  mkdirSync(dirname(pidFile(plan)), { recursive: true });
+  if (runningOf(plan) !== null) return;
+  mkdirSync(plan.directory, { recursive: true });
   const log = openSync(logFile(plan), 'a');
   const child = spawn(plan.command, plan.args, {
     env: { ...process.env, ...plan.env },
@@ -76,32 +96,31 @@ export async function startServer(plan: ServerPlan): Promise<void> {
     child.once('error', reject);
   });
   child.unref();
-  writeFileSync(pidFile(plan), String(child.pid));
+  const { name, port } = plan;
+  const pid = child.pid as number;
+  writeFileSync(recordFile(plan), JSON.stringify({ name, port, pid, began: beganAt(pid) }));
 }
 
-/** Waits until something accepts connections on the port. Throws with the end of its log. */
+/** Waits until it is ready. Rejects with the end of its log. */
 export async function untilReady(plan: ServerPlan, isReady: () => Promise<boolean>): Promise<void> {
   for (const untilMs = Date.now() + READY_MS; !(await isReady()); await pause()) {
-    // Its own mark may come late: Redis writes its command line anew once it runs.
-    const died = !isAlive(Number(readFileSync(pidFile(plan), 'utf8')));
+    const died = runningOf(plan) === null;
     if (!died && Date.now() < untilMs) continue;
     const end = readFileSync(logFile(plan), 'utf8').slice(-2_000);
     throw new Error(`${plan.name} ${died ? 'ended' : 'did not answer'}; its log ends:\n${end}`);
   }
 }
 
-/** Ends it in order, or by force after a while; false when it did not run. */
-export async function stopServer(plan: ServerPlan): Promise<boolean> {
-  const pid = runningPid(plan);
-  if (pid !== null) {
-    process.kill(pid, 'SIGTERM');
-    for (const untilMs = Date.now() + END_MS; isAlive(pid); await pause())
-      if (Date.now() > untilMs) process.kill(pid, 'SIGKILL');
-  }
-  rmSync(pidFile(plan), { force: true });
-  return pid !== null;
+/** Ends it in order, or by force after a while. */
+export async function stopServer(server: Server): Promise<void> {
+  const { pid, file } = server;
+  if (isRunning(server)) process.kill(pid, 'SIGTERM');
+  for (const untilMs = Date.now() + END_MS; isRunning(server); await pause())
+    if (Date.now() > untilMs) process.kill(pid, 'SIGKILL');
+  rmSync(file, { force: true });
 }
 
+/** Whether something accepts connections there. */
 export function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });

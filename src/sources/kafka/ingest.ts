@@ -9,7 +9,7 @@ import type { Outgoing, Sender } from './sender.ts';
 
 export type IngestTopics = { impressions: string; clicks: string };
 
-/** A broker refuses larger batches than its `max.message.bytes`: 1 MiB, with what is around them. */
+/** A broker refuses batches beyond its `max.message.bytes`: 1 MiB, with what is around records. */
 export const MAX_RECORD_BYTES = 900_000;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
