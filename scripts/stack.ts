@@ -1,11 +1,14 @@
 /**
- * `npm run stack -- up | down | status`: real Kafka and Redis on this machine without containers,
- * from Maven's jars and the system's redis-server, with the settings of `deploy/`.
+ * `npm run stack -- up | down | status`: real Kafka, Redis and Flink on this machine without
+ * containers, from packaged jars and the system's redis-server, with the settings of `deploy/`.
  */
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { flinkJar } from './flink-jar.ts';
 import { kafkaJars, missing } from './stack/artifacts.ts';
+import { type FlinkPorts, isFlinkReady, planFlink } from './stack/flink.ts';
+import { flinkFiles } from './stack/flink-artifacts.ts';
 import { holderOf } from './stack/holder.ts';
 import { type BrokerPorts, brokersIn, isClusterReady, planBrokers } from './stack/kafka.ts';
 import { planRedis } from './stack/redis.ts';
@@ -18,14 +21,18 @@ import {
   stopServer,
   untilReady,
 } from './stack/server.ts';
+import { planServices, startServices } from './stack/services.ts';
 
 const HELP = `Real servers on this machine, without containers.
 
   npm run stack -- up [--brokers 3]     start Kafka and Redis and wait until they answer
+  npm run stack -- up --flink           and Flink, the API and the sink
+  npm run stack -- up --lite            and the API and clickrate's own engine, without Flink
   npm run stack -- status               what runs, and where
   npm run stack -- down [--clean]       stop them (and delete their data)
 
 Options: --brokers 1|3 (3), --kafka-port 9092 (the others count up), --redis-port 6379,
+--api-port 8000, --counter-port 8001 (sink or engine), --flink-port 8081, --gateway-port 8083,
 --directory .clickrate/stack`;
 
 const { values: flags, positionals } = parseArgs({
@@ -34,6 +41,12 @@ const { values: flags, positionals } = parseArgs({
     brokers: { type: 'string', default: '3' },
     'kafka-port': { type: 'string', default: '9092' },
     'redis-port': { type: 'string', default: '6379' },
+    flink: { type: 'boolean', default: false },
+    lite: { type: 'boolean', default: false },
+    'api-port': { type: 'string', default: '8000' },
+    'counter-port': { type: 'string', default: '8001' },
+    'flink-port': { type: 'string', default: '8081' },
+    'gateway-port': { type: 'string', default: '8083' },
     directory: { type: 'string', default: '.clickrate/stack' },
     clean: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -49,9 +62,28 @@ const ports: BrokerPorts[] = Array.from({ length: Number(flags.brokers) }, (_, n
 const kafkaDirectory = join(directory, 'kafka');
 const say = (sentence: string) => process.stderr.write(`${sentence}\n`);
 
-function plans(jars: string): { redis: ServerPlan; brokers: ServerPlan[] } {
-  const redis = planRedis(directory, Number(flags['redis-port']));
-  return { redis, brokers: planBrokers({ directory: kafkaDirectory, ports, jars }) };
+const brokerList = ports.map(({ client }) => `127.0.0.1:${client}`).join(',');
+const redisPort = Number(flags['redis-port']);
+const flinkPort = Number(flags['flink-port']);
+const flinkPorts: FlinkPorts = {
+  ...{ rest: flinkPort, gateway: Number(flags['gateway-port']) },
+  ...{ rpc: flinkPort + 100, blob: flinkPort + 101 },
+};
+
+type Plans = Record<'redis' | 'brokers' | 'flink' | 'services', ServerPlan[]>;
+
+function plans(): Plans {
+  const brokers = planBrokers({ directory: kafkaDirectory, ports, jars: kafkaJars(say) });
+  const redis = [planRedis(directory, redisPort)];
+  const flink = flags.flink
+    ? planFlink({ directory: join(directory, 'flink'), ports: flinkPorts, files: flinkFiles(say) })
+    : [];
+  const counter = flags.flink ? 'sink' : 'engine';
+  const services = planServices({
+    ...{ directory, brokers: brokerList, redisPort, counter },
+    ...{ apiPort: Number(flags['api-port']), counterPort: Number(flags['counter-port']) },
+  });
+  return { redis, brokers, flink, services: flags.flink || flags.lite ? services : [] };
 }
 
 async function up(): Promise<void> {
@@ -59,18 +91,25 @@ async function up(): Promise<void> {
   const lacking = missing({ java: from, 'redis-server': from });
   if (lacking !== null) throw new Error(lacking);
   checkSize();
-  const jars = kafkaJars(say);
-  const { redis, brokers } = plans(jars);
-  await checkPorts([redis, ...brokers]);
-  const isUp = [redis, ...brokers].every((plan) => runningOf(plan) !== null);
-  say(isUp ? 'it is up already' : `starting Redis and ${ports.length} brokers …`);
-  await startServer(redis);
-  for (const broker of brokers) await startServer(broker);
-  await untilReady(redis, () => answers(redis.port));
-  for (const broker of brokers) await untilReady(broker, () => answers(broker.port));
+  if (flags.flink) flinkJar(say);
+  const planned = plans();
+  const all = Object.values(planned).flat();
+  await checkPorts(all);
+  const names = all.filter((plan) => runningOf(plan) === null).map(({ name }) => name);
+  say(names.length === 0 ? 'it is up already' : `starting ${names.join(', ')} …`);
+  await startServers(planned);
+  say(`Kafka  ${brokerList}\nRedis  redis://127.0.0.1:${redisPort}`);
+  if (flags.flink) say(`Flink  http://127.0.0.1:${flinkPort}, SQL Gateway ${flinkPorts.gateway}`);
+  if (planned.services.length > 0) say(`API    http://127.0.0.1:${flags['api-port']}`);
+  say(`logs   ${directory}`);
+}
+
+async function startServers({ redis, brokers, flink, services }: Plans): Promise<void> {
+  for (const plan of [...redis, ...brokers, ...flink]) await startServer(plan);
+  for (const plan of [...redis, ...brokers]) await untilReady(plan, () => answers(plan.port));
   await untilReady(brokers[0], () => isClusterReady(ports));
-  const list = ports.map(({ client }) => `127.0.0.1:${client}`).join(',');
-  say(`Kafka  ${list}\nRedis  redis://127.0.0.1:${redis.port}\nlogs   ${directory}`);
+  if (flink.length > 0) await untilReady(flink[0], () => isFlinkReady(flinkPorts));
+  if (services.length > 0) await startServices(services, brokerList, flags.flink);
 }
 
 /** Brokers know each other's number from their data. */
@@ -89,7 +128,7 @@ async function checkPorts(wanted: readonly ServerPlan[]): Promise<void> {
     if (running !== null && running.port !== plan.port)
       throw new Error(`${plan.name} runs on port ${running.port}: end it first (down)`);
     if (running !== null) continue;
-    for (const port of [plan.port, ...(plan.otherPorts ?? [])])
+    for (const port of [plan.port, ...(plan.otherPorts ?? [])].filter((one) => one !== 0))
       if (await answers(port))
         taken.push(`port ${port} for ${plan.name} is taken by ${holderOf(port) ?? 'a program'}`);
   }
@@ -113,9 +152,13 @@ async function status(): Promise<void> {
   const running = runningServers(directory);
   if (running.length === 0) say(`nothing runs (${directory})`);
   for (const { name, pid, port } of running) {
-    const state = `pid ${pid}, 127.0.0.1:${port}${(await answers(port)) ? '' : ', does not answer'}`;
-    process.stdout.write(`${name.padEnd(10)} ${state}\n`);
+    // A process that listens nowhere has port 0.
+    const at = port === 0 ? '' : `, 127.0.0.1:${port}`;
+    const mute = port === 0 || (await answers(port)) ? '' : ', does not answer';
+    process.stdout.write(`${name.padEnd(12)} pid ${pid}${at}${mute}\n`);
   }
+  if (running.some(({ name }) => name === 'jobmanager'))
+    say('Kafka UI (8080) and RedisInsight (5540) come with containers only: docker compose up');
 }
 
 const actions: Record<string, () => Promise<void>> = { up, down, status };

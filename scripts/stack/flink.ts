@@ -52,7 +52,7 @@ export function planFlink(plan: FlinkPlan): ServerPlan[] {
       args: configDir,
     },
     {
-      ...{ name: 'taskmanager', port: ports.rest, memory: [...TASK_MEMORY, METASPACE] },
+      ...{ name: 'taskmanager', port: 0, memory: [...TASK_MEMORY, METASPACE] },
       main: 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner',
       args: configDir,
     },
@@ -68,6 +68,7 @@ export function planFlink(plan: FlinkPlan): ServerPlan[] {
     const flags = [...memory, ...OPENS, ...EXPORTS, logging, '-XX:+UseSerialGC'];
     return {
       ...{ name, port, command: 'java', directory },
+      otherPorts: name === 'jobmanager' ? [ports.rpc, ports.blob] : [],
       args: [...flags, '-cp', jars.join(delimiter), main, ...args],
       env: environment(conf, files),
     };

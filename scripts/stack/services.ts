@@ -45,8 +45,12 @@ function processOf(directory: string, name: string, args: readonly string[]) {
 }
 
 /** Makes the topics, starts the processes and waits until they answer. Rejects with why not. */
-export async function startServices(plans: readonly ServerPlan[], brokers: string): Promise<void> {
-  const args = [MAIN, 'topics', 'create', '--brokers', brokers];
+export async function startServices(
+  plans: readonly ServerPlan[],
+  brokers: string,
+  withFlink: boolean,
+): Promise<void> {
+  const args = [MAIN, 'topics', 'create', '--brokers', brokers, ...(withFlink ? ['--flink'] : [])];
   const made = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`making the topics failed:\n${made.stderr}`);
   for (const plan of plans) await startServer(plan);

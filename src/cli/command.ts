@@ -84,11 +84,12 @@ export const KAFKA_OPTIONS = pick(
   ...(['saslMechanism', 'saslUsername', 'saslPassword', 'logLevel', 'logFormat'] as const),
 );
 
-/** Options of what belongs to the Flink size. */
-export const FLINK_OPTIONS = pick(
-  ...(['gateway', 'jobManager', 'jobName', 'resultsTopic'] as const),
-  ...(['heartbeatTopic', 'progressTopic', 'flinkIdleMs'] as const),
-);
+/** Topics that only the Flink size has, and its other options. */
+export const FLINK_TOPICS = pick('resultsTopic', 'heartbeatTopic', 'progressTopic');
+export const FLINK_OPTIONS = {
+  ...FLINK_TOPICS,
+  ...pick('gateway', 'jobManager', 'jobName', 'flinkIdleMs'),
+};
 
 /** Reads a flag's number, at least 0. */
 export function numberOf(value: string): number {

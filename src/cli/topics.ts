@@ -1,10 +1,12 @@
 /** `clickrate topics`: makes, lists and shows the topics. */
 import type { Command } from 'commander';
+import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { readTopic } from '../sources/kafka/reader.ts';
-import { plansOf, type TopicOutcome, Topics } from '../sources/kafka/topics.ts';
+import { flinkPlansOf, plansOf, type TopicOutcome, Topics } from '../sources/kafka/topics.ts';
 import {
   configurationOf,
+  FLINK_TOPICS,
   type Flags,
   interruption,
   KAFKA_OPTIONS,
@@ -14,8 +16,10 @@ import {
 
 export function addTopics(top: Command): void {
   const topics = top.command('topics').description('make, list and show the topics in Kafka');
-  withOptions(topics.command('create'), KAFKA_OPTIONS)
+  withOptions(topics.command('create'), { ...KAFKA_OPTIONS, ...FLINK_TOPICS })
     .description('make impressions, clicks and ctr-rejected, or say how those there differ')
+    .option('--flink', 'and the topics that only the Flink size has', false)
+    .option('--parallelism <n>', 'partitions of the heartbeat topic', numberOf, 1)
     .option('--partitions <n>', 'partitions of impressions and clicks', numberOf, 3)
     .action(create);
   withOptions(topics.command('list'), KAFKA_OPTIONS)
@@ -26,6 +30,10 @@ export function addTopics(top: Command): void {
     .option('--from-beginning', 'begin with the oldest record', false)
     .option('--max <n>', 'end after so many records', numberOf)
     .action(tail);
+}
+
+function flinkNames({ resultsTopic, heartbeatTopic, progressTopic }: Options) {
+  return { results: resultsTopic, heartbeat: heartbeatTopic, progress: progressTopic };
 }
 
 async function create(flags: Flags): Promise<void> {
@@ -41,8 +49,13 @@ async function create(flags: Flags): Promise<void> {
     if (!Number.isSafeInteger(partitions) || partitions < 1)
       throw new ClickrateError('usage', '--partitions must be a whole number of at least 1');
     const outcomes: TopicOutcome[] = [];
-    for (const plan of plansOf(names, partitions, await topics.brokers()))
-      outcomes.push(await topics.ensure(plan));
+    const brokers = await topics.brokers();
+    const plans = plansOf(names, partitions, brokers);
+    if (flags.flink === true)
+      plans.push(
+        ...flinkPlansOf(flinkNames(options), partitions, Number(flags.parallelism), brokers),
+      );
+    for (const plan of plans) outcomes.push(await topics.ensure(plan));
     for (const outcome of outcomes) process.stdout.write(`${sentenceOf(outcome)}\n`);
     const different = outcomes.filter(({ differences }) => differences.length > 0);
     if (different.length > 0)

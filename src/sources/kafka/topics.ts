@@ -7,6 +7,8 @@ import { unavailable } from './cluster.ts';
 export type TopicPlan = {
   name: string;
   partitions: number;
+  /** More partitions are as good. */
+  orMore?: boolean;
   replicas: number;
   configs: Record<string, string>;
 };
@@ -59,7 +61,7 @@ export function flinkPlansOf(
   const compacted = { ...kept, 'cleanup.policy': 'compact,delete' };
   return [
     { name: names.results, partitions, replicas, configs: compacted },
-    { name: names.heartbeat, partitions: parallelism, replicas, configs: kept },
+    { name: names.heartbeat, partitions: parallelism, orMore: true, replicas, configs: kept },
     { name: names.progress, partitions: 1, replicas, configs: compacted },
   ];
 }
@@ -102,9 +104,19 @@ export class Topics {
     }
   }
 
+  /** Deletes topics with everything in them. */
+  async remove(names: string[]): Promise<void> {
+    try {
+      await this.#admin.deleteTopics({ topics: names });
+    } catch (error) {
+      throw unavailable(`deleting ${names.join(', ')}`, error);
+    }
+  }
+
   async #differences(plan: TopicPlan, { partitions }: TopicListed): Promise<string[]> {
     const found: string[] = [];
-    if (partitions !== plan.partitions)
+    const isEnough = plan.orMore === true && partitions > plan.partitions;
+    if (partitions !== plan.partitions && !isEnough)
       found.push(`it has ${partitions} partitions, not ${plan.partitions}`);
     const configs = await this.#configs(plan.name);
     for (const [key, value] of Object.entries(plan.configs))
