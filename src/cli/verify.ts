@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Options, Settings } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { parseCsvMapping } from '../sources/csv.ts';
@@ -21,8 +21,10 @@ import {
   KAFKA_OPTIONS,
   numberOf,
 } from './command.ts';
+import { JAR } from './flink.ts';
 import { generateCommand } from './generate.ts';
 import { createLogger } from './logger.ts';
+import { flinkDifferences } from './verify-flink.ts';
 import { localOutcome } from './verify-local.ts';
 
 const ENGINES = ['local', 'flink'] as const;
@@ -42,6 +44,11 @@ export function addVerify(top: Command): void {
     .option('--generate <n>', 'instead of files: so many generated events', numberOf)
     .option('--seed <n>', 'seed of generated events', numberOf, 1)
     .option('--late <share>', 'share of generated events sent up to 20 s late', numberOf, 0.01)
+    .addOption(
+      new Option('--jar <path>', 'jar of functions, as the SQL Gateway finds it')
+        .env('CLICKRATE_FLINK_JAR')
+        .default(JAR),
+    )
     .option('--show <n>', 'differences to show', numberOf, 20)
     .addHelpText(
       'after',
@@ -63,6 +70,8 @@ type Case = {
   answer: Answer;
   options: Options;
   settings: Settings;
+  /** Jar of Flink's functions. */
+  jar: string;
   directory: string;
 };
 
@@ -84,7 +93,15 @@ async function verify(files: string[], flags: Flags): Promise<void> {
     const records = await readRecords(input, Date.now());
     const numbers = { ...settings, publishFloor: null };
     const answer = oracle([{ partition: FILE_PARTITION, records }], [], numbers);
-    const one: Case = { input, records, answer, options, settings, directory };
+    const one: Case = {
+      input,
+      records,
+      answer,
+      options,
+      settings,
+      jar: String(flags.jar),
+      directory,
+    };
     await compare(one, engines, Number(flags.show));
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -105,25 +122,26 @@ function makeEvents(out: string, events: number, seed: number, late: number): vo
 
 async function compare(one: Case, engines: Engine[], show: number): Promise<void> {
   const truth = expected(one.answer);
-  const outcomes: Outcome[] = [];
-  const found: Difference[] = [];
-  for (const engine of engines) {
-    const outcome = await OUTCOMES[engine](one);
-    outcomes.push(outcome);
-    found.push(...differences(truth, outcome));
-  }
-  process.stdout.write(ledgerTable([truth, ...outcomes]));
+  const results: Verified[] = [];
+  for (const engine of engines) results.push(await VERIFY[engine](one, truth));
+  const found = results.flatMap((result) => result.found);
+  process.stdout.write(ledgerTable([truth, ...results.map(({ outcome }) => outcome)]));
   process.stdout.write(differenceTable(found, show));
   process.stdout.write(`${summaryLine(truth, engines, found)}\n`);
   if (found.length > 0) process.exitCode = 1;
 }
 
-const OUTCOMES: Record<Engine, (one: Case) => Promise<Outcome>> = {
-  local: ({ input, options, settings, directory }) =>
-    localOutcome({
+type Verified = { outcome: Outcome; found: Difference[] };
+
+const VERIFY: Record<Engine, (one: Case, truth: Outcome) => Promise<Verified>> = {
+  local: async ({ input, options, settings, directory }, truth) => {
+    const outcome = await localOutcome({
       ...{ ...input, files: [...input.files] },
       ...{ settings, log: createLogger(options), signal: interruption() },
       results: join(directory, 'local.ndjson'),
-    }),
-  flink: () => Promise.reject(new ClickrateError('usage', 'flink: not here yet')),
+    });
+    return { outcome, found: differences(truth, outcome) };
+  },
+  flink: (one) =>
+    flinkDifferences({ ...one, say: (sentence) => void process.stderr.write(`${sentence}\n`) }),
 };

@@ -1,0 +1,155 @@
+/**
+ * One run of the events through a Flink job of its own. The steps are for a caller to put together:
+ * make, deploy, fill, untilRead, untilClosed, stop, outcome, remove. Time goes on by heartbeats only
+ * behind the data, so that they neither hold back the watermark of the data nor push it.
+ */
+import type { Options, Settings } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+import { submit } from '../flink/deploy.ts';
+import { type Job, jobSettings } from '../flink/job.ts';
+import { JobManager } from '../flink/jobmanager.ts';
+import { kafkaProperties } from '../flink/kafka-properties.ts';
+import { Sender } from '../sources/kafka/sender.ts';
+import { flinkOutcome } from './flink-outcome.ts';
+import { type LogRecord, startOf } from './oracle.ts';
+import type { Outcome } from './outcome.ts';
+import { type Shape, VerifyTopics } from './topics.ts';
+
+const LOOK_MS = 500;
+const BEAT_MS = 1_000;
+/** A job that gets no further for this long gets no further. */
+const STUCK_MS = 180_000;
+const CHECKPOINT_MS = 2_000;
+/** How much longer than the idle time it may take until a subtask has looked. */
+const IDLE_MARGIN_MS = 1_000;
+
+export type FlinkParts = {
+  options: Options;
+  settings: Settings;
+  /** Where the SQL Gateway finds the jar of functions. */
+  jar: string;
+  /** Tells the job and its topics from others. */
+  prefix: string;
+  shape: Shape;
+  /** A topic partition without events for this long is idle. */
+  idleMs: number;
+  /** Whether some event comes twice, so that the job has to look at ids. */
+  hasDuplicates: boolean;
+};
+
+/** Event ids are remembered longer than any run takes, in processing time. */
+const DEDUP_MS = 86_400_000;
+
+export class FlinkRun {
+  readonly topics: VerifyTopics;
+  readonly #parts: FlinkParts;
+  readonly #manager: JobManager;
+  readonly #job: Job;
+  #jobId: string | null = null;
+
+  constructor(parts: FlinkParts) {
+    const { options, settings, prefix, shape, jar, idleMs, hasDuplicates } = parts;
+    this.#parts = parts;
+    this.#manager = new JobManager(options.jobManager);
+    this.topics = new VerifyTopics(options, prefix, shape, prefix);
+    this.#job = {
+      ...{ name: prefix, group: prefix, jar, idleMs, topics: this.topics.names },
+      ...{ parallelism: shape.parallelism, start: 'earliest', checkpointMs: CHECKPOINT_MS },
+      ...{ settings: jobSettings(settings), kafka: kafkaProperties(options) },
+      dedupMs: hasDuplicates ? DEDUP_MS : 0,
+    };
+  }
+
+  /** Resolves when the job runs and its empty partitions are idle; `from` is a savepoint. */
+  async deploy(from: string | null): Promise<void> {
+    const { options, idleMs } = this.#parts;
+    const { jobId } = await submit(options.gateway, this.#manager, this.#job, from);
+    this.#jobId = jobId;
+    if (from === null) await pause(idleMs + IDLE_MARGIN_MS);
+  }
+
+  async fill(records: readonly LogRecord[]): Promise<void> {
+    // One byte more than an event may have is as wrong as any number, and Kafka takes it.
+    await this.topics.fill(records, this.#parts.settings.maxEventBytes + 1);
+  }
+
+  /**
+   * Resolves when the job has read `share` of every partition, and that is in a checkpoint. Rejects
+   * with `flink_failed` when it gets no further.
+   */
+  async untilRead(share = 1): Promise<void> {
+    await this.#until('read all records', async () => {
+      const places = await this.topics.positions();
+      const read = places.reduce((sum, { committed }) => sum + committed, 0);
+      return places.every(({ end, committed }) => committed >= end * share) ? null : read;
+    });
+  }
+
+  /** Sends heartbeats until every window is closed; `maxTs` is the largest time of an event. */
+  async untilClosed(maxTs: number | null): Promise<void> {
+    if (maxTs === null) return;
+    const { windowMs, allowedLatenessMs, watermarkDelayMs } = this.#parts.settings;
+    const closedAt = startOf(maxTs, windowMs) + windowMs - 1 + allowedLatenessMs;
+    const sender = new Sender(this.#parts.options);
+    try {
+      await this.#until('closed all windows', async () => {
+        await this.topics.beat(sender, closedAt + watermarkDelayMs);
+        await pause(BEAT_MS - LOOK_MS);
+        const watermark = await this.#watermark();
+        return watermark >= closedAt ? null : watermark;
+      });
+    } finally {
+      await sender.close();
+    }
+  }
+
+  /** Of the job: the smallest of the newest of its subtasks. */
+  async #watermark(): Promise<number> {
+    const newest = Array.from({ length: this.#job.parallelism }, () => -Infinity);
+    for await (const { value } of this.topics.read(this.topics.names.progress)) {
+      const { partition, watermark } = JSON.parse(value.toString()) as {
+        partition: number;
+        watermark: string | null;
+      };
+      newest[partition] = watermark === null ? -Infinity : Date.parse(watermark);
+    }
+    return Math.min(...newest);
+  }
+
+  /** Everything it wrote can be read then. Resolves with the path of the savepoint. */
+  async stop(): Promise<string> {
+    if (this.#jobId === null) throw new ClickrateError('internal', 'no job was deployed');
+    const savepoint = await this.#manager.stop(this.#jobId);
+    this.#jobId = null;
+    return savepoint;
+  }
+
+  async outcome(received: number): Promise<Outcome> {
+    return flinkOutcome(this.topics, received);
+  }
+
+  /** Ends the job if it still lives, and deletes the topics. */
+  async remove(): Promise<void> {
+    if (this.#jobId !== null) await this.#manager.cancel(this.#jobId).catch(() => {});
+    this.#jobId = null;
+    await this.topics.remove();
+    await this.topics.close();
+  }
+
+  /** `look` answers null when it is so, and otherwise how far it is. */
+  async #until(what: string, look: () => Promise<number | null>): Promise<void> {
+    let far = Number.NaN;
+    for (let sinceMs = Date.now(); ; await pause(LOOK_MS)) {
+      const now = await look();
+      if (now === null) return;
+      if (now !== far) sinceMs = Date.now();
+      far = now;
+      if (Date.now() - sinceMs > STUCK_MS)
+        throw new ClickrateError('flink_failed', `the job has not ${what}: it stands at ${now}`);
+    }
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
