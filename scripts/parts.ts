@@ -14,6 +14,7 @@ export type Part = {
 /** Folders of test/ whose tests are quick, except files named *.slow.test.ts. */
 const QUICK = [
   'decode',
+  'job',
   'engine',
   'pipeline',
   'result',

@@ -61,8 +61,8 @@ final class Event {
     if (product == null) return "bad_product_id";
     if (timeAt == 0) return "missing_timestamp";
     if (!hasTime) return timeReason();
-    if (is(typeAt, typeEnd, CLICK)) isClick = true;
-    else if (!is(typeAt, typeEnd, IMPRESSION)) return typeOfEscaped();
+    isClick = is(typeAt, typeEnd, CLICK);
+    if (!isClick && !is(typeAt, typeEnd, IMPRESSION) && !isEscapedType()) return "bad_event_type";
     if (idAt != 0 && bytes[idAt] == '"') eventId = Json.text(bytes, idAt + 1, idEnd - 1);
     return null;
   }
@@ -119,11 +119,11 @@ final class Event {
   }
 
   /** An event type may be written with escapes. */
-  private String typeOfEscaped() {
-    if (typeAt == 0 || bytes[typeAt] != '"') return "bad_event_type";
+  private boolean isEscapedType() {
+    if (typeAt == 0 || bytes[typeAt] != '"') return false;
     String text = Json.text(bytes, typeAt + 1, typeEnd - 1);
     isClick = text.equals("click");
-    return isClick || text.equals("impression") ? null : "bad_event_type";
+    return isClick || text.equals("impression");
   }
 
   private boolean isNumber(int at) {

@@ -1,0 +1,112 @@
+/** The job's SQL, from its settings. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { OPTIONS, SETTINGS } from '../../src/config.ts';
+import { fingerprint, type Job, jobSettings } from '../../src/flink/job.ts';
+import { kafkaProperties } from '../../src/flink/kafka-properties.ts';
+import { jobStatements, restoring, sessionProperties } from '../../src/flink/sql.ts';
+
+const JOB: Job = {
+  name: 'clickrate',
+  settings: jobSettings(SETTINGS),
+  topics: {
+    ...{ impressions: 'impressions', clicks: 'clicks', rejected: 'ctr-rejected' },
+    ...{ results: 'ctr-results', heartbeat: 'ctr-heartbeat', progress: 'ctr-progress' },
+  },
+  kafka: { 'bootstrap.servers': '127.0.0.1:9092' },
+  ...{ group: 'clickrate-flink', parallelism: 2, jar: '/opt/functions.jar', start: 'earliest' },
+  ...{ idleMs: 20_000, checkpointMs: 5_000, dedupMs: 0 },
+};
+
+const textOf = (job: Job) => jobStatements(job).join('\n');
+const statement = (job: Job, begin: string) =>
+  jobStatements(job).find((text) => text.startsWith(begin)) as string;
+
+suite('the SQL of the job', () => {
+  test('counts by product and window, upserted by both', () => {
+    const job = jobStatements(JOB).at(-1) as string;
+    assert.match(job, /^EXECUTE STATEMENT SET BEGIN\nINSERT INTO results/);
+    assert.match(
+      job,
+      /FROM counted GROUP BY product_id, TUMBLE\(`rowtime`, INTERVAL '10' SECOND\(2, 3\)\)/,
+    );
+    assert.match(job, /;\nEND;$/);
+    const results = statement(JOB, 'CREATE TEMPORARY TABLE results');
+    assert.match(results, /PRIMARY KEY \(product_id, window_start\) NOT ENFORCED/);
+  });
+
+  test('takes every number from the settings', () => {
+    const numbers = { windowMs: 500, watermarkDelayMs: 1_250, allowedLatenessMs: 90_000 };
+    const settings = { ...JOB.settings, ...numbers, futureMs: 7_000, driftMs: 61_000 };
+    const job = { ...JOB, settings, idleMs: 1_234 };
+    assert.match(textOf(job), /TUMBLE\(`rowtime`, INTERVAL '0\.500' SECOND\(2, 3\)\)/);
+    assert.match(textOf(job), /`rowtime` - INTERVAL '1\.250' SECOND\(2, 3\)/);
+    const rules = ['500', '90000', '7000'].map((n) => `CAST(${n} AS BIGINT)`).join(', ');
+    assert.ok(textOf(job).includes(`CURRENT_WATERMARK(\`rowtime\`), ${rules})`));
+    assert.match(textOf(job), /'scan\.watermark\.alignment\.max-drift' = '61000 ms'/);
+    assert.match(textOf(job), /'scan\.watermark\.idle-timeout' = '1234 ms'/);
+    assert.equal(sessionProperties(job)['table.exec.emit.allow-lateness'], '90000 ms');
+  });
+
+  test('rejected events go exactly once, with the names of the engine in their headers', () => {
+    const table = statement(JOB, 'CREATE TEMPORARY TABLE rejected');
+    assert.match(table, /'sink\.delivery-guarantee' = 'exactly-once'/);
+    assert.match(textOf(JOB), /FROM judged WHERE reason IS NOT NULL/);
+    const without = { ...JOB, topics: { ...JOB.topics, rejected: '' } };
+    assert.doesNotMatch(textOf(without), /rejected/);
+  });
+
+  test('deduplication only when asked for, with the life of an id', () => {
+    assert.doesNotMatch(textOf(JOB), /ROW_NUMBER/);
+    assert.equal(sessionProperties(JOB)['table.exec.state.ttl'], undefined);
+    const job = { ...JOB, dedupMs: 600_000 };
+    assert.match(textOf(job), /ROW_NUMBER\(\) OVER \(PARTITION BY `topic`, `partition`/);
+    assert.match(textOf(job), /FROM numbered WHERE reason IS NULL/);
+    assert.equal(sessionProperties(job)['table.exec.state.ttl'], '600000 ms');
+  });
+
+  test('one topic for both kinds is read once', () => {
+    const topics = { ...JOB.topics, clicks: 'impressions' };
+    assert.match(textOf({ ...JOB, topics }), /'topic' = 'impressions;ctr-heartbeat'/);
+  });
+
+  test('begins at a time, or goes on from a path', () => {
+    const timed = textOf({ ...JOB, start: 1_700_000_000_000 });
+    assert.match(timed, /'scan\.startup\.timestamp-millis' = '1700000000000'/);
+    assert.equal(
+      restoring("file:/it's here"),
+      "SET 'execution.state-recovery.path' = 'file:/it''s here'",
+    );
+  });
+
+  test('a quote in a name stays inside its text', () => {
+    const topics = { ...JOB.topics, results: "x', 'y" };
+    assert.match(textOf({ ...JOB, topics }), /'topic' = 'x'', ''y'/);
+  });
+
+  test('knows what its state depends on', () => {
+    const { windowMs, ...rest } = fingerprint(JOB);
+    assert.equal(windowMs, '10000');
+    assert.equal(rest['topic results'], 'ctr-results');
+    assert.equal(rest.deduplication, 'off');
+    assert.ok(!('parallelism' in rest), 'it may change');
+  });
+});
+
+suite('the properties of Flink’s Kafka clients', () => {
+  test('are plain without security', () => {
+    assert.deepEqual(kafkaProperties(OPTIONS), {
+      'bootstrap.servers': OPTIONS.brokers,
+      'client.id': OPTIONS.clientId,
+    });
+  });
+
+  test('carry the login, its quotes escaped', () => {
+    const login = { saslMechanism: 'SCRAM-SHA-256', saslUsername: 'me', saslPassword: 'a"b\\c' };
+    const found = kafkaProperties({ ...OPTIONS, ...login, tls: true });
+    assert.equal(found['security.protocol'], 'SASL_SSL');
+    assert.equal(found['sasl.mechanism'], 'SCRAM-SHA-256');
+    assert.match(found['sasl.jaas.config'], /scram\.ScramLoginModule required username="me"/);
+    assert.ok(found['sasl.jaas.config'].endsWith('password="a\\"b\\\\c";'));
+  });
+});
