@@ -7,8 +7,10 @@ import { type Answer, type LogRecord, oracle } from '../verify/oracle.ts';
 import { expected, type Outcome } from '../verify/outcome.ts';
 import type { Shape } from '../verify/topics.ts';
 
-/** Short enough to wait for, long enough for a fetch. */
-const IDLE_MS = 4_000;
+/** With one partition nothing else moves the watermark while it is idle. */
+const ALONE_IDLE_MS = 3_000;
+/** Of several, one that a slow machine lets wait must not be left behind by the others. */
+const IDLE_MS = 10_000;
 
 export type FlinkCase = {
   records: readonly LogRecord[];
@@ -36,10 +38,22 @@ export function newestOf({ maxTs }: Answer): number | null {
   return times.length === 0 ? null : Math.max(...times);
 }
 
+/** Times of the oldest and the newest counted window. */
+function edgesOf({ cells }: Answer): [number, number] {
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const windows of cells.values())
+    for (const start of windows.keys())
+      [first, last] = [Math.min(first, start), Math.max(last, start)];
+  return first > last ? [0, 0] : [first, last];
+}
+
 export function flinkRunOf(one: FlinkCase): FlinkRun {
   const { answer, options, settings, jar } = one;
+  const shape = shapeFor(answer);
+  const [first, last] = edgesOf(answer);
   return new FlinkRun({
-    ...{ options, settings, jar, idleMs: IDLE_MS, shape: shapeFor(answer) },
+    ...{ options, settings, jar, shape, spanMs: last - first },
+    idleMs: shape.partitions === 1 ? ALONE_IDLE_MS : IDLE_MS,
     prefix: `clickrate-verify-${randomUUID().slice(0, 8)}`,
     hasDuplicates: answer.totals.has('duplicate'),
   });
@@ -52,11 +66,9 @@ export async function flinkDifferences(
   const { partitions, parallelism } = shapeFor(one.answer);
   const run = flinkRunOf(one);
   try {
-    await run.topics.make();
-    one.say(`flink: starting a job of parallelism ${parallelism} …`);
-    await run.deploy(null);
-    one.say(`flink: sending ${one.records.length} events to partitions: ${partitions} a topic …`);
-    await run.fill(one.records);
+    const spread = `partitions: ${partitions}, parallelism: ${parallelism}`;
+    one.say(`flink: ${one.records.length} events through a job of its own, ${spread} …`);
+    await run.begin(one.records);
     await run.untilRead();
     await run.untilClosed(newestOf(one.answer));
     await run.stop();

@@ -1,7 +1,7 @@
 /**
  * One run of the events through a Flink job of its own. The steps are for a caller to put together:
- * make, deploy, fill, untilRead, untilClosed, stop, outcome, remove. Time goes on by heartbeats only
- * behind the data, so that they neither hold back the watermark of the data nor push it.
+ * begin, untilRead, untilClosed, stop, outcome, remove. Heartbeats are sent only behind the data, so
+ * that they neither hold back the watermark of the data nor push it.
  */
 import type { Options, Settings } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
@@ -22,6 +22,11 @@ const STUCK_MS = 180_000;
 const CHECKPOINT_MS = 2_000;
 /** How much longer than the idle time it may take until a subtask has looked. */
 const IDLE_MARGIN_MS = 1_000;
+/**
+ * Subtasks are aligned a few times a second, each time by the drift: old and sparse events would
+ * take for ever, so that the drift is at least this part of all their time.
+ */
+const ALIGNMENT_STEPS = 50;
 
 export type FlinkParts = {
   options: Options;
@@ -33,6 +38,8 @@ export type FlinkParts = {
   shape: Shape;
   /** A topic partition without events for this long is idle. */
   idleMs: number;
+  /** Event time between the oldest and the newest event. */
+  spanMs: number;
   /** Whether some event comes twice, so that the job has to look at ids. */
   hasDuplicates: boolean;
 };
@@ -49,26 +56,41 @@ export class FlinkRun {
 
   constructor(parts: FlinkParts) {
     const { options, settings, prefix, shape, jar, idleMs, hasDuplicates } = parts;
+    const driftMs = Math.max(settings.driftMs, Math.ceil(parts.spanMs / ALIGNMENT_STEPS));
     this.#parts = parts;
     this.#manager = new JobManager(options.jobManager);
     this.topics = new VerifyTopics(options, prefix, shape, prefix);
     this.#job = {
       ...{ name: prefix, group: prefix, jar, idleMs, topics: this.topics.names },
       ...{ parallelism: shape.parallelism, start: 'earliest', checkpointMs: CHECKPOINT_MS },
-      ...{ settings: jobSettings(settings), kafka: kafkaProperties(options) },
+      ...{ settings: jobSettings({ ...settings, driftMs }), kafka: kafkaProperties(options) },
       dedupMs: hasDuplicates ? DEDUP_MS : 0,
     };
   }
 
-  /** Resolves when the job runs and its empty partitions are idle; `from` is a savepoint. */
+  /** Resolves when the job runs; `from` is a savepoint. */
   async deploy(from: string | null): Promise<void> {
-    const { options, idleMs } = this.#parts;
-    const { jobId } = await submit(options.gateway, this.#manager, this.#job, from);
-    this.#jobId = jobId;
-    if (from === null) await pause(idleMs + IDLE_MARGIN_MS);
+    const { gateway } = this.#parts.options;
+    this.#jobId = (await submit(gateway, this.#manager, this.#job, from)).jobId;
   }
 
-  async fill(records: readonly LogRecord[]): Promise<void> {
+  /**
+   * Makes the topics and starts the job on the records. Several partitions are filled before: an
+   * empty one would be idle, and what comes into it late. With one it is the other way round: when
+   * the heartbeats' partition is idle, the watermark is that of the data from the first event on.
+   */
+  async begin(records: readonly LogRecord[]): Promise<void> {
+    await this.topics.make();
+    if (this.#parts.shape.partitions > 1) {
+      await this.#fill(records);
+      return this.deploy(null);
+    }
+    await this.deploy(null);
+    await pause(this.#parts.idleMs + IDLE_MARGIN_MS);
+    await this.#fill(records);
+  }
+
+  async #fill(records: readonly LogRecord[]): Promise<void> {
     // One byte more than an event may have is as wrong as any number, and Kafka takes it.
     await this.topics.fill(records, this.#parts.settings.maxEventBytes + 1);
   }
