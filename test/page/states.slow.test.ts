@@ -100,9 +100,10 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     };
     const real = products.filter(({ change }) => change?.significant).map((p) => p.product_id);
     assert.ok(real.includes('surely-up') && !real.includes('the-same'), `real: ${real}`);
-    const marked = await page
-      .locator(`${ROW}:has(.delta:is(.up, .down)) .product a`)
-      .allInnerTexts();
+    const marks = page.locator(`${ROW}:has(.delta:is(.up, .down)) .product a`);
+    // A new row may be drawn before what it means is worked out.
+    await marks.getByText('surely-up').waitFor();
+    const marked = await marks.allInnerTexts();
     const shown = await page.locator(`${ROW} .product a`).allInnerTexts();
     assert.deepEqual(marked.sort(), real.filter((id) => shown.includes(id)).sort());
     await close();
