@@ -157,7 +157,7 @@ async function status(): Promise<void> {
     const mute = port === 0 || (await answers(port)) ? '' : ', does not answer';
     process.stdout.write(`${name.padEnd(12)} pid ${pid}${at}${mute}\n`);
   }
-  if (running.some(({ name }) => name === 'jobmanager'))
+  if (running.some(({ name }) => name === 'serving-api'))
     say('Kafka UI (8080) and RedisInsight (5540) come with containers only: docker compose up');
 }
 
