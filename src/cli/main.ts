@@ -4,7 +4,7 @@ import './tuning.ts';
 import { Command, CommanderError } from 'commander';
 import { addApi } from './api.ts';
 import { addEngine } from './engine.ts';
-import { exitCodeOf } from './exit.ts';
+import { exitCodeOf, isPipeClosed } from './exit.ts';
 import { addFlink } from './flink.ts';
 import { addGenerate } from './generate.ts';
 import { addProduce } from './produce.ts';
@@ -47,6 +47,11 @@ function exitByThrowing(command: Command): void {
   for (const child of command.commands) exitByThrowing(child);
 }
 
+process.stdout.on('error', (error) => {
+  if (!isPipeClosed(error)) throw error;
+  process.exit(0);
+});
+
 try {
   await program().parseAsync();
 } catch (error) {
@@ -54,7 +59,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
   } else {
     const { code, text } = exitCodeOf(error);
-    process.stderr.write(`${text}\n`);
+    if (text !== '') process.stderr.write(`${text}\n`);
     process.exitCode = code;
   }
 }

@@ -1,9 +1,10 @@
 /** What the commands write: whole, also to a reader that is slow, and an error where they cannot. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { start, startNode, temporary } from '../support/processes.ts';
+import { ROOT, start, startNode, temporary } from '../support/processes.ts';
 
 const MAIN = 'src/cli/main.ts';
 /** Sleeps, then takes a thousand bytes at a time: the pipe is full again and again. */
@@ -60,4 +61,15 @@ test('a generator that cannot run is refused before anything is started', async 
   assert.notEqual(await child.ended, 0);
   assert.match(child.output(), /rate must be more than 0 .*, not 0/);
   assert.equal(existsSync(data), false, 'nothing was made');
+});
+
+test('a reader that has read enough ends a command without an error', () => {
+  for (const words of ['generate --events 300000 --out -', 'produce --help']) {
+    const line = `"${process.execPath}" src/cli/main.ts ${words} | head -1; echo "\${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = spawnSync('bash', ['-c', line], { cwd: ROOT, encoding: 'utf8' });
+    assert.deepEqual(
+      { code: stdout.trimEnd().split('\n').at(-1), stderr },
+      { code: '0', stderr: '' },
+    );
+  }
 });
