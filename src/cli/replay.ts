@@ -1,5 +1,6 @@
 /** `clickrate replay`: files through the same rules, as fast as it goes, to the final results. */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Settings } from '../config.ts';
@@ -52,6 +53,7 @@ export async function replay(options: ReplayOptions): Promise<Status> {
     if (options.results !== undefined) {
       // Before the file is opened, which empties it.
       await checkNew(opened.store, options.data);
+      checkOther(options.results, options.files);
       output = new Output(options.results);
     }
     return await replayInto(source, opened.store, output, options);
@@ -60,6 +62,18 @@ export async function replay(options: ReplayOptions): Promise<Status> {
     output?.close();
     await opened.close();
   }
+}
+
+/** Throws `usage` when the results would replace what is read. */
+function checkOther(results: string, files: readonly string[]): void {
+  const placeOf = (file: string) => {
+    const found = statSync(file, { bigint: true, throwIfNoEntry: false });
+    return found === undefined ? null : `${found.dev} ${found.ino}`;
+  };
+  const place = placeOf(results);
+  for (const file of files)
+    if (place !== null && placeOf(file) === place)
+      throw new ClickrateError('usage', `${results} is read: choose another file for --results`);
 }
 
 async function checkNew(store: Store, data: string | undefined): Promise<void> {

@@ -1,6 +1,6 @@
 /** Generated traffic, replayed, gives exactly its truth. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { generateCommand } from '../../src/cli/generate.ts';
@@ -79,4 +79,14 @@ test('results are only emptied when new ones will be written', async (t) => {
   const none = replayed([join(directory, 'nothing')], results);
   await assert.rejects(none, { code: 'file_unreadable', message: /cannot read .*nothing/ });
   assert.equal(readFileSync(results, 'utf8'), first);
+});
+
+test('a file that is read is not overwritten, also by another of its names', async (t) => {
+  const directory = temporary(t);
+  const [events, link] = [join(directory, 'events.ndjson'), join(directory, 'link')];
+  writeFileSync(events, '{"product_id":"a","timestamp":1,"event_type":"click"}\n');
+  symlinkSync(events, link);
+  for (const results of [events, link])
+    await assert.rejects(replayed([events], results), { code: 'usage', message: /is read/ });
+  assert.equal(lines(events).length, 1);
 });
