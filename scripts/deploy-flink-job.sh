@@ -10,3 +10,4 @@ clickrate topics create
 # In containers it is part of Flink's image.
 if [ "$CLICKRATE_STACK" = local ]; then node scripts/flink-jar.ts; fi
 clickrate flink deploy "$@"
+if [ "$CLICKRATE_STACK" = containers ]; then echo "from this machine: http://127.0.0.1:8081"; fi
