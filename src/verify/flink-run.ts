@@ -4,7 +4,7 @@
  * that they neither hold back the watermark of the data nor push it.
  */
 import type { Options, Settings } from '../config.ts';
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, isRetryable } from '../errors.ts';
 import { submit } from '../flink/deploy.ts';
 import { type Job, jobSettings } from '../flink/job.ts';
 import { JobManager } from '../flink/jobmanager.ts';
@@ -82,15 +82,15 @@ export class FlinkRun {
   async begin(records: readonly LogRecord[]): Promise<void> {
     await this.topics.make();
     if (this.#parts.shape.partitions > 1) {
-      await this.#fill(records);
+      await this.fill(records);
       return this.deploy(null);
     }
     await this.deploy(null);
     await pause(this.#parts.idleMs + IDLE_MARGIN_MS);
-    await this.#fill(records);
+    await this.fill(records);
   }
 
-  async #fill(records: readonly LogRecord[]): Promise<void> {
+  async fill(records: readonly LogRecord[]): Promise<void> {
     // One byte more than an event may have is as wrong as any number, and Kafka takes it.
     await this.topics.fill(records, this.#parts.settings.maxEventBytes + 1);
   }
@@ -104,6 +104,16 @@ export class FlinkRun {
       const places = await this.topics.positions();
       const read = places.reduce((sum, { committed }) => sum + committed, 0);
       return places.every(({ end, committed }) => committed >= end * share) ? null : read;
+    });
+  }
+
+  /** Resolves when it is behind these positions in all, as `topics.positions` told them before. */
+  async untilPast(before: readonly { committed: number }[]): Promise<void> {
+    const sum = (places: readonly { committed: number }[]) =>
+      places.reduce((total, { committed }) => total + committed, 0);
+    await this.#until('gone on', async () => {
+      const now = sum(await this.topics.positions());
+      return now > sum(before) ? null : now;
     });
   }
 
@@ -162,9 +172,13 @@ export class FlinkRun {
   async #until(what: string, look: () => Promise<number | null>): Promise<void> {
     let far = Number.NaN;
     for (let sinceMs = Date.now(); ; await pause(LOOK_MS)) {
-      const now = await look();
+      // What is away for a moment comes again, or else nothing goes on.
+      const now = await look().catch((error: unknown) => {
+        if (!isRetryable(error)) throw error;
+        return far;
+      });
       if (now === null) return;
-      if (now !== far) sinceMs = Date.now();
+      if (!Object.is(now, far)) sinceMs = Date.now();
       far = now;
       if (Date.now() - sinceMs > STUCK_MS)
         throw new ClickrateError('flink_failed', `the job has not ${what}: it stands at ${now}`);
