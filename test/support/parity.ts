@@ -18,9 +18,12 @@ import { type FlinkTestCluster, startFlink } from './flink-cluster.ts';
 import { type KafkaTestCluster, startKafka } from './kafka-cluster.ts';
 import { startNode, temporary } from './processes.ts';
 
-/** Parts in which the events are sent while the job is disturbed, and the time between two. */
+/** Parts in which the events are sent, so steadily that no partition is idle, and their distance. */
 const PARTS = 40;
 const PART_MS = 500;
+/** This many are sent, at most, before the TaskManager is killed, and before the savepoint. */
+const BEFORE_KILL = 20;
+const BEFORE_SAVEPOINT = 30;
 
 export type ParityCluster = {
   kafka: KafkaTestCluster;
@@ -62,12 +65,10 @@ export async function verifyDisturbed(
   const run = flinkRunOf(one);
   try {
     await run.topics.make();
-    const [first, ...parts] = inParts(one.records);
-    await run.fill(first);
+    const parts = inParts(one.records);
+    await run.fill(parts[0]);
     await run.deploy(null);
-    const feeding = feed(run, parts);
-    await disturb(run, flink);
-    await feeding;
+    await disturb(run, flink, parts);
     await run.untilRead();
     await run.untilClosed(newestOf(one.answer));
     await run.stop();
@@ -102,23 +103,37 @@ async function disturbedCase(
   return { records, answer, options, settings, jar, say: () => {} };
 }
 
-/** While events come: SIGKILL, then a stop with a savepoint from which a new job goes on. */
-async function disturb(run: FlinkRun, flink: FlinkTestCluster): Promise<void> {
+/**
+ * SIGKILL while events come, then a stop with a savepoint from which a new job goes on. Parts that
+ * would come after a pause come while nothing runs: a partition that was idle could be left behind.
+ */
+async function disturb(run: FlinkRun, flink: FlinkTestCluster, parts: Part[]): Promise<void> {
+  const killed = Promise.withResolvers<void>();
+  const feeding = (async () => {
+    await feed(run, parts.slice(1, BEFORE_KILL));
+    await killed.promise;
+    await feed(run, parts.slice(BEFORE_KILL, BEFORE_SAVEPOINT));
+  })();
   await run.untilRead(0.01);
   await flink.taskManager.kill();
+  killed.resolve();
   const before = await run.topics.positions();
   flink.taskManager.start();
   await run.untilPast(before);
-  await run.deploy(await run.stop());
+  await feeding;
+  const savepoint = await run.stop();
+  for (const part of parts.slice(BEFORE_SAVEPOINT)) await run.fill(part);
+  await run.deploy(savepoint);
 }
+
+type Part = Parameters<FlinkRun['fill']>[0];
 
 function inParts<T>(all: readonly T[]): T[][] {
   const size = Math.ceil(all.length / PARTS);
   return Array.from({ length: PARTS }, (_, n) => all.slice(n * size, (n + 1) * size));
 }
 
-/** So steadily that no partition is idle meanwhile. */
-async function feed(run: FlinkRun, parts: Parameters<FlinkRun['fill']>[0][]): Promise<void> {
+async function feed(run: FlinkRun, parts: readonly Part[]): Promise<void> {
   for (const part of parts) {
     await new Promise((resolve) => setTimeout(resolve, PART_MS));
     await run.fill(part);
