@@ -103,6 +103,18 @@ export const OPTIONS = {
   /** Address and port of the API. */
   host: '127.0.0.1',
   port: 8000,
+  /** Who may read and write over HTTP: hashes of keys, several by comma; empty: everybody. */
+  readKeys: '',
+  writeKeys: '',
+  /** Lets others reach an address although no key is needed. */
+  insecure: false,
+  /** Certificate and key (PEM files) to serve HTTPS with. */
+  httpsCert: '',
+  httpsKey: '',
+  /** Other origins whose pages may read answers, several by comma. */
+  corsOrigins: '',
+  /** Requests a second for each key or address; 0: any number. */
+  rateLimit: 0,
   /** Directory of the journal and the store. */
   data: 'clickrate-data',
   logLevel: 'info',

@@ -22,6 +22,8 @@ function write(context: Context, request: FastifyRequest, reply: FastifyReply, a
   reply.hijack();
   const { raw } = reply;
   headers.push('x-content-type-options', 'nosniff');
+  const { doors } = context.parts;
+  if (doors !== undefined) headers.push(...doors.corsHeaders(request));
   const staleMs = context.parts.staleMs?.() ?? null;
   if (staleMs !== null) headers.push(AGE_HEADER, String(staleMs));
   if (status !== 304 && status !== 204) headers.push('content-length', String(length));

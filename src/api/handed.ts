@@ -5,6 +5,7 @@ import type { Limits, Settings } from '../config.ts';
 import type { RecordSlices, Unusable } from '../event.ts';
 import type { OpenCounts, TaskHealth } from '../status.ts';
 import type { ResultReader } from '../stores/store.ts';
+import type { Doors } from './doors/doors.ts';
 import type { PageFiles } from './page-files.ts';
 
 export type ApiParts = {
@@ -29,6 +30,8 @@ export type ApiParts = {
   minSample?: number;
   /** The page for browsers; null: it has not been built. */
   page?: PageFiles | null;
+  /** Who may come in (default: everybody). */
+  doors?: Doors;
   logger: Logger | false;
   version: string;
 };

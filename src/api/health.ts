@@ -5,7 +5,7 @@ import type { Status, TaskHealth } from '../status.ts';
 import { JSON_TYPE, send } from './answer.ts';
 import { livezSchema, metricsSchema, readyzSchema } from './operations.ts';
 import type { Context } from './parts.ts';
-import { ProblemError } from './problem.ts';
+import { ProblemError } from './problem-error.ts';
 import { whyHeld } from './why.ts';
 
 const NOT_CACHED = ['cache-control', 'no-store', 'content-type'];

@@ -5,7 +5,7 @@ import { JSON_TYPE, send } from './answer.ts';
 import { decoded } from './encoding.ts';
 import { eventsSchema } from './operations.ts';
 import type { ApiParts, Context } from './parts.ts';
-import { ProblemError } from './problem.ts';
+import { ProblemError } from './problem-error.ts';
 import { opensArray, splitArray, splitLines, wholeBody, withoutMark } from './split.ts';
 
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];

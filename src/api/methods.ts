@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from
 import { ClickrateError } from '../errors.ts';
 import { send } from './answer.ts';
 import type { Context } from './parts.ts';
-import { ProblemError } from './problem.ts';
+import { ProblemError } from './problem-error.ts';
 
 /** Which methods each path takes, learned as routes are added. */
 export class Methods {

@@ -3,6 +3,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ClickrateError, ERRORS, type ErrorCode } from '../errors.ts';
 import { send } from './answer.ts';
 import type { Context } from './parts.ts';
+import { ProblemError } from './problem-error.ts';
 
 export const PROBLEM_TYPE = 'application/problem+json';
 /** Seconds a client is asked to wait before it sends the same request again. */
@@ -29,17 +30,6 @@ export function problemOf(
   const path = instance.split('?', 1)[0]!.slice(0, INSTANCE_CHARS);
   const type = `urn:clickrate:error:${code}`;
   return { type, title, status, detail, code, instance: path, ...members };
-}
-
-/** An error that carries more members of its problem document, or headers of its answer. */
-export class ProblemError extends ClickrateError {
-  readonly members: object;
-  readonly headers: string[];
-  constructor(code: ErrorCode, detail: string, members: object = {}, headers: string[] = []) {
-    super(code, detail);
-    this.members = members;
-    this.headers = headers;
-  }
 }
 
 /** Answers anything thrown; what is not in the table is a fault of ours, told to the log only. */

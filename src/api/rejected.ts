@@ -7,7 +7,7 @@ import type { StoredEvent } from '../stores/store.ts';
 import { JSON_TYPE, send, sendJson } from './answer.ts';
 import { rejectedOneSchema, rejectedSchema, replaySchema } from './operations-rejected.ts';
 import type { Context } from './parts.ts';
-import { ProblemError } from './problem.ts';
+import { ProblemError } from './problem-error.ts';
 import { timeOf } from './time.ts';
 
 type Query = { reason?: Reason; from?: string; to?: string; before?: number; limit: number };

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { ClickrateError } from '../errors.ts';
 import { Metrics } from '../metrics.ts';
 import { describeRoutes, docsRoutes } from './docs.ts';
+import { Doors } from './doors/doors.ts';
 import { healthRoutes } from './health.ts';
 import { eventRoutes } from './ingest.ts';
 import { ledgerRoutes } from './ledger.ts';
@@ -71,18 +72,21 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
 }
 
 function bareServer(context: Context): FastifyInstance {
-  const { limits } = context.parts;
+  const { limits, doors } = context.parts;
+  const http = {
+    // Node takes the larger of the two for the whole request.
+    headersTimeout: limits.requestMs,
+    // How often it looks for requests that are overdue.
+    connectionsCheckingInterval: Math.ceil(limits.requestMs / 10),
+  };
+  const tls = doors?.tls ?? null;
   const app = Fastify({
     // Its logger would make a child for every request; ours speaks where there is something to say.
     logger: false,
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestMs,
-    http: {
-      // Node takes the larger of the two for the whole request.
-      headersTimeout: limits.requestMs,
-      // How often it looks for requests that are overdue.
-      connectionsCheckingInterval: Math.ceil(limits.requestMs / 10),
-    },
+    // Both make the same server for us, but their types have nothing in common.
+    ...((tls === null ? { http } : { https: { ...http, ...tls } }) as { http: typeof http }),
     connectionTimeout: limits.keepAliveMs + limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
     // Requests that still come while it closes are served, or refused with a problem of ours.
@@ -102,18 +106,21 @@ function bareServer(context: Context): FastifyInstance {
   return app;
 }
 
-/** Every route is counted, learns its methods, and refuses a URL that is too long. */
+/** Every route is counted and guarded, learns its methods, and refuses a URL that is too long. */
 function watchRoutes(app: FastifyInstance, { traffic, parts }: Context, methods: Methods): void {
   const { urlBytes } = parts.limits;
+  const { doors, clock } = parts;
   app.decorateRequest('traffic', null);
   app.decorateRequest('beganMs', 0);
   app.addHook('onRoute', (route) => {
     methods.add(route);
     const counts = traffic.route(route.url);
+    const access = Doors.accessOf(route);
     const others = route.onRequest === undefined ? [] : [route.onRequest].flat();
     route.onRequest = [
       (request, _reply, done) => {
         traffic.begin(request, counts);
+        doors?.check(request, access, clock.monotonicMs());
         if (request.url.length <= urlBytes) done();
         else done(new ClickrateError('bad_request', `the URL is longer than ${urlBytes} bytes`));
       },

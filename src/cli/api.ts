@@ -1,12 +1,20 @@
 /** `clickrate api`: serves the results of a Redis store, without an engine of its own. */
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
+import { type DoorOptions, Doors } from '../api/doors/doors.ts';
 import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Limits, type Options, type Settings } from '../config.ts';
 import { isRetryable } from '../errors.ts';
 import { RedisStore } from '../stores/redis/store.ts';
-import { configurationOf, type Flags, interruption, pick, withOptions } from './command.ts';
+import {
+  configurationOf,
+  DOOR_OPTIONS,
+  type Flags,
+  interruption,
+  pick,
+  withOptions,
+} from './command.ts';
 import { CommittedHealth } from './committed-health.ts';
 import { listen } from './listen.ts';
 import { createLogger } from './logger.ts';
@@ -14,7 +22,7 @@ import { builtPage } from './page.ts';
 import { VERSION } from './version.ts';
 
 export type ApiProcessParts = {
-  options: Pick<Options, 'host' | 'port' | 'redis' | 'redisPassword' | 'minSample'>;
+  options: Pick<Options, 'port' | 'redis' | 'redisPassword' | 'minSample'> & DoorOptions;
   settings: Settings;
   limits: Limits;
   log: Logger;
@@ -39,6 +47,7 @@ export async function startApi(parts: ApiProcessParts): Promise<ApiProcess> {
     const server = await createServer({
       ...{ reader: store, settings, limits, clock: systemClock, logger: log, version: VERSION },
       ...{ minSample: options.minSample, page: builtPage() },
+      doors: new Doors(options, false),
       health: () => committed.health(),
       trouble: () => committed.trouble(),
       staleMs: () => committed.staleMs(),
@@ -63,10 +72,10 @@ export async function startApi(parts: ApiProcessParts): Promise<ApiProcess> {
 }
 
 export function addApi(top: Command): void {
-  const options = pick(
-    ...(['host', 'port', 'redis', 'redisPassword', 'minSample'] as const),
-    ...(['logLevel', 'logFormat'] as const),
-  );
+  const options = {
+    ...DOOR_OPTIONS,
+    ...pick('redis', 'redisPassword', 'minSample', 'logLevel', 'logFormat'),
+  };
   withOptions(top.command('api'), options)
     .description('serve the results that engines write into Redis')
     .addHelpText(

@@ -10,6 +10,13 @@ const HELP: Record<keyof typeof OPTIONS, string> = {
   store: 'where results go: sqlite (a file) or redis',
   host: 'address the API listens on',
   port: 'port of the API (0: any free one)',
+  readKeys: 'hashes of keys that may read, by comma (see clickrate key); empty: everybody may',
+  writeKeys: 'hashes of keys that may send events, by comma; empty: everybody may',
+  insecure: 'let others reach the address although no key is needed',
+  httpsCert: 'certificate (PEM file) to serve HTTPS with',
+  httpsKey: 'its private key (PEM file)',
+  corsOrigins: "other origins whose pages may read, by comma; '*': any",
+  rateLimit: 'requests a second for each key or address; 0: any number',
   data: 'directory of the journal and the store',
   logLevel: 'debug, info, warn, error or silent',
   logFormat: 'text or json',
@@ -82,6 +89,12 @@ export const KAFKA_OPTIONS = pick(
   ...(['brokers', 'impressionsTopic', 'clicksTopic', 'rejectedTopic', 'group'] as const),
   ...(['clientId', 'tls', 'tlsCa', 'tlsCert', 'tlsKey'] as const),
   ...(['saslMechanism', 'saslUsername', 'saslPassword', 'logLevel', 'logFormat'] as const),
+);
+
+/** Options of every command that serves HTTP. */
+export const DOOR_OPTIONS = pick(
+  ...(['host', 'port', 'readKeys', 'writeKeys', 'insecure'] as const),
+  ...(['httpsCert', 'httpsKey', 'corsOrigins', 'rateLimit'] as const),
 );
 
 /** Topics that only the Flink size has, and its other options. */

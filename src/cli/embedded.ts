@@ -5,6 +5,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { Doors } from '../api/doors/doors.ts';
 import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Limits, type Options, type Settings } from '../config.ts';
@@ -30,6 +31,8 @@ export type EmbeddedParts = {
   settings: Settings;
   limits?: Limits;
   log: Logger;
+  /** Who may come in (default: everybody). */
+  doors?: Doors;
   resetWindows?: boolean;
   onStep?: PipelineParts['onStep'];
 };
@@ -79,6 +82,7 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
       clock: systemClock,
       judge: (records) => judge(records, systemClock.wallMs()),
       push,
+      ...(parts.doors === undefined ? {} : { doors: parts.doors }),
       health: () => [withEnd(pipeline.health(), journal.nextOffset)],
       open: (limit) => [pipeline.openCounts(limit)],
       owner: OWNER,

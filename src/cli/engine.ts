@@ -1,14 +1,22 @@
 /** `clickrate engine`: counts what Kafka has into the store; takes no events over HTTP. */
 import type { Command } from 'commander';
 import { LIMITS } from '../config.ts';
-import { configurable, configurationOf, type Flags, KAFKA_OPTIONS, pick } from './command.ts';
+import {
+  configurable,
+  configurationOf,
+  DOOR_OPTIONS,
+  type Flags,
+  KAFKA_OPTIONS,
+  pick,
+} from './command.ts';
 import { startKafkaSize } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
 import { untilStopped } from './running.ts';
 
 const OPTIONS = {
   ...KAFKA_OPTIONS,
-  ...pick('host', 'port', 'store', 'data', 'redis', 'redisPassword'),
+  ...DOOR_OPTIONS,
+  ...pick('store', 'data', 'redis', 'redisPassword'),
   ...pick('onGap', 'onLostStore', 'groupInstance'),
 };
 

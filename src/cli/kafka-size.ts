@@ -1,5 +1,6 @@
 /** The Kafka size in one process: engine, store and API, with ingest into Kafka. */
 import type { Logger } from 'pino';
+import { Doors } from '../api/doors/doors.ts';
 import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
 import type { Limits, Options, Settings } from '../config.ts';
@@ -56,6 +57,7 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
       ...{ reader: store, settings, limits, clock: systemClock, logger: log, version: VERSION },
       judge: (records) => judge(records, systemClock.wallMs()),
       ...(takesEvents ? { push } : {}),
+      doors: new Doors(options, takesEvents),
       health: () => engine?.health() ?? [],
       open: (limit) => engine?.openCounts(limit) ?? [],
       ...{ owner: OWNER, minSample: options.minSample, page: builtPage() },

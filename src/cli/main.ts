@@ -7,6 +7,7 @@ import { addEngine } from './engine.ts';
 import { exitCodeOf, isPipeClosed } from './exit.ts';
 import { addFlink } from './flink.ts';
 import { addGenerate } from './generate.ts';
+import { addKey } from './key.ts';
 import { addProduce } from './produce.ts';
 import { addRejected } from './rejected.ts';
 import { addReplay } from './replay-command.ts';
@@ -28,6 +29,7 @@ const COMMANDS = [
   addRejected,
   addFlink,
   addVerify,
+  addKey,
   addConfig,
 ];
 

@@ -1,5 +1,6 @@
 /** `clickrate run`: events in, rates out, until a signal stops it. */
 import type { Command } from 'commander';
+import { Doors } from '../api/doors/doors.ts';
 import { LIMITS, OPTIONS } from '../config.ts';
 import { configurable, configurationOf, type Flags } from './command.ts';
 import { startEmbedded } from './embedded.ts';
@@ -28,7 +29,9 @@ Examples:
     const takeOver = flags.takeOver === true;
     const parts = { options, settings, limits: LIMITS, log, resetWindows, takeOver };
     const isEmbedded = options.source === 'journal' && options.store === 'sqlite';
-    const running = isEmbedded ? await startEmbedded(parts) : await startKafkaSize(parts);
+    const running = isEmbedded
+      ? await startEmbedded({ ...parts, doors: new Doors(options, true) })
+      : await startKafkaSize(parts);
     await untilStopped(running, options, log);
   });
 }

@@ -33,7 +33,8 @@ export async function streamRoutes(app: FastifyInstance, context: Context): Prom
     const { raw } = reply;
     // Without chunks every write is one write of the bytes all readers share; it ends by closing.
     raw.useChunkedEncodingByDefault = false;
-    raw.writeHead(200, HEADERS);
+    const cors = context.parts.doors?.corsHeaders(request) ?? [];
+    raw.writeHead(200, [...HEADERS, ...cors]);
     raw.write(`retry: ${context.parts.limits.streamRetryMs}\n\n`);
     raw.socket?.setNoDelay(true);
     context.traffic.end(request, 200);
