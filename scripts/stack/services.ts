@@ -1,4 +1,4 @@
-/** Our own processes of the stack: the API, who counts (the sink of Flink, or the engine), traffic. */
+/** Our own processes of the stack: the API, who counts (sink or engine), traffic. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,10 +1,10 @@
 /**
  * One run of the events through a Flink job of its own. The steps are for a caller to put together:
- * begin, untilRead, untilClosed, stop, outcome, remove. Heartbeats are sent only behind the data, so
- * that they neither hold back the watermark of the data nor push it.
+ * begin, untilRead, untilClosed, stop, outcome, remove. Heartbeats are sent only behind the data:
+ * they must neither hold back the watermark of the data nor push it.
  */
 import type { Options, Settings } from '../config.ts';
-import { ClickrateError, isRetryable } from '../errors.ts';
+import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
 import { submit } from '../flink/deploy.ts';
 import { type Job, jobSettings } from '../flink/job.ts';
 import { JobManager } from '../flink/jobmanager.ts';
@@ -40,6 +40,8 @@ export type FlinkParts = {
   idleMs: number;
   /** Event time between the oldest and the newest event. */
   spanMs: number;
+  /** Aborted: the waiting ends, and nothing is left behind. */
+  signal: AbortSignal;
   /** Whether some event comes twice, so that the job has to look at ids. */
   hasDuplicates: boolean;
 };
@@ -52,7 +54,9 @@ export class FlinkRun {
   readonly #parts: FlinkParts;
   readonly #manager: JobManager;
   readonly #job: Job;
+  readonly #savepoints: string[] = [];
   #jobId: string | null = null;
+  #isBegun = false;
 
   constructor(parts: FlinkParts) {
     const { options, settings, prefix, shape, jar, idleMs, hasDuplicates } = parts;
@@ -74,13 +78,20 @@ export class FlinkRun {
     this.#jobId = (await submit(gateway, this.#manager, this.#job, from)).jobId;
   }
 
+  /** Makes the topics. */
+  async make(): Promise<void> {
+    await this.topics.reach();
+    this.#isBegun = true;
+    await this.topics.make();
+  }
+
   /**
    * Makes the topics and starts the job on the records. Several partitions are filled before: an
    * empty one would be idle, and what comes into it late. With one it is the other way round: when
    * the heartbeats' partition is idle, the watermark is that of the data from the first event on.
    */
   async begin(records: readonly LogRecord[]): Promise<void> {
-    await this.topics.make();
+    await this.make();
     if (this.#parts.shape.partitions > 1) {
       await this.fill(records);
       return this.deploy(null);
@@ -153,6 +164,7 @@ export class FlinkRun {
     if (this.#jobId === null) throw new ClickrateError('internal', 'no job was deployed');
     const savepoint = await this.#manager.stop(this.#jobId);
     this.#jobId = null;
+    this.#savepoints.push(savepoint);
     return savepoint;
   }
 
@@ -160,18 +172,29 @@ export class FlinkRun {
     return flinkOutcome(this.topics, received);
   }
 
-  /** Ends the job if it still lives, and deletes the topics. */
-  async remove(): Promise<void> {
-    if (this.#jobId !== null) await this.#manager.cancel(this.#jobId).catch(() => {});
+  /**
+   * Ends the job if it still lives, deletes its savepoints and the topics. Resolves with what could
+   * not be: a run that failed has told why already.
+   */
+  async remove(): Promise<string | null> {
+    let left: string | null = null;
+    const attempt = (act: Promise<void>) =>
+      act.catch((error: unknown) => {
+        left = messageOf(error);
+      });
+    if (this.#jobId !== null) await attempt(this.#manager.cancel(this.#jobId));
     this.#jobId = null;
-    await this.topics.remove();
+    for (const path of this.#savepoints) await attempt(this.#manager.dispose(path));
+    if (this.#isBegun) await attempt(this.topics.remove());
     await this.topics.close();
+    return left;
   }
 
   /** `look` answers null when it is so, and otherwise how far it is. */
   async #until(what: string, look: () => Promise<number | null>): Promise<void> {
     let far = Number.NaN;
     for (let sinceMs = Date.now(); ; await pause(LOOK_MS)) {
+      if (this.#parts.signal.aborted) throw new ClickrateError('stopping', 'interrupted');
       // What is away for a moment comes again, or else nothing goes on.
       const now = await look().catch((error: unknown) => {
         if (!isRetryable(error)) throw error;
