@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # For the scripts beside it: where the pipeline runs, and `clickrate` for it. In containers when
 # those of compose.yaml run, else on this machine (npm run stack); CLICKRATE_STACK=containers or
 # =local says which. Addresses other than the usual: CLICKRATE_BROKERS, CLICKRATE_GATEWAY, ….
