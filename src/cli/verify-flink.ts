@@ -19,6 +19,7 @@ export type FlinkCase = {
   options: Options;
   settings: Settings;
   jar: string;
+  signal: AbortSignal;
   say(sentence: string): void;
 };
 
@@ -48,11 +49,11 @@ function edgesOf({ cells }: Answer): [number, number] {
 }
 
 export function flinkRunOf(one: FlinkCase): FlinkRun {
-  const { answer, options, settings, jar } = one;
+  const { answer, options, settings, jar, signal } = one;
   const shape = shapeFor(answer);
   const [first, last] = edgesOf(answer);
   return new FlinkRun({
-    ...{ options, settings, jar, shape, spanMs: last - first },
+    ...{ options, settings, jar, signal, shape, spanMs: last - first },
     idleMs: shape.partitions === 1 ? ALONE_IDLE_MS : IDLE_MS,
     prefix: `clickrate-verify-${randomUUID().slice(0, 8)}`,
     hasDuplicates: answer.totals.has('duplicate'),
@@ -75,7 +76,8 @@ export async function flinkDifferences(
     one.say('flink: reading what came out …');
     return await differencesOf(run, one);
   } finally {
-    await run.remove();
+    const left = await run.remove();
+    if (left !== null) one.say(`flink: not all could be removed: ${left}`);
   }
 }
 

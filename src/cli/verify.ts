@@ -73,6 +73,7 @@ type Case = {
   /** Jar of Flink's functions. */
   jar: string;
   directory: string;
+  signal: AbortSignal;
 };
 
 async function verify(files: string[], flags: Flags): Promise<void> {
@@ -81,6 +82,7 @@ async function verify(files: string[], flags: Flags): Promise<void> {
   if ((files.length === 0) === (generate === undefined))
     throw new ClickrateError('usage', 'verify takes files, or --generate');
   const { options, settings } = configurationOf({ logLevel: 'warn', ...rest });
+  const signal = interruption();
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-verify-'));
   try {
     const made = join(directory, 'events.ndjson');
@@ -93,15 +95,9 @@ async function verify(files: string[], flags: Flags): Promise<void> {
     const records = await readRecords(input, Date.now());
     const numbers = { ...settings, publishFloor: null };
     const answer = oracle([{ partition: FILE_PARTITION, records }], [], numbers);
-    const one: Case = {
-      input,
-      records,
-      answer,
-      options,
-      settings,
-      jar: String(flags.jar),
-      directory,
-    };
+    const jar = String(flags.jar);
+    const more = { options, settings, jar, directory, signal };
+    const one: Case = { input, records, answer, ...more };
     await compare(one, engines, Number(flags.show));
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -134,10 +130,10 @@ async function compare(one: Case, engines: Engine[], show: number): Promise<void
 type Verified = { outcome: Outcome; found: Difference[] };
 
 const VERIFY: Record<Engine, (one: Case, truth: Outcome) => Promise<Verified>> = {
-  local: async ({ input, options, settings, directory }, truth) => {
+  local: async ({ input, options, settings, directory, signal }, truth) => {
     const outcome = await localOutcome({
       ...{ ...input, files: [...input.files] },
-      ...{ settings, log: createLogger(options), signal: interruption() },
+      ...{ settings, log: createLogger(options), signal },
       results: join(directory, 'local.ndjson'),
     });
     return { outcome, found: differences(truth, outcome) };

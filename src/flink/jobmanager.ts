@@ -99,6 +99,11 @@ export class JobManager {
     throw new ClickrateError('flink_failed', `no savepoint within ${STOP_MS} ms`);
   }
 
+  /** Has a savepoint deleted. */
+  async dispose(savepoint: string): Promise<void> {
+    await this.#post('/savepoint-disposal', { 'savepoint-path': savepoint });
+  }
+
   async #untilEnded(id: string): Promise<void> {
     while (isLiving({ ...(await this.stateOf(id)), id, name: '', startedMs: 0 })) await pause();
   }

@@ -3,13 +3,16 @@ import { HEADERS } from '../sources/kafka/rejected.ts';
 import { type Outcome, placeOf, windowKey } from './outcome.ts';
 import type { VerifyTopics } from './topics.ts';
 
+/** Where the job wrote. */
+export type Outputs = Pick<VerifyTopics, 'names' | 'read'>;
+
 type Row = { product_id: string; window_start: string; impressions: number; clicks: number };
 
 /**
  * `received`: records in the data topics. Of these the job counted the sum of its windows, and
  * rejected what is in the topic of rejected events; the rest must be duplicates.
  */
-export async function flinkOutcome(topics: VerifyTopics, received: number): Promise<Outcome> {
+export async function flinkOutcome(topics: Outputs, received: number): Promise<Outcome> {
   const windows = await readWindows(topics);
   const ledger: Outcome['ledger'] = new Map([['received', received]]);
   const kept: Outcome['kept'] = new Map();
@@ -29,7 +32,7 @@ export async function flinkOutcome(topics: VerifyTopics, received: number): Prom
 }
 
 /** The last row of each window; a tombstone that is the last means that there is none. */
-async function readWindows(topics: VerifyTopics): Promise<Outcome['windows']> {
+async function readWindows(topics: Outputs): Promise<Outcome['windows']> {
   const windows: Outcome['windows'] = new Map();
   for await (const { key, value } of topics.read(topics.names.results)) {
     const named = JSON.parse(String(key)) as Row;

@@ -45,6 +45,11 @@ export class VerifyTopics {
     return [...new Set([this.names.impressions, this.names.clicks])];
   }
 
+  /** Rejects with `source_unavailable` when the brokers do not answer. */
+  async reach(): Promise<void> {
+    await this.#administered(async (admin) => void (await admin.brokers()));
+  }
+
   async make(): Promise<void> {
     const { partitions, parallelism } = this.#shape;
     await this.#administered(async (admin) => {

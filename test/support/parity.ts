@@ -64,7 +64,7 @@ export async function verifyDisturbed(
   const one = await disturbedCase({ kafka, flink }, events, t);
   const run = flinkRunOf(one);
   try {
-    await run.topics.make();
+    await run.make();
     const parts = inParts(one.records);
     await run.fill(parts[0]);
     await run.deploy(null);
@@ -76,7 +76,7 @@ export async function verifyDisturbed(
     assert.deepEqual(found, []);
     assert.equal(outcome.ledger.get('received'), one.records.length);
   } finally {
-    await run.remove();
+    assert.equal(await run.remove(), null);
   }
 }
 
@@ -100,7 +100,8 @@ async function disturbedCase(
     assert.ok((answer.totals.get(verdict) ?? 0) > 0, verdict);
   const { gatewayUrl: gateway, jobManagerUrl: jobManager, jar } = flink;
   const options = { ...OPTIONS, brokers: kafka.bootstrap, gateway, jobManager };
-  return { records, answer, options, settings, jar, say: () => {} };
+  const { signal } = new AbortController();
+  return { records, answer, options, settings, jar, signal, say: () => {} };
 }
 
 /**
