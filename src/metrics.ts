@@ -17,6 +17,7 @@ const SCRAPED = {
   commit_age_seconds: ['gauge', 'Time since the last successful commit', ['task']],
   fenced_total: ['counter', 'Commits refused because another process owns the task', ['task']],
   retries_total: ['counter', 'Calls of store or source tried again', ['task']],
+  sink_lag_records: ['gauge', 'Records of the Flink job that the sink has not read', ['task']],
   task_ready: ['gauge', '1 while records are read and commits succeed', ['task']],
   kept_events: ['gauge', 'Rejected and too late events in the store', []],
   kept_bytes: ['gauge', 'Bytes of kept events', []],
@@ -93,6 +94,7 @@ function putTask(put: Put, health: TaskHealth): void {
   put('fenced_total', health.fenced, { task });
   put('retries_total', health.retries, { task });
   put('task_ready', health.ready ? 1 : 0, { task });
+  if (health.lagRecords !== undefined) put('sink_lag_records', health.lagRecords, { task });
   if (live === null) return;
   for (const [verdict, count] of Object.entries(live.ledger.verdicts))
     put('events_total', count, { task, verdict });

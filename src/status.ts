@@ -97,6 +97,8 @@ export type TaskHealth = {
   live: Status | null;
   /** By topic partition, in the order of the status; absent before a claim. */
   sights?: PartitionSight[];
+  /** The sink: records of the job's topics that wait to be read. */
+  lagRecords?: number;
   /** Monotonic milliseconds since the last successful commit; null before the first. */
   commitAgeMs: number | null;
   /** How long the last commit took, and how many bytes its parts had. */

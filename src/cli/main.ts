@@ -13,6 +13,7 @@ import { addRejected } from './rejected.ts';
 import { addReplay } from './replay-command.ts';
 import { addRun } from './run.ts';
 import { addConfig } from './show-config.ts';
+import { addSink } from './sink.ts';
 import { addTopics } from './topics.ts';
 import { addVerify } from './verify.ts';
 import { VERSION } from './version.ts';
@@ -28,6 +29,7 @@ const COMMANDS = [
   addProduce,
   addRejected,
   addFlink,
+  addSink,
   addVerify,
   addKey,
   addConfig,

@@ -1,0 +1,133 @@
+/** `clickrate sink`: brings the results of the Flink job from Kafka to the store. */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Command } from 'commander';
+import type { Logger } from 'pino';
+import { createServer } from '../api/server.ts';
+import { systemClock } from '../clock.ts';
+import { LIMITS, type Limits, type Options, type Settings } from '../config.ts';
+import { createJudge } from '../decode/unusable.ts';
+import { Sink } from '../sink/sink.ts';
+import { KafkaSinkSource } from '../sink/source.ts';
+import { KafkaCluster } from '../sources/kafka/cluster.ts';
+import { RedisStore } from '../stores/redis/store.ts';
+import type { Store } from '../stores/store.ts';
+import {
+  configurable,
+  configurationOf,
+  FLINK_TOPICS,
+  type Flags,
+  KAFKA_OPTIONS,
+  numberOf,
+  pick,
+} from './command.ts';
+import { listen } from './listen.ts';
+import { createLogger } from './logger.ts';
+import { openStore } from './open-store.ts';
+import { OWNER } from './owner.ts';
+import { builtPage } from './page.ts';
+import { type Running, untilStopped } from './running.ts';
+import { VERSION } from './version.ts';
+
+const TASK = 'sink';
+
+const OPTIONS = {
+  ...KAFKA_OPTIONS,
+  ...FLINK_TOPICS,
+  ...pick('host', 'port', 'store', 'data', 'redis', 'redisPassword'),
+};
+
+export type SinkProcessParts = {
+  options: Options;
+  settings: Settings;
+  limits: Limits;
+  log: Logger;
+  takeOver: boolean;
+  /** Time between two heartbeats. */
+  heartbeatMs: number;
+};
+
+/** Starts everything. Throws `port_in_use`, `config_invalid`, `directory_locked`. */
+export async function startSink(parts: SinkProcessParts): Promise<Running> {
+  const { options, settings, limits, log, takeOver } = parts;
+  const store = openStore({ options, limits, log, writer: 'sink', takeOver });
+  const clock = systemClock;
+  const cluster = new KafkaCluster({ ...options, groupInstance: '' });
+  const topics = {
+    ...{ results: options.resultsTopic, progress: options.progressTopic },
+    rejected: options.rejectedTopic,
+  };
+  const source = new KafkaSinkSource({ cluster, clock, limits, log, topics });
+  const sink = new Sink({
+    ...{ task: TASK, source, store, clock, settings, limits, log, newToken: randomUUID },
+    ...{ owner: OWNER, isGone, writeNumber: () => writeNumber(store) },
+  });
+  const closers: (() => unknown)[] = [() => store.close(), () => cluster.close()];
+  const undo = async () => {
+    for (const close of closers.reverse()) await close();
+  };
+  try {
+    const judge = createJudge(settings);
+    const server = await createServer({
+      ...{ reader: store, settings, limits, clock, logger: log, version: VERSION },
+      judge: (records) => judge(records, clock.wallMs()),
+      ...{ health: () => [sink.health()], owner: OWNER },
+      ...{ minSample: options.minSample, page: builtPage() },
+    });
+    closers.push(() => server.close());
+    const url = await listen(server, options);
+    const abort = new AbortController();
+    const finished = sink.run(abort.signal).finally(() => source.close());
+    finished.catch(() => {});
+    closers.push(async () => {
+      abort.abort();
+      await finished.catch(() => {});
+    });
+    return { url, store, finished, stop: undo };
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}
+
+/** The write number without the checkpoint, where the store can tell. */
+async function writeNumber(store: Store): Promise<number> {
+  if (!(store instanceof RedisStore)) return (await store.read(TASK)).number;
+  const tasks = await store.committed();
+  return tasks.find(({ task }) => task === TASK)?.number ?? 0;
+}
+
+/** An owner of this machine that lives no more, or this process itself, before it was fenced. */
+function isGone(owner: string): boolean {
+  if (owner === OWNER) return true;
+  const [, pid, host] = /^process (\d+) on (.+)$/.exec(owner) ?? [];
+  if (pid === undefined || host !== hostname()) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
+export function addSink(top: Command): void {
+  configurable(top.command('sink'), OPTIONS)
+    .description('bring the results of the Flink job to the store; sends the heartbeats')
+    .option('--take-over', 'claim a store that an engine wrote', false)
+    .option('--heartbeat-ms <n>', 'time between two heartbeats; 0: send none', numberOf, 1_000)
+    .addHelpText(
+      'after',
+      `
+Start two or more for safety: one writes, the others stand by and take over within 15 s.
+The store is redis unless --store sqlite is given; with --port 0 any free port is taken.`,
+    )
+    .action(async (flags: Flags) => {
+      const { options, settings } = configurationOf({ store: 'redis', ...flags });
+      const log = createLogger(options);
+      const running = await startSink({
+        ...{ options, settings, log, limits: LIMITS },
+        ...{ takeOver: flags.takeOver === true, heartbeatMs: Number(flags.heartbeatMs) },
+      });
+      await untilStopped(running, { ...options, generate: false }, log);
+    });
+}

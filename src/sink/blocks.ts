@@ -1,0 +1,63 @@
+/** A block of products as a packed part of the sink's checkpoint. */
+import { PackReader, PackWriter } from '../engine/packing.ts';
+import type { Counts } from '../result.ts';
+import type { Part } from '../status.ts';
+import type { Block, Entry, Table } from './table.ts';
+
+const FORM = 1;
+const NAME = /^block\/(\d+)$/;
+const utf8 = new TextDecoder();
+const encoder = new TextEncoder();
+const writer = new PackWriter();
+
+export function blockPart(block: Block, windowMs: number): Part {
+  writer.uint(FORM);
+  writer.uint(block.counted);
+  const entries = [...block.entries].filter(({ cells }) => cells.length > 0);
+  writer.uint(entries.length);
+  for (const entry of entries) encodeEntry(entry, windowMs);
+  return { name: `block/${block.number}`, bytes: writer.take() };
+}
+
+function encodeEntry({ product, floor, cells }: Entry, windowMs: number): void {
+  const name = encoder.encode(product);
+  writer.uint(name.length);
+  for (const byte of name) writer.uint(byte);
+  writer.float(floor);
+  writer.uint(cells.length);
+  let before = cells[0]?.start ?? 0;
+  writer.float(before);
+  for (const { start, impressions, clicks } of cells) {
+    writer.uint((start - before) / windowMs);
+    writer.uint(impressions);
+    writer.uint(clicks);
+    before = start;
+  }
+}
+
+/** False: the part is not a block. Throws `checkpoint_damaged`. */
+export function restoreBlock(table: Table, part: Part, windowMs: number): boolean {
+  const match = NAME.exec(part.name);
+  if (match === null) return false;
+  const reader = new PackReader(part.name, part.bytes);
+  if (reader.uint() !== FORM) throw reader.damaged();
+  const counted = reader.uint();
+  const count = reader.uint();
+  const entries = Array.from({ length: count }, () => decodeEntry(reader, windowMs));
+  reader.end();
+  table.restore(Number(match[1]), counted, entries);
+  return true;
+}
+
+function decodeEntry(reader: PackReader, windowMs: number): Omit<Entry, 'changed'> {
+  const name = Uint8Array.from({ length: reader.uint(65_536) }, () => reader.uint(255));
+  const floor = reader.float();
+  const cells: Counts[] = [];
+  const count = reader.uint();
+  let start = reader.float();
+  for (let n = 0; n < count; n++) {
+    start += reader.uint() * windowMs;
+    cells.push({ start, impressions: reader.uint(), clicks: reader.uint() });
+  }
+  return { product: utf8.decode(name), floor, cells, isOwned: true };
+}

@@ -1,0 +1,80 @@
+/** What the records of the job's topics say. Null: the record is none of these. */
+import type { Reason } from '../event.ts';
+import { REASONS } from '../event.ts';
+import type { WindowResult } from './table.ts';
+
+const utf8 = new TextDecoder();
+
+/** A result, and how long its window is. */
+export type ResultRecord = WindowResult & { windowMs: number };
+
+export function readResult(value: Uint8Array): ResultRecord | null {
+  const found = objectOf(value);
+  const { product_id: product, impressions, clicks } = found;
+  const start = Date.parse(String(found.window_start));
+  const end = Date.parse(String(found.window_end));
+  if (typeof product !== 'string' || !isCount(impressions) || !isCount(clicks)) return null;
+  if (Number.isNaN(start) || Number.isNaN(end)) return null;
+  return { product, start, impressions, clicks, windowMs: end - start };
+}
+
+/** Where a subtask of the job stood when it read a heartbeat; the watermark is null before one. */
+export type ProgressRecord = { partition: number; watermark: number | null };
+
+export function readProgress(value: Uint8Array): ProgressRecord | null {
+  const { partition, watermark } = objectOf(value);
+  if (!isCount(partition)) return null;
+  const ms = watermark === null ? null : Date.parse(String(watermark));
+  return Number.isNaN(ms) ? null : { partition, watermark: ms };
+}
+
+/** Why an event was not counted, and where it lies. */
+export type RejectedRecord = { reason: Reason; origin: string; offset: number };
+
+export function readRejected(headers: Readonly<Record<string, string>>): RejectedRecord | null {
+  const reason = REASONS.find((one) => one === headers.reason);
+  const offset = Number(headers.offset);
+  if (reason === undefined || headers.topic === undefined || !isCount(offset)) return null;
+  return { reason, origin: `${headers.topic}-${headers.partition}`, offset };
+}
+
+/**
+ * The headers that follow a record's value, which ends at `at`. Layout: a count, then keys and
+ * values, each with its length as a zigzag number.
+ */
+export function headersAfter(bytes: Uint8Array, at: number): Record<string, string> {
+  let position = at;
+  const varint = () => {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = bytes[position++] ?? 0;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    return (value >>> 1) ^ -(value & 1);
+  };
+  const text = () => {
+    const length = Math.max(0, varint());
+    position += length;
+    return utf8.decode(bytes.subarray(position - length, position));
+  };
+  const headers: Record<string, string> = {};
+  for (let count = varint(); count > 0 && position < bytes.length; count--) {
+    const name = text();
+    headers[name] = text();
+  }
+  return headers;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function objectOf(value: Uint8Array): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(utf8.decode(value));
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}

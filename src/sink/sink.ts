@@ -1,0 +1,248 @@
+/**
+ * The sink's loop: results of the job in, commits of the store out. One owner at a time; the fence
+ * makes that safe, standing by makes it calm. A commit is sent as soon as there is a result, one
+ * is in flight, and what comes meanwhile goes with the next.
+ */
+import type { Limits } from '../config.ts';
+import { isRetryable, messageOf } from '../errors.ts';
+import { Fenced } from '../pipeline/committer.ts';
+import { Health } from '../pipeline/health.ts';
+import { type Retry, withRetry } from '../pipeline/retry.ts';
+import type { Fetch } from '../sources/source.ts';
+import type { TaskHealth } from '../status.ts';
+import type { Commit } from '../stores/store.ts';
+import { openSession, type SessionParts, type SinkSession } from './session.ts';
+import { OWNER_PART, type StandbyParts, untilFree } from './standby.ts';
+
+export type SinkParts = SessionParts &
+  StandbyParts & {
+    limits: Limits;
+    /** Name of this process in the checkpoint. */
+    owner: string;
+  };
+
+/** Windows that may wait to be committed before reading pauses. */
+const PENDING_WINDOWS = 10_000;
+
+export class Sink {
+  readonly #parts: SinkParts;
+  readonly #abort = new AbortController();
+  readonly #retry: Retry;
+  readonly #health: Health;
+  #session: SinkSession | null = null;
+  #inFlight: Promise<void> | null = null;
+  #failure: unknown = null;
+  /** Something was read that the next commit tells. */
+  #isChanged = true;
+  #builtMs = -Infinity;
+  #sourceWaitMs = 0;
+
+  constructor(parts: SinkParts) {
+    this.#parts = parts;
+    this.#health = new Health(parts.task);
+    const { clock, limits, log } = parts;
+    const onState = (reason: string | null) => this.#health.troubled(reason);
+    this.#retry = { clock, limits, log, signal: this.#abort.signal, onState };
+  }
+
+  /** Whether this process writes the results. */
+  get isOwner(): boolean {
+    return this.#session !== null;
+  }
+
+  /** Runs until `signal` is aborted; then commits what was read and lets go of the task. */
+  async run(signal: AbortSignal): Promise<void> {
+    const abort = () => this.#abort.abort();
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    try {
+      while (!signal.aborted) await this.#own();
+      this.#health.state = 'stopped';
+    } catch (error) {
+      if (signal.aborted && isRetryable(error)) this.#health.state = 'stopped';
+      else {
+        this.#health.failed(messageOf(error));
+        throw error;
+      }
+    } finally {
+      signal.removeEventListener('abort', abort);
+      this.#session = null;
+    }
+  }
+
+  /** From standing by to the end of the ownership, by a fence or by being stopped. */
+  async #own(): Promise<void> {
+    const { signal } = this.#abort;
+    await untilFree(this.#parts, this.#retry);
+    if (signal.aborted) return;
+    try {
+      const session = await openSession(this.#parts, this.#retry);
+      this.#session = session;
+      this.#isChanged = true;
+      this.#builtMs = -Infinity;
+      this.#health.troubled(null);
+      while (!signal.aborted) {
+        await this.#step(session);
+        // Lets requests in between two reads.
+        await new Promise(setImmediate);
+      }
+      await this.#release(session);
+    } catch (error) {
+      if (!(error instanceof Fenced)) throw error;
+      this.#fenced(error);
+    } finally {
+      await this.#inFlight?.catch(() => {});
+      this.#inFlight = null;
+      this.#failure = null;
+      this.#session = null;
+    }
+  }
+
+  #fenced(error: Fenced): void {
+    const { task, log } = this.#parts;
+    this.#health.fenced++;
+    this.#health.troubled('another process took the results over, or the store went back in time');
+    log.warn({ task }, `fenced at ${error.message}: the state is dropped`);
+  }
+
+  async #step(session: SinkSession): Promise<void> {
+    const { clock, source, limits } = this.#parts;
+    const { table } = session.state;
+    const mayRead = table.pending < PENDING_WINDOWS;
+    const wanted = session.positions.map(() => mayRead);
+    if (mayRead) {
+      const waitMs = table.isDirty ? 0 : limits.readWaitMs;
+      for (const fetch of await this.#read(() => source.read(wanted, waitMs))) {
+        if (session.state.apply(fetch, clock.monotonicMs())) this.#isChanged = true;
+        session.positions[fetch.partition] = fetch.next;
+      }
+    }
+    if (session.state.advance()) this.#isChanged = true;
+    this.#throwFailure();
+    if (this.#inFlight !== null && table.isDirty) await this.#settle();
+    if (this.#inFlight === null && this.#isDue(session)) this.#commit(session, false);
+  }
+
+  /** A source that fails for now delays the sink, and says so. */
+  async #read(call: () => Promise<Fetch[]>): Promise<Fetch[]> {
+    try {
+      const fetches = await call();
+      if (this.#sourceWaitMs > 0) this.#health.troubled(null);
+      this.#sourceWaitMs = 0;
+      return fetches;
+    } catch (error) {
+      if (!isRetryable(error)) throw error;
+      const { retryMinMs, retryMaxMs } = this.#parts.limits;
+      this.#sourceWaitMs = Math.min(retryMaxMs, Math.max(retryMinMs, this.#sourceWaitMs * 2));
+      this.#health.troubled(`reading fails: ${messageOf(error)}`);
+      await this.#parts.clock.sleep(this.#sourceWaitMs, this.#abort.signal);
+      return [];
+    }
+  }
+
+  /** At once for results; else within a second if anything was read, and every 5 s to be seen. */
+  #isDue({ state }: SinkSession): boolean {
+    if (state.table.isDirty) return true;
+    const { commitMinMs, commitMaxMs } = this.#parts.limits;
+    const waitMs = this.#isChanged ? commitMinMs : commitMaxMs;
+    return this.#parts.clock.monotonicMs() - this.#builtMs >= waitMs;
+  }
+
+  #commit(session: SinkSession, isLast: boolean): void {
+    const { commit, asked } = this.#build(session, isLast);
+    this.#builtMs = this.#parts.clock.monotonicMs();
+    this.#inFlight = this.#send(session, commit, asked).then(
+      () => {
+        this.#inFlight = null;
+      },
+      (error: unknown) => {
+        this.#inFlight = null;
+        this.#failure = error;
+      },
+    );
+  }
+
+  #build(session: SinkSession, isLast: boolean): { commit: Commit; asked: number } {
+    const { task, store, owner } = this.#parts;
+    const { state, positions, fence, topicIds } = session;
+    const { table } = state;
+    if (table.isSwept) {
+      session.swept = [...positions];
+      table.beginSweep();
+    }
+    const taken = table.take(store.resultsPerCommit);
+    if (table.isSwept) session.safe = table.isDirty ? session.swept : [...positions];
+    this.#isChanged = false;
+    session.number++;
+    const parts = state.parts(taken);
+    const bytes = new TextEncoder().encode(owner);
+    if (!isLast) parts.push({ name: OWNER_PART, bytes });
+    const commit: Commit = {
+      ...{ task, number: session.number, ...fence, parts },
+      removedParts: isLast ? [OWNER_PART] : [],
+      status: state.status(session.safe, topicIds),
+      ...{ removals: taken.removals, claims: taken.claims, results: taken.results },
+      ...{ kept: [], comebacks: [] },
+    };
+    return { commit, asked: taken.claims.length };
+  }
+
+  async #send({ state }: SinkSession, commit: Commit, asked: number): Promise<void> {
+    const { clock, store, log } = this.#parts;
+    const beganMs = clock.monotonicMs();
+    const answer = await withRetry('the commit', this.#retry, () => store.commit(commit));
+    if (answer.answer === 'fenced') throw new Fenced(`commit ${commit.number}`);
+    const held = answer.heldElsewhere;
+    state.heldElsewhere += held.length;
+    if (held.length > 0)
+      log.warn(
+        { products: held.slice(0, 5), count: held.length, asked },
+        'products belong to the tasks of an engine; give the sink a store of its own',
+      );
+    const bytes = commit.parts.reduce((sum, part) => sum + part.bytes.length, 0);
+    this.#health.committed(beganMs, clock.monotonicMs(), bytes);
+  }
+
+  async #settle(): Promise<void> {
+    await this.#inFlight;
+    this.#throwFailure();
+  }
+
+  #throwFailure(): void {
+    const failure = this.#failure;
+    this.#failure = null;
+    if (failure !== null) throw failure;
+  }
+
+  /** Commits what was read; the last commit says that nobody owns the task. */
+  async #release(session: SinkSession): Promise<void> {
+    this.#health.state = 'stopping';
+    await this.#settle();
+    while (session.state.table.isDirty) {
+      this.#commit(session, false);
+      await this.#settle();
+    }
+    this.#commit(session, true);
+    await this.#settle();
+  }
+
+  health(): TaskHealth {
+    const { clock, source } = this.#parts;
+    const report = this.#health.report(null, clock.monotonicMs(), source);
+    const session = this.#session;
+    if (session === null) return report;
+    const { state, positions, topicIds } = session;
+    const ends = source.ends ?? [];
+    const reasons = [...report.reasons];
+    if (state.otherWindows > 0)
+      reasons.push(`${state.otherWindows} results have windows of another length: see windowMs`);
+    if (state.unreadable > 0) reasons.push(`${state.unreadable} records are none of the job's`);
+    if (state.heldElsewhere > 0)
+      reasons.push(`${state.heldElsewhere} products belong to the tasks of an engine`);
+    return {
+      ...{ ...report, reasons, live: state.status(positions, topicIds) },
+      sights: positions.map((_, p) => ({ end: ends[p] ?? null, quietMs: 0 })),
+      lagRecords: positions.reduce((sum, at, p) => sum + Math.max(0, (ends[p] ?? at) - at), 0),
+    };
+  }
+}

@@ -1,0 +1,65 @@
+/** Waits until nobody owns the sink's task: its owner has let go, or has not committed for long. */
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { type Retry, withRetry } from '../pipeline/retry.ts';
+import type { TaskStore } from '../stores/store.ts';
+
+/** Owners commit every 5 s at least: one that has not for this long is taken for dead. */
+const SILENT_MS = 15_000;
+/** Longer than between two commits: it may have let go. */
+const QUIET_MS = 6_000;
+const LOOK_MS = 1_000;
+
+/** Present in the checkpoint while somebody owns the task; who it is. */
+export const OWNER_PART = 'owner';
+
+export type StandbyParts = {
+  task: string;
+  store: Pick<TaskStore, 'read'>;
+  clock: Clock;
+  log: Log;
+  /** The task's write number; cheap. */
+  writeNumber(): Promise<number>;
+  /** Whether the owner of that name is known to be gone. */
+  isGone(owner: string): boolean;
+};
+
+/** Resolves when the task may be claimed, or `retry.signal` is aborted. */
+export async function untilFree(
+  { task, store, clock, log, writeNumber, isGone }: StandbyParts,
+  retry: Retry,
+): Promise<void> {
+  const { signal } = retry;
+  let owner = await withRetry('reading the checkpoint', retry, () => ownerOf(store, task));
+  if (owner === null || isGone(owner)) return;
+  const standing = `standing by: ${owner} owns the results`;
+  log.info({ task }, standing);
+  retry.onState(standing);
+  const still = { ...retry, onState: (reason: string | null) => retry.onState(reason ?? standing) };
+  let number = -1;
+  let movedMs = clock.monotonicMs();
+  let isLooked = false;
+  while (!signal.aborted) {
+    const now = await withRetry('looking for the owner', still, writeNumber);
+    const nowMs = clock.monotonicMs();
+    if (now !== number) {
+      number = now;
+      movedMs = nowMs;
+      isLooked = false;
+    }
+    if (nowMs - movedMs >= SILENT_MS) break;
+    if (!isLooked && nowMs - movedMs >= QUIET_MS) {
+      owner = await withRetry('reading the checkpoint', still, () => ownerOf(store, task));
+      if (owner === null) break;
+      isLooked = true;
+    }
+    await clock.sleep(LOOK_MS, signal);
+  }
+  if (!signal.aborted) log.info({ task, owner }, 'the owner is gone: taking over');
+}
+
+async function ownerOf(store: Pick<TaskStore, 'read'>, task: string): Promise<string | null> {
+  const { parts } = await store.read(task);
+  const part = parts.find(({ name }) => name === OWNER_PART);
+  return part === undefined ? null : new TextDecoder().decode(part.bytes);
+}

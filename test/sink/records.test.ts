@@ -1,0 +1,62 @@
+/** The records of the job's topics, read. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { headersAfter, readProgress, readRejected, readResult } from '../../src/sink/records.ts';
+import { headerBytes } from '../../src/sources/kafka/produce-batch.ts';
+
+const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
+
+suite('records of the job', () => {
+  test('a result, with and without a fraction of a second', () => {
+    const start = '2026-11-23T22:10:00Z';
+    const value = { product_id: 'p', window_start: start, window_end: '2026-11-23T22:10:00.500Z' };
+    assert.deepEqual(readResult(bytes({ ...value, impressions: 9, clicks: 1 })), {
+      ...{ product: 'p', start: Date.parse(start), impressions: 9, clicks: 1, windowMs: 500 },
+    });
+  });
+
+  test('what is no result is none', () => {
+    const good = {
+      product_id: 'p',
+      window_start: '2026-11-23T22:10:00Z',
+      impressions: 1,
+      clicks: 0,
+    };
+    for (const wrong of [
+      good,
+      { ...good, window_end: 'x' },
+      { ...good, product_id: 3 },
+      [],
+      null,
+      7,
+    ])
+      assert.equal(readResult(bytes(wrong)), null);
+    assert.equal(readResult(Buffer.from('{')), null);
+  });
+
+  test('progress, also before the first watermark', () => {
+    const watermark = '2026-11-23T22:10:00.250Z';
+    assert.deepEqual(readProgress(bytes({ partition: 1, watermark, heartbeat: 1 })), {
+      ...{ partition: 1, watermark: Date.parse(watermark) },
+    });
+    assert.deepEqual(readProgress(bytes({ partition: 0, watermark: null })), {
+      ...{ partition: 0, watermark: null },
+    });
+    assert.equal(readProgress(bytes({ watermark })), null);
+  });
+
+  test('headers behind a value', () => {
+    const headers = {
+      reason: 'too_late',
+      topic: 'a-b',
+      partition: '2',
+      offset: '77',
+      message: 'ü'.repeat(90),
+    };
+    const value = Buffer.concat([Buffer.from('value'), headerBytes(headers), Buffer.from('next')]);
+    assert.deepEqual(headersAfter(value, 5), headers);
+    assert.deepEqual(readRejected(headers), { reason: 'too_late', origin: 'a-b-2', offset: 77 });
+    assert.equal(readRejected({ ...headers, reason: 'counted' }), null);
+    assert.deepEqual(headersAfter(Buffer.from([0]), 0), {});
+  });
+});

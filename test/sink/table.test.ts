@@ -1,0 +1,177 @@
+/** The table of results against a map: any order, repeats, crashes between commits. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import fc from 'fast-check';
+import { blockPart, restoreBlock } from '../../src/sink/blocks.ts';
+import { Table, type WindowResult } from '../../src/sink/table.ts';
+import type { Part } from '../../src/status.ts';
+
+const WINDOW = 1_000;
+const OPTIONS = { windowMs: WINDOW, expiryMs: 60_000, keptWindows: 16, blockProducts: 3 };
+
+const result = (product: string, n: number, impressions: number, clicks = 0): WindowResult => ({
+  ...{ product, start: n * WINDOW, impressions, clicks },
+});
+
+/** What one commit after the other writes, as a store would keep it. */
+class Kept {
+  readonly rows = new Map<string, { latest: number; previous: number | null }>();
+  readonly history = new Map<string, string>();
+  readonly parts = new Map<string, Part>();
+  counted = 0;
+
+  /** One commit of `table`; false: there was nothing to commit. */
+  take(table: Table, limit: number): boolean {
+    if (table.isSwept) table.beginSweep();
+    const taken = table.take(limit);
+    for (const product of taken.removals) this.rows.delete(product);
+    for (const { product, latest, previous, cells } of taken.results) {
+      this.rows.set(product, { latest: latest.start, previous: previous?.start ?? null });
+      for (const { start, impressions, clicks } of cells)
+        this.history.set(`${product} ${start}`, `${impressions}/${clicks}`);
+    }
+    for (const block of taken.blocks) {
+      const part = blockPart(block, WINDOW);
+      this.parts.set(part.name, part);
+    }
+    this.counted = table.counted;
+    return taken.blocks.length > 0;
+  }
+
+  restored(): Table {
+    const table = new Table(OPTIONS);
+    for (const part of this.parts.values()) assert.ok(restoreBlock(table, part, WINDOW));
+    assert.equal(table.counted, this.counted);
+    return table;
+  }
+}
+
+/** The same by plain means. */
+function oracle(results: readonly WindowResult[]) {
+  const rows = new Map<string, { latest: number; previous: number | null }>();
+  const best = new Map<string, WindowResult>();
+  for (const one of results) {
+    const key = `${one.product} ${one.start}`;
+    const before = best.get(key);
+    const isMore =
+      before === undefined || one.impressions + one.clicks > before.impressions + before.clicks;
+    if (isMore) best.set(key, one);
+  }
+  const all = [...best.values()];
+  for (const product of new Set(all.map((one) => one.product))) {
+    const starts = all.filter((one) => one.product === product).map(({ start }) => start);
+    starts.sort((a, b) => b - a);
+    rows.set(product, { latest: starts[0], previous: starts[1] ?? null });
+  }
+  const history = new Map(
+    all.map((o) => [`${o.product} ${o.start}`, `${o.impressions}/${o.clicks}`]),
+  );
+  const counted = all.reduce((sum, { impressions, clicks }) => sum + impressions + clicks, 0);
+  return { rows, history, counted };
+}
+
+const anyResult = fc
+  .record({
+    product: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'ü', 'g', 'h'),
+    n: fc.integer({ min: -4, max: 11 }),
+    impressions: fc.integer({ min: 0, max: 200 }),
+  })
+  // Counts of a window grow together, as those of one job do.
+  .map(({ product, n, impressions }) =>
+    result(product, n, impressions + 1, Math.floor(impressions / 3)),
+  );
+
+suite('table of the sink', () => {
+  test('any order, repeats and crashes: as the oracle says', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyResult, { maxLength: 120 }),
+        fc.array(fc.constantFrom('commit', 'commit', 'crash', 'go on'), { maxLength: 60 }),
+        fc.integer({ min: 1, max: 5 }),
+        (results, steps, limit) => {
+          const kept = new Kept();
+          let table = new Table(OPTIONS);
+          // From here on everything may be unknown to the checkpoint.
+          let covered = 0;
+          let sweptTo = 0;
+          for (let i = 0; i < results.length; i++) {
+            table.fold(results[i]);
+            const step = steps[i % Math.max(1, steps.length)] ?? 'commit';
+            if (step === 'commit') {
+              if (table.isSwept) sweptTo = i + 1;
+              kept.take(table, limit);
+              if (table.isSwept) covered = sweptTo;
+            } else if (step === 'crash') {
+              table = kept.restored();
+              for (const again of results.slice(covered, i + 1)) table.fold(again);
+            }
+          }
+          while (kept.take(table, limit));
+          const expected = oracle(results);
+          assert.deepEqual(kept.rows, expected.rows);
+          assert.deepEqual(kept.history, expected.history);
+          assert.equal(kept.counted, expected.counted);
+          assert.equal(table.pending, 0);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test('a late revision changes its own window only, a smaller repeat nothing', () => {
+    const kept = new Kept();
+    const table = new Table(OPTIONS);
+    for (const n of [1, 2, 3]) table.fold(result('p', n, 10));
+    kept.take(table, 10);
+    assert.equal(table.fold(result('p', 2, 9)), false);
+    assert.equal(table.fold(result('p', 2, 10)), false);
+    assert.equal(table.fold(result('p', 1, 11)), true);
+    kept.take(table, 10);
+    assert.deepEqual(kept.rows.get('p'), { latest: 3_000, previous: 2_000 });
+    assert.equal(kept.history.get('p 1000'), '11/0');
+    assert.equal(kept.counted, 31);
+  });
+
+  test('windows that were let go stay counted, and a repeat of them is none', () => {
+    const table = new Table(OPTIONS);
+    const kept = new Kept();
+    for (let n = 0; n < 40; n++) table.fold(result('p', n, 2));
+    kept.take(table, 10);
+    const again = kept.restored();
+    for (let n = 0; n < 40; n++) assert.equal(again.fold(result('p', n, 2)), false);
+    assert.equal(again.counted, 80);
+    assert.equal(kept.history.size, 40);
+  });
+
+  test('a product leaves an hour after its last window, and may come back', () => {
+    const table = new Table(OPTIONS);
+    const kept = new Kept();
+    table.fold(result('p', 0, 1));
+    table.fold(result('q', 5, 1));
+    kept.take(table, 10);
+    table.expire(WINDOW + OPTIONS.expiryMs - 1);
+    assert.equal(table.isDirty, false);
+    table.expire(2 * WINDOW + OPTIONS.expiryMs);
+    // Before the removal is committed it is there again: both are one commit.
+    assert.equal(table.fold(result('p', 0, 1)), false, 'a repeat');
+    assert.equal(table.fold(result('p', 9, 4)), true);
+    kept.take(table, 10);
+    assert.deepEqual(kept.rows.get('p'), { latest: 9_000, previous: null });
+    assert.equal(kept.counted, 6);
+    table.expire(7 * WINDOW + OPTIONS.expiryMs);
+    kept.take(table, 10);
+    assert.deepEqual([...kept.rows.keys()], ['p']);
+    assert.equal(kept.restored().products, 1);
+    assert.equal(kept.counted, 6);
+  });
+
+  test('a commit carries whole blocks, about as many products as fit', () => {
+    const table = new Table({ ...OPTIONS, blockProducts: 4 });
+    for (let i = 0; i < 40; i++) table.fold(result(`p${i}`, 1, 1));
+    const kept = new Kept();
+    let commits = 0;
+    while (kept.take(table, 8)) commits++;
+    assert.equal(commits, 5);
+    assert.equal(kept.rows.size, 40);
+  });
+});
