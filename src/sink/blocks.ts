@@ -1,8 +1,7 @@
 /** A block of products as a packed part of the sink's checkpoint. */
 import { PackReader, PackWriter } from '../engine/packing.ts';
-import type { Counts } from '../result.ts';
 import type { Part } from '../status.ts';
-import type { Block, Entry, Table } from './table.ts';
+import type { Block, Cell, Entry, Table } from './table.ts';
 
 const FORM = 1;
 const NAME = /^block\/(\d+)$/;
@@ -19,15 +18,17 @@ export function blockPart(block: Block, windowMs: number): Part {
   return { name: `block/${block.number}`, bytes: writer.take() };
 }
 
-function encodeEntry({ product, floor, cells }: Entry, windowMs: number): void {
+function encodeEntry({ product, floors, cells }: Entry, windowMs: number): void {
   const name = encoder.encode(product);
   writer.uint(name.length);
   for (const byte of name) writer.uint(byte);
-  writer.float(floor);
+  writer.uint(floors.length);
+  for (const floor of floors) writer.float(floor);
   writer.uint(cells.length);
   let before = cells[0]?.start ?? 0;
   writer.float(before);
-  for (const { start, impressions, clicks } of cells) {
+  for (const { start, impressions, clicks, from } of cells) {
+    writer.uint(from);
     writer.uint((start - before) / windowMs);
     writer.uint(impressions);
     writer.uint(clicks);
@@ -51,13 +52,14 @@ export function restoreBlock(table: Table, part: Part, windowMs: number): boolea
 
 function decodeEntry(reader: PackReader, windowMs: number): Omit<Entry, 'changed'> {
   const name = Uint8Array.from({ length: reader.uint(65_536) }, () => reader.uint(255));
-  const floor = reader.float();
-  const cells: Counts[] = [];
+  const floors = Array.from({ length: reader.uint(65_536) }, () => reader.float());
+  const cells: Cell[] = [];
   const count = reader.uint();
   let start = reader.float();
   for (let n = 0; n < count; n++) {
+    const from = reader.uint();
     start += reader.uint() * windowMs;
-    cells.push({ start, impressions: reader.uint(), clicks: reader.uint() });
+    cells.push({ start, impressions: reader.uint(), clicks: reader.uint(), from });
   }
-  return { product: utf8.decode(name), floor, cells, isOwned: true };
+  return { product: utf8.decode(name), floors, cells, isOwned: true };
 }

@@ -16,7 +16,7 @@ export type Kind = 'results' | 'rejected' | 'progress';
 export type Place = { name: string; kind: Kind };
 
 /** A product remembers more windows than may still be revised. */
-const LEAST_WINDOWS = 16;
+const LEAST_WINDOWS = 8;
 const BLOCK_PRODUCTS = 256;
 /** A watermark is told by the source of the job; so long later its windows are in the topic. */
 const SETTLE_MS = 250;
@@ -108,7 +108,7 @@ export class SinkState {
     else if (result.windowMs !== this.#settings.windowMs) this.otherWindows++;
     else {
       this.#maxTs[p] = Math.max(this.#maxTs[p] ?? -Infinity, result.start + result.windowMs - 1);
-      return this.table.fold(result);
+      return this.table.fold({ ...result, from: p });
     }
     return false;
   }

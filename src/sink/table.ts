@@ -5,15 +5,17 @@
  */
 import type { Counts, ProductResult } from '../result.ts';
 
+/** Counts of a window, and the partition that tells them: always the same for a window. */
+export type Cell = Counts & { from: number };
 /** A result as the job writes it: counts of a window so far. */
-export type WindowResult = { product: string } & Counts;
+export type WindowResult = { product: string } & Cell;
 
 export type Entry = {
   product: string;
   /** Newest windows, oldest first. */
-  cells: Counts[];
-  /** Windows that start at or before this were counted and let go. */
-  floor: number;
+  cells: Cell[];
+  /** By partition: windows of it that start at or before this were counted and let go. */
+  floors: number[];
   /** To be published, by start. */
   changed: Map<number, Counts>;
   isOwned: boolean;
@@ -41,7 +43,10 @@ export type TableOptions = {
   windowMs: number;
   /** A product leaves when its newest window ended this long before the watermark. */
   expiryMs: number;
-  /** Windows of a product that are remembered: more than may still change. */
+  /**
+   * Windows of a product that are remembered of each partition: more than may still change. A
+   * partition tells a product's windows in order, but one may be read far ahead of another.
+   */
   keptWindows: number;
   blockProducts: number;
 };
@@ -57,7 +62,7 @@ export class Table {
   #sweep = new Set<Block>();
   #later = new Set<Block>();
   /** Products that have gone while their removal is not committed. */
-  readonly #leaving = new Map<string, { floor: number; block: Block }>();
+  readonly #leaving = new Map<string, Block>();
   #checkedAt = -Infinity;
   /** Windows that wait to be published. */
   pending = 0;
@@ -79,14 +84,14 @@ export class Table {
   }
 
   /** Takes in a result; false: it says nothing new. */
-  fold({ product, start, impressions, clicks }: WindowResult): boolean {
+  fold({ product, start, impressions, clicks, from }: WindowResult): boolean {
     const { windowMs, expiryMs } = this.#options;
     // So long after its window a result can only be a repeat.
     const isOver = start + windowMs + expiryMs <= this.watermark;
     if (isOver || impressions + clicks <= 0) return false;
     const { entry, block } = this.#entries.get(product) ?? this.#add(product);
-    if (start <= entry.floor) return false;
-    const counts = { start, impressions, clicks };
+    if (start <= floorOf(entry, from)) return false;
+    const counts = { start, impressions, clicks, from };
     let at = entry.cells.length;
     while (at > 0 && entry.cells[at - 1].start > start) at--;
     const before = at > 0 && entry.cells[at - 1].start === start ? entry.cells[at - 1] : null;
@@ -94,21 +99,28 @@ export class Table {
     if (grown <= 0) return false;
     if (before === null) entry.cells.splice(at, 0, counts);
     else entry.cells[at - 1] = counts;
-    if (entry.cells.length > this.#options.keptWindows)
-      entry.floor = (entry.cells.shift() as Counts).start;
+    if (before === null) this.#letGo(entry, from);
     block.counted += grown;
     this.pending += entry.changed.has(start) ? 0 : 1;
-    entry.changed.set(start, counts);
+    entry.changed.set(start, { start, impressions, clicks });
     this.#later.add(block);
     return true;
   }
 
+  /** Of the oldest window of a partition, where there are too many. */
+  #letGo({ cells, floors }: Entry, from: number): void {
+    let count = 0;
+    for (const cell of cells) if (cell.from === from) count++;
+    if (count <= this.#options.keptWindows) return;
+    const oldest = cells.findIndex((cell) => cell.from === from);
+    while (floors.length <= from) floors.push(-Infinity);
+    floors[from] = cells[oldest].start;
+    cells.splice(oldest, 1);
+  }
+
   #add(product: string): { entry: Entry; block: Block } {
-    const left = this.#leaving.get(product);
-    const block = left?.block ?? this.#roomy();
-    const floor = left?.floor ?? -Infinity;
-    const entry = { product, cells: [], floor, changed: new Map(), isOwned: false };
-    return this.#put(entry, block);
+    const entry = { product, cells: [], floors: [], changed: new Map(), isOwned: false };
+    return this.#put(entry, this.#leaving.get(product) ?? this.#roomy());
   }
 
   #put(entry: Entry, block: Block): { entry: Entry; block: Block } {
@@ -146,13 +158,13 @@ export class Table {
     if (this.watermark < this.#checkedAt + windowMs) return;
     this.#checkedAt = this.watermark;
     for (const [product, { entry, block }] of this.#entries) {
-      const newest = entry.cells.at(-1)?.start ?? entry.floor;
+      const newest = entry.cells.at(-1)?.start ?? -Infinity;
       if (newest + windowMs + expiryMs > this.watermark) continue;
       this.#entries.delete(product);
       block.entries.delete(entry);
       block.removals.push(product);
       this.pending -= entry.changed.size;
-      this.#leaving.set(product, { floor: newest, block });
+      this.#leaving.set(product, block);
       this.#later.add(block);
     }
   }
@@ -208,10 +220,18 @@ function takeEntry(entry: Entry, taken: Taken): number {
   const { product, cells, changed } = entry;
   if (!entry.isOwned) taken.claims.push(product);
   entry.isOwned = true;
-  const latest = cells.at(-1) as Counts;
-  const previous = cells.at(-2) ?? null;
+  const latest = countsOf(cells.at(-1) as Cell);
+  const previous = cells.length > 1 ? countsOf(cells[cells.length - 2]) : null;
   taken.results.push({ product, latest, previous, cells: [...changed.values()] });
   const windows = changed.size;
   changed.clear();
   return windows;
+}
+
+function countsOf({ start, impressions, clicks }: Cell): Counts {
+  return { start, impressions, clicks };
+}
+
+function floorOf({ floors }: Entry, from: number): number {
+  return floors[from] ?? -Infinity;
 }

@@ -7,10 +7,10 @@ import { Table, type WindowResult } from '../../src/sink/table.ts';
 import type { Part } from '../../src/status.ts';
 
 const WINDOW = 1_000;
-const OPTIONS = { windowMs: WINDOW, expiryMs: 60_000, keptWindows: 16, blockProducts: 3 };
+const OPTIONS = { windowMs: WINDOW, expiryMs: 60_000, keptWindows: 8, blockProducts: 3 };
 
 const result = (product: string, n: number, impressions: number, clicks = 0): WindowResult => ({
-  ...{ product, start: n * WINDOW, impressions, clicks },
+  ...{ product, start: n * WINDOW, impressions, clicks, from: Math.abs(n) % 2 },
 });
 
 /** What one commit after the other writes, as a store would keep it. */
@@ -141,6 +141,18 @@ suite('table of the sink', () => {
     for (let n = 0; n < 40; n++) assert.equal(again.fold(result('p', n, 2)), false);
     assert.equal(again.counted, 80);
     assert.equal(kept.history.size, 40);
+  });
+
+  test('one partition read far ahead of the other: nothing is taken for a repeat', () => {
+    const table = new Table(OPTIONS);
+    const kept = new Kept();
+    for (let n = 0; n < 60; n += 2) table.fold(result('p', n, 2));
+    kept.take(table, 10);
+    for (let n = 1; n < 60; n += 2) assert.equal(table.fold(result('p', n, 2)), true);
+    kept.take(table, 10);
+    assert.equal(kept.restored().counted, 120);
+    assert.equal(kept.history.size, 60);
+    assert.deepEqual(kept.rows.get('p'), { latest: 59_000, previous: 58_000 });
   });
 
   test('a product leaves an hour after its last window, and may come back', () => {
