@@ -7,6 +7,7 @@ import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Limits, type Options, type Settings } from '../config.ts';
 import { createJudge } from '../decode/unusable.ts';
+import { Heartbeats } from '../sink/heartbeats.ts';
 import { Sink } from '../sink/sink.ts';
 import { KafkaSinkSource } from '../sink/source.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
@@ -62,7 +63,20 @@ export async function startSink(parts: SinkProcessParts): Promise<Running> {
     ...{ task: TASK, source, store, clock, settings, limits, log, newToken: randomUUID },
     ...{ owner: OWNER, isGone, writeNumber: () => writeNumber(store) },
   });
-  const closers: (() => unknown)[] = [() => store.close(), () => cluster.close()];
+  const ofJob = new KafkaCluster({
+    ...options,
+    group: `${options.group}-flink`,
+    groupInstance: '',
+  });
+  const heartbeats = new Heartbeats({
+    ...{ options, cluster: ofJob, clock, limits, settings, log, isOwner: () => sink.isOwner },
+    topics: {
+      data: [options.impressionsTopic, options.clicksTopic],
+      heartbeat: options.heartbeatTopic,
+    },
+    everyMs: parts.heartbeatMs,
+  });
+  const closers = [() => store.close(), () => cluster.close(), () => ofJob.close()];
   const undo = async () => {
     for (const close of closers.reverse()) await close();
   };
@@ -71,7 +85,7 @@ export async function startSink(parts: SinkProcessParts): Promise<Running> {
     const server = await createServer({
       ...{ reader: store, settings, limits, clock, logger: log, version: VERSION },
       judge: (records) => judge(records, clock.wallMs()),
-      ...{ health: () => [sink.health()], owner: OWNER },
+      ...{ health: () => [healthOf(sink, parts, heartbeats)], owner: OWNER },
       ...{ minSample: options.minSample, page: builtPage() },
     });
     closers.push(() => server.close());
@@ -79,15 +93,26 @@ export async function startSink(parts: SinkProcessParts): Promise<Running> {
     const abort = new AbortController();
     const finished = sink.run(abort.signal).finally(() => source.close());
     finished.catch(() => {});
+    const beating = parts.heartbeatMs > 0 ? heartbeats.run(abort.signal) : Promise.resolve();
     closers.push(async () => {
       abort.abort();
       await finished.catch(() => {});
+      await beating;
     });
     return { url, store, finished, stop: undo };
   } catch (error) {
     await undo();
     throw error;
   }
+}
+
+/** While heartbeats pause, silence closes nothing: said, but not a reason to be not ready. */
+function healthOf(sink: Sink, { heartbeatMs }: SinkProcessParts, { paused }: Heartbeats) {
+  const health = sink.health();
+  const isOurs = heartbeatMs > 0 && sink.isOwner && paused !== null;
+  return isOurs
+    ? { ...health, reasons: [...health.reasons, `heartbeats pause: ${paused}`] }
+    : health;
 }
 
 /** The write number without the checkpoint, where the store can tell. */

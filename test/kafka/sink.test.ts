@@ -1,12 +1,16 @@
 /** The sink on a real broker and a real Redis, behind a job that a test plays. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { Admin } from '@platformatic/kafka';
+import { OPTIONS } from '../../src/config.ts';
+import { Sender } from '../../src/sources/kafka/sender.ts';
 import { RedisStore } from '../../src/stores/redis/store.ts';
 import { FakeJob, type Told } from '../support/fake-job.ts';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { type Child, eventually, outputOf, startNode } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
+import { readTopics } from './log-reader.ts';
 
 type Test = { after(fn: () => unknown): void };
 type SinkProcess = Child & { url: string };
@@ -39,7 +43,7 @@ async function setUp(t: Test, cluster: KafkaTestCluster) {
     const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/, 90_000);
     return { ...child, url };
   };
-  return { topics, redis, store, job, sink };
+  return { name, topics, data, redis, store, job, sink };
 }
 
 type World = Awaited<ReturnType<typeof setUp>>;
@@ -98,6 +102,14 @@ async function ready(sink: SinkProcess): Promise<{ ready: boolean; reasons: stri
   return (await answer.json()) as { ready: boolean; reasons: string[] };
 }
 
+/** Says for the group that it has read every partition of `topic` to `offset`. */
+async function committed(bootstrap: string, groupId: string, topic: string, offset: number) {
+  const admin = new Admin({ clientId: 't', bootstrapBrokers: bootstrap.split(',') });
+  const partitionOffsets = [0, 1, 2].map((partition) => ({ partition, offset: BigInt(offset) }));
+  await admin.alterConsumerGroupOffsets({ groupId, topics: [{ name: topic, partitionOffsets }] });
+  await admin.close();
+}
+
 const isReady = (sink: SinkProcess, waitMs = 20_000) =>
   eventually(async () => (await ready(sink)).ready, waitMs);
 
@@ -143,6 +155,43 @@ suite('the sink', { skip: withoutKafka() || withoutRedis() }, () => {
     await eventually(async () => (await store.load()).rows.length === 0, 10_000);
     const metrics = await (await fetch(`${sink.url}/metrics`)).text();
     assert.match(metrics, /clickrate_sink_lag_records\{task="sink"\} 0/);
+    assert.equal(await sink.kill('SIGTERM'), 0, sink.output());
+  });
+
+  test('heartbeats: none while the job is behind, then until the newest window is final', async (t) => {
+    const world = await setUp(t, cluster);
+    const { name, data } = world;
+    const sender = new Sender({ ...OPTIONS, brokers: cluster.bootstrap });
+    t.after(() => sender.close());
+    const time = Date.now();
+    const event = { product_id: 'p', event_type: 'impression', timestamp: time };
+    const to = { topic: data.impressions, key: Buffer.from('p') };
+    await sender.send([
+      { ...to, value: Buffer.from(JSON.stringify(event)) },
+      { ...to, value: Buffer.from(JSON.stringify({ ...event, timestamp: time + 3_600_000 })) },
+      { ...to, value: Buffer.from('not json') },
+    ]);
+    const beats = async () => {
+      const [log] = await readTopics(cluster.bootstrap, [`beat-${name}`]);
+      return log.records.map(({ bytes }) => JSON.parse(String(bytes)).timestamp as number);
+    };
+    const sink = await world.sink();
+    await outputOf(sink, /heartbeats pause: no job has read imp/, 20_000);
+    assert.deepEqual(await beats(), []);
+    await committed(cluster.bootstrap, `g-${name}-flink`, data.impressions, 2);
+    await outputOf(sink, /heartbeats pause: the job is behind/, 20_000);
+    assert.match((await ready(sink)).reasons.join(), /heartbeats pause/);
+    assert.deepEqual(await beats(), []);
+    await committed(cluster.bootstrap, `g-${name}-flink`, data.impressions, 3);
+    await outputOf(sink, /heartbeats are sent/, 20_000);
+    const final = Math.floor(time / WINDOW) * WINDOW + WINDOW - 1 + 5_000 + 3_000;
+    await eventually(async () => (await beats()).filter((at) => at === final).length > 1, 30_000);
+    const all = await beats();
+    assert.deepEqual(
+      all,
+      [...all].sort((a, b) => a - b),
+      'never back',
+    );
     assert.equal(await sink.kill('SIGTERM'), 0, sink.output());
   });
 

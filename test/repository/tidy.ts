@@ -55,7 +55,7 @@ const MAY_IMPORT: { who: RegExp; what: RegExp[]; rule: string }[] = [
     who: /^src\/sink\//,
     what: [
       /^src\/(sink|sources|pipeline|flink)\//,
-      /^src\/engine\/packing\.ts$/,
+      /^src\/(engine\/packing|decode\/reference)\.ts$/,
       /^src\/stores\/store\.ts$/,
     ],
     rule: 'sink/ imports what the pipeline and the sources are made of, never a concrete store',
