@@ -115,10 +115,8 @@ export class SinkState {
 
   #progress(value: Uint8Array): boolean {
     const record = readProgress(value);
-    if (record === null) {
-      this.unreadable++;
-      return false;
-    }
+    // The topic also remembers what was deployed.
+    if (record === null) return false;
     this.#kept.progress[record.partition] = record.watermark;
     this.#isKeptChanged = true;
     return true;
