@@ -1,5 +1,5 @@
 /** A stack of a test's own, on free ports, and the five scripts told where it is. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { answers } from '../../scripts/stack/server.ts';
 import { ROOT, start, startNode } from '../support/processes.ts';
@@ -62,6 +62,12 @@ export async function script(place: Place, name: string, ...words: string[]): Pr
   };
   const child = start(join(ROOT, 'scripts', `${name}.sh`), words, { env });
   return { code: await child.ended, text: child.output() };
+}
+
+/** The ends of what our own processes wrote. */
+export function logsOf({ directory }: Place): string {
+  const files = globSync(join(directory, 'services', '*.log'));
+  return files.map((file) => `${file}:\n${readFileSync(file, 'utf8').slice(-1_500)}`).join('\n');
 }
 
 /** Command lines of processes that name the directory. */

@@ -9,7 +9,7 @@ import { withoutFlink } from '../support/flink-cluster.ts';
 import { withoutKafka } from '../support/kafka-cluster.ts';
 import { eventually, start } from '../support/processes.ts';
 import { withoutRedis } from '../support/redis-server.ts';
-import { freePlace, type Place, portsOf, processesOf, script, stack } from './place.ts';
+import { freePlace, logsOf, type Place, portsOf, processesOf, script, stack } from './place.ts';
 
 const MINUTES = 60_000;
 /** From the producers' start to the first two windows of five products. */
@@ -75,7 +75,9 @@ function walk(way: 'lite' | 'flink', skip: string | false): void {
         Object.keys(await rowsAt(path))
           .sort()
           .join() === FIVE.join();
-      await eventually(() => isFull('/ctr/previous'), left());
+      await eventually(() => isFull('/ctr/previous'), left()).catch((error) => {
+        throw new Error(`${error}; the logs end:\n${logsOf(place)}`);
+      });
       const [latest, previous] = [await rowsAt('/ctr/latest'), await rowsAt('/ctr/previous')];
       assert.deepEqual(Object.keys(latest).sort(), FIVE);
       for (const name of FIVE) {
