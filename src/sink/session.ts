@@ -29,10 +29,13 @@ export type SinkSession = {
   /** Offset of the next record to read, by topic partition. */
   positions: number[];
   /** Where reading would go on after a crash: everything before is in the checkpoint. */
-  safe: number[];
-  /** The positions when the sweep under way began. */
-  swept: number[];
+  safe: Reached;
+  /** As it was when the sweep under way began. */
+  swept: Reached;
 };
+
+/** How far was read, and the watermark whose results are all before that. */
+export type Reached = { positions: number[]; watermark: number | null };
 
 /** Claims the task and goes on where its checkpoint stands. */
 export async function openSession(parts: SessionParts, retry: Retry): Promise<SinkSession> {
@@ -54,7 +57,7 @@ export async function openSession(parts: SessionParts, retry: Retry): Promise<Si
     return { places, opened: await source.open(positions) };
   });
   const state = new SinkState(places, settings, store.resultsPerCommit);
-  if (status !== null) state.restore(status, kept);
+  if (status !== null) state.restore(status, kept, parts.clock.monotonicMs());
   const positions = opened.map(({ offset }) => offset);
   opened.forEach((at, p) => {
     state.missed += at.missed;
@@ -64,7 +67,8 @@ export async function openSession(parts: SessionParts, retry: Retry): Promise<Si
   const what = status === null ? 'no checkpoint yet' : 'checkpoint restored';
   log.info({ task, epoch, positions, products: state.table.products }, `task claimed, ${what}`);
   const topicIds = opened.map(({ topicId }) => topicId);
-  return { state, fence, number, topicIds, positions, safe: [...positions], swept: [] };
+  const safe = { positions: [...positions], watermark: state.watermark };
+  return { state, fence, number, topicIds, positions, safe, swept: safe };
 }
 
 function mustHaveWindows(status: Status | null, { windowMs }: Settings): void {

@@ -166,12 +166,13 @@ export class Sink {
     const { task, store, owner } = this.#parts;
     const { state, positions, fence, topicIds } = session;
     const { table } = state;
+    const now = { positions: [...positions], watermark: state.watermark };
     if (table.isSwept) {
-      session.swept = [...positions];
+      session.swept = now;
       table.beginSweep();
     }
     const taken = table.take(store.resultsPerCommit);
-    if (table.isSwept) session.safe = table.isDirty ? session.swept : [...positions];
+    if (table.isSwept) session.safe = table.isDirty ? session.swept : now;
     this.#isChanged = false;
     session.number++;
     const parts = state.parts(taken);
@@ -180,7 +181,7 @@ export class Sink {
     const commit: Commit = {
       ...{ task, number: session.number, ...fence, parts },
       removedParts: isLast ? [OWNER_PART] : [],
-      status: state.status(session.safe, topicIds),
+      status: state.status(session.safe.positions, topicIds, session.safe.watermark),
       ...{ removals: taken.removals, claims: taken.claims, results: taken.results },
       ...{ kept: [], comebacks: [] },
     };
@@ -240,7 +241,7 @@ export class Sink {
     if (state.heldElsewhere > 0)
       reasons.push(`${state.heldElsewhere} products belong to the tasks of an engine`);
     return {
-      ...{ ...report, reasons, live: state.status(positions, topicIds) },
+      ...{ ...report, reasons, live: state.status(positions, topicIds, state.watermark) },
       sights: positions.map((_, p) => ({ end: ends[p] ?? null, quietMs: 0 })),
       lagRecords: positions.reduce((sum, at, p) => sum + Math.max(0, (ends[p] ?? at) - at), 0),
     };

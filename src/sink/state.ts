@@ -66,8 +66,8 @@ export class SinkState {
     });
   }
 
-  /** Takes up a checkpoint. Throws `checkpoint_damaged`. */
-  restore(status: Status, parts: readonly Part[]): void {
+  /** Takes up a checkpoint at `nowMs` (monotonic). Throws `checkpoint_damaged`. */
+  restore(status: Status, parts: readonly Part[], nowMs: number): void {
     this.watermark = status.watermark;
     this.since = { ...status.ledger.since };
     this.missed = status.ledger.missed;
@@ -82,6 +82,8 @@ export class SinkState {
       Object.assign(this.#kept, JSON.parse(new TextDecoder().decode(part.bytes)) as Kept);
     }
     if (this.watermark !== null) this.table.expire(this.watermark);
+    // A watermark that was read, but whose results had not all been.
+    this.#tell(nowMs);
   }
 
   /** Takes in what was read at `nowMs` (monotonic); whether it said anything new. */
@@ -170,9 +172,15 @@ export class SinkState {
     return [...parts, { name: STATE_PART, bytes }];
   }
 
-  /** As of what was taken; `positions` are those from which reading would go on. */
-  status(positions: readonly number[], topicIds: readonly string[]): Status {
-    const { watermark } = this;
+  /**
+   * As of what was taken; `positions` are those from which reading would go on, and all results
+   * before `watermark` have been taken.
+   */
+  status(
+    positions: readonly number[],
+    topicIds: readonly string[],
+    watermark: number | null,
+  ): Status {
     const { windowMs, allowedLatenessMs } = this.#settings;
     const finalBefore =
       watermark === null ? null : windowStart(watermark - allowedLatenessMs + 1, windowMs);

@@ -1,0 +1,261 @@
+/** The sink's loop over a store in memory: crashes anywhere, lost answers, fences, standing by. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { LIMITS, settingsWith } from '../../src/config.ts';
+import { ClickrateError } from '../../src/errors.ts';
+import { silentLog } from '../../src/log.ts';
+import { Sink } from '../../src/sink/sink.ts';
+import { untilFree } from '../../src/sink/standby.ts';
+import { MemoryStore } from '../../src/stores/memory.ts';
+import type { Commit, CommitAnswer, TaskStore } from '../../src/stores/store.ts';
+import { iso } from '../support/fake-job.ts';
+import { Random } from '../support/random.ts';
+import { SimClock } from '../support/sim-clock.ts';
+import { type SinkLog, SinkLogs } from '../support/sink-logs.ts';
+
+const settings = settingsWith({});
+const WINDOW = settings.windowMs;
+const T0 = 1_795_472_400_000;
+const PER_COMMIT = 4;
+
+type Cells = Map<string, { start: number; impressions: number; clicks: number }[]>;
+
+/** What a job over some windows writes: revisions, repeats, tombstones, uncounted events. */
+function play(random: Random, windows: number) {
+  const results = [0, 1, 2].map((n): SinkLog => ({ ...place(`res-${n}`, 'results'), records: [] }));
+  const rejected: SinkLog = { ...place('rej-0', 'rejected'), records: [] };
+  const progress: SinkLog = { ...place('pro-0', 'progress'), records: [] };
+  const cells: Cells = new Map();
+  let uncounted = 0;
+  for (let n = 0; n < windows; n++) {
+    for (let p = 0; p < 7; p++) {
+      const product = `p${p}`;
+      if (random.chance(0.2)) continue;
+      const cell = { start: T0 + n * WINDOW, impressions: random.int(1, 9), clicks: 1 };
+      const known = cells.get(product) ?? [];
+      cells.set(product, [...known, cell]);
+      // The key says where a window is: always in the same partition.
+      const log = results[(n + p) % 3].records;
+      if (random.chance(0.2)) log.push({ value: undefined });
+      const tell = () => log.push({ value: { ...tellingOf(product, cell) } });
+      tell();
+      if (random.chance(0.3)) {
+        const before = tellingOf(product, cell);
+        cell.impressions += random.int(1, 5);
+        tell();
+        if (random.chance(0.5)) log.push({ value: before });
+      }
+    }
+    if (random.chance(0.6)) {
+      const headers = { reason: 'too_late', topic: 'clicks', partition: '1', offset: `${n}` };
+      rejected.records.push({ value: {}, headers });
+      if (random.chance(0.3)) rejected.records.push({ value: {}, headers });
+      uncounted++;
+    }
+    const watermark = iso(T0 + (n + 1) * WINDOW - 1);
+    progress.records.push({ value: { partition: 0, watermark } });
+  }
+  progress.records.push({ value: { partition: 0, watermark: iso(T0 + (windows + 1) * WINDOW) } });
+  return { logs: [...results, rejected, progress], cells, uncounted };
+}
+
+function place(name: string, kind: SinkLog['kind']) {
+  return { name, kind };
+}
+
+function tellingOf(product: string, { start, ...counts }: { start: number; impressions: number }) {
+  const times = { window_start: iso(start), window_end: iso(start + WINDOW) };
+  return { product_id: product, ...times, ...counts };
+}
+
+/** Hands commits on, but dies or loses answers as chance has it. */
+class Frail implements TaskStore {
+  readonly resultsPerCommit = PER_COMMIT;
+  readonly #store: MemoryStore;
+  readonly #random: Random;
+  commits = 0;
+
+  constructor(store: MemoryStore, random: Random) {
+    this.#store = store;
+    this.#random = random;
+  }
+  claim(task: string, token: string) {
+    return this.#store.claim(task, token);
+  }
+  read(task: string) {
+    return this.#store.read(task);
+  }
+  async commit(commit: Commit): Promise<CommitAnswer> {
+    this.commits++;
+    if (this.#random.chance(0.1)) throw new Error('died before the commit');
+    const answer = await this.#store.commit(structuredClone(commit));
+    if (this.#random.chance(0.1)) throw new Error('died after the commit');
+    if (this.#random.chance(0.1)) throw new ClickrateError('store_unavailable', 'lost the answer');
+    return answer;
+  }
+}
+
+function sinkOf(store: TaskStore, logs: readonly SinkLog[], clock: SimClock, random: Random) {
+  let tokens = 0;
+  return new Sink({
+    ...{ task: 'sink', store, clock, settings, limits: LIMITS, log: silentLog, owner: 'me' },
+    ...{ source: new SinkLogs(logs, clock, random), isGone: (owner) => owner === 'me' },
+    newToken: () => `${random.int(0, 1e9)}-${tokens++}`,
+    writeNumber: async () => (await store.read('sink')).number,
+  });
+}
+
+/** Runs until the log's end is committed; true: it died before. */
+async function run(sink: Sink, isDone: () => Promise<boolean>): Promise<boolean> {
+  const abort = new AbortController();
+  const running = sink.run(abort.signal);
+  let hasDied = false;
+  running.catch(() => {
+    hasDied = true;
+  });
+  for (let n = 0; !hasDied && !(await isDone()); n++) {
+    assert.ok(n < 3_000, JSON.stringify(sink.health()));
+    await new Promise(setImmediate);
+  }
+  abort.abort();
+  await running.catch((error) => assert.match(String(error), /died/));
+  return hasDied;
+}
+
+suite('the loop of the sink', () => {
+  test('dying anywhere = never died', async () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = new Random(seed);
+      const clock = new SimClock(T0);
+      const { logs, cells, uncounted } = play(random, 30);
+      const final = T0 + 31 * WINDOW;
+      const store = new MemoryStore({ writer: 'sink' });
+      const isDone = async () => (await store.statuses()).get('sink')?.watermark === final;
+      let deaths = 0;
+      while (await run(sinkOf(new Frail(store, random), logs, clock, random), isDone)) deaths++;
+      const status = (await store.statuses()).get('sink')!;
+      const { verdicts, received } = status.ledger;
+      const all = [...cells.values()].flat();
+      const events = all.reduce((sum, cell) => sum + cell.impressions + cell.clicks, 0);
+      assert.equal(verdicts.counted, events, `seed ${seed}, ${deaths} deaths`);
+      assert.equal(verdicts.too_late, uncounted, `seed ${seed}`);
+      assert.equal(received, events + uncounted);
+      const rows = (await store.load()).rows;
+      assert.equal(rows.length, cells.size);
+      for (const { product, latest, previous } of rows) {
+        const known = cells.get(product)!;
+        assert.deepEqual([latest, previous], [known.at(-1), known.at(-2) ?? null], `seed ${seed}`);
+        assert.deepEqual(await store.history(product, 0, 9e15), known, `seed ${seed}`);
+      }
+      assert.equal(status.finalBefore, T0 + 30 * WINDOW);
+    }
+  });
+
+  test('what is called final has been read: the watermark waits for the results', async () => {
+    const random = new Random(3);
+    const clock = new SimClock(T0);
+    const { logs } = play(random, 12);
+    const store = new MemoryStore({ writer: 'sink', resultsPerCommit: PER_COMMIT });
+    const commit = store.commit.bind(store);
+    const told = new Map<string, number>();
+    store.commit = async (one) => {
+      for (const { product, cells } of one.results)
+        for (const { start } of cells) {
+          const key = `${product} ${start}`;
+          if (!told.has(key)) told.set(key, one.status.finalBefore ?? -Infinity);
+        }
+      return commit(one);
+    };
+    const final = T0 + 13 * WINDOW;
+    const isDone = async () => (await store.statuses()).get('sink')?.watermark === final;
+    await run(sinkOf(store, logs, clock, random), isDone);
+    for (const [key, finalBefore] of told)
+      assert.ok(Number(key.split(' ')[1]) >= finalBefore, `${key} came after it was final`);
+    assert.ok(told.size > 50);
+  });
+
+  test('a stop commits what was read and lets go', async () => {
+    const random = new Random(4);
+    const clock = new SimClock(T0);
+    const { logs } = play(random, 3);
+    const store = new MemoryStore({ writer: 'sink' });
+    const isDone = async () => (await store.load()).rows.length > 2;
+    assert.equal(await run(sinkOf(store, logs, clock, random), isDone), false);
+    const { parts } = await store.read('sink');
+    assert.ok(parts.length > 0);
+    assert.ok(parts.every(({ name }) => name !== 'owner'));
+  });
+
+  test('another window size than the checkpoint has is refused by name', async () => {
+    const random = new Random(5);
+    const clock = new SimClock(T0);
+    const { logs } = play(random, 3);
+    const store = new MemoryStore({ writer: 'sink' });
+    await run(sinkOf(store, logs, clock, random), async () => (await store.load()).rows.length > 2);
+    const sink = new Sink({
+      ...{ task: 'sink', store, clock, limits: LIMITS, log: silentLog, owner: 'me' },
+      settings: settingsWith({ windowMs: 1_000 }),
+      ...{ source: new SinkLogs(logs, clock, random), isGone: () => true, newToken: () => 'x' },
+      writeNumber: async () => 0,
+    });
+    const { signal } = new AbortController();
+    await assert.rejects(sink.run(signal), { code: 'checkpoint_settings', message: /10000.*1000/ });
+  });
+});
+
+suite('standing by', () => {
+  const owned = (owner: string | null) => ({
+    number: 1,
+    status: null,
+    parts: owner === null ? [] : [{ name: 'owner', bytes: new TextEncoder().encode(owner) }],
+  });
+  const waitFor = async (
+    numberAt: (ms: number) => number,
+    ownerAt: (ms: number) => string | null,
+  ) => {
+    const clock = new SimClock(T0);
+    const { signal } = new AbortController();
+    const states: (string | null)[] = [];
+    const onState = (state: string | null) => states.push(state);
+    const retry = { clock, limits: LIMITS, log: silentLog, signal, onState };
+    const store = { read: async () => owned(ownerAt(clock.monotonicMs())) };
+    const writeNumber = async () => numberAt(clock.monotonicMs());
+    const parts = { task: 'sink', store, clock, log: silentLog, writeNumber };
+    await untilFree({ ...parts, isGone: (owner) => owner === 'dead' }, retry);
+    return { ms: clock.monotonicMs(), states };
+  };
+
+  test('nobody owns it, or the owner is known to be dead: at once', async () => {
+    assert.equal(
+      (
+        await waitFor(
+          () => 1,
+          () => null,
+        )
+      ).ms,
+      0,
+    );
+    assert.equal(
+      (
+        await waitFor(
+          () => 1,
+          () => 'dead',
+        )
+      ).ms,
+      0,
+    );
+  });
+
+  test('15 s after the last commit', async () => {
+    const numberAt = (ms: number) => Math.min(6, Math.floor(ms / 5_000));
+    const { ms, states } = await waitFor(numberAt, () => 'other');
+    assert.equal(ms, 45_000);
+    assert.deepEqual([...new Set(states)], ['standing by: other owns the results']);
+  });
+
+  test('sooner, when the owner has let go', async () => {
+    const ownerAt = (ms: number) => (ms < 20_000 ? 'other' : null);
+    const numberAt = (ms: number) => Math.min(4, Math.floor(ms / 5_000));
+    assert.equal((await waitFor(numberAt, ownerAt)).ms, 26_000);
+  });
+});
