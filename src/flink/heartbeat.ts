@@ -37,8 +37,9 @@ export function heartbeatTime(
 /** What is known of a data partition. */
 export type DataPartition = {
   name: string;
-  /** First offset of its log, and the offset behind its last record `BEHIND_MS` ago. */
+  /** First offset of its log, and the one behind its last record: now, and `BEHIND_MS` ago. */
   first: number;
+  end: number;
   endThen: number;
   /** What the job has read, as of its newest checkpoint; null: it has committed nothing. */
   committed: number | null;
@@ -46,11 +47,11 @@ export type DataPartition = {
 
 /** Why no heartbeat may be sent now: it would make events late that the job has not read. */
 export function pauseReason(partitions: readonly DataPartition[]): string | null {
-  for (const { name, first, endThen, committed } of partitions) {
-    if (endThen <= first || (committed !== null && committed >= endThen)) continue;
-    return committed === null
-      ? `no job has read ${name} yet`
-      : `the job is behind: it has read ${name} to ${committed}, not to ${endThen}`;
+  for (const { name, first, end, endThen, committed } of partitions) {
+    if (end <= first) continue;
+    if (committed === null) return `no job has read ${name} yet`;
+    if (committed < endThen && endThen > first)
+      return `the job is behind: it has read ${name} to ${committed}, not to ${endThen}`;
   }
   return null;
 }

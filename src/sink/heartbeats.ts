@@ -33,8 +33,6 @@ const NO_KEY = new Uint8Array(0);
 export class Heartbeats {
   readonly #parts: HeartbeatParts;
   readonly #tails: Tails;
-  /** Ends of the logs as seen, oldest first. */
-  readonly #seen = new Map<string, { atMs: number; end: number }[]>();
   #sender: Sender | null = null;
   #partitions = 0;
   #last: number | null = null;
@@ -52,7 +50,7 @@ export class Heartbeats {
     while (!signal.aborted) {
       const beganMs = clock.monotonicMs();
       if (isOwner()) await this.#beat();
-      else this.#say('another process sends them');
+      else this.#say('this process does not own the results');
       await clock.sleep(Math.max(0, beganMs + everyMs - clock.monotonicMs()), signal);
     }
     this.#tails.close();
@@ -85,25 +83,17 @@ export class Heartbeats {
   }
 
   async #dataPartitions(logs: readonly DataLog[]): Promise<DataPartition[]> {
-    const { cluster } = this.#parts;
+    const { cluster, clock } = this.#parts;
+    const sinceMs = Math.floor(clock.wallMs()) - BEHIND_MS;
     return Promise.all(
-      logs.map(async (log) => ({
-        ...{ name: log.name, first: log.first, endThen: this.#endThen(log) },
-        committed: await cluster.committed(log.topic, log.partition),
-      })),
+      logs.map(async ({ name, topic, partition, first, end }) => {
+        const committed = await cluster.committed(topic, partition);
+        // Asked of the log, so that a sink that has just begun need not wait to know.
+        const isBehind = committed === null || committed < end;
+        const found = isBehind ? await cluster.firstSince(topic, partition, sinceMs) : null;
+        return { name, first, end, endThen: found?.offset ?? end, committed };
+      }),
     );
-  }
-
-  /** The end some seconds ago; as it is now, where nothing so old is known. */
-  #endThen({ name, end }: DataLog): number {
-    const nowMs = this.#parts.clock.monotonicMs();
-    const seen = this.#seen.get(name) ?? [];
-    this.#seen.set(name, seen);
-    // A topic made anew begins again.
-    if ((seen.at(-1)?.end ?? 0) > end) seen.length = 0;
-    seen.push({ atMs: nowMs, end });
-    while (seen.length > 1 && seen[1].atMs <= nowMs - BEHIND_MS) seen.shift();
-    return seen[0].atMs <= nowMs - BEHIND_MS ? seen[0].end : end;
   }
 
   /** One into each partition, so that each subtask of the job hears it. */
