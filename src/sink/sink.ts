@@ -73,7 +73,7 @@ export class Sink {
   /** From standing by to the end of the ownership, by a fence or by being stopped. */
   async #own(): Promise<void> {
     const { signal } = this.#abort;
-    await untilFree(this.#parts, this.#retry);
+    await untilFree(this.#parts, this.#retry, this.#health.fenced > 0);
     if (signal.aborted) return;
     try {
       const session = await openSession(this.#parts, this.#retry);
@@ -91,7 +91,7 @@ export class Sink {
       if (!(error instanceof Fenced)) throw error;
       this.#fenced(error);
     } finally {
-      await this.#inFlight?.catch(() => {});
+      await this.#inFlight;
       this.#inFlight = null;
       this.#failure = null;
       this.#session = null;

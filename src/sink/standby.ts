@@ -24,14 +24,19 @@ export type StandbyParts = {
   isGone(owner: string): boolean;
 };
 
-/** Resolves when the task may be claimed, or `retry.signal` is aborted. */
+/**
+ * Resolves when the task may be claimed, or `retry.signal` is aborted. After a fence the checkpoint
+ * may still name this process: who has claimed since writes its name with its first commit.
+ */
 export async function untilFree(
   { task, store, clock, log, writeNumber, isGone }: StandbyParts,
   retry: Retry,
+  wasFenced = false,
 ): Promise<void> {
   const { signal } = retry;
+  if (wasFenced) await clock.sleep(LOOK_MS, signal);
   let owner = await withRetry('reading the checkpoint', retry, () => ownerOf(store, task));
-  if (owner === null || isGone(owner)) return;
+  if (owner === null || (isGone(owner) && !wasFenced)) return;
   const standing = `standing by: ${owner} owns the results`;
   log.info({ task }, standing);
   retry.onState(standing);
@@ -50,7 +55,7 @@ export async function untilFree(
     if (nowMs - movedMs >= SILENT_MS) break;
     if (!isLooked && nowMs - movedMs >= QUIET_MS) {
       owner = await withRetry('reading the checkpoint', still, () => ownerOf(store, task));
-      if (owner === null) break;
+      if (owner === null || isGone(owner)) break;
       isLooked = true;
     }
     await clock.sleep(LOOK_MS, signal);

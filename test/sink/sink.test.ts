@@ -212,6 +212,7 @@ suite('standing by', () => {
   const waitFor = async (
     numberAt: (ms: number) => number,
     ownerAt: (ms: number) => string | null,
+    wasFenced = false,
   ) => {
     const clock = new SimClock(T0);
     const { signal } = new AbortController();
@@ -221,7 +222,7 @@ suite('standing by', () => {
     const store = { read: async () => owned(ownerAt(clock.monotonicMs())) };
     const writeNumber = async () => numberAt(clock.monotonicMs());
     const parts = { task: 'sink', store, clock, log: silentLog, writeNumber };
-    await untilFree({ ...parts, isGone: (owner) => owner === 'dead' }, retry);
+    await untilFree({ ...parts, isGone: (owner) => owner === 'dead' }, retry, wasFenced);
     return { ms: clock.monotonicMs(), states };
   };
 
@@ -251,6 +252,24 @@ suite('standing by', () => {
     const { ms, states } = await waitFor(numberAt, () => 'other');
     assert.equal(ms, 45_000);
     assert.deepEqual([...new Set(states)], ['standing by: other owns the results']);
+  });
+
+  test('after a fence nobody is taken for dead at once, not even this process', async () => {
+    const moving = (ms: number) => Math.floor(ms / 5_000);
+    const ownerAt = (ms: number) => (ms < 2_000 ? 'dead' : ms < 60_000 ? 'other' : null);
+    const numberAt = (ms: number) => Math.min(12, moving(ms));
+    assert.equal((await waitFor(numberAt, ownerAt, true)).ms, 66_000);
+    // A store that went back in time: nobody else is there.
+    assert.equal(
+      (
+        await waitFor(
+          () => 1,
+          () => 'dead',
+          true,
+        )
+      ).ms,
+      7_000,
+    );
   });
 
   test('sooner, when the owner has let go', async () => {
