@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
+import { Doors } from '../api/doors/doors.ts';
 import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Limits, type Options, type Settings } from '../config.ts';
@@ -16,6 +17,7 @@ import type { Store } from '../stores/store.ts';
 import {
   configurable,
   configurationOf,
+  DOOR_OPTIONS,
   FLINK_TOPICS,
   type Flags,
   KAFKA_OPTIONS,
@@ -35,7 +37,8 @@ const TASK = 'sink';
 const OPTIONS = {
   ...KAFKA_OPTIONS,
   ...FLINK_TOPICS,
-  ...pick('host', 'port', 'store', 'data', 'redis', 'redisPassword'),
+  ...DOOR_OPTIONS,
+  ...pick('store', 'data', 'redis', 'redisPassword'),
 };
 
 export type SinkProcessParts = {
@@ -85,6 +88,7 @@ export async function startSink(parts: SinkProcessParts): Promise<Running> {
     const server = await createServer({
       ...{ reader: store, settings, limits, clock, logger: log, version: VERSION },
       judge: (records) => judge(records, clock.wallMs()),
+      doors: new Doors(options, false),
       ...{ health: () => [healthOf(sink, parts, heartbeats)], owner: OWNER },
       ...{ minSample: options.minSample, page: builtPage() },
     });
