@@ -9,13 +9,11 @@ import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
 import { eventually, outputOf, startNode } from '../test/support/processes.ts';
 import { startRedis, withoutRedis } from '../test/support/redis-server.ts';
 import { type Filled, fill } from './kafka-fill.ts';
-import { machine, median } from './measure.ts';
+import { cpuSecondsOf, machine, median } from './measure.ts';
 
 const EVENTS = Number(process.argv[2] ?? 3_000_000);
 const RUNS = Number(process.argv[3] ?? 5);
 const PARTITIONS = 3;
-/** Ticks of /proc a second: fixed by Linux for user space. */
-const TICKS = 100;
 
 type Sample = { cpuPerMillion: number; maxRssMb: number };
 type Closers = { after(fn: () => unknown): void };
@@ -36,7 +34,7 @@ async function engine(bootstrap: string, filled: Filled, run: number): Promise<S
     const pid = child.process.pid!;
     const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/);
     await outputOf(child, /task claimed/);
-    const before = cpuOf(pid);
+    const before = cpuSecondsOf(pid);
     await eventually(
       async () => {
         const ledger = (await (await fetch(`${url}/v1/ledger`)).json()) as Ledger;
@@ -45,19 +43,13 @@ async function engine(bootstrap: string, filled: Filled, run: number): Promise<S
       120_000,
       200,
     );
-    return { cpuPerMillion: ((cpuOf(pid) - before) / records) * 1e6, maxRssMb: rssOf(pid) };
+    return { cpuPerMillion: ((cpuSecondsOf(pid) - before) / records) * 1e6, maxRssMb: rssOf(pid) };
   } finally {
     await child.kill('SIGTERM');
     for (const close of closers.reverse()) await close();
   }
 }
 type Ledger = { total: { received: number } };
-
-/** User and system time of a process, in seconds. */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
-}
 
 function rssOf(pid: number): number {
   const [, kb] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;

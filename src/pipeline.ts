@@ -14,6 +14,7 @@ import { ClickrateError, isRetryable, messageOf } from './errors.ts';
 import { Committer, Fenced } from './pipeline/committer.ts';
 import { Health } from './pipeline/health.ts';
 import { overForever } from './pipeline/idleness.ts';
+import { PatientReading } from './pipeline/reading.ts';
 import { type Retry, withRetry } from './pipeline/retry.ts';
 import { openSession, type Pending, type PipelineParts, type Session } from './pipeline/session.ts';
 import type { Fetch } from './sources/source.ts';
@@ -29,15 +30,17 @@ export class Pipeline {
   readonly #retry: Retry;
   readonly #abort = new AbortController();
   readonly #health: Health;
+  readonly #reading: PatientReading;
   #owned: Owned | null = null;
-  #sourceWaitMs = 0;
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
     this.#health = new Health(parts.task);
     const { clock, limits, log } = parts;
+    const { signal } = this.#abort;
     const onState = (reason: string | null) => this.#health.troubled(reason);
-    this.#retry = { clock, limits, log, signal: this.#abort.signal, onState };
+    this.#retry = { clock, limits, log, signal, onState };
+    this.#reading = new PatientReading({ clock, limits, signal, health: this.#health });
   }
 
   /** Claims the task and takes up its checkpoint; waits for a store that does not answer. */
@@ -140,26 +143,9 @@ export class Pipeline {
     const wanted = pending.map((p, i) => p === null && !task.drifted(i));
     if (!wanted.includes(true)) return [];
     const isBusy = pending.some((p) => p !== null) || task.due() === 'now';
-    return this.#fromSource(() =>
+    return this.#reading.fetch(() =>
       this.#parts.source.read(wanted, isBusy ? 0 : this.#parts.limits.readWaitMs),
     );
-  }
-
-  /** A source that fails for now delays the task, and says so; the steps go on. */
-  async #fromSource(call: () => Promise<Fetch[]>): Promise<Fetch[]> {
-    try {
-      const fetches = await call();
-      if (this.#sourceWaitMs > 0) this.#health.troubled(null);
-      this.#sourceWaitMs = 0;
-      return fetches;
-    } catch (error) {
-      if (!isRetryable(error)) throw error;
-      const { retryMinMs, retryMaxMs } = this.#parts.limits;
-      this.#sourceWaitMs = Math.min(retryMaxMs, Math.max(retryMinMs, this.#sourceWaitMs * 2));
-      this.#health.troubled(`reading fails: ${messageOf(error)}`);
-      await this.#parts.clock.sleep(this.#sourceWaitMs, this.#abort.signal);
-      return [];
-    }
   }
 
   /** Step 1 ends: answers wait here until they are applied whole. */
@@ -201,7 +187,7 @@ export class Pipeline {
       (held, p) => held === null && task.isIdle(p) && idleness.needsProbe(p),
     );
     if (!wanted.includes(true)) return;
-    this.#hold(session, await this.#fromSource(() => this.#parts.source.probe(wanted)));
+    this.#hold(session, await this.#reading.fetch(() => this.#parts.source.probe(wanted)));
     this.#applyPending();
   }
 

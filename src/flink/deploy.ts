@@ -6,6 +6,7 @@ import { ClickrateError } from '../errors.ts';
 import { GatewaySession } from './gateway.ts';
 import { fingerprint, type Job } from './job.ts';
 import { isLiving, type JobListed, type JobManager } from './jobmanager.ts';
+import { pause } from './rest.ts';
 import { jobStatements, restoring, sessionProperties } from './sql.ts';
 
 const READY_MS = 120_000;
@@ -79,7 +80,7 @@ export async function submit(
 
 async function untilRunning(manager: JobManager, jobId: string): Promise<void> {
   let state = 'INITIALIZING';
-  for (const untilMs = Date.now() + READY_MS; Date.now() < untilMs; await pause()) {
+  for (const untilMs = Date.now() + READY_MS; Date.now() < untilMs; await pause(LOOK_MS)) {
     const now = await manager.stateOf(jobId);
     if (now.isRunning) return;
     state = now.state;
@@ -134,8 +135,4 @@ function changesOf(before: Record<string, string>, now: Record<string, string>):
 function cannotResume(why: string): ClickrateError {
   const ways = 'name a savepoint with --from, or begin anew with --start earliest (or a time)';
   return new ClickrateError('flink_cannot_resume', `${why}; ${ways}`);
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 }

@@ -1,8 +1,8 @@
 /** A session of Flink's SQL Gateway (REST, v2): one statement at a time, errors as a sentence. */
-import { ClickrateError, messageOf } from '../errors.ts';
+import { ClickrateError } from '../errors.ts';
+import { parsed, pause, request } from './rest.ts';
 
-/** How long a request may take, and how long a statement. */
-const REQUEST_MS = 30_000;
+/** How long a statement may take. */
 const STATEMENT_MS = 120_000;
 const LOOK_MS = 50;
 
@@ -50,7 +50,7 @@ export class GatewaySession {
     for (const untilMs = Date.now() + STATEMENT_MS; Date.now() < untilMs; ) {
       const result = (await call(this.#url, 'GET', next)) as Result;
       if (result.resultType === 'NOT_READY') {
-        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+        await pause(LOOK_MS);
         continue;
       }
       outcome.jobId ??= result.jobID ?? null;
@@ -70,22 +70,9 @@ export class GatewaySession {
 class GatewayFailure extends Error {}
 
 async function call(base: string, method: string, path: string, body?: unknown): Promise<unknown> {
-  let response: Response;
-  let text: string;
-  try {
-    response = await fetch(`${base}${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(REQUEST_MS),
-    });
-    text = await response.text();
-  } catch (error) {
-    const why = messageOf((error as Error).cause ?? error);
-    throw new ClickrateError('flink_unavailable', `the SQL Gateway at ${base}: ${why}`);
-  }
-  if (!response.ok) throw new GatewayFailure(text);
-  return text === '' ? {} : JSON.parse(text);
+  const { isOk, text } = await request('SQL Gateway', base, method, path, body);
+  if (!isOk) throw new GatewayFailure(text);
+  return parsed(text);
 }
 
 /** The innermost cause, and the line of the statement that it names. */

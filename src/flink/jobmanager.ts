@@ -1,11 +1,14 @@
 /** What the JobManager's REST interface tells of jobs, and how one is stopped. */
-import { ClickrateError, messageOf } from '../errors.ts';
+import { ClickrateError } from '../errors.ts';
+import { parsed, pause, request } from './rest.ts';
 
-const REQUEST_MS = 30_000;
 const STOP_MS = 300_000;
 const LOOK_MS = 100;
 
 export type JobListed = { id: string; name: string; state: string; startedMs: number };
+
+/** What became of a stop with savepoint. */
+type Operation = { location?: string; 'failure-cause'?: { 'stack-trace'?: string } };
 
 /** States in which a job works or will again. */
 const LIVING = ['INITIALIZING', 'CREATED', 'RUNNING', 'RESTARTING', 'RECONCILING', 'FAILING'];
@@ -77,8 +80,8 @@ export class JobManager {
   /** The path of the savepoint. Rejects with `flink_failed` when it cannot be taken. */
   async stop(id: string): Promise<string> {
     const begun = await this.#post<{ 'request-id': string }>(`/jobs/${id}/stop`, { drain: false });
-    for (const untilMs = Date.now() + STOP_MS; Date.now() < untilMs; await pause()) {
-      type Answer = { status: { id: string }; operation?: { location?: string; cause?: unknown } };
+    for (const untilMs = Date.now() + STOP_MS; Date.now() < untilMs; await pause(LOOK_MS)) {
+      type Answer = { status: { id: string }; operation?: Operation };
       const answer = await this.#get<Answer>(`/jobs/${id}/savepoints/${begun['request-id']}`);
       const { status, operation } = answer;
       if (status.id !== 'COMPLETED') continue;
@@ -87,10 +90,8 @@ export class JobManager {
         await this.#untilEnded(id);
         return location;
       }
-      const cause = (operation?.['failure-cause' as keyof typeof operation] ?? {}) as {
-        'stack-trace'?: string;
-      };
-      const why = cause['stack-trace']?.split('\n').findLast((l) => l.startsWith('Caused by'));
+      const trace = operation?.['failure-cause']?.['stack-trace'];
+      const why = trace?.split('\n').findLast((l) => l.startsWith('Caused by'));
       throw new ClickrateError(
         'flink_failed',
         `no savepoint was taken: ${why ?? 'no reason said'}`,
@@ -105,7 +106,8 @@ export class JobManager {
   }
 
   async #untilEnded(id: string): Promise<void> {
-    while (isLiving({ ...(await this.stateOf(id)), id, name: '', startedMs: 0 })) await pause();
+    while (isLiving({ ...(await this.stateOf(id)), id, name: '', startedMs: 0 }))
+      await pause(LOOK_MS);
   }
 
   async cancel(id: string): Promise<void> {
@@ -132,27 +134,10 @@ export class JobManager {
   }
 
   async #request(method: string, path: string, body?: unknown): Promise<unknown> {
-    let response: Response;
-    let text: string;
-    try {
-      response = await fetch(`${this.#url}${path}`, {
-        method,
-        headers: { 'content-type': 'application/json' },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(REQUEST_MS),
-      });
-      text = await response.text();
-    } catch (error) {
-      const why = messageOf((error as Error).cause ?? error);
-      throw new ClickrateError('flink_unavailable', `the JobManager at ${this.#url}: ${why}`);
-    }
-    if (response.ok) return text === '' ? {} : JSON.parse(text);
+    const { isOk, status, text } = await request('JobManager', this.#url, method, path, body);
+    if (isOk) return parsed(text);
     const { errors = [] } = JSON.parse(text || '{}') as { errors?: string[] };
-    const said = errors[0]?.split('\n')[0] ?? `status ${response.status}`;
+    const said = errors[0]?.split('\n')[0] ?? `status ${status}`;
     throw new ClickrateError('flink_failed', `the JobManager says: ${said}`);
   }
-}
-
-function pause(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, LOOK_MS));
 }

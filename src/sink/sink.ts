@@ -7,8 +7,8 @@ import type { Limits } from '../config.ts';
 import { isRetryable, messageOf } from '../errors.ts';
 import { Fenced } from '../pipeline/committer.ts';
 import { Health } from '../pipeline/health.ts';
+import { PatientReading } from '../pipeline/reading.ts';
 import { type Retry, withRetry } from '../pipeline/retry.ts';
-import type { Fetch } from '../sources/source.ts';
 import type { TaskHealth } from '../status.ts';
 import type { Commit } from '../stores/store.ts';
 import { openSession, type SessionParts, type SinkSession } from './session.ts';
@@ -29,20 +29,22 @@ export class Sink {
   readonly #abort = new AbortController();
   readonly #retry: Retry;
   readonly #health: Health;
+  readonly #reading: PatientReading;
   #session: SinkSession | null = null;
   #inFlight: Promise<void> | null = null;
   #failure: unknown = null;
   /** Something was read that the next commit tells. */
   #isChanged = true;
   #builtMs = -Infinity;
-  #sourceWaitMs = 0;
 
   constructor(parts: SinkParts) {
     this.#parts = parts;
     this.#health = new Health(parts.task);
     const { clock, limits, log } = parts;
+    const { signal } = this.#abort;
     const onState = (reason: string | null) => this.#health.troubled(reason);
-    this.#retry = { clock, limits, log, signal: this.#abort.signal, onState };
+    this.#retry = { clock, limits, log, signal, onState };
+    this.#reading = new PatientReading({ clock, limits, signal, health: this.#health });
   }
 
   /** Whether this process writes the results. */
@@ -112,7 +114,7 @@ export class Sink {
     const wanted = session.positions.map(() => mayRead);
     if (mayRead) {
       const waitMs = table.isDirty ? 0 : limits.readWaitMs;
-      for (const fetch of await this.#read(() => source.read(wanted, waitMs))) {
+      for (const fetch of await this.#reading.fetch(() => source.read(wanted, waitMs))) {
         if (session.state.apply(fetch, clock.monotonicMs())) this.#isChanged = true;
         session.positions[fetch.partition] = fetch.next;
       }
@@ -121,23 +123,6 @@ export class Sink {
     this.#throwFailure();
     if (this.#inFlight !== null && table.isDirty) await this.#settle();
     if (this.#inFlight === null && this.#isDue(session)) this.#commit(session, false);
-  }
-
-  /** A source that fails for now delays the sink, and says so. */
-  async #read(call: () => Promise<Fetch[]>): Promise<Fetch[]> {
-    try {
-      const fetches = await call();
-      if (this.#sourceWaitMs > 0) this.#health.troubled(null);
-      this.#sourceWaitMs = 0;
-      return fetches;
-    } catch (error) {
-      if (!isRetryable(error)) throw error;
-      const { retryMinMs, retryMaxMs } = this.#parts.limits;
-      this.#sourceWaitMs = Math.min(retryMaxMs, Math.max(retryMinMs, this.#sourceWaitMs * 2));
-      this.#health.troubled(`reading fails: ${messageOf(error)}`);
-      await this.#parts.clock.sleep(this.#sourceWaitMs, this.#abort.signal);
-      return [];
-    }
   }
 
   /** At once for results; else within a second if anything was read, and every 5 s to be seen. */
