@@ -3,7 +3,6 @@
  * million events, everything on: counts and rejects, exactly once, checkpoints each 5 s. The first
  * run is that of a fresh TaskManager. Arguments: events, runs, parallelism.
  */
-import { readFileSync } from 'node:fs';
 import { OPTIONS, SETTINGS } from '../src/config.ts';
 import { submit } from '../src/flink/deploy.ts';
 import { type Job, jobSettings } from '../src/flink/job.ts';
@@ -13,21 +12,14 @@ import { type FlinkTestCluster, startFlink, withoutFlink } from '../test/support
 import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
 import { eventually } from '../test/support/processes.ts';
 import { type Filled, fill } from './kafka-fill.ts';
-import { machine } from './measure.ts';
+import { cpuSecondsOf, machine } from './measure.ts';
 
 const EVENTS = Number(process.argv[2] ?? 5_000_000);
 const RUNS = Number(process.argv[3] ?? 4);
 const PARALLELISM = Number(process.argv[4] ?? 1);
 const PARTITIONS = 3;
-/** Ticks of /proc a second: fixed by Linux for user space. */
-const TICKS = 100;
 
 type Vertex = { name: string; metrics: { 'read-records': number } };
-
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS;
-}
 
 function jobOf(bootstrap: string, jar: string, { impressions, clicks }: Filled, run: number): Job {
   return {
@@ -38,7 +30,7 @@ function jobOf(bootstrap: string, jar: string, { impressions, clicks }: Filled, 
     },
     kafka: kafkaProperties({ ...OPTIONS, brokers: bootstrap }),
     ...{ parallelism: PARALLELISM, start: 'earliest', idleMs: 20_000 },
-    ...{ checkpointMs: 5_000, dedupMs: 0 },
+    ...{ checkpointMs: 5_000, dedupMs: 0, watermarks: 'periodic' },
   };
 }
 
@@ -47,9 +39,9 @@ async function measure(flink: FlinkTestCluster, job: Job, records: number): Prom
   const manager = new JobManager(flink.jobManagerUrl);
   const pid = flink.taskManager.pid();
   const { jobId } = await submit(flink.gatewayUrl, manager, job, null);
-  const before = cpuOf(pid);
+  const before = cpuSecondsOf(pid);
   await eventually(async () => (await countedBy(flink, jobId)) >= records, 600_000, 500);
-  const spent = cpuOf(pid) - before;
+  const spent = cpuSecondsOf(pid) - before;
   await manager.cancel(jobId);
   return (spent / records) * 1e6;
 }

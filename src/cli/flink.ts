@@ -5,7 +5,13 @@ import { type Command, Option } from 'commander';
 import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { checkSame, launch, livingJob, prepare, resumePoint } from '../flink/deploy.ts';
-import { fingerprint, type Job, type JobStart, jobSettings } from '../flink/job.ts';
+import {
+  fingerprint,
+  type Job,
+  type JobStart,
+  jobSettings,
+  type Watermarks,
+} from '../flink/job.ts';
 import { JobManager } from '../flink/jobmanager.ts';
 import { kafkaProperties } from '../flink/kafka-properties.ts';
 import { flinkPlansOf, Topics } from '../sources/kafka/topics.ts';
@@ -44,6 +50,11 @@ export function addFlink(top: Command): void {
       numberOf,
       5_000,
     )
+    .addOption(
+      new Option('--watermarks <when>', 'periodic is cheaper, on-event as strict as the engine')
+        .choices(['periodic', 'on-event'])
+        .default('periodic'),
+    )
     .option('--dedup-ms <n>', 'drop repeated event ids for this long; 0: do not look', numberOf, 0)
     .action(deploy);
   withOptions(flink.command('status'), OPTIONS)
@@ -73,6 +84,7 @@ export function jobOf({ options, settings }: Configuration, flags: Flags): Job {
     idleMs: options.flinkIdleMs,
     checkpointMs: Number(flags.checkpointMs ?? 5_000),
     dedupMs: Number(flags.dedupMs ?? 0),
+    watermarks: (flags.watermarks ?? 'periodic') as Watermarks,
   };
 }
 
@@ -101,8 +113,14 @@ async function deploy(flags: Flags): Promise<void> {
   // Before anything is stopped.
   if (!isNew) checkSame(await readDeployment(options), job);
   const session = await prepare(options.gateway, job);
-  if (living !== null) await stopJob(manager, options, living.id);
-  const from = isNew ? null : await resumePath(manager, options, flags.from);
+  let from: string | null;
+  try {
+    if (living !== null) await stopJob(manager, options, living.id);
+    from = isNew ? null : await resumePath(manager, options, flags.from);
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
   say(from === null ? `starting ${startSentence(job)} …` : `going on from ${from} …`);
   const { jobId } = await launch(session, manager, job, from);
   const remembered = { jobId, savepoint: null, restoredFrom: from };

@@ -26,6 +26,12 @@ export type JobTopics = {
   progress: string;
 };
 
+/**
+ * When the source tells of its watermark: on every event, so that too late is judged event by event
+ * as the engine does, or each 10 ms, which is cheaper and at most milder.
+ */
+export type Watermarks = 'on-event' | 'periodic';
+
 /** Where a job without a checkpoint begins: the logs' begin, or an append time (epoch ms). */
 export type JobStart = 'earliest' | number;
 
@@ -45,6 +51,7 @@ export type Job = {
   /** A topic partition without events for this long no longer holds the watermark back. */
   idleMs: number;
   checkpointMs: number;
+  watermarks: Watermarks;
   /** Drop events whose `event_id` was counted already, remembered for this long; 0: do not look. */
   dedupMs: number;
 };

@@ -59,7 +59,7 @@ export function jobStatements(job: Job): string[] {
       `USING JAR ${quoted(job.jar.includes('://') ? job.jar : `file://${job.jar}`)}`,
   );
   const outputs = [insertResults(job), insertProgress(job)];
-  if (job.topics.rejected !== '') outputs.push(insertRejected(job));
+  if (job.topics.rejected !== '') outputs.push(INSERT_REJECTED);
   return [
     ...functions,
     events(job),
@@ -79,6 +79,13 @@ function withOptions(job: Job, options: Record<string, string>): string {
   );
   return `WITH (\n${lines.join(',\n')}\n)`;
 }
+
+/** While catching up a poll is worth its cost; what is there is still handed on at once. */
+const LARGE_READS = {
+  'properties.max.poll.records': '5000',
+  'properties.max.partition.fetch.bytes': '4194304',
+  'properties.receive.buffer.bytes': '1048576',
+};
 
 /**
  * All records as bytes. Without a row time (rejected events) a record moves no watermark. The
@@ -105,9 +112,10 @@ function events(job: Job): string {
     topic: [...new Set([topics.impressions, topics.clicks, topics.heartbeat])].join(';'),
     'properties.group.id': job.group,
     'properties.isolation.level': 'read_committed',
+    ...LARGE_READS,
     ...startup,
     'scan.topic-partition-discovery.interval': '0 s',
-    'scan.watermark.emit.strategy': 'on-event',
+    'scan.watermark.emit.strategy': job.watermarks === 'on-event' ? 'on-event' : 'on-periodic',
     'scan.watermark.idle-timeout': `${job.idleMs} ms`,
     // One partition's backlog does not run ahead of another's.
     'scan.watermark.alignment.group': 'clickrate',
@@ -223,9 +231,7 @@ function rejected(job: Job): string {
   })}`;
 }
 
-function insertRejected(_: Job): string {
-  const origin = '`topic`, `partition`, `offset`, `arrival`';
-  return `INSERT INTO rejected
-SELECT \`key\`, \`value\`, ctr_headers(\`value\`, reason, ${origin})
+const INSERT_REJECTED = `INSERT INTO rejected
+SELECT \`key\`, \`value\`,
+  ctr_headers(\`value\`, reason, \`topic\`, \`partition\`, \`offset\`, \`arrival\`)
 FROM judged WHERE reason IS NOT NULL`;
-}

@@ -109,7 +109,7 @@ export class Heartbeats {
     const { lanes } = await this.#sender.topic(topics.heartbeat);
     const value = Buffer.from(JSON.stringify({ timestamp }));
     const sent = lanes.map((lane) => {
-      const delivery = lane.open();
+      const delivery = lane.open(value.length);
       delivery.records++;
       const nowMs = clock.wallMs();
       delivery.batch.add(NO_KEY, 0, -1, value, 0, value.length, null, nowMs);

@@ -69,6 +69,7 @@ export class FlinkRun {
       ...{ parallelism: shape.parallelism, start: 'earliest', checkpointMs: CHECKPOINT_MS },
       ...{ settings: jobSettings({ ...settings, driftMs }), kafka: kafkaProperties(options) },
       dedupMs: hasDuplicates ? DEDUP_MS : 0,
+      watermarks: 'on-event',
     };
   }
 

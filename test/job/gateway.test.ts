@@ -82,7 +82,14 @@ const JOB: Job = {
     ...{ impressions: 'i', clicks: 'c', rejected: 'x' },
     ...{ results: 'r', heartbeat: 'h', progress: 'p' },
   },
-  ...{ parallelism: 1, start: 'earliest', idleMs: 1, checkpointMs: 1, dedupMs: 0 },
+  ...{
+    parallelism: 1,
+    start: 'earliest',
+    idleMs: 1,
+    checkpointMs: 1,
+    dedupMs: 0,
+    watermarks: 'periodic',
+  },
 };
 const LAST: Deployment = {
   ...{ jobId: 'old', savepoint: null, restoredFrom: null },

@@ -15,7 +15,7 @@ const JOB: Job = {
   },
   kafka: { 'bootstrap.servers': '127.0.0.1:9092' },
   ...{ group: 'clickrate-flink', parallelism: 2, jar: '/opt/functions.jar', start: 'earliest' },
-  ...{ idleMs: 20_000, checkpointMs: 5_000, dedupMs: 0 },
+  ...{ idleMs: 20_000, checkpointMs: 5_000, dedupMs: 0, watermarks: 'periodic' },
 };
 
 const textOf = (job: Job) => jobStatements(job).join('\n');
@@ -46,6 +46,12 @@ suite('the SQL of the job', () => {
     assert.match(textOf(job), /'scan\.watermark\.alignment\.max-drift' = '61000 ms'/);
     assert.match(textOf(job), /'scan\.watermark\.idle-timeout' = '1234 ms'/);
     assert.equal(sessionProperties(job)['table.exec.emit.allow-lateness'], '90000 ms');
+  });
+
+  test('tells of its watermark as often as asked for', () => {
+    const strategy = /'scan\.watermark\.emit\.strategy' = '(.*)'/;
+    assert.equal(strategy.exec(textOf(JOB))?.[1], 'on-periodic');
+    assert.equal(strategy.exec(textOf({ ...JOB, watermarks: 'on-event' }))?.[1], 'on-event');
   });
 
   test('rejected events go exactly once, with the names of the engine in their headers', () => {

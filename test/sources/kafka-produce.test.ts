@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
+import { systemClock } from '../../src/clock.ts';
 import { recordBatch } from '../../src/event.ts';
 import { BatchWalk } from '../../src/sources/kafka/batches.ts';
+import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import { answeredError, headerBytes, ProduceBatch } from '../../src/sources/kafka/produce-batch.ts';
+import { ProduceLane } from '../../src/sources/kafka/produce-lane.ts';
 import { murmur2, partitionOf } from '../../src/sources/kafka/produce-partition.ts';
 
 const producer = { id: 7n, epoch: 3 };
@@ -54,6 +57,28 @@ suite('partition of a key', () => {
     // -973932308 & 0x7fffffff = 1173551340; taken as unsigned it would be 3321034988.
     assert.equal(partitionOf(Buffer.from('21'), 0, 2, 3), 1_173_551_340 % 3);
     assert.notEqual(1_173_551_340 % 3, 3_321_034_988 % 3);
+  });
+});
+
+suite('lane of a partition', () => {
+  test('a record that would make a batch too long for a broker begins another', () => {
+    // Nothing is sent here, so the cluster is never asked.
+    const cluster = null as unknown as KafkaCluster;
+    const lane = new ProduceLane({
+      ...{ cluster, client: { clientId: 'test', bootstrapBrokers: [] }, clock: systemClock },
+      ...{ topic: 't', partition: 0, giveUpMs: 1_000, onTrouble: () => {} },
+    });
+    const put = (bytes: number) => {
+      const { batch } = lane.open(bytes);
+      add(batch, null, Buffer.alloc(bytes));
+      return batch;
+    };
+    const first = put(300_000);
+    assert.equal(put(200_000), first, 'both fit');
+    const large = put(900_000);
+    assert.notEqual(large, first);
+    assert.notEqual(put(10), large, 'a record longer than a batch is alone in it');
+    for (const { size } of [first, large]) assert.ok(size < 1_000_000, `${size} bytes`);
   });
 });
 

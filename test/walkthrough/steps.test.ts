@@ -1,13 +1,13 @@
 /** The original's README, step by step, on a stack without containers. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { answers, runningServers } from '../../scripts/stack/server.ts';
 import { withoutFlink } from '../support/flink-cluster.ts';
 import { withoutKafka } from '../support/kafka-cluster.ts';
-import { eventually, start } from '../support/processes.ts';
+import { eventually, ROOT, start } from '../support/processes.ts';
 import { withoutRedis } from '../support/redis-server.ts';
 import { freePlace, logsOf, type Place, portsOf, processesOf, script, stack } from './place.ts';
 
@@ -24,6 +24,8 @@ walk('flink', withoutKafka() || withoutRedis() || withoutFlink());
 function walk(way: 'lite' | 'flink', skip: string | false): void {
   suite(`the walk-through, ${way}`, { skip, timeout: 8 * MINUTES }, () => {
     let place: Place;
+    /** What the README's commands said when they were run here. */
+    const said = new Map<string, string>();
     before(async () => {
       place = await freePlace(mkdtempSync(join(tmpdir(), 'clickrate-walk-')));
     });
@@ -35,6 +37,8 @@ function walk(way: 'lite' | 'flink', skip: string | false): void {
     const ok = async (name: string, ...words: string[]) => {
       const { code, text } = await script(place, name, ...words);
       assert.equal(code, 0, `${name}: ${text}`);
+      const command = `./scripts/${name}.sh`;
+      if (!said.has(command)) said.set(command, text);
       return text;
     };
     const rowsAt = async (path: string) => {
@@ -46,6 +50,7 @@ function walk(way: 'lite' | 'flink', skip: string | false): void {
     test('up: every port answers', async () => {
       const { code, text } = await stack(place, 'up', `--${way}`, ...portsOf(place));
       assert.equal(code, 0, text);
+      said.set(`npm run --silent stack -- up --${way}`, text);
       const { kafka, redis, api, counter, flink, gateway } = place;
       const ports = [kafka, kafka + 1, kafka + 2, redis, api, counter];
       if (way === 'flink') ports.push(flink, gateway);
@@ -89,7 +94,7 @@ function walk(way: 'lite' | 'flink', skip: string | false): void {
     });
 
     test('Redis holds them under the keys of the original', async () => {
-      const child = start('redis-cli', ['-p', String(place.redis), 'HGETALL', 'ctr:previous']);
+      const child = start('redis-cli', ['-p', String(place.redis), 'hgetall', 'ctr:previous']);
       await child.ended;
       const lines = child.output().trim().split('\n');
       const rows = lines.filter((_, n) => n % 2 === 1).map((line) => JSON.parse(line) as Row);
@@ -108,10 +113,37 @@ function walk(way: 'lite' | 'flink', skip: string | false): void {
       const { kafka, redis, api, counter, flink, gateway } = place;
       const { code, text } = await stack(place, 'down');
       assert.equal(code, 0, text);
+      said.set('npm run --silent stack -- down', text);
       assert.deepEqual(runningServers(place.directory), []);
       assert.deepEqual(processesOf(place), []);
       for (const port of [kafka, kafka + 1, kafka + 2, redis, api, counter, flink, gateway])
         assert.equal(await answers(port), false, `port ${port}`);
     });
+
+    if (way === 'flink')
+      test('the README shows these commands and what they say', () => {
+        const shown = shownIn('README.md', 'flink');
+        assert.deepEqual([...shown.keys()], [...said.keys()]);
+        for (const [command, text] of shown)
+          assert.equal(shapeOf(text), shapeOf(said.get(command) as string), command);
+      });
   });
+}
+
+/** Commands and the output under each, of the block of a document that is marked so. */
+function shownIn(document: string, mark: string): Map<string, string> {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  const [, block] = new RegExp(`<!-- ${mark} -->\n\`\`\`console\n([\\s\\S]*?)\`\`\``).exec(text)!;
+  const steps = block.split(/^\$ /m).slice(1);
+  return new Map(steps.map((step) => [step.split('\n')[0], step.slice(step.indexOf('\n') + 1)]));
+}
+
+/** What does not differ from place to place and time to time. */
+function shapeOf(text: string): string {
+  return text
+    .trim()
+    .replace(/^(fetching|compiling) .*\n/gm, '')
+    .replace(/(file:)?\/[\w./-]+/g, 'PATH')
+    .replace(/[0-9a-f]{32}/g, 'ID')
+    .replace(/\d+/g, '#');
 }

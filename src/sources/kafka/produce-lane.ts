@@ -16,7 +16,7 @@ import { type KafkaCluster, unavailable } from './cluster.ts';
 import { BrokerConnection } from './connection.ts';
 import { answeredError, ProduceBatch, type ProducerId } from './produce-batch.ts';
 
-/** A broker takes batches of up to 1 MiB. */
+/** A broker takes batches of up to 1 MiB; a longer record than this has one of its own. */
 const BATCH_BYTES = 524_288;
 
 const TOO_LARGE = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
@@ -69,12 +69,12 @@ export class ProduceLane {
     this.#parts = parts;
   }
 
-  /** The batch that takes the next record; `run` sends it. */
-  open(): Delivery {
+  /** The batch that takes the next record, of so many bytes; `run` sends it. */
+  open(recordBytes: number): Delivery {
     const last = this.#queue.at(-1);
     // The first of the queue is in flight while the lane runs.
     const isFree = last !== undefined && !(this.#isRunning && this.#queue.length === 1);
-    if (isFree && last.batch.size < BATCH_BYTES) return last;
+    if (isFree && last.batch.size + recordBytes <= BATCH_BYTES) return last;
     const { client, topic, partition, clock, giveUpMs } = this.#parts;
     const batch = this.#spare ?? new ProduceBatch(client.clientId, topic, partition);
     this.#spare = null;

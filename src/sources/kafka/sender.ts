@@ -93,7 +93,8 @@ export class Sender {
     const partition = isKeyed
       ? partitionOf(key, keyStart, keyEnd, lanes.length)
       : this.#turn % lanes.length;
-    const delivery = lanes[partition].open();
+    const bytes = end - start + (isKeyed ? keyEnd - keyStart : 0) + (headers?.length ?? 0);
+    const delivery = lanes[partition].open(bytes);
     const nowMs = delivery.records === 0 ? systemClock.wallMs() : 0;
     if (delivery.records++ === 0) this.#watch(delivery);
     delivery.batch.add(key, keyStart, keyEnd, value, start, end, headers, nowMs);
