@@ -24,9 +24,13 @@ export function isEqual(
   return a.getInt32(aStart + last, true) === b.getInt32(bStart + last, true);
 }
 
+export const FIRST_MIX = 0x9e3779b1;
+export const LAST_MIX = 0x85ebca6b;
+
 /**
- * Murmur-like mix, begun from a seed that clients do not know: whoever chooses product ids cannot
- * choose ones that collide.
+ * Murmur-like mix over little-endian words, begun from a seed that clients do not know: whoever
+ * chooses product ids cannot choose ones that collide. `compile.ts` mixes the same on its way.
+ * Returns a signed 32-bit integer.
  */
 export function hashOf(
   seed: number,
@@ -35,14 +39,14 @@ export function hashOf(
   start: number,
   end: number,
 ): number {
-  let hash = seed ^ (end - start);
+  let hash = seed | 0;
   let p = start;
   for (; p + 4 <= end; p += 4) {
-    hash = Math.imul(hash ^ view.getInt32(p, true), 0x9e3779b1);
+    hash = Math.imul(hash ^ view.getInt32(p, true), FIRST_MIX);
     hash ^= hash >>> 15;
   }
-  let last = 0;
-  for (; p < end; p++) last = (last << 8) | bytes[p];
-  hash = Math.imul(hash ^ last, 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
+  let last = (end - start) << 24;
+  for (let shift = 0; p < end; p++, shift += 8) last ^= bytes[p] << shift;
+  hash = Math.imul(hash ^ last, LAST_MIX);
+  return hash ^ (hash >>> 13);
 }

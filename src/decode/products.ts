@@ -1,6 +1,6 @@
 /**
- * The dictionary of a task's products: the bytes of a product id ↔ a dense id. Open addressing
- * over typed arrays; keys lie in one buffer, in pieces used again when a product is removed.
+ * The dictionary of a task's products: the bytes of a product id ↔ a dense id. Open addressing;
+ * what a look-up compares lies in one cache line a product: hash, length and the key, if it is short.
  */
 import { ClickrateError } from '../errors.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
@@ -8,25 +8,28 @@ import { hashOf, isEqual, viewOf } from './keys.ts';
 import { type PartEntry, readPart, writePart } from './products-part.ts';
 
 const SMALLEST = 1024;
+/** Of a product: a cache line of words (hash, length, key), and how many bytes of key fit in. */
+const SLOT_SHIFT = 4;
+const SLOT_BYTES = 4 << SLOT_SHIFT;
+const KEY_AT = 8;
+const INLINE_BYTES = SLOT_BYTES - KEY_AT;
 // A product id may begin with U+FEFF, which a decoder drops unless it is told not to.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 export class Products {
   readonly #maxProducts: number;
-  readonly #seed: number;
+  /** Of the hash of product ids. */
+  readonly seed: number;
   /** Dense id + 1; 0 marks a free place. */
   #table = new Uint32Array(SMALLEST);
   #mask = SMALLEST - 1;
   /** By dense id. A length of 0 marks a free id: no product id is empty. */
-  #hashes = new Uint32Array(SMALLEST);
-  #starts = new Uint32Array(SMALLEST);
-  #lengths = new Uint16Array(SMALLEST);
-  #keys = new Uint8Array(SMALLEST * 16);
-  #keysView = viewOf(this.#keys);
-  #keysUsed = 0;
-  /** Bytes of removed keys, reclaimed when they are half of the buffer. */
-  #keysFreed = 0;
+  #slots = new Int32Array(SMALLEST << SLOT_SHIFT);
+  #slotBytes = new Uint8Array(this.#slots.buffer);
+  #slotView = new DataView(this.#slots.buffer);
+  /** Keys that are too long for a slot, by dense id. */
+  readonly #longKeys = new Map<number, Uint8Array>();
   #free: number[] = [];
   /** False after a restore, until a free id is needed. */
   #freeKnown = true;
@@ -40,25 +43,42 @@ export class Products {
   /** @param options `seed`: 32 bits that clients do not know */
   constructor(options: { maxProducts: number; seed?: number }) {
     this.#maxProducts = options.maxProducts;
-    this.#seed = options.seed ?? 0;
+    this.seed = options.seed ?? 0;
   }
 
   /**
    * Dense id of the product id in `bytes[start, end)`, given now if it is new; -1 when full.
-   * `view` is over the same bytes; a caller with many look-ups has it at hand.
+   * `view` is over the same bytes, `hash` is their `hashOf`.
    */
-  lookup(bytes: Uint8Array, start: number, end: number, view = viewOf(bytes)): number {
-    const hash = hashOf(this.#seed, bytes, view, start, end);
+  find(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number {
+    const id = this.#table[this.#placeOf(bytes, view, start, end, hash)] - 1;
+    return id < 0 ? this.#add(bytes, start, end, hash) : id;
+  }
+
+  /** Where the table holds the product id, or the free place where it would be put. */
+  #placeOf(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number {
+    const table = this.#table;
+    const slots = this.#slots;
     const length = end - start;
     let at = hash & this.#mask;
-    for (let id = this.#table[at]; id !== 0; id = this.#table[at]) {
-      if (this.#hashes[id - 1] === hash && this.#lengths[id - 1] === length) {
-        const key = this.#starts[id - 1];
-        if (isEqual(this.#keys, this.#keysView, key, bytes, view, start, length)) return id - 1;
-      }
+    for (let entry = table[at]; entry !== 0; entry = table[at]) {
+      const slot = (entry - 1) << SLOT_SHIFT;
+      if (
+        slots[slot] === hash &&
+        slots[slot + 1] === length &&
+        (length <= INLINE_BYTES
+          ? isEqual(this.#slotBytes, this.#slotView, slot * 4 + KEY_AT, bytes, view, start, length)
+          : this.#isLongKey(entry - 1, bytes, start, end))
+      )
+        return at;
       at = (at + 1) & this.#mask;
     }
-    return this.#add(bytes, start, end, hash);
+    return at;
+  }
+
+  #isLongKey(id: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const key = this.#longKeys.get(id) as Uint8Array;
+    return Buffer.compare(key, bytes.subarray(start, end)) === 0;
   }
 
   #add(bytes: Uint8Array, start: number, end: number, hash: number): number {
@@ -72,29 +92,41 @@ export class Products {
   }
 
   has(id: number): boolean {
-    return id < this.capacity && this.#lengths[id] !== 0;
+    return id < this.capacity && this.#lengthOf(id) !== 0;
+  }
+
+  #lengthOf(id: number): number {
+    return this.#slots[(id << SLOT_SHIFT) + 1];
+  }
+
+  /** The bytes of a living product's id. */
+  #keyOf(id: number): Uint8Array {
+    const length = this.#lengthOf(id);
+    if (length > INLINE_BYTES) return this.#longKeys.get(id) as Uint8Array;
+    const start = id * SLOT_BYTES + KEY_AT;
+    return this.#slotBytes.subarray(start, start + length);
   }
 
   name(id: number): string {
-    const start = this.#starts[id];
-    return decoder.decode(this.#keys.subarray(start, start + this.#lengths[id]));
+    return decoder.decode(this.#keyOf(id));
   }
 
   /** Dense id of a product id, or -1. */
   idOf(name: string): number {
-    const bytes = encoder.encode(name);
-    const at = this.#find(bytes, hashOf(this.#seed, bytes, viewOf(bytes), 0, bytes.length));
-    return this.#table[at] - 1;
+    return this.#table[this.#placeOfKey(encoder.encode(name))] - 1;
+  }
+
+  #placeOfKey(key: Uint8Array): number {
+    const view = viewOf(key);
+    return this.#placeOf(key, view, 0, key.length, hashOf(this.seed, key, view, 0, key.length));
   }
 
   /** Forgets a product; its dense id may be another's from now on. */
   remove(id: number): void {
     if (!this.has(id)) return;
-    const start = this.#starts[id];
-    const key = this.#keys.subarray(start, start + this.#lengths[id]);
-    this.#unlink(this.#find(key, this.#hashes[id]));
-    this.#keysFreed += this.#lengths[id];
-    this.#lengths[id] = 0;
+    this.#unlink(this.#placeOfKey(this.#keyOf(id)));
+    this.#slots[(id << SLOT_SHIFT) + 1] = 0;
+    this.#longKeys.delete(id);
     this.size--;
     if (this.#freeKnown) this.#free.push(id);
     this.#changed.add(id >>> BLOCK_SHIFT);
@@ -121,9 +153,7 @@ export class Products {
     const last = Math.min(this.capacity, (block + 1) << BLOCK_SHIFT);
     for (let id = block << BLOCK_SHIFT; id < last; id++) {
       if (!this.has(id)) continue;
-      const start = this.#starts[id];
-      const key = this.#keys.subarray(start, start + this.#lengths[id]);
-      entries.push({ slot: id & (BLOCK_PRODUCTS - 1), key });
+      entries.push({ slot: id & (BLOCK_PRODUCTS - 1), key: this.#keyOf(id) });
     }
     return entries.length === 0 ? null : writePart(entries);
   }
@@ -136,8 +166,8 @@ export class Products {
     if (entries === null || block > this.#maxProducts >>> BLOCK_SHIFT) throw damaged();
     for (const { slot, key } of entries) {
       const id = (block << BLOCK_SHIFT) + slot;
-      const hash = hashOf(this.#seed, key, viewOf(key), 0, key.length);
-      if (this.has(id) || this.#table[this.#find(key, hash)] !== 0) throw damaged();
+      const hash = hashOf(this.seed, key, viewOf(key), 0, key.length);
+      if (this.has(id) || this.#table[this.#placeOfKey(key)] !== 0) throw damaged();
       this.#freeKnown = false;
       this.#insert(id, key, 0, key.length, hash);
     }
@@ -150,74 +180,39 @@ export class Products {
   }
 
   #insert(id: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
-    while (id >= this.#hashes.length) this.#growIds();
+    while (id << SLOT_SHIFT >= this.#slots.length) this.#growSlots();
     if (id >= this.capacity) this.capacity = id + 1;
-    this.#hashes[id] = hash;
-    this.#lengths[id] = end - start;
-    this.#starts[id] = this.#store(bytes, start, end);
+    const slot = id << SLOT_SHIFT;
+    this.#slots[slot] = hash;
+    this.#slots[slot + 1] = end - start;
+    if (end - start > INLINE_BYTES)
+      this.#longKeys.set(id, new Uint8Array(bytes.subarray(start, end)));
+    else this.#slotBytes.set(bytes.subarray(start, end), slot * 4 + KEY_AT);
     this.size++;
     if (this.size * 2 > this.#table.length) this.#growTable();
     else this.#link(id);
   }
 
-  #store(bytes: Uint8Array, start: number, end: number): number {
-    if (this.#keysUsed + end - start > this.#keys.length) this.#makeRoom(end - start);
-    const at = this.#keysUsed;
-    this.#keys.set(bytes.subarray(start, end), at);
-    this.#keysUsed += end - start;
-    return at;
+  #growSlots(): void {
+    const larger = new Int32Array(this.#slots.length * 2);
+    larger.set(this.#slots);
+    this.#slots = larger;
+    this.#slotBytes = new Uint8Array(larger.buffer);
+    this.#slotView = new DataView(larger.buffer);
   }
 
-  /** Moves the living keys together, into a larger buffer if too few were freed. */
-  #makeRoom(needed: number): void {
-    const living = this.#keysUsed - this.#keysFreed;
-    let size = this.#keys.length;
-    while (size < (living + needed) * 2) size *= 2;
-    const keys = new Uint8Array(size);
-    let used = 0;
-    for (let id = 0; id < this.capacity; id++) {
-      const length = this.#lengths[id];
-      // The key being stored has its length already, but no place yet: it is stored next.
-      if (length === 0 || this.#table[this.#placeOf(id)] !== id + 1) continue;
-      keys.set(this.#keys.subarray(this.#starts[id], this.#starts[id] + length), used);
-      this.#starts[id] = used;
-      used += length;
-    }
-    this.#keys = keys;
-    this.#keysView = viewOf(keys);
-    this.#keysUsed = used;
-    this.#keysFreed = 0;
-  }
-
-  /** Where the table holds `id`, or a free place when it does not. */
-  #placeOf(id: number): number {
-    let at = this.#hashes[id] & this.#mask;
-    while (this.#table[at] !== 0 && this.#table[at] !== id + 1) at = (at + 1) & this.#mask;
-    return at;
-  }
-
-  #find(key: Uint8Array, hash: number): number {
-    let at = hash & this.#mask;
-    for (; this.#table[at] !== 0; at = (at + 1) & this.#mask) {
-      const id = this.#table[at] - 1;
-      if (this.#hashes[id] !== hash || this.#lengths[id] !== key.length) continue;
-      const start = this.#starts[id];
-      let n = 0;
-      while (n < key.length && this.#keys[start + n] === key[n]) n++;
-      if (n === key.length) break;
-    }
-    return at;
-  }
-
+  /** Puts an id that is not there yet into the table. */
   #link(id: number): void {
-    this.#table[this.#placeOf(id)] = id + 1;
+    let at = this.#slots[id << SLOT_SHIFT] & this.#mask;
+    while (this.#table[at] !== 0) at = (at + 1) & this.#mask;
+    this.#table[at] = id + 1;
   }
 
   /** Frees a place, moving later ones of its run back so that no gap breaks a search. */
   #unlink(place: number): void {
     let gap = place;
     for (let at = (gap + 1) & this.#mask; this.#table[at] !== 0; at = (at + 1) & this.#mask) {
-      const home = this.#hashes[this.#table[at] - 1] & this.#mask;
+      const home = this.#slots[(this.#table[at] - 1) << SLOT_SHIFT] & this.#mask;
       if (((at - home) & this.#mask) < ((at - gap) & this.#mask)) continue;
       this.#table[gap] = this.#table[at];
       gap = at;
@@ -228,17 +223,6 @@ export class Products {
   #growTable(): void {
     this.#table = new Uint32Array(this.#table.length * 2);
     this.#mask = this.#table.length - 1;
-    for (let id = 0; id < this.capacity; id++) if (this.#lengths[id] !== 0) this.#link(id);
-  }
-
-  #growIds(): void {
-    const size = this.#hashes.length * 2;
-    const grown = <T extends Uint32Array | Uint16Array>(larger: T, old: T): T => {
-      larger.set(old);
-      return larger;
-    };
-    this.#hashes = grown(new Uint32Array(size), this.#hashes);
-    this.#starts = grown(new Uint32Array(size), this.#starts);
-    this.#lengths = grown(new Uint16Array(size), this.#lengths);
+    for (let id = 0; id < this.capacity; id++) if (this.#lengthOf(id) !== 0) this.#link(id);
   }
 }

@@ -7,19 +7,18 @@ import { CLICK, codeOf, IMPRESSION, type RecordBatch } from '../event.ts';
 import type { EventBatch } from './columns.ts';
 import { Fields, ID, NOT_JSON, OBJECT, PRODUCT, TIME, TYPE, textOf } from './fields.ts';
 import { hashId } from './hash.ts';
-import { type Layout, learn } from './layout.ts';
+import { hashOf, viewOf } from './keys.ts';
+import { Layouts } from './layouts.ts';
 import { unitOf } from './units.ts';
 import { illFormedBytes, integerText, isNumber, kindOf, numberOf } from './values.ts';
 
 /** The dictionary that gives dense ids; ingest judges without one. */
 export type ProductLookup = {
-  lookup(bytes: Uint8Array, start: number, end: number, view?: DataView): number;
+  /** Of the products' hash, see `hashOf`. */
+  readonly seed: number;
+  /** `view` is over the same bytes; `hash` is theirs. */
+  find(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number;
 };
-
-/** Layouts remembered: producers in a stream are few; the others are scanned. */
-const MAX_LAYOUTS = 4;
-/** After this many scanned records in a row the oldest layout gives way to a new one. */
-const PATIENCE = 64;
 
 const TOO_LARGE = codeOf('too_large');
 const IS_NOT_JSON = codeOf('not_json');
@@ -39,12 +38,9 @@ export class Decoder {
   readonly #products: ProductLookup;
   readonly #settings: Settings;
   readonly #futureMs: number;
-  readonly #maxProductIdBytes: number;
   readonly #idKey: Uint32Array;
   readonly #fields = new Fields();
-  readonly #layouts: Layout[] = [];
-  readonly #maxLayouts: number;
-  #misses = 0;
+  readonly #layouts: Layouts;
   /** The bytes being decoded, and a view of them. */
   #bytes: Uint8Array = new Uint8Array(0);
   #view: DataView = new DataView(new ArrayBuffer(0));
@@ -65,9 +61,10 @@ export class Decoder {
     this.#products = products;
     this.#settings = settings;
     this.#futureMs = settings.futureMs;
-    this.#maxProductIdBytes = settings.maxProductIdBytes;
     this.#idKey = idKey;
-    this.#maxLayouts = options.layouts === false ? 0 : MAX_LAYOUTS;
+    const { maxEventBytes, maxProductIdBytes } = settings;
+    const rules = { seed: products.seed, maxEventBytes, maxProductIdBytes };
+    this.#layouts = new Layouts(rules, options.layouts !== false);
   }
 
   /** Fills rows `[from, to)` of `out` from the records at the same indices. */
@@ -77,62 +74,45 @@ export class Decoder {
     out.from = from;
     out.to = to;
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let i = from; i < to; i++) {
-      const start = starts[i];
-      const end = ends[i];
-      if (end - start > maxEventBytes) out.reject[i] = TOO_LARGE;
-      else if (!this.#byLayout(bytes, start, end, arrivals, i, out))
-        out.reject[i] = this.#byScan(bytes, start, end, arrivals, i, out);
+    this.#view = viewOf(bytes);
+    for (let i = from; i < to; ) {
+      const next = this.#layouts.match(bytes, this.#view, starts, ends, i, to, out);
+      if (next > i) this.#fillRun(i, next, arrivals, out);
+      else if (ends[i] - starts[i] > maxEventBytes) out.reject[i] = TOO_LARGE;
+      else out.reject[i] = this.#byScan(bytes, starts[i], ends[i], arrivals, i, out);
+      i = Math.max(next, i + 1);
     }
   }
 
-  /** False when no known layout fits. */
-  #byLayout(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    arrivals: Float64Array,
-    i: number,
-    out: EventBatch,
-  ): boolean {
-    const layouts = this.#layouts;
-    for (let n = 0; n < layouts.length; n++) {
-      const layout = layouts[n];
-      if (!layout.match(bytes, this.#view, start, end, i, out)) continue;
-      const length = layout.productEnd - layout.productStart;
-      if (length === 0 || length > this.#maxProductIdBytes) return false;
-      if (n > 0) {
-        layouts[n] = layouts[n - 1];
-        layouts[n - 1] = layout;
-      }
-      this.#misses = 0;
-      const { productStart, productEnd } = layout;
-      out.reject[i] = this.#fill(bytes, productStart, productEnd, arrivals, i, out);
-      if (layout.idStart < 0) out.hasId[i] = 0;
+  /** What is left to do of rows that a layout fits. */
+  #fillRun(from: number, to: number, arrivals: Float64Array, out: EventBatch): void {
+    const bytes = this.#bytes;
+    const view = this.#view;
+    const { productStart, productEnd, productHash, idStart, idEnd } = this.#layouts.found;
+    for (let i = from, row = 0; i < to; i++, row++) {
+      const [start, end, hash] = [productStart[row], productEnd[row], productHash[row]];
+      out.reject[i] = this.#fill(bytes, view, start, end, hash, arrivals, i, out);
+      if (idStart[row] < 0) out.hasId[i] = 0;
       else {
         out.hasId[i] = 1;
-        hashId(bytes, layout.idStart, layout.idEnd, this.#idKey, out.id, 4 * i);
+        hashId(bytes, idStart[row], idEnd[row], this.#idKey, out.id, 4 * i);
       }
-      return true;
     }
-    return false;
   }
 
   /** The last rejections; time and kind stand in their columns already. */
   #fill(
     bytes: Uint8Array,
+    view: DataView,
     start: number,
     end: number,
+    hash: number,
     arrivals: Float64Array,
     i: number,
     out: EventBatch,
   ): number {
     if (out.time[i] > arrivals[i] + this.#futureMs) return FUTURE;
-    const isOurs = bytes === this.#bytes;
-    const product = isOurs
-      ? this.#products.lookup(bytes, start, end, this.#view)
-      : this.#products.lookup(bytes, start, end);
+    const product = this.#products.find(bytes, view, start, end, hash);
     if (product < 0) return FULL;
     out.product[i] = product;
     return 0;
@@ -153,30 +133,15 @@ export class Decoder {
     if (reject !== 0) return reject;
     out.time[i] = this.#time;
     out.kind[i] = this.#kind;
-    const full = this.#fill(
-      this.#productBytes,
-      this.#productStart,
-      this.#productEnd,
-      arrivals,
-      i,
-      out,
-    );
+    const { seed } = this.#products;
+    const [product, from, to] = [this.#productBytes, this.#productStart, this.#productEnd];
+    const view = product === this.#bytes ? this.#view : viewOf(product);
+    const hash = hashOf(seed, product, view, from, to);
+    const full = this.#fill(product, view, from, to, hash, arrivals, i, out);
     if (full !== 0) return full;
     this.#eventId(bytes, i, out);
-    this.#learn(start, end);
+    this.#layouts.learn(fields, start, end);
     return 0;
-  }
-
-  #learn(start: number, end: number): void {
-    if (this.#maxLayouts === 0) return;
-    this.#misses++;
-    const isFull = this.#layouts.length >= this.#maxLayouts;
-    if (isFull && this.#misses < PATIENCE) return;
-    const layout = learn(this.#fields, start, end);
-    if (layout === null) return;
-    if (isFull) this.#layouts.pop();
-    this.#layouts.unshift(layout);
-    this.#misses = 0;
   }
 
   #product(bytes: Uint8Array): number {
