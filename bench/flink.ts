@@ -58,7 +58,8 @@ const why = withoutKafka() || withoutFlink();
 if (why) throw new Error(why);
 const [cluster, flink] = await Promise.all([startKafka({ brokers: 1 }), startFlink(PARALLELISM)]);
 try {
-  const filled = await fill(cluster.bootstrap, EVENTS, PARTITIONS);
+  const traffic = { events: EVENTS, partitions: PARTITIONS, products: 1_000, rate: 100_000 };
+  const filled = await fill(cluster.bootstrap, traffic);
   process.stdout.write(
     `${machine()}\n${filled.records} events of 1 000 products, ${PARTITIONS} + ${PARTITIONS} ` +
       `partitions, uncompressed; parallelism ${PARALLELISM}; CPU seconds of the TaskManager per ` +

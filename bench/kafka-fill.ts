@@ -1,36 +1,54 @@
-/** Fills topics with the original's traffic: events of 1 000 products. */
-import { Admin, Producer } from '@platformatic/kafka';
+/** Fills topics with the original's traffic as `produce --rate max` does. */
+import { Admin } from '@platformatic/kafka';
+import { OPTIONS } from '../src/config.ts';
 import { Generator } from '../src/sources/generate.ts';
+import { TrafficWriter } from '../src/sources/kafka/produce-traffic.ts';
+import { Sender } from '../src/sources/kafka/sender.ts';
+import { cpuSeconds } from './measure.ts';
 
-const SEND = 5_000;
-const PRODUCT = /"product_id": "([^"]+)"/;
+const BATCH = 4_096;
+const WAITING_BYTES = 8_388_608;
 
-export type Filled = { impressions: string; clicks: string; records: number };
+export type Traffic = {
+  events: number;
+  partitions: number;
+  products: number;
+  /** Events a second of event time, so that a window of 10 s has ten times as many. */
+  rate: number;
+};
 
-/** Makes both topics with `partitions` and sends at least `events` into them. */
-export async function fill(bootstrap: string, events: number, partitions: number): Promise<Filled> {
-  const [impressions, clicks] = [`bench-imp-${process.pid}`, `bench-clk-${process.pid}`];
-  const bootstrapBrokers = bootstrap.split(',');
-  const admin = new Admin({ clientId: 'bench', bootstrapBrokers });
+export type Filled = {
+  impressions: string;
+  clicks: string;
+  records: number;
+  /** What it took this process to make and send them. */
+  cpuPerMillion: number;
+};
+
+let filledTopics = 0;
+
+/** Makes both topics and sends at least so many events into them. */
+export async function fill(bootstrap: string, traffic: Traffic): Promise<Filled> {
+  const { events, partitions, products, rate } = traffic;
+  const n = filledTopics++;
+  const [impressions, clicks] = [`bench-imp-${process.pid}-${n}`, `bench-clk-${process.pid}-${n}`];
+  const admin = new Admin({ clientId: 'bench', bootstrapBrokers: bootstrap.split(',') });
   const configs = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
-  const topics = [impressions, clicks];
-  await admin.createTopics({ topics, partitions, replicas: 1, configs });
+  await admin.createTopics({ topics: [impressions, clicks], partitions, replicas: 1, configs });
   await admin.close();
-  const producer = new Producer({ clientId: 'bench', bootstrapBrokers });
-  const startMs = Date.now() - 1_800_000;
-  const generator = new Generator(startMs, { rate: 10_000, products: 1_000, seed: 1 });
-  let records = 0;
-  while (records < events) {
-    const { bytes, starts, ends, count } = generator.next(Number.POSITIVE_INFINITY, SEND);
-    const messages = Array.from({ length: count }, (_, i) => {
-      const value = Buffer.from(bytes.slice(starts[i], ends[i]));
-      const text = value.toString('latin1');
-      const topic = text.includes('"click"') ? clicks : impressions;
-      return { topic, key: Buffer.from(PRODUCT.exec(text)![1]), value };
-    });
-    await producer.send({ messages, acks: 1 });
-    records += count;
+  const before = cpuSeconds();
+  const sender = new Sender({ ...OPTIONS, brokers: bootstrap });
+  const writer = await TrafficWriter.open(sender, { impressions, clicks });
+  const startMs = Date.now() - (events / rate) * 2_000;
+  const generator = new Generator(startMs, { rate, products, seed: 1 });
+  while (generator.events < events) {
+    writer.put(
+      generator.next(Number.POSITIVE_INFINITY, Math.min(BATCH, events - generator.events)),
+    );
+    await sender.flush(WAITING_BYTES);
   }
-  await producer.close();
-  return { impressions, clicks, records };
+  await sender.flush();
+  const records = sender.sent;
+  await sender.close();
+  return { impressions, clicks, records, cpuPerMillion: ((cpuSeconds() - before) / records) * 1e6 };
 }

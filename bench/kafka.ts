@@ -78,7 +78,8 @@ const why = withoutKafka() || withoutRedis();
 if (why) throw new Error(why);
 const cluster = await startKafka({ brokers: 1 });
 try {
-  const filled = await fill(cluster.bootstrap, EVENTS, PARTITIONS);
+  const traffic = { events: EVENTS, partitions: PARTITIONS, products: 1_000, rate: 100_000 };
+  const filled = await fill(cluster.bootstrap, traffic);
   process.stdout.write(
     `${machine()}\n${filled.records} events of 1 000 products, ${PARTITIONS} + ${PARTITIONS} ` +
       `partitions, uncompressed; median of ${RUNS}, from the first record to the last\n\n` +

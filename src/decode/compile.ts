@@ -33,8 +33,8 @@ export class Found {
 
 /**
  * Matches records from row `from` on, to row `to` at most (`RUN_ROWS` further), and stops before
- * the first that has not the layout; returns that row. Time and kind are written to `out`, the rest to
- * `found`. `view` is over `bytes`.
+ * the first that has not the layout; returns that row. Time and kind are written to `out`, the
+ * rest to `found`. `view` is over `bytes`.
  */
 export type Match = (
   bytes: Uint8Array,

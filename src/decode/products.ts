@@ -1,6 +1,6 @@
 /**
  * The dictionary of a task's products: the bytes of a product id ↔ a dense id. Open addressing;
- * what a look-up compares lies in one cache line a product: hash, length and the key, if it is short.
+ * what a look-up compares lies in one cache line a product: hash, length, and a key that is short.
  */
 import { ClickrateError } from '../errors.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
