@@ -25,6 +25,8 @@ const QUICK = [
   'repository',
   'page',
   'verify',
+  'operations',
+  'hostile',
 ];
 /** Folders that hold no tests of their own. */
 export const NO_TESTS = ['support', 'data'];

@@ -4,6 +4,7 @@
  */
 import type { Settings } from './config.ts';
 import type { Reason, Verdict } from './event.ts';
+import type { Histogram } from './histogram.ts';
 import type { Counts } from './result.ts';
 
 /** Named bytes of a checkpoint, opaque to a store. */
@@ -107,4 +108,8 @@ export type TaskHealth = {
   commits: number;
   fenced: number;
   retries: number;
+  /** How long each commit took, in seconds; absent where another process commits. */
+  commitSeconds?: Histogram;
+  /** Published windows that were published again with more counts, since the process began. */
+  revisions?: number;
 };

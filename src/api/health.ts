@@ -23,9 +23,8 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
     (request, reply) => {
       const { verbose } = request.query;
       const all = verbose !== undefined && verbose !== 'false' && verbose !== '0';
-      const trouble = results.trouble ?? parts.trouble?.() ?? null;
       const nowMs = parts.clock.wallMs();
-      const body = readiness(parts.health(), trouble, all ? nowMs : null);
+      const body = readiness(parts.health(), troubleOf(context), all ? nowMs : null);
       if (!body.ready)
         throw new ProblemError('not_ready', body.reasons.join('; ') || 'a task is not ready', body);
       send(context, request, reply, 200, [...NOT_CACHED, JSON_TYPE], JSON.stringify(body));
@@ -39,9 +38,18 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
       return null;
     });
     const health = parts.health();
-    const text = await metrics.text({ health, kept, products: results.size, stream });
+    const wallMs = parts.clock.wallMs();
+    const text = await metrics.text({
+      ...{ health, kept, products: results.size, stream, wallMs, version: parts.version },
+      ready: readiness(health, troubleOf(context), null).ready,
+      staleMs: parts.staleMs?.() ?? null,
+    });
     send(context, request, reply, 200, [...NOT_CACHED, metrics.registry.contentType], text);
   });
+}
+
+function troubleOf({ results, parts }: Context): string | null {
+  return results.trouble ?? parts.trouble?.() ?? null;
 }
 
 /** `nowMs` is given where more is asked for: the wall clock. */

@@ -1,6 +1,6 @@
 /** What the routes of one server share. */
 import { OPTIONS } from '../config.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics, StreamCounts } from '../metrics.ts';
 import type { ApiParts } from './handed.ts';
 import type { Yardstick } from './live.ts';
 import type { OpenWindows } from './open.ts';
@@ -18,8 +18,8 @@ export type Context = {
   open: OpenWindows;
   traffic: Traffic;
   metrics: Metrics;
-  /** Readers of the stream now, and those dropped because they did not drain. */
-  stream: { readers: number; dropped: number };
+  /** What the stream's hub counts. */
+  stream: StreamCounts;
 };
 
 /** What results are judged by as of now. */

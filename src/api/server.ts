@@ -40,7 +40,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   const traffic = new Traffic(clock, limits.slowMs, logger);
   const watch = new TaskWatch(parts, results);
   const open = new OpenWindows(parts);
-  const stream = { readers: 0, dropped: 0 };
+  const stream = { readers: 0, dropped: 0, coalesced: 0, snapshots: 0 };
   const metrics = new Metrics();
   const context: Context = { parts, results, watch, open, traffic, metrics, stream };
   traffic.register(metrics.registry);

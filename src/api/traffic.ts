@@ -6,6 +6,7 @@ import type { Metric, Registry } from '@prometheus-io/client';
 import type { FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
+import { Histogram, histogramValues } from '../histogram.ts';
 import { HTTP_DURATION, HTTP_REQUESTS } from '../metrics.ts';
 
 declare module 'fastify' {
@@ -23,22 +24,14 @@ const NO_ROUTE = '(none)';
 export class RouteTraffic {
   readonly route: string;
   readonly statuses = new Map<number, number>();
-  /** Requests by bucket, the last one without an upper bound. */
-  readonly buckets = new Float64Array(BOUNDS.length + 1);
-  sumSeconds = 0;
-  count = 0;
+  readonly seconds = new Histogram(BOUNDS);
 
   constructor(route: string) {
     this.route = route;
   }
 
   add(status: number, elapsedMs: number): void {
-    const seconds = elapsedMs / 1000;
-    let bucket = 0;
-    while (bucket < BOUNDS.length && seconds > BOUNDS[bucket]) bucket++;
-    this.buckets[bucket]++;
-    this.sumSeconds += seconds;
-    this.count++;
+    this.seconds.add(elapsedMs / 1000);
     this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
   }
 }
@@ -102,7 +95,9 @@ export class Traffic {
         name: HTTP_DURATION,
         help: 'Time from the head of a request to its answer, by route',
         type: 'histogram',
-        values: [...this.#routes.values()].filter(({ count }) => count > 0).flatMap(durationValues),
+        values: [...this.#routes.values()]
+          .filter(({ seconds }) => seconds.count > 0)
+          .flatMap(({ route, seconds }) => histogramValues(HTTP_DURATION, { route }, seconds)),
       }),
     };
     // The registry only calls `get`; its types want the whole class of a metric.
@@ -113,16 +108,4 @@ export class Traffic {
 
 function requestValues({ route, statuses }: RouteTraffic) {
   return [...statuses].map(([status, value]) => ({ labels: { route, status }, value }));
-}
-
-function durationValues({ route, buckets, count, sumSeconds }: RouteTraffic) {
-  let sum = 0;
-  const values: { metricName: string; labels: Record<string, unknown>; value: number }[] = [];
-  for (const [i, le] of [...BOUNDS, '+Inf'].entries()) {
-    sum += buckets[i];
-    values.push({ metricName: `${HTTP_DURATION}_bucket`, labels: { route, le }, value: sum });
-  }
-  values.push({ metricName: `${HTTP_DURATION}_sum`, labels: { route }, value: sumSeconds });
-  values.push({ metricName: `${HTTP_DURATION}_count`, labels: { route }, value: count });
-  return values;
 }

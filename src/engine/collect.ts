@@ -106,6 +106,7 @@ function publishSlot(
   if (secret) return;
   const impressions = cells.counts[2 * slot];
   const clicks = cells.counts[2 * slot + 1];
+  if (block.holds(slot, window.start)) core.revisions++;
   block.publish(slot, window.start, impressions, clicks);
   const counts = { start: window.start, impressions, clicks };
   const list = published.get(product);

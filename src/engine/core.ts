@@ -35,6 +35,8 @@ export class TaskCore {
   toClaim: number[] = [];
   /** Results were left over, or a claim was answered: the next commit need not wait. */
   publishAgain = false;
+  /** Published windows published again since the last commit was collected. */
+  revisions = 0;
   /** Products that another task owns. */
   heldElsewhere = 0;
   comebacks: Comeback[] = [];

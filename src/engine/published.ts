@@ -48,6 +48,11 @@ export class PublishedBlock {
     }
   }
 
+  /** Whether the window at `start` is one of the two. */
+  holds(slot: number, start: number): boolean {
+    return this.latestStart[slot] === start || this.previousStart[slot] === start;
+  }
+
   /** The product is gone; its slot may be another's. */
   clear(slot: number): void {
     this.latestStart[slot] = Number.NaN;

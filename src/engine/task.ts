@@ -46,6 +46,8 @@ export type Collected = {
   removedParts: string[];
   kept: KeptEvent[];
   comebacks: Comeback[];
+  /** Results that are revisions of a product's latest or previous window. */
+  revisions: number;
 };
 
 export class Task {
@@ -185,6 +187,8 @@ export class Task {
     const ids = core.duplicates.takeParts();
     const comebacks = core.oldComebacks;
     core.oldComebacks = [];
+    const { revisions } = core;
+    core.revisions = 0;
     return {
       results,
       claims,
@@ -194,6 +198,7 @@ export class Task {
       removedParts: [...blocks.removed, ...ids.removed],
       kept: core.takeKept(),
       comebacks,
+      revisions,
     };
   }
 

@@ -94,11 +94,12 @@ export class Committer {
   #commit(): void {
     this.#parts.onStep?.(5);
     const positions = [...this.#session.positions];
-    const { commit, claims } = this.#build(positions);
+    const { commit, claims, revisions } = this.#build(positions);
     this.changed = false;
     this.#inFlight = this.#send(commit, claims, positions).then(
       () => {
         this.#inFlight = null;
+        this.#health.revisions += revisions;
       },
       (error: unknown) => {
         this.#inFlight = null;
@@ -108,7 +109,7 @@ export class Committer {
   }
 
   /** Everything that changed since the last commit. Names are read before expired ids are freed. */
-  #build(positions: number[]): { commit: Commit; claims: number[] } {
+  #build(positions: number[]): { commit: Commit; claims: number[]; revisions: number } {
     const { task, products, fence } = this.#session;
     const collected = task.collect(products, this.#parts.store.resultsPerCommit);
     const claims = collected.claims.map((id) => products.name(id));
@@ -135,7 +136,7 @@ export class Committer {
       kept: collected.kept,
       comebacks: collected.comebacks,
     };
-    return { commit, claims: collected.claims };
+    return { commit, claims: collected.claims, revisions: collected.revisions };
   }
 
   /** Before the commit: a crash between the two may repeat one, and loses none. */

@@ -1,7 +1,11 @@
 /** What a pipeline tells about itself: its state, what troubles it, and counts of its commits. */
+import { Histogram } from '../histogram.ts';
 import type { Source } from '../sources/source.ts';
 import type { PartitionSight, TaskHealth } from '../status.ts';
 import type { Session } from './session.ts';
+
+/** Upper bounds of the time of a commit, in seconds. */
+const COMMIT_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export class Health {
   readonly #task: string;
@@ -13,6 +17,8 @@ export class Health {
   commits = 0;
   fenced = 0;
   retries = 0;
+  revisions = 0;
+  readonly #commitSeconds = new Histogram(COMMIT_BOUNDS);
 
   constructor(task: string) {
     this.#task = task;
@@ -35,6 +41,7 @@ export class Health {
     this.#commitEndMs = endedMs;
     this.commitBytes = bytes;
     this.commits++;
+    this.#commitSeconds.add(this.commitMs / 1000);
   }
 
   /** Monotonic time of the last answered commit. */
@@ -68,6 +75,8 @@ export class Health {
       commits: this.commits,
       fenced: this.fenced,
       retries: this.retries,
+      revisions: this.revisions,
+      commitSeconds: this.#commitSeconds,
     };
   }
 }

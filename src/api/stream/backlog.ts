@@ -91,6 +91,7 @@ export class Backlog {
 
   /** One change for all after `place`: every product they touched, as it is now. */
   coalesced(place: number): Buffer[] {
+    this.#context.stream.coalesced++;
     const known = this.#coalesced.get(place);
     if (known !== undefined) return known;
     const { last } = this.#ring;
@@ -115,6 +116,7 @@ export class Backlog {
     if (ring.lag(place) > this.#context.parts.limits.streamLagBytes) {
       const touched = [...this.#touched(place)].filter((product) => filter.has(product));
       if (touched.length === 0) return [];
+      this.#context.stream.coalesced++;
       return coalescedPieces(this.#context, this.incarnation, ring.last, touched);
     }
     const pieces: Buffer[] = [];

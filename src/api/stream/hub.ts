@@ -150,6 +150,7 @@ export class StreamHub implements ResultsListener, Supply {
       const { incarnation, number } = snapshot;
       // Else all was loaded anew, or too much has happened, while it was made: once more.
       if (incarnation === this.#backlog.incarnation && this.#backlog.reaches(number)) {
+        this.#context.stream.snapshots++;
         reader.place = number;
         reader.queue([snapshotHead(reader.snapshotName, snapshot), ...snapshot.pieces]);
         reader.snapshotName = 'reset';
