@@ -1,56 +1,84 @@
 /**
- * `npm run bench`: what the project promises, measured in one run on one machine. Quotes CPU
- * seconds
- * and ratios; wall-clock times only where a person waits. `--quick` takes fewer events.
+ * `npm run bench`: what the project promises, measured in one run on one machine, beside what one
+ * would use instead. Quotes CPU seconds and ratios; wall-clock times only where a person waits.
  */
-import { benchHttp } from './http.ts';
-import { machine } from './measure.ts';
-import { benchPath } from './path.ts';
-import { benchMemory, benchStart } from './process.ts';
-import { burst, steady } from './stream.ts';
+import '../src/cli/tuning.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { compare, type Floors } from './floors.ts';
+import { Report } from './report.ts';
+import { embedded } from './suites/embedded.ts';
+import { flink } from './suites/flink.ts';
+import { http } from './suites/http.ts';
+import { kafka } from './suites/kafka.ts';
+import { processes } from './suites/process.ts';
+import { store } from './suites/store.ts';
+import { stream } from './suites/stream.ts';
 
-const isQuick = process.argv.includes('--quick');
-const events = isQuick ? 300_000 : 1_000_000;
+export type Suite = (report: Report, isQuick: boolean) => Promise<void>;
 
-function row(name: string, figure: string, more = ''): void {
-  process.stdout.write(`${name.padEnd(46)} ${figure.padStart(14)}  ${more}\n`);
+const SUITES: Record<string, Suite> = {
+  embedded: embedded,
+  kafka: kafka,
+  flink: flink,
+  store: store,
+  http: http,
+  stream: stream,
+  process: processes,
+};
+
+const HELP = `npm run bench -- [options]
+
+  --only a,b     suites to run: ${Object.keys(SUITES).join(', ')}
+  --quick        fewer events and runs: for a first look, not for the record
+  --check        fail when a ratio is under its floor in bench/floors.json
+  --json FILE    write everything that was measured
+  --help
+`;
+
+function options() {
+  const { values } = parseArgs({
+    options: {
+      ...{ only: { type: 'string' }, json: { type: 'string' }, quick: { type: 'boolean' } },
+      ...{ check: { type: 'boolean' }, help: { type: 'boolean' } },
+    },
+  });
+  const names = values.only?.split(',') ?? Object.keys(SUITES);
+  const unknown = names.filter((name) => !(name in SUITES));
+  if (unknown.length > 0) throw new Error(`there is no suite ${unknown.join(', ')}\n\n${HELP}`);
+  return { ...values, names, isQuick: values.quick === true };
 }
 
-process.stdout.write(
-  `${machine()}\n\nCPU seconds per million events (${events} events, 137 bytes each)\n`,
-);
-for (const products of [5, 1_000, 100_000]) {
-  const samples = await benchPath(events, products, isQuick ? 2 : 5);
-  const [nested, text, core] = samples;
-  for (const { name, cpuPerMillion } of samples) {
-    const times = (other: { cpuPerMillion: number }) =>
-      `${(other.cpuPerMillion / cpuPerMillion).toFixed(1)} ×`;
-    const share = (core.cpuPerMillion / cpuPerMillion).toFixed(2);
-    const more = `${times(nested)} nested, ${times(text)} text keys, ${share} × decode + engine`;
-    row(name, cpuPerMillion.toFixed(3), more);
+/** Runs the suites one after the other: they would take CPU from each other. */
+async function run(): Promise<number> {
+  const { names, isQuick, check, json, help } = options();
+  if (help === true) {
+    process.stdout.write(HELP);
+    return 0;
   }
+  const report = new Report();
+  process.stdout.write(`${report.machine}\n`);
+  for (const name of names) await SUITES[name](report, isQuick);
+  if (json !== undefined)
+    writeFileSync(
+      json,
+      `${JSON.stringify({ at: new Date().toISOString(), ...report }, null, 2)}\n`,
+    );
+  return check === true ? held(report, names) : 0;
 }
 
-process.stdout.write('\nHTTP, for each CPU second of the server\n');
-for (const { name, perCpuSecond } of await benchHttp(isQuick ? 700 : 1_500))
-  row(name, perCpuSecond.toLocaleString('en'));
-
-process.stdout.write('\nThe live stream, commit to client (wall clock: an idle machine only)\n');
-const seconds = isQuick ? 4 : 10;
-for (const [readers, stuck, changesPerSecond] of [
-  [200, 0, 1_000],
-  [1_000, 50, 100],
-]) {
-  const sample = await steady({ readers, stuck, changesPerSecond, seconds, products: 1_000 });
-  const name = `${readers} readers (${stuck} never read), ${changesPerSecond} changes/s`;
-  const more = `p50 ${sample.p50Ms} ms, ${sample.gaps} gaps, ${sample.cpuShare} of a core`;
-  row(name, `p99 ${sample.p99Ms} ms`, more);
+/** The exit code: 1 when a ratio fell, or was not measured. */
+function held(report: Report, names: readonly string[]): number {
+  const file = new URL('./floors.json', import.meta.url);
+  const floors = JSON.parse(readFileSync(file, 'utf8')) as Floors;
+  const { fallen, unmeasured, held } = compare(report.ratios, floors, names);
+  for (const sentence of fallen) process.stdout.write(`fell: ${sentence}\n`);
+  for (const id of unmeasured) process.stdout.write(`not measured: ${id}\n`);
+  process.stdout.write(`${held} ratios held, ${fallen.length} fell\n`);
+  return fallen.length + unmeasured.length === 0 ? 0 : 1;
 }
-const { maxMs, gaps } = await burst(100, 10_000);
-row('burst of 10 000 changes to 100 readers', `${maxMs} ms`, `${gaps} gaps`);
 
-process.stdout.write('\nThe process of `clickrate run`\n');
-const { firstAnswerMs } = await benchStart();
-row('launch to first answer', `${firstAnswerMs.toFixed(0)} ms`);
-const { residentMb, products } = await benchMemory();
-row(`resident, ${products} products in 3 windows`, `${residentMb.toFixed(0)} MB`);
+process.exitCode = await run().catch((error: Error) => {
+  process.stderr.write(`${error.stack ?? error.message}\n`);
+  return 1;
+});

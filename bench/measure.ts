@@ -27,3 +27,9 @@ export function machine(): string {
   const model = cpus()[0]?.model ?? 'unknown';
   return `${model}, ${availableParallelism()} cores, Node ${process.version}`;
 }
+
+/** The most memory another process held so far. */
+export function peakMbOf(pid: number): number {
+  const [, kb] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kb) / 1_024;
+}

@@ -21,11 +21,13 @@ import { cpuSeconds, median } from './measure.ts';
 const START = 1_700_000_000_000;
 const BATCH = 8_192;
 
-export type PathSample = { name: string; events: number; cpuPerMillion: number };
+/** `key` names the way. */
+export type PathSample = { key: string; name: string; cpuPerMillion: number };
 
-/** Writes a file of `events` events of the original's form, `rate` a second of event time. */
+/** Writes a file of events of the original's form, a hundred thousand a second of event time. */
 function eventFile(directory: string, events: number, products: number): string {
-  const generator = new Generator(START, { products, rate: 15_000, seed: 11 });
+  // A window has a million events.
+  const generator = new Generator(START, { products, rate: 100_000, seed: 11 });
   const name = join(directory, `events-${products}.ndjson`);
   const file = openSync(name, 'w');
   while (generator.events < events) {
@@ -127,6 +129,7 @@ function decodeAndCount(batches: readonly RecordBatch[], layouts: boolean): numb
 }
 
 async function measured(
+  key: string,
   name: string,
   events: number,
   runs: number,
@@ -141,16 +144,19 @@ async function measured(
     // The first run warms up.
     if (run > 0) costs.push((cost / events) * 1e6);
   }
-  return { name, events, cpuPerMillion: median(costs) };
+  return { key, name, cpuPerMillion: median(costs) };
 }
 
 /** All stages on `events` events; medians of `runs` after a warm-up. */
-export async function benchPath(events: number, products: number, runs: number) {
+export async function benchPath(
+  events: number,
+  products: number,
+  runs: number,
+): Promise<PathSample[]> {
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
   try {
     const file = eventFile(directory, events, products);
     const batches = batchesOf(file);
-    const of = (what: string) => `${what}, ${products} products`;
     let round = 0;
     const replayed = async () => {
       const data = join(directory, `data-${round++}`);
@@ -166,17 +172,17 @@ export async function benchPath(events: number, products: number, runs: number) 
       return status.ledger.verdicts.counted;
     };
     return [
-      await measured(of('JSON.parse + nested Maps'), events, runs, () =>
+      await measured('nested', 'JSON.parse + Map of Maps', events, runs, () =>
         parseAndMap(batches, nestedMaps()),
       ),
-      await measured(of('JSON.parse + Map of text keys'), events, runs, () =>
+      await measured('text', 'JSON.parse + Map of text keys', events, runs, () =>
         parseAndMap(batches, textKeys()),
       ),
-      await measured(of('decode + engine'), events, runs, () => decodeAndCount(batches, true)),
-      await measured(of('tolerant scan + engine'), events, runs, () =>
+      await measured('core', 'decode + engine', events, runs, () => decodeAndCount(batches, true)),
+      await measured('scan', 'tolerant scan + engine', events, runs, () =>
         decodeAndCount(batches, false),
       ),
-      await measured(of('file → SQLite, all on'), events, runs, replayed),
+      await measured('file', 'file → SQLite, everything on', events, runs, replayed),
     ];
   } finally {
     rmSync(directory, { recursive: true });

@@ -27,6 +27,7 @@ const QUICK = [
   'verify',
   'operations',
   'hostile',
+  'bench',
 ];
 /** Folders that hold no tests of their own. */
 export const NO_TESTS = ['support', 'data'];

@@ -14,15 +14,17 @@ export function cacheDirectory(): string {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'clickrate');
 }
 
-const ARTIFACTS = [
+/** Group, name, version. */
+export type Artifact = readonly [string, string, string];
+const KAFKA: Artifact[] = [
   ['org.apache.kafka', 'kafka_2.13', KAFKA_VERSION],
   ['org.apache.logging.log4j', 'log4j-slf4j-impl', LOG4J_VERSION],
 ];
 
-/** A Maven project that needs `ARTIFACTS` and makes nothing. */
-function pom(): string {
+/** A Maven project that needs the artifacts and makes nothing. */
+function pom(artifacts: readonly Artifact[]): string {
   const tag = (name: string, text: string) => `<${name}>${text}</${name}>`;
-  const dependency = ([group, artifact, version]: string[]) =>
+  const dependency = ([group, artifact, version]: Artifact) =>
     tag(
       'dependency',
       tag('groupId', group) + tag('artifactId', artifact) + tag('version', version),
@@ -33,7 +35,7 @@ function pom(): string {
     tag('artifactId', 'stack') +
     tag('version', '1') +
     tag('packaging', 'pom');
-  return tag('project', own + tag('dependencies', ARTIFACTS.map(dependency).join('')));
+  return tag('project', own + tag('dependencies', artifacts.map(dependency).join('')));
 }
 
 /** What is missing on this machine to run `commands`, in one sentence; null: nothing. */
@@ -45,20 +47,31 @@ export function missing(commands: Record<string, string>): string | null {
   return null;
 }
 
-/**
- * The folder with Kafka's jars; fetches them with Maven the first time. `say` is told that it
- * takes a while. Throws what Maven said.
- */
+/** The folder with Kafka's jars; see `mavenJars`. */
 export function kafkaJars(say: (sentence: string) => void): string {
-  const libs = join(cacheDirectory(), `kafka-${KAFKA_VERSION}`);
+  const waiting = `fetching Kafka ${KAFKA_VERSION} (43 MB, once) …`;
+  return mavenJars(`kafka-${KAFKA_VERSION}`, KAFKA, waiting, say);
+}
+
+/**
+ * The folder of the cache with those artifacts and what they need; fetches them with Maven the
+ * first time, of which `say` is told. Throws what Maven said.
+ */
+export function mavenJars(
+  folder: string,
+  artifacts: readonly Artifact[],
+  waiting: string,
+  say: (sentence: string) => void,
+): string {
+  const libs = join(cacheDirectory(), folder);
   if (existsSync(libs)) return libs;
   const lacking = missing({ mvn: 'Debian: apt-get install maven' });
   if (lacking !== null) throw new Error(lacking);
-  say(`fetching Kafka ${KAFKA_VERSION} (43 MB, once) …`);
+  say(waiting);
   const work = `${libs}.${process.pid}`;
   mkdirSync(work, { recursive: true });
   try {
-    writeFileSync(join(work, 'pom.xml'), pom());
+    writeFileSync(join(work, 'pom.xml'), pom(artifacts));
     const goal = 'dependency:copy-dependencies';
     const flags = ['-q', '-B', '-DincludeScope=runtime', `-DoutputDirectory=${join(work, 'libs')}`];
     const done = spawnSync('mvn', [goal, ...flags, '-f', join(work, 'pom.xml')], {

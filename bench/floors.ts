@@ -1,0 +1,33 @@
+/** Holds the ratios of a run to their floors. */
+import type { Ratio } from './report.ts';
+
+/** By ratio id: what it must be at least. */
+export type Floors = Readonly<Record<string, number>>;
+
+export type Verdict = {
+  /** Sentences about ratios that fell under their floor. */
+  fallen: string[];
+  /** Floors of suites that ran, whose ratio was not measured. */
+  unmeasured: string[];
+  held: number;
+};
+
+/** @param suites those that were asked for; floors of others say nothing */
+export function compare(
+  ratios: readonly Ratio[],
+  floors: Floors,
+  suites: readonly string[],
+): Verdict {
+  const measured = new Map(ratios.map((ratio) => [ratio.id, ratio]));
+  const verdict: Verdict = { fallen: [], unmeasured: [], held: 0 };
+  for (const [id, floor] of Object.entries(floors)) {
+    if (!suites.includes(id.split('/')[0])) continue;
+    const ratio = measured.get(id);
+    if (ratio === undefined) verdict.unmeasured.push(id);
+    // Also what is no number at all.
+    else if (!(ratio.value >= floor))
+      verdict.fallen.push(`${ratio.what}: ${ratio.value.toFixed(2)} ×, its floor is ${floor} ×`);
+    else verdict.held++;
+  }
+  return verdict;
+}

@@ -1,0 +1,46 @@
+/** The comparer of benchmarks says what fell, what is missing, and nothing else. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { suite, test } from 'node:test';
+import { compare, type Floors } from '../../bench/floors.ts';
+
+const ratio = (id: string, value: number) => ({ id, what: `what ${id} is`, value });
+const FLOORS: Floors = { 'a/one': 2, 'a/two': 3, 'b/one': 1 };
+
+suite('floors of ratios', () => {
+  test('a ratio at its floor holds', () => {
+    const found = compare([ratio('a/one', 2), ratio('a/two', 9)], FLOORS, ['a']);
+    assert.deepEqual(found, { fallen: [], unmeasured: [], held: 2 });
+  });
+
+  test('one under its floor is told with both numbers', () => {
+    const { fallen, held } = compare([ratio('a/one', 1.994), ratio('a/two', 3)], FLOORS, ['a']);
+    assert.deepEqual(fallen, ['what a/one is: 1.99 ×, its floor is 2 ×']);
+    assert.equal(held, 1);
+  });
+
+  test('no number is under every floor', () => {
+    const { fallen } = compare([ratio('b/one', Number.NaN)], FLOORS, ['b']);
+    assert.equal(fallen.length, 1);
+  });
+
+  test('what was asked for and not measured is told; what was not asked for is not', () => {
+    const found = compare([ratio('a/one', 2)], FLOORS, ['a']);
+    assert.deepEqual(found.unmeasured, ['a/two']);
+    assert.deepEqual(compare([], FLOORS, []), { fallen: [], unmeasured: [], held: 0 });
+  });
+
+  test('a ratio without a floor is let through', () => {
+    assert.deepEqual(compare([ratio('b/new', 0.1), ratio('b/one', 1)], FLOORS, ['b']).fallen, []);
+  });
+
+  test('the floors in use are positive numbers of suites that exist', () => {
+    const floors = JSON.parse(readFileSync('bench/floors.json', 'utf8')) as Floors;
+    const main = readFileSync('bench/main.ts', 'utf8');
+    assert.ok(Object.keys(floors).length > 0);
+    for (const [id, floor] of Object.entries(floors)) {
+      assert.ok(floor > 0, id);
+      assert.match(main, new RegExp(`\\b${id.split('/')[0]}:`), id);
+    }
+  });
+});
