@@ -62,7 +62,8 @@ export async function flink(report: Report, isQuick: boolean): Promise<void> {
         });
         const warm = median(costs.slice(COLD_RUNS));
         const what = way === 'job' ? 'our job: rejects, ledger' : 'Flink SQL, json format';
-        const more = `${costs[0].toFixed(2)} at first, ${peakMbOf(flink.taskManager.pid()).toFixed(0)} MB`;
+        const peakMb = peakMbOf(flink.taskManager.pid()).toFixed(0);
+        const more = `${costs[0].toFixed(2)} at first, ${peakMb} MB`;
         report.figure({
           id: `flink/${way}`,
           what: `${what}, warm`,
