@@ -3,6 +3,7 @@
 import './tuning.ts';
 import { Command, CommanderError } from 'commander';
 import { addApi } from './api.ts';
+import { addBackup } from './backup.ts';
 import { addEngine } from './engine.ts';
 import { exitCodeOf, isPipeClosed } from './exit.ts';
 import { addFlink } from './flink.ts';
@@ -32,6 +33,7 @@ const COMMANDS = [
   addSink,
   addVerify,
   addKey,
+  addBackup,
   addConfig,
 ];
 

@@ -60,6 +60,11 @@ const MAY_IMPORT: { who: RegExp; what: RegExp[]; rule: string }[] = [
     ],
     rule: 'sink/ imports what the pipeline and the sources are made of, never a concrete store',
   },
+  {
+    who: /^src\/repair\//,
+    what: [/^src\/(repair|decode|engine)\//],
+    rule: 'repair/ imports shared words, decode/ and engine/ only',
+  },
   { who: /^src\/cli\//, what: [/^src\//], rule: '' },
 ];
 

@@ -1,0 +1,144 @@
+/** A backup of a running engine, restored elsewhere: the counts go on as if nothing had been. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { backUp } from '../../src/repair/backup.ts';
+import { openDatabase } from '../../src/sqlite.ts';
+import { eventually, ROOT, temporary } from '../support/processes.ts';
+import { embedded, event, feed } from './engine.ts';
+
+const BASE = Date.UTC(2019, 10, 24);
+const PRODUCTS = ['a', 'b', 'c'];
+
+/** Events over 20 windows, with ids, some of them twice. */
+const EVENTS = Array.from({ length: 2_000 }, (_, n) => {
+  const id = { event_id: `id${n % 37 === 36 ? n - 1 : n}` };
+  const same = n % 37 === 36 ? n - 1 : n;
+  return event(PRODUCTS[same % 3], BASE + same * 10, id);
+});
+const END = event('a', BASE + 60_000);
+
+type Windows = { windows: { window_start: number; impressions: number }[] };
+
+async function outcomeOf(url: string) {
+  const ledger = (await (await fetch(`${url}/v1/ledger`)).json()) as { total: object };
+  const histories = await Promise.all(
+    PRODUCTS.map(async (product) => {
+      const path = `/v1/products/${product}/history?from=0&to=9000000000000000`;
+      const { windows } = (await (await fetch(url + path)).json()) as Windows;
+      return windows.map(({ window_start, impressions }) => [window_start, impressions]);
+    }),
+  );
+  return { total: ledger.total, histories };
+}
+
+/** Feeds `lines` in pieces; then waits until the last of them is committed. */
+async function feedAll(url: string, lines: readonly string[], received: number): Promise<void> {
+  for (let at = 0; at < lines.length; at += 250) await feed(url, lines.slice(at, at + 250));
+  await eventually(async () => {
+    const { total } = await outcomeOf(url);
+    return (total as { received: number }).received === received;
+  }, 5_000);
+}
+
+/** Events that the file at `path` has taken. */
+function takenBy(path: string): number {
+  const db = new DatabaseSync(path, { readOnly: true });
+  const { next } = db.prepare('SELECT next FROM journal_head').get() as { next: number };
+  db.close();
+  return next;
+}
+
+const cli = (...args: string[]) =>
+  execFileSync(process.execPath, [join(ROOT, 'src/cli/main.ts'), ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+
+test('a backup of a running engine goes on exactly in another directory', async (t) => {
+  const data = temporary(t);
+  const first = await embedded(data);
+  t.after(() => first.stop());
+  const copy = join(temporary(t), 'copy.db');
+  const all = [...EVENTS, END];
+  const feeding = feedAll(first.url, all, all.length);
+  await eventually(async () => (await outcomeOf(first.url)).histories[0].length > 2, 5_000, 10);
+  assert.match(cli('backup', copy, '--data', data), /bytes, checked/);
+  await feeding;
+
+  const directory = temporary(t);
+  copyFileSync(copy, join(directory, 'clickrate.db'));
+  const taken = takenBy(copy);
+  assert.ok(taken > 0 && taken < all.length, `the copy has ${taken} events`);
+  const second = await embedded(directory);
+  t.after(() => second.stop());
+  await feedAll(second.url, all.slice(taken), all.length);
+  await eventually(async () => {
+    assert.deepEqual(await outcomeOf(second.url), await outcomeOf(first.url));
+    return true;
+  }, 5_000);
+});
+
+test('a backup is refused where it would overwrite, or has nothing to copy', async (t) => {
+  const data = temporary(t);
+  const file = join(data, 'clickrate.db');
+  assert.throws(() => backUp(file, join(data, 'x')), /does not exist/);
+  openDatabase(file).close();
+  writeFileSync(join(data, 'x'), 'mine');
+  assert.throws(() => backUp(file, join(data, 'x')), /exists; name a new file/);
+  assert.equal(readFileSync(join(data, 'x'), 'utf8'), 'mine');
+  writeFileSync(file, 'not a database at all');
+  assert.throws(() => backUp(file, join(data, 'y')), /cannot copy/);
+  assert.equal(existsSync(join(data, 'y')), false);
+});
+
+/** The data directory that version 1 of the tables wrote; see test/data/store-v1.md. */
+function oldDirectory(t: Parameters<typeof temporary>[0]): string {
+  const directory = temporary(t);
+  mkdirSync(directory, { recursive: true });
+  const packed = readFileSync(join(ROOT, 'test/data/store-v1.db.gz'));
+  writeFileSync(join(directory, 'clickrate.db'), gunzipSync(packed));
+  return directory;
+}
+
+test('an upgrade: what the first version wrote is taken up, and goes on', async (t) => {
+  const engine = await embedded(oldDirectory(t));
+  t.after(() => engine.stop());
+  await feed(engine.url, [event('product0', BASE + 2_600), event('product0', BASE + 4_000)]);
+  await eventually(async () => {
+    const path = '/v1/products/product0/history?from=0&to=9000000000000000';
+    const { windows } = (await (await fetch(engine.url + path)).json()) as Windows;
+    assert.deepEqual(
+      windows.map(({ window_start, impressions }) => [window_start - BASE, impressions]),
+      [
+        [0, 4],
+        [1_000, 4],
+        [2_000, 2],
+      ],
+    );
+    return true;
+  }, 5_000);
+});
+
+test('a rollback: what a newer version wrote is refused by name, and left as it is', async (t) => {
+  const directory = oldDirectory(t);
+  const file = join(directory, 'clickrate.db');
+  const change = (sql: string) => {
+    const db = new DatabaseSync(file);
+    db.exec(sql);
+    db.close();
+  };
+  change('PRAGMA user_version = 99');
+  const before = readFileSync(file);
+  await assert.rejects(embedded(directory), /tables of version 99.*use the newer clickrate/);
+  assert.deepEqual(readFileSync(file), before);
+  change(`PRAGMA user_version = 1;
+    UPDATE tasks SET status = json_set(status, '$.version', 99)`);
+  const engine = await embedded(directory);
+  await assert.rejects(engine.finished, /the checkpoint has form 99.*use a newer clickrate/);
+  await engine.stop().catch(() => {});
+});
