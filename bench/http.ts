@@ -37,6 +37,7 @@ function stillReader(products: number): ResultReader {
     load: async () => loaded,
     follow: () => () => {},
     history: async () => [],
+    historyHeld: async () => ({ levels: [], skipped: 0 }),
     statuses: async () => new Map(),
     rejected: async () => [],
     keptTotals: async () => ({ events: 0, bytes: 0, pruned: 0 }),

@@ -73,7 +73,8 @@ async function bench(): Promise<void> {
     }
   }
   process.stdout.write(
-    `${machine()}\n${eventRate(logs, fromMs, untilMs)} events/s; ${delays.redis.length} closings of ` +
+    `${machine()}\n${eventRate(logs, fromMs, untilMs)} events/s; ` +
+      `${delays.redis.length} closings of ` +
       `${products.length} tasks; looked every ${LOOK_MS} ms\n\n` +
       'append time of the closing record → visible, ms       p50      p90      p99      max\n',
   );

@@ -102,8 +102,11 @@ async function closings(products: number, rounds: number): Promise<StoreSample[]
     const runs: { ms: number; cpuMs: number }[] = [];
     for (let n = 0; n < rounds; n++) runs.push(await close(owner, products, n));
     const cells = products * rounds;
-    const packed = db.prepare('SELECT sum(length(cells)) AS bytes FROM history').get();
-    const pages = db.prepare("SELECT sum(pgsize) AS bytes FROM dbstat WHERE name LIKE '%history%'");
+    const packed = db.prepare('SELECT sum(length(cells)) AS bytes FROM cells').get();
+    const pages = db.prepare(
+      "SELECT sum(pgsize) AS bytes FROM dbstat WHERE name LIKE 'cells%' " +
+        "OR name LIKE 'sqlite_autoindex_cells%'",
+    );
     const name = `${products} products`;
     return [
       {

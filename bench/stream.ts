@@ -70,6 +70,7 @@ class HandStore {
         return () => {};
       },
       history: async () => [],
+      historyHeld: async () => ({ levels: [], skipped: 0 }),
       statuses: async () => new Map(),
       rejected: async () => [],
       keptTotals: async () => ({ events: 0, bytes: 0, pruned: 0 }),

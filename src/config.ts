@@ -58,8 +58,15 @@ export const LIMITS = {
   keptTotalBytes: 1_073_741_824,
   /** The same in Redis, whose memory is dear: all of them are in the topic of rejected events. */
   keptRedisBytes: 134_217_728,
-  /** History kept by a store, in event time. */
-  historyMs: 3_600_000,
+  /** History: cells (a period of a product) of a store; products that left it and have some. */
+  historyCells: 20_000_000,
+  historyProducts: 2_000_000,
+  /** How long each of its levels is kept, in event time, before it is folded into the next. */
+  historyKeep: { windowsMs: 7_200_000, minutesMs: 86_400_000, quartersMs: 35 * 86_400_000 },
+  /** With too many cells, at least so long. */
+  historyKeepAtLeast: { windowsMs: 600_000, minutesMs: 3_600_000, quartersMs: 43_200_000 },
+  /** Blocks of cells folded with one commit. */
+  historyFolds: 64,
   /** Journal: bytes not yet committed by the engine before ingest answers 429. */
   journalBytes: 268_435_456,
   /** Journal: how long the first event of a group waits for others before it is written. */
@@ -68,6 +75,8 @@ export const LIMITS = {
   bodyBytes: 8_388_608,
   listedItems: 100,
   pageRows: 1_000,
+  /** Periods of one answer about history. */
+  historyRows: 10_000,
   /** How often the API looks at the tasks' statuses and the open windows. */
   statusMs: 1_000,
   /** Open windows: most active products told. */
@@ -120,6 +129,8 @@ export const OPTIONS = {
   logLevel: 'info',
   /** `text` for people, `json` for machines. */
   logFormat: 'text',
+  /** Time zone of the days in the history. */
+  timeZone: 'UTC',
   /** Results of fewer impressions than this are marked as `few` under /v1. */
   minSample: 100,
   /** Generate the original demo's traffic. */

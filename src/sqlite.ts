@@ -42,7 +42,7 @@ const CODES: Record<number, ErrorCode> = {
 const NO_ROOM = [778, 4874];
 
 /** Of the whole file. Newer code reads older files; a newer file is refused. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const TABLES = `
 -- Single values: incarnation, writer, change (number of the last), window_ms, next_no
@@ -55,18 +55,23 @@ CREATE TABLE IF NOT EXISTS tasks (
 CREATE TABLE IF NOT EXISTS parts (
   task TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL, UNIQUE (task, name)) STRICT;
 
--- products.ts; a number is never used again: history may still hold cells of the one removed
+-- products.ts; a number is one product's for ever: history holds cells under it. Without an owner
+-- (task '') it has left latest and previous; departed tells which of those left first
 CREATE TABLE IF NOT EXISTS products (
   no INTEGER PRIMARY KEY, product TEXT NOT NULL UNIQUE, task TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS departed (
+  turn INTEGER PRIMARY KEY AUTOINCREMENT, no INTEGER NOT NULL UNIQUE) STRICT;
 
 -- rows.ts: latest and previous of a bucket of products, packed by no
 CREATE TABLE IF NOT EXISTS rows (bucket INTEGER PRIMARY KEY, rows BLOB NOT NULL) STRICT;
 
--- history.ts: the cells of a window and a bucket of products, packed by no
-CREATE TABLE IF NOT EXISTS history (
-  bucket INTEGER NOT NULL, window_start INTEGER NOT NULL, cells BLOB NOT NULL,
-  PRIMARY KEY (bucket, window_start)) STRICT;
-CREATE INDEX IF NOT EXISTS history_start ON history (window_start);
+-- history.ts: the cells of a period of a level and a bucket of products, packed by no
+CREATE TABLE IF NOT EXISTS cells (
+  level TEXT NOT NULL, bucket INTEGER NOT NULL, start INTEGER NOT NULL, count INTEGER NOT NULL,
+  cells BLOB NOT NULL, PRIMARY KEY (level, bucket, start)) STRICT;
+CREATE INDEX IF NOT EXISTS cells_start ON cells (level, start);
+CREATE TABLE IF NOT EXISTS cell_counts (level TEXT PRIMARY KEY, cells INTEGER NOT NULL)
+  STRICT, WITHOUT ROWID;
 
 -- kept.ts
 CREATE TABLE IF NOT EXISTS kept (
@@ -102,6 +107,7 @@ export function openDatabase(file: string): DatabaseSync {
     });
     transaction(db, () => {
       db.exec(TABLES);
+      upgrade(db);
       db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; PRAGMA application_id = ${APPLICATION_ID}`);
       const insert = db.prepare('INSERT OR IGNORE INTO meta VALUES (?, ?)');
       insert.run('incarnation', randomUUID());
@@ -114,6 +120,15 @@ export function openDatabase(file: string): DatabaseSync {
     db.close();
     throw error;
   }
+}
+
+/** From version 1: an hour of windows in a table of its own; removed products had no row. */
+function upgrade(db: DatabaseSync): void {
+  const old = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'history'").get();
+  if (old === undefined) return;
+  // How many cells a row has is counted when it is next written.
+  db.exec(`INSERT INTO cells SELECT 'window', bucket, window_start, 0, cells FROM history;
+DROP TABLE history;`);
 }
 
 function refuseForeign(db: DatabaseSync, file: string): void {

@@ -1,9 +1,9 @@
 /** What each operation takes and answers; queries are checked by it, the rest is for readers. */
 import { Type } from 'typebox';
-import { productParams, query, time } from './queries.ts';
+import { productParams, query } from './queries.ts';
 import { answers, jsonAnswer, textAnswer } from './responses.ts';
-import { PRODUCT_ID, TwoWindows, unusableMembers } from './schema.ts';
-import { count, timeMs } from './schema-words.ts';
+import { TwoWindows, unusableMembers } from './schema.ts';
+import { count } from './schema-words.ts';
 
 const byProduct = Type.Record(Type.String(), Type.Ref('Result#'), {
   description: 'Results by product id',
@@ -41,28 +41,6 @@ export const rootSchema = {
       { html: true },
     ),
     [],
-  ),
-};
-
-export const historySchema = {
-  summary: "A product's windows in a span of time, oldest first",
-  tags: ['v1'],
-  params: productParams,
-  querystring: query({
-    from: time('Windows that start at or after it; default: an hour before `to`'),
-    to: time('Windows that start before it; default: the end of the latest window'),
-  }),
-  response: answers(
-    jsonAnswer(
-      Type.Object({
-        product_id: PRODUCT_ID,
-        from: timeMs('Windows that start at or after it'),
-        to: timeMs('Windows that start before it'),
-        windows: Type.Array(Type.Ref('ResultV1#')),
-      }),
-      { etag: true },
-    ),
-    [404, 503],
   ),
 };
 

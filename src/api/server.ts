@@ -5,6 +5,7 @@ import { Metrics } from '../metrics.ts';
 import { describeRoutes, docsRoutes } from './docs.ts';
 import { Doors } from './doors/doors.ts';
 import { healthRoutes } from './health.ts';
+import { historyRoutes } from './history.ts';
 import { eventRoutes } from './ingest.ts';
 import { ledgerRoutes } from './ledger.ts';
 import { addUnrouted, Methods } from './methods.ts';
@@ -52,6 +53,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   await originalRoutes(app, context);
   await pageRoutes(app, context);
   await productRoutes(app, context);
+  await historyRoutes(app, context);
   await ledgerRoutes(app, context);
   await rejectedRoutes(app, context);
   await replayRoute(app, context);

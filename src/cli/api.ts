@@ -22,7 +22,8 @@ import { builtPage } from './page.ts';
 import { VERSION } from './version.ts';
 
 export type ApiProcessParts = {
-  options: Pick<Options, 'port' | 'redis' | 'redisPassword' | 'minSample'> & DoorOptions;
+  options: Pick<Options, 'port' | 'redis' | 'redisPassword' | 'minSample' | 'timeZone'> &
+    DoorOptions;
   settings: Settings;
   limits: Limits;
   log: Logger;
@@ -38,7 +39,7 @@ export type ApiProcess = { url: string; stop(): Promise<void> };
 export async function startApi(parts: ApiProcessParts): Promise<ApiProcess> {
   const { options, settings, limits, log } = parts;
   const { redis: url, redisPassword: password } = options;
-  const store = new RedisStore({ url, password, limits, log });
+  const store = new RedisStore({ url, password, timeZone: options.timeZone, limits, log });
   const committed = new CommittedHealth(store, systemClock);
   try {
     await store.committed().catch((error: unknown) => {
@@ -74,7 +75,7 @@ export async function startApi(parts: ApiProcessParts): Promise<ApiProcess> {
 export function addApi(top: Command): void {
   const options = {
     ...DOOR_OPTIONS,
-    ...pick('redis', 'redisPassword', 'minSample', 'logLevel', 'logFormat'),
+    ...pick('redis', 'redisPassword', 'minSample', 'timeZone', 'logLevel', 'logFormat'),
   };
   withOptions(top.command('api'), options)
     .description('serve the results that engines write into Redis')

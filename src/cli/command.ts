@@ -20,6 +20,7 @@ const HELP: Record<keyof typeof OPTIONS, string> = {
   data: 'directory of the journal and the store',
   logLevel: 'debug, info, warn, error or silent',
   logFormat: 'text or json',
+  timeZone: 'time zone of the days in the history, as Europe/Berlin',
   minSample: 'impressions below which a result is marked as resting on few',
   generate: "generate the original demo's traffic",
   rate: 'generated impressions and click tries a second',

@@ -27,7 +27,8 @@ import { VERSION } from './version.ts';
 export const EMBEDDED_TASK = '0';
 
 export type EmbeddedParts = {
-  options: Pick<Options, 'host' | 'port' | 'data'> & Partial<Pick<Options, 'minSample'>>;
+  options: Pick<Options, 'host' | 'port' | 'data'> &
+    Partial<Pick<Options, 'minSample' | 'timeZone'>>;
   settings: Settings;
   limits?: Limits;
   log: Logger;
@@ -55,7 +56,10 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
     closers.push(() => lock.release());
     const db = openDatabase(join(options.data, 'clickrate.db'));
     closers.push(() => db.close());
-    const store = new SqliteStore(db, { limits });
+    const store = new SqliteStore(db, {
+      limits,
+      ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),
+    });
     const journal = new Journal(db, { limits, clock: systemClock, futureMs: settings.futureMs });
     closers.push(() => journal.close());
     const pipeline = new Pipeline({

@@ -16,7 +16,7 @@ import { untilStopped } from './running.ts';
 const OPTIONS = {
   ...KAFKA_OPTIONS,
   ...DOOR_OPTIONS,
-  ...pick('store', 'data', 'redis', 'redisPassword'),
+  ...pick('store', 'data', 'redis', 'redisPassword', 'timeZone'),
   ...pick('onGap', 'onLostStore', 'groupInstance'),
 };
 

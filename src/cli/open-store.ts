@@ -21,9 +21,15 @@ export type StoreChoice = {
 /** Opens it; whoever asked closes it. Throws `config_invalid`, `directory_locked`. */
 export function openStore({ options, ...settings }: StoreChoice): Store {
   if (options.store === 'sqlite') return openSqlite(options, settings);
-  const { redis: url, redisPassword: password } = options;
+  const { redis: url, redisPassword: password, timeZone } = options;
   if (options.store === 'redis')
-    return new RedisStore({ url, password, ...settings, limits: inRedis(settings.limits) });
+    return new RedisStore({
+      url,
+      password,
+      timeZone,
+      ...settings,
+      limits: inRedis(settings.limits),
+    });
   throw new ClickrateError('config_invalid', `store must be sqlite or redis, not ${options.store}`);
 }
 
@@ -32,11 +38,11 @@ function inRedis(limits: Limits): Limits {
   return { ...limits, keptTotalBytes };
 }
 
-function openSqlite({ data }: Options, settings: Omit<StoreChoice, 'options'>): Store {
+function openSqlite({ data, timeZone }: Options, settings: Omit<StoreChoice, 'options'>): Store {
   mkdirSync(data, { recursive: true });
   const lock = lockDirectory(data, {});
   const db = openDatabase(join(data, 'clickrate.db'));
-  const store = new SqliteStore(db, settings);
+  const store = new SqliteStore(db, { ...settings, timeZone });
   const close = store.close.bind(store);
   store.close = async () => {
     await close();

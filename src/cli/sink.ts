@@ -38,7 +38,7 @@ const OPTIONS = {
   ...KAFKA_OPTIONS,
   ...FLINK_TOPICS,
   ...DOOR_OPTIONS,
-  ...pick('store', 'data', 'redis', 'redisPassword'),
+  ...pick('store', 'data', 'redis', 'redisPassword', 'timeZone'),
 };
 
 export type SinkProcessParts = {

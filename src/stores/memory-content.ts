@@ -1,8 +1,8 @@
 /** What the store in memory holds, and how it forgets. */
 import type { Limits } from '../config.ts';
-import type { Counts } from '../result.ts';
 import type { Comeback, Status } from '../status.ts';
 import { COMEBACK_ROWS, KEPT_ROW_BYTES } from './bounds.ts';
+import { emptyHistory, type MemoryHistory } from './memory-history.ts';
 import type { Commit, Fence, RejectedQuery, Row, StoredEvent, Writer } from './store.ts';
 
 export type TaskRow = Fence & {
@@ -18,9 +18,9 @@ export type Content = {
   writer: Writer | null;
   tasks: Map<string, TaskRow>;
   products: Map<string, ProductRow>;
-  /** Counts by window start and product. */
-  history: Map<number, Map<string, Counts>>;
-  newestStart: number;
+  history: MemoryHistory;
+  /** Products that left, the one that left first in front. */
+  departed: Set<string>;
   windowMs: number | null;
   kept: StoredEvent[];
   keptId: number;
@@ -35,8 +35,8 @@ export function emptyContent(): Content {
     writer: null,
     tasks: new Map(),
     products: new Map(),
-    history: new Map(),
-    newestStart: -Infinity,
+    history: emptyHistory(),
+    departed: new Set(),
     windowMs: null,
     kept: [],
     keptId: 0,
@@ -45,20 +45,6 @@ export function emptyContent(): Content {
     comebacks: [],
     change: 0,
   };
-}
-
-/** Writes a cell of history: counts are absolute. */
-export function remember(content: Content, product: string, cell: Counts): void {
-  content.newestStart = Math.max(content.newestStart, cell.start);
-  const window = content.history.get(cell.start);
-  if (window === undefined) content.history.set(cell.start, new Map([[product, { ...cell }]]));
-  else window.set(product, { ...cell });
-}
-
-/** Drops history that lies too far behind the newest window. */
-export function forget(content: Content, limits: Limits): void {
-  const oldest = content.newestStart - limits.historyMs;
-  for (const start of content.history.keys()) if (start < oldest) content.history.delete(start);
 }
 
 export function keep(content: Content, commit: Commit): void {

@@ -4,26 +4,28 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { LIMITS, type Limits } from '../config.ts';
+import { LIMITS, type Limits, OPTIONS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { Counts } from '../result.ts';
 import type { Comeback, Status } from '../status.ts';
+import { type Ladder, ladderOf } from './history/levels.ts';
 import { Listeners } from './listeners.ts';
 import {
   type Content,
   emptyContent,
-  forget,
   keep,
   keptPage,
   prune,
-  remember,
   type TaskRow,
 } from './memory-content.ts';
+import { fold, forget, held, read, remember } from './memory-history.ts';
 import type {
   Change,
   Commit,
   CommitAnswer,
   Fence,
+  HistoryHeld,
+  HistoryQuery,
   KeptTotals,
   Loaded,
   RejectedQuery,
@@ -40,6 +42,8 @@ export type MemoryStoreOptions = {
   limits?: Limits;
   resultsPerCommit?: number;
   incarnation?: string;
+  /** Of the days in the history. */
+  timeZone?: string;
   writer?: Writer;
   /** Claims although another kind of program wrote this store. */
   takeOver?: boolean;
@@ -50,6 +54,7 @@ export class MemoryStore implements Store {
   readonly #clock: Clock | null;
   readonly #limits: Limits;
   readonly #incarnation: string;
+  readonly #timeZone: string;
   readonly #writer: Writer;
   readonly #takeOver: boolean;
   readonly #listeners = new Listeners();
@@ -61,6 +66,9 @@ export class MemoryStore implements Store {
     this.#limits = options.limits ?? LIMITS;
     this.resultsPerCommit = options.resultsPerCommit ?? 20_000;
     this.#incarnation = options.incarnation ?? randomUUID();
+    this.#timeZone = options.timeZone ?? OPTIONS.timeZone;
+    // Refused now, not with the first commit.
+    this.#ladder();
     this.#writer = options.writer ?? 'engine';
     this.#takeOver = options.takeOver ?? false;
   }
@@ -119,8 +127,10 @@ export class MemoryStore implements Store {
     content.windowMs = windowMs;
     const removals = this.#remove(commit);
     for (const product of commit.claims)
-      if (!content.products.has(product))
+      if (!content.products.has(product)) {
+        content.departed.delete(product);
         content.products.set(product, { product, task: commit.task, latest: null, previous: null });
+      }
     const rows = this.#publish(commit);
     for (const { name, bytes } of commit.parts) row.parts.set(name, new Uint8Array(bytes));
     for (const name of commit.removedParts) row.parts.delete(name);
@@ -135,19 +145,24 @@ export class MemoryStore implements Store {
   }
 
   #remove(commit: Commit): string[] {
-    const { products, history } = this.#content;
+    const { products, departed, history } = this.#content;
     const owned = [...new Set(commit.removals)].filter(
       (name) => products.get(name)?.task === commit.task,
     );
     for (const name of owned) {
       products.delete(name);
-      for (const window of history.values()) window.delete(name);
+      departed.add(name);
+    }
+    for (const name of departed) {
+      if (departed.size <= this.#limits.historyProducts) break;
+      departed.delete(name);
+      forget(history, name);
     }
     return owned;
   }
 
   #publish(commit: Commit): Row[] {
-    const { products } = this.#content;
+    const { products, history } = this.#content;
     const rows: Row[] = [];
     for (const { product, latest, previous, cells } of commit.results) {
       const row = products.get(product);
@@ -155,9 +170,9 @@ export class MemoryStore implements Store {
       row.latest = { ...latest };
       row.previous = previous === null ? null : { ...previous };
       rows.push({ product, latest: { ...latest }, previous: row.previous && { ...row.previous } });
-      for (const cell of cells) remember(this.#content, product, cell);
+      for (const cell of cells) remember(history, product, cell);
     }
-    forget(this.#content, this.#limits);
+    fold(history, this.#ladder(), this.#limits);
     return rows;
   }
 
@@ -174,14 +189,17 @@ export class MemoryStore implements Store {
     return this.#listeners.follow(onChange);
   }
 
-  async history(product: string, fromMs: number, toMs: number): Promise<Counts[]> {
+  async history(query: HistoryQuery): Promise<Counts[][]> {
     this.#mustBeOpen();
-    const starts = [...this.#content.history.keys()].sort((a, b) => a - b);
-    return starts
-      .filter((start) => start >= fromMs && start < toMs)
-      .map((start) => this.#content.history.get(start)?.get(product))
-      .filter((counts) => counts !== undefined)
-      .map((counts) => ({ ...counts }));
+    return read(this.#content.history, query);
+  }
+
+  async historyHeld(): Promise<HistoryHeld> {
+    return held(this.#content.history, this.#ladder());
+  }
+
+  #ladder(): Ladder {
+    return ladderOf(this.#content.windowMs, this.#timeZone);
   }
 
   async statuses(): Promise<Map<string, Status>> {

@@ -7,6 +7,7 @@
  * otherwise (see `errors.ts`).
  */
 import type { Reason } from '../event.ts';
+import type { Level } from '../history.ts';
 import type { Counts, ProductResult } from '../result.ts';
 import type { Comeback, KeptEvent, Part, Status } from '../status.ts';
 
@@ -25,7 +26,7 @@ export type Commit = Fence & {
   parts: Part[];
   removedParts: string[];
   status: Status;
-  /** Products whose rows, claim and history included, are removed (only those this task owns). */
+  /** Products whose rows and claims go (only those this task owns); their history stays. */
   removals: string[];
   /** Products this task wants to own; granted unless another task owns them. */
   claims: string[];
@@ -87,14 +88,37 @@ export type StoredEvent = KeptEvent & { id: number; task: string };
 /** What the store holds of kept events and what it had to prune (7 days or 1 GB). */
 export type KeptTotals = { events: number; bytes: number; pruned: number };
 
+/**
+ * Counts of levels of history, see `history.ts`: of these products (null: of all) together, for
+ * periods that start in [fromMs, toMs).
+ */
+export type HistoryQuery = {
+  levels: readonly Level[];
+  products: readonly string[] | null;
+  fromMs: number;
+  toMs: number;
+};
+
+/** What a store's history holds of a level: start of its oldest period, cells at most. */
+export type LevelHeld = { level: Level; oldest: number | null; cells: number };
+/**
+ * Finest level first; other levels of days than the last were cut by a former time zone. `skipped`:
+ * cells that came when their window had been folded.
+ */
+export type HistoryHeld = { levels: LevelHeld[]; skipped: number };
+
 /** The part of a store that the API reads. */
 export interface ResultReader {
   /** All rows, and the change number they are current to. */
   load(): Promise<Loaded>;
   /** Calls back for each change after `load`; returns how to stop. */
   follow(onChange: (change: Change) => void): () => void;
-  /** Counts of a product's windows with start in [fromMs, toMs), oldest first. */
-  history(product: string, fromMs: number, toMs: number): Promise<Counts[]>;
+  /**
+   * For each level its periods, oldest first; those without an event are left out. All levels as of
+   * one moment, so that nothing is in two of them, or in none.
+   */
+  history(query: HistoryQuery): Promise<Counts[][]>;
+  historyHeld(): Promise<HistoryHeld>;
   /** Committed status of every task, by task name. */
   statuses(): Promise<Map<string, Status>>;
   rejected(query: RejectedQuery): Promise<StoredEvent[]>;

@@ -8,6 +8,8 @@ import type { Counts } from '../../src/result.ts';
 import type { Ledger, Status, TaskHealth } from '../../src/status.ts';
 import type {
   Change,
+  HistoryHeld,
+  HistoryQuery,
   KeptTotals,
   Loaded,
   RejectedQuery,
@@ -108,10 +110,21 @@ export class FakeReader implements ResultReader {
     return () => this.#listeners.delete(onChange);
   }
 
-  async history(product: string, fromMs: number, toMs: number): Promise<Counts[]> {
+  async history({ levels, products, fromMs, toMs }: HistoryQuery): Promise<Counts[][]> {
     this.#fail();
-    const all = this.histories.get(product) ?? [];
-    return all.filter(({ start }) => start >= fromMs && start < toMs);
+    return levels.map((level) => {
+      const all = products ?? [...this.histories.keys()];
+      const found = level === 'window' ? all.flatMap((name) => this.histories.get(name) ?? []) : [];
+      return found.filter(({ start }) => start >= fromMs && start < toMs);
+    });
+  }
+
+  async historyHeld(): Promise<HistoryHeld> {
+    this.#fail();
+    const starts = [...this.histories.values()].flat().map(({ start }) => start);
+    const oldest = starts.length === 0 ? null : Math.min(...starts);
+    const days = { level: '1d UTC', oldest: null, cells: 0 };
+    return { levels: [{ level: 'window', oldest, cells: starts.length }, days], skipped: 0 };
   }
 
   async statuses(): Promise<Map<string, Status>> {

@@ -88,6 +88,8 @@ test('the document has every path, and each operation names what can come anywhe
     '/openapi.json',
     '/readyz',
     '/v1/events',
+    '/v1/history',
+    '/v1/history/kept',
     '/v1/ledger',
     '/v1/open',
     '/v1/products',

@@ -2,11 +2,13 @@
  * Holds what a store has in the end against the oracle, which reads the topics and the committed
  * comebacks: ledger, counts of every window, both windows of every product, kept events.
  */
+
 import assert from 'node:assert/strict';
 import type { Settings } from '../../src/config.ts';
 import type { Status } from '../../src/status.ts';
 import type { Comeback, Store } from '../../src/stores/store.ts';
 import { type Answer, type Cell, type Log, oracle } from '../oracle/oracle.ts';
+import { windowsOf } from '../stores/commits.ts';
 import { eventually } from '../support/processes.ts';
 import { readTopics } from './log-reader.ts';
 
@@ -125,7 +127,7 @@ async function checkWindows(
     const expected = [...cells.values()]
       .filter(({ start }) => start >= from)
       .sort((a, b) => a.start - b.start);
-    const got: Cell[] = (await store.history(product, from, Number.MAX_SAFE_INTEGER)).map(
+    const got: Cell[] = (await windowsOf(store, product, from, Number.MAX_SAFE_INTEGER)).map(
       ({ start, impressions, clicks }) => ({ start, impressions, clicks }),
     );
     assert.deepEqual(got, expected, `windows of ${product} in task ${task}`);

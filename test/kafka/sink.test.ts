@@ -1,10 +1,12 @@
 /** The sink on a real broker and a real Redis, behind a job that a test plays. */
+
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Admin } from '@platformatic/kafka';
 import { OPTIONS } from '../../src/config.ts';
 import { Sender } from '../../src/sources/kafka/sender.ts';
 import { RedisStore } from '../../src/stores/redis/store.ts';
+import { windowsOf } from '../stores/commits.ts';
 import { FakeJob, type Told } from '../support/fake-job.ts';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { type Child, eventually, outputOf, startNode } from '../support/processes.ts';
@@ -65,7 +67,7 @@ async function mustBeExact({ job, store }: World, waitMs = 20_000): Promise<void
     assert.deepEqual(rows.get(product), {
       ...{ product, latest: cells.at(-1), previous: cells.at(-2) ?? null },
     });
-    assert.deepEqual(await store.history(product, 0, 9e15), cells);
+    assert.deepEqual(await windowsOf(store, product, 0, 9e15), cells);
   }
 }
 

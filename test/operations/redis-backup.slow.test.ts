@@ -1,4 +1,5 @@
 /** A backup of Redis taken while an engine writes, put into another Redis: counts go on exactly. */
+
 import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { copyFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { Journal } from '../../src/sources/journal.ts';
 import type { Source } from '../../src/sources/source.ts';
 import { openDatabase } from '../../src/sqlite.ts';
 import { RedisStore } from '../../src/stores/redis/store.ts';
+import { windowsOf } from '../stores/commits.ts';
 import { eventually, temporary } from '../support/processes.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { event } from './engine.ts';
@@ -63,7 +65,7 @@ async function received(store: RedisStore, count: number): Promise<void> {
 async function outcome(store: RedisStore) {
   // The last window may be open or closed by silence.
   const products = ['p0', 'p1', 'p2'];
-  const histories = await Promise.all(products.map((p) => store.history(p, 0, BASE + 9_000)));
+  const histories = await Promise.all(products.map((p) => windowsOf(store, p, 0, BASE + 9_000)));
   const status = (await store.statuses()).get('0');
   return { histories, ledger: status?.ledger };
 }

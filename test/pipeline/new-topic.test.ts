@@ -1,4 +1,5 @@
 /** A topic deleted and made anew under a kept checkpoint: a new ledger, and nothing of the old. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS, settingsWith } from '../../src/config.ts';
@@ -7,6 +8,7 @@ import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import type { Opened, Position } from '../../src/sources/source.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
+import { windowsOf } from '../stores/commits.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SimSource } from '../support/sim-source.ts';
@@ -80,7 +82,7 @@ test('state, parts and ledger of the old topic are gone, and its open windows st
   assert.deepEqual(state.parts.map(({ name }) => name).sort(), ['block/0', 'products/0']);
   assert.equal(state.status!.ledger.received, 3);
   assert.deepEqual(state.status!.ledger.since, { 'p-0': 0 });
-  const windows = await store.history('a', 0, Number.MAX_SAFE_INTEGER);
+  const windows = await windowsOf(store, 'a', 0, Number.MAX_SAFE_INTEGER);
   assert.deepEqual(
     windows.map(({ start, impressions }) => [start - START, impressions]),
     [

@@ -1,4 +1,5 @@
 /** A store that fails for a while: retried, said, and nothing lost or sent anew. */
+
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS, settingsWith } from '../../src/config.ts';
@@ -7,6 +8,7 @@ import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import type { Commit, CommitAnswer } from '../../src/stores/store.ts';
+import { windowsOf } from '../stores/commits.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SimSource } from '../support/sim-source.ts';
@@ -79,7 +81,7 @@ test('a failing commit is the same commit again, the task not ready, and the end
   const repeated = store.sent.filter(({ number }, n) => numbers.indexOf(number) !== n);
   assert.equal(repeated.length, 5);
   for (const commit of repeated) assert.equal(commit, store.sent[numbers.indexOf(commit.number)]);
-  const history = await store.history('a', 0, Number.MAX_SAFE_INTEGER);
+  const history = await windowsOf(store, 'a', 0, Number.MAX_SAFE_INTEGER);
   assert.deepEqual(
     history.map(({ impressions }) => impressions),
     [100, 100],

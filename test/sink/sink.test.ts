@@ -1,4 +1,5 @@
 /** The sink's loop over a store in memory: crashes anywhere, lost answers, fences, standing by. */
+
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { LIMITS, settingsWith } from '../../src/config.ts';
@@ -8,6 +9,7 @@ import { Sink } from '../../src/sink/sink.ts';
 import { untilFree } from '../../src/sink/standby.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import type { Commit, CommitAnswer, TaskStore } from '../../src/stores/store.ts';
+import { windowsOf } from '../stores/commits.ts';
 import { iso } from '../support/fake-job.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
@@ -145,7 +147,7 @@ suite('the loop of the sink', () => {
       for (const { product, latest, previous } of rows) {
         const known = cells.get(product)!;
         assert.deepEqual([latest, previous], [known.at(-1), known.at(-2) ?? null], `seed ${seed}`);
-        assert.deepEqual(await store.history(product, 0, 9e15), known, `seed ${seed}`);
+        assert.deepEqual(await windowsOf(store, product, 0, 9e15), known, `seed ${seed}`);
       }
       assert.equal(status.finalBefore, T0 + 30 * WINDOW);
     }

@@ -3,8 +3,9 @@ import { SETTINGS } from '../../src/config.ts';
 import { VERDICTS, type Verdict } from '../../src/event.ts';
 import type { Counts, ProductResult } from '../../src/result.ts';
 import type { KeptEvent, Status } from '../../src/status.ts';
-import type { Commit, Fence } from '../../src/stores/store.ts';
+import type { Commit, Fence, ResultReader } from '../../src/stores/store.ts';
 import type { TestedStore } from './harness.ts';
+import { LEVELS } from './zone.ts';
 
 export const START = 1_760_000_000_000;
 
@@ -70,6 +71,21 @@ export function keptOf(offset: number, arrivalMs: number, text = 'broken'): Kept
 const byName = (a: string, b: string) => (a < b ? -1 : Number(a > b));
 const plain = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 
+/** Counts of a product's windows that start in [fromMs, toMs), as far as they were not folded. */
+export async function windowsOf(
+  store: Pick<ResultReader, 'history'>,
+  product: string,
+  fromMs = -Infinity,
+  toMs = Infinity,
+): Promise<Counts[]> {
+  const [windows] = await store.history({ levels: ['window'], products: [product], fromMs, toMs });
+  return windows;
+}
+
+const everything = (products: string[] | null) => ({
+  ...{ levels: LEVELS, products, fromMs: -Infinity, toMs: Infinity },
+});
+
 /** Everything that can be read from a store, in a form that two stores share. */
 export async function contentOf(
   store: TestedStore,
@@ -84,7 +100,8 @@ export async function contentOf(
   }
   const history = [];
   for (const product of products)
-    history.push({ product, cells: await store.history(product, -Infinity, Infinity) });
+    history.push({ product, cells: await store.history(everything([product])) });
+  history.push({ product: null, cells: await store.history(everything(null)) });
   const { number, windowMs, rows } = await store.load();
   const kept = await store.rejected({ limit: Number.MAX_SAFE_INTEGER });
   return {

@@ -8,6 +8,7 @@ import type { Comeback } from '../../src/status.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import type { Change, Store, Writer } from '../../src/stores/store.ts';
+import { ZONE } from './zone.ts';
 
 export type TestedStore = Store & { comebacks(): Promise<(Comeback & { task: string })[]> };
 
@@ -16,6 +17,7 @@ export type HarnessOptions = {
   clock: Clock;
   writer?: Writer;
   takeOver?: boolean;
+  timeZone?: string;
 };
 
 export abstract class Harness {
@@ -34,7 +36,7 @@ export abstract class Harness {
   }
 
   protected get storeOptions() {
-    return { ...this.options, limits: { ...LIMITS, ...this.options.limits } };
+    return { timeZone: ZONE, ...this.options, limits: { ...LIMITS, ...this.options.limits } };
   }
 
   abstract snapshot(): unknown;
@@ -46,6 +48,9 @@ export abstract class Harness {
 
   /** Resolves when followers were told all changes so far. */
   async settled(): Promise<void> {}
+
+  /** Resolves when what the commits so far gave to fold is folded. */
+  async folded(): Promise<void> {}
 }
 
 export type HarnessFactory = (options: HarnessOptions) => Harness;

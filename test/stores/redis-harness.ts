@@ -55,11 +55,17 @@ export class RedisHarness extends Harness {
   }
 
   override async settled(): Promise<void> {
+    await this.folded();
     const change = Number(await this.command<string | null>('HGET', 'ctr:store', 'change'));
     await eventually(async () => this.store.following()?.number === change, 10_000, 1);
   }
 
+  override async folded(): Promise<void> {
+    await this.store.folded();
+  }
+
   async snapshot(): Promise<Snapshot> {
+    await this.folded();
     const raw = await this.#raw;
     const keys = await raw.sendCommand<string[]>(['KEYS', '*']);
     const bytes = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };

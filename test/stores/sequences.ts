@@ -13,7 +13,11 @@ import { type Harness, type HarnessFactory, MemoryHarness } from './harness.ts';
 
 const TASKS = ['a', 'b'];
 const PRODUCTS = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'a\0b', '__proto__', 'ü'];
-const LIMITS = { historyMs: 60_000, keptMs: 20_000, keptTotalBytes: 1_500 };
+const LIMITS = {
+  historyKeep: { windowsMs: 60_000, minutesMs: 120_000, quartersMs: 1_800_000 },
+  keptMs: 20_000,
+  keptTotalBytes: 1_500,
+};
 
 /** What the fence and the claims look like to somebody who only knows the rules. */
 type Rules = {
@@ -117,6 +121,7 @@ class Sequence {
   async #send(commit: Commit): Promise<string> {
     const expected = expectedAnswer(this.#rules, commit);
     assert.deepEqual(await this.#subject.store.commit(commit), expected);
+    await this.#subject.folded();
     assert.deepEqual(await this.#model.store.commit(structuredClone(commit)), expected);
     this.#count(expected.answer);
     if (expected.answer !== 'fenced' && expected.heldElsewhere.length > 0)

@@ -1,17 +1,19 @@
 /**
  * The SQLite store keeps the contract, in memory and in a file, and survives what SQLite throws.
  */
+
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import type { Limits } from '../../src/config.ts';
 import { openDatabase } from '../../src/sqlite.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { temporary } from '../support/processes.ts';
 import { runsFromEnv } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
-import { commitOf, contentOf, keptOf, resultIn, START } from './commits.ts';
+import { commitOf, contentOf, countsOf, keptOf, resultIn, START, windowsOf } from './commits.ts';
 import { SqliteHarness } from './harness.ts';
 import { randomSequences } from './sequences.ts';
 import { storeSuite } from './suite.ts';
@@ -41,8 +43,12 @@ test('random sequences on a real file, opened again and again, equal memory', as
   t.diagnostic(summary);
 });
 
-function fileHarness(t: { after(fn: () => void): void }): SqliteHarness {
-  const harness = new SqliteHarness({ clock: new SimClock(START) }, join(temporary(t), 'c.db'));
+function fileHarness(
+  t: { after(fn: () => void): void },
+  limits: Partial<Limits> = {},
+): SqliteHarness {
+  const options = { clock: new SimClock(START), limits };
+  const harness = new SqliteHarness(options, join(temporary(t), 'c.db'));
   t.after(() => harness.close());
   return harness;
 }
@@ -103,8 +109,9 @@ test('rows that found no room are not written by the next commit', async (t) => 
   );
 });
 
-test('products that come and go leave nothing behind', async (t) => {
-  const harness = fileHarness(t);
+test('products that come and go leave nothing behind but what is kept of history', async (t) => {
+  const keep = { windowsMs: 0, minutesMs: 0, quartersMs: 0 };
+  const harness = fileHarness(t, { historyProducts: 600, historyKeep: keep });
   const { store } = harness;
   const fence = await store.claim('a', 'token');
   const commits = 20;
@@ -116,9 +123,11 @@ test('products that come and go leave nothing behind', async (t) => {
   }
   const count = (table: string) =>
     Number(harness.db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
-  assert.equal(count('products'), 600);
+  assert.equal(count('products'), 1_200);
+  assert.equal(count('departed'), 600);
   assert.ok(count('rows') <= 4, `${count('rows')} buckets of rows`);
-  assert.ok(count('history') <= 2, `${count('history')} rows of history`);
+  // A bucket or two of the newest window, the rest in days.
+  assert.ok(count('cells') <= 30, `${count('cells')} rows of history`);
 });
 
 test('a database that another program locks is unavailable for now', async (t) => {
@@ -200,4 +209,21 @@ test('a listener that throws does not undo or hide a commit', async (t) => {
   await new Promise(setImmediate);
   assert.deepEqual(told, [1]);
   assert.match(String(faults[0]), /a fault of the listener/);
+});
+
+test('a file of the first version is taken over with its hour of windows', async (t) => {
+  const harness = fileHarness(t);
+  const fence = await harness.store.claim('a', 'token');
+  const results = [resultIn('x', 0, 7)];
+  await harness.store.commit(commitOf('a', fence, 1, { claims: ['x'], results }));
+  harness.db.exec(`CREATE TABLE history (bucket INTEGER, window_start INTEGER, cells BLOB);
+INSERT INTO history SELECT bucket, start, cells FROM cells;
+DROP TABLE cells; DROP TABLE cell_counts; DROP TABLE departed;
+PRAGMA user_version = 1;`);
+  harness.reopen();
+  assert.deepEqual(await windowsOf(harness.store, 'x'), [countsOf(0, 7)]);
+  await harness.store.commit(commitOf('a', fence, 2, { results: [resultIn('x', 1, 8)] }));
+  assert.deepEqual(await windowsOf(harness.store, 'x'), [countsOf(0, 7), countsOf(1, 8)]);
+  const version = harness.db.prepare('PRAGMA user_version').get()?.user_version;
+  assert.equal(version, 2);
 });

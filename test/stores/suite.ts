@@ -1,46 +1,27 @@
 /** What every store must do: one example a rule. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Comeback, Commit, Fence, Row } from '../../src/stores/store.ts';
+import type { Comeback, Row } from '../../src/stores/store.ts';
 import { SimClock } from '../support/sim-clock.ts';
-import { commitOf, contentOf, countsOf, keptOf, resultIn, START, statusOf } from './commits.ts';
+import {
+  commitOf,
+  contentOf,
+  countsOf,
+  keptOf,
+  resultIn,
+  START,
+  statusOf,
+  windowsOf,
+} from './commits.ts';
 import type { Harness, HarnessFactory, HarnessOptions } from './harness.ts';
+import { historyExamples } from './history-suite.ts';
+import { type Example, owner } from './owner.ts';
 
 const OK = { answer: 'ok', heldElsewhere: [] };
 const DUPLICATE = { answer: 'duplicate', heldElsewhere: [] };
 const FENCED = { answer: 'fenced' };
 
-/** A task's owner: gives its commits their numbers. */
-class Owner {
-  readonly task: string;
-  readonly fence: Fence;
-  readonly #harness: Harness;
-  number: number;
-
-  constructor(harness: Harness, task: string, fence: Fence, number: number) {
-    this.#harness = harness;
-    this.task = task;
-    this.fence = fence;
-    this.number = number;
-  }
-
-  /** The next commit, not sent. */
-  build(content: Partial<Commit> = {}): Commit {
-    return commitOf(this.task, this.fence, ++this.number, content);
-  }
-
-  send(content: Partial<Commit> = {}) {
-    return this.#harness.store.commit(this.build(content));
-  }
-}
-
-let tokens = 0;
-
-async function owner(harness: Harness, task = 'a'): Promise<Owner> {
-  const fence = await harness.store.claim(task, `token-${++tokens}`);
-  const { number } = await harness.store.read(task);
-  return new Owner(harness, task, fence, number);
-}
+const FOR_EVER = { windowsMs: Infinity, minutesMs: Infinity, quartersMs: Infinity };
 
 export function storeSuite(name: string, open: HarnessFactory): void {
   /** A test over a fresh store. */
@@ -62,14 +43,9 @@ export function storeSuite(name: string, open: HarnessFactory): void {
   describe(`${name}: products`, () => productExamples(example));
   describe(`${name}: results`, () => resultExamples(example));
   describe(`${name}: bounds`, () => boundExamples(example));
+  describe(`${name}: history`, () => historyExamples(example));
   describe(`${name}: reading`, () => readExamples(example));
 }
-
-type Example = (
-  title: string,
-  body: (harness: Harness, clock: SimClock) => Promise<void>,
-  options?: Partial<HarnessOptions>,
-) => unknown;
 
 function fenceExamples(example: Example): void {
   example('an unknown task is empty, and its commits are fenced', async ({ store }) => {
@@ -236,25 +212,46 @@ function productExamples(example: Example): void {
     assert.deepEqual((await harness.store.load()).rows, [
       { product: 'x', latest: countsOf(0, 1), previous: null },
     ]);
-    assert.deepEqual(await harness.store.history('x', 0, Infinity), [countsOf(0, 1)]);
-    assert.deepEqual(await harness.store.history('unknown', 0, Infinity), []);
+    assert.deepEqual(await windowsOf(harness.store, 'x', 0, Infinity), [countsOf(0, 1)]);
+    assert.deepEqual(await windowsOf(harness.store, 'unknown', 0, Infinity), []);
     await harness.settled();
     assert.equal(harness.changes.length, 1);
   });
 
-  example('only own rows are removed, with history, and the claim is free', async (harness) => {
+  example('only own rows are removed; the claim is free, the history stays', async (harness) => {
     const a = await owner(harness, 'a');
     const b = await owner(harness, 'b');
     await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] });
     await b.send({ removals: ['x', 'unknown'] });
     assert.equal((await harness.store.load()).rows.length, 1);
     await a.send({ removals: ['x'] });
+    await harness.reopen();
     assert.deepEqual((await harness.store.load()).rows, []);
-    assert.deepEqual(await harness.store.history('x', 0, Infinity), []);
-    assert.deepEqual(await b.send({ claims: ['x'] }), OK);
+    assert.deepEqual(await windowsOf(harness.store, 'x'), [countsOf(0, 1)]);
+    assert.deepEqual(await b.send({ claims: ['x'], results: [resultIn('x', 1, 2)] }), OK);
     assert.deepEqual(await a.send({ claims: ['x'] }), { answer: 'ok', heldElsewhere: ['x'] });
-    assert.deepEqual(await harness.store.history('x', 0, Infinity), []);
+    assert.deepEqual(await windowsOf(harness.store, 'x'), [countsOf(0, 1), countsOf(1, 2)]);
   });
+
+  example(
+    'of the products that left some are remembered for their history, the last ones',
+    async (harness) => {
+      const a = await owner(harness);
+      const names = ['x', 'y', 'z'];
+      await a.send({ claims: names, results: names.map((name) => resultIn(name, 0, 1)) });
+      for (const name of names) await a.send({ removals: [name] });
+      const left = await Promise.all(names.map((name) => windowsOf(harness.store, name)));
+      assert.deepEqual(
+        left.map((windows) => windows.length),
+        [0, 1, 1],
+      );
+      // The one that comes back is new, and the others are not forgotten for it.
+      await a.send({ claims: ['x'], results: [resultIn('x', 1, 5)] });
+      assert.deepEqual(await windowsOf(harness.store, 'x'), [countsOf(1, 5)]);
+      assert.equal((await windowsOf(harness.store, 'y')).length, 1);
+    },
+    { limits: { historyProducts: 2 } },
+  );
 
   example('in one commit a row is removed, then claimed, then written', async (harness) => {
     const a = await owner(harness);
@@ -264,7 +261,7 @@ function productExamples(example: Example): void {
     assert.deepEqual((await harness.store.load()).rows, [
       { product: 'x', latest: countsOf(3, 7), previous: null },
     ]);
-    assert.deepEqual(await harness.store.history('x', 0, Infinity), [countsOf(3, 7)]);
+    assert.deepEqual(await windowsOf(harness.store, 'x'), [countsOf(0, 1), countsOf(3, 7)]);
     await harness.settled();
     assert.deepEqual(harness.changes[1]?.removals, ['x']);
     assert.equal(harness.changes[1]?.rows.length, 1);
@@ -290,7 +287,7 @@ function productExamples(example: Example): void {
     const found = new Map(rows.map((row) => [row.product, row.latest?.impressions]));
     assert.deepEqual(found, new Map(odd.map((product, i) => [product, i + 1])));
     for (const [i, product] of odd.entries())
-      assert.deepEqual(await harness.store.history(product, 0, Infinity), [countsOf(0, i + 1)]);
+      assert.deepEqual(await windowsOf(harness.store, product, 0, Infinity), [countsOf(0, i + 1)]);
   });
 }
 
@@ -317,10 +314,12 @@ function resultExamples(example: Example): void {
     await a.send({ claims: ['x'], results: [{ ...resultIn('x', 1, 6), cells }] });
     await a.send({ results: [{ ...resultIn('x', 1, 6), cells: [countsOf(0, 8, 3)] }] });
     const [first, second] = [countsOf(0, 8, 3), countsOf(1, 6, 2)];
-    assert.deepEqual(await harness.store.history('x', 0, Infinity), [first, second]);
-    assert.deepEqual(await harness.store.history('x', first.start, second.start), [first]);
-    assert.deepEqual(await harness.store.history('x', first.start + 1, second.start + 1), [second]);
-    assert.deepEqual(await harness.store.history('x', second.start + 1, Infinity), []);
+    assert.deepEqual(await windowsOf(harness.store, 'x', 0, Infinity), [first, second]);
+    assert.deepEqual(await windowsOf(harness.store, 'x', first.start, second.start), [first]);
+    assert.deepEqual(await windowsOf(harness.store, 'x', first.start + 1, second.start + 1), [
+      second,
+    ]);
+    assert.deepEqual(await windowsOf(harness.store, 'x', second.start + 1, Infinity), []);
   });
 
   example(
@@ -337,12 +336,12 @@ function resultExamples(example: Example): void {
       const results = [{ product: 'x', latest, previous: cells[0]!, cells }];
       await a.send({ claims: ['x'], results });
       await harness.reopen();
-      assert.deepEqual(await harness.store.history('x', -Infinity, Infinity), cells);
+      assert.deepEqual(await windowsOf(harness.store, 'x', -Infinity, Infinity), cells);
       assert.deepEqual((await harness.store.load()).rows, [
         { product: 'x', latest, previous: cells[0] },
       ]);
     },
-    { limits: { historyMs: Infinity } },
+    { limits: { historyKeep: FOR_EVER } },
   );
 
   example('a closing may be spread over commits', async (harness) => {
@@ -359,7 +358,7 @@ function resultExamples(example: Example): void {
     for (const { product, latest } of (await harness.store.load()).rows)
       impressions.set(product, latest?.impressions);
     for (const [i, product] of products.entries()) assert.equal(impressions.get(product), i % 700);
-    const [cell] = await harness.store.history('product-2999', 0, Infinity);
+    const [cell] = await windowsOf(harness.store, 'product-2999', 0, Infinity);
     assert.deepEqual(cell, countsOf(0, 2_999 % 700));
   });
 
@@ -393,26 +392,6 @@ function resultExamples(example: Example): void {
 }
 
 function boundExamples(example: Example): void {
-  example(
-    'history reaches historyMs behind the newest window stored',
-    async (harness) => {
-      const a = await owner(harness);
-      await a.send({ claims: ['x', 'y'] });
-      for (let n = 0; n <= 5; n++) await a.send({ results: [resultIn('x', n, n + 1)] });
-      const starts = (await harness.store.history('x', 0, Infinity)).map(({ start }) => start);
-      assert.deepEqual(
-        starts,
-        [2, 3, 4, 5].map((n) => START + n * 10_000),
-      );
-      // A cell that is too old already is not stored; one of another product counts the same.
-      const y = { ...resultIn('y', 6, 1), cells: [countsOf(1, 9), countsOf(6, 1)] };
-      await a.send({ results: [y] });
-      assert.deepEqual(await harness.store.history('y', 0, Infinity), [countsOf(6, 1)]);
-      assert.equal((await harness.store.history('x', 0, Infinity)).length, 3);
-    },
-    { limits: { historyMs: 30_000 } },
-  );
-
   example(
     'kept events are dropped by age, and counted',
     async (harness, clock) => {

@@ -1,6 +1,8 @@
 /** The whole Flink size for a test: Redis, Kafka, Flink, and the commands a user types on them. */
+
 import assert from 'node:assert/strict';
 import { RedisStore } from '../../src/stores/redis/store.ts';
+import { windowsOf } from '../stores/commits.ts';
 import { type FlinkTestCluster, startFlink } from './flink-cluster.ts';
 import { type KafkaTestCluster, startKafka } from './kafka-cluster.ts';
 import { type Child, outputOf, startNode } from './processes.ts';
@@ -79,7 +81,7 @@ export class FlinkSize {
     return await this.#reading(async (store) => {
       const cells = new Map<string, Cell>();
       for (const { product } of (await store.load()).rows)
-        for (const { start, impressions, clicks } of await store.history(product, 0, Date.now()))
+        for (const { start, impressions, clicks } of await windowsOf(store, product, 0, Date.now()))
           cells.set(`${product} ${start}`, { impressions, clicks });
       return cells;
     });

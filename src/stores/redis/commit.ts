@@ -23,6 +23,8 @@ const CHECKED: [key: string, kind: string][] = [
   [KEYS.previous, 'hash'],
   [KEYS.products, 'hash'],
   [KEYS.windows, 'zset'],
+  [KEYS.cells, 'hash'],
+  [KEYS.departed, 'zset'],
   [KEYS.rejected, 'stream'],
   [KEYS.rejectedSizes, 'list'],
   [KEYS.comebacks, 'list'],
@@ -35,7 +37,7 @@ local task, taskKey, partsKey = ARGV[1], '${TASK_PREFIX}' .. ARGV[1], '${PARTS_P
 local refused = must('${KEYS.store}', 'hash') or must(taskKey, 'hash') or must(partsKey, 'hash')
 if refused then return refused end
 local store = redis.call('HMGET', '${KEYS.store}', 'form', 'writer', 'change', 'mark', 'nextNo',
-  'incarnation')
+  'incarnation', 'foldedTo')
 local row = redis.call('HMGET', taskKey, 'epoch', 'token', 'number', 'committed')
 if not store[1] or not row[1] then return {'fenced'} end
 refused = formOf(store[1])
@@ -48,7 +50,8 @@ if refused then return refused end
 `;
 
 /**
- * Products: a claim is stored as the product's number and its owner. `ownerOf` answers both.
+ * Products: a claim is stored as the product's number and its owner. `ownerOf` answers both; a
+ * product without an owner keeps its number, under which its history is.
  * Afterwards: gone (removed here), granted (claimed here), held (claims of others), and, where the
  * commit removes or claims what it also writes, the numbers of the results in their order. Else the
  * sender knows them, and the script need not look at each product.
@@ -76,24 +79,30 @@ if duplicate then
   end)
   return {'duplicate', unpack(held)}
 end
-local gone, removed = {}, {}
+local gone, removed, left = {}, {}, {}
 owners(ARGV, removals, claims - 1, function(_, name, value)
-  if value and ownerOf(value) == task and not gone[name] then
+  if not value or gone[name] then return end
+  local owner, no = ownerOf(value)
+  if owner == task then
     gone[name] = true
     removed[#removed + 1] = name
+    left[#left + 1] = name
+    left[#left + 1] = whole(no) .. ' '
   end
 end)
 local nextNo = tonumber(store[5])
-local granted, grants = {}, {}
+local granted, grants, back = {}, {}, {}
 owners(ARGV, claims, latest - 1, function(_, name, value)
-  if not value or gone[name] then
+  local owner, no = '', nil
+  if value then owner, no = ownerOf(value) end
+  if owner == '' or gone[name] then
     if not granted[name] then
-      granted[name] = nextNo
+      if no then back[#back + 1] = name else no = nextNo; nextNo = nextNo + 1 end
+      granted[name] = no
       grants[#grants + 1] = name
-      grants[#grants + 1] = whole(nextNo) .. ' ' .. task
-      nextNo = nextNo + 1
+      grants[#grants + 1] = whole(no) .. ' ' .. task
     end
-  elseif ownerOf(value) ~= task then
+  elseif owner ~= task then
     held[#held + 1] = name
   end
 end)
@@ -125,14 +134,21 @@ local time = redis.call('TIME')
 local function hash(command, key, list, first, last)
   each(first, last, function(from, to) redis.call(command, key, unpack(list, from, to)) end)
 end
-hash('HDEL', '${KEYS.products}', removed, 1, #removed)
 hash('HDEL', '${KEYS.latest}', removed, 1, #removed)
 hash('HDEL', '${KEYS.previous}', removed, 1, #removed)
+hash('HSET', '${KEYS.products}', left, 1, #left)
 hash('HSET', '${KEYS.products}', grants, 1, #grants)
+for _, name in ipairs(removed) do redis.call('ZADD', '${KEYS.departed}', time[1], name) end
+hash('ZREM', '${KEYS.departed}', back, 1, #back)
+if #removed > 0 then
+  local many = redis.call('ZCARD', '${KEYS.departed}') - tonumber(ARGV[8])
+  local longest = many > 0 and redis.call('ZPOPMIN', '${KEYS.departed}', many) or {}
+  for i = 1, #longest, 2 do redis.call('HDEL', '${KEYS.products}', longest[i]) end
+end
 hash('HSET', '${KEYS.latest}', ARGV, latest, previous - 1)
 hash('HSET', '${KEYS.previous}', ARGV, previous, without - 1)
 hash('HDEL', '${KEYS.previous}', ARGV, without, without + count[5] - 1)
-writeHistory(staged, tonumber(ARGV[8]))
+writeHistory(staged, tonumber(store[7]))
 hash('HSET', partsKey, ARGV, parts, removedParts - 1)
 hash('HDEL', partsKey, ARGV, removedParts, kept - 1)
 redis.call('HSET', taskKey, 'number', ARGV[4], 'committed', '1', 'status', ARGV[6],
@@ -206,7 +222,7 @@ function commitArguments(
   const removals = [...new Set(commit.removals)];
   return [
     ...[commit.task, String(commit.epoch), commit.token, String(commit.number), writer],
-    ...[JSON.stringify(commit.status), String(windowMs), numberText(limits.historyMs)],
+    ...[JSON.stringify(commit.status), String(windowMs), numberText(limits.historyProducts)],
     ...[...keptLimits(limits, nowMs), packed, numbers === null ? '1' : '0'],
     ...[removals, commit.claims, results, { length: previous.length / 2 }].map(lengthOf),
     ...[without, { length: history.windows }, commit.parts, commit.removedParts].map(lengthOf),

@@ -1,28 +1,28 @@
 /**
- * Counts of the last hour's windows: a hash a window, in it a text for each bucket of 256 products
- * (by the number a product got with its claim). A text is a log of cells `slot:impressions:clicks;`
- * in base 36, the last of a slot counts; too long a log is written anew without what is outdated.
- * A removed product's number is never used again, so what it left is reached by nobody.
+ * Counts of periods: a hash for a period of a level, in it a text for each bucket of 256 products
+ * (by the number a product got with its claim and keeps). A text is a log of cells
+ * `slot:impressions:clicks;` in base 36, the last of a slot counts; too long a log is written anew
+ * without what is outdated. Commits write windows; `fold.ts` makes coarser periods of them.
  */
+import { ClickrateError } from '../../errors.ts';
+import { type Level, WINDOW } from '../../history.ts';
 import type { Counts, ProductResult } from '../../result.ts';
 import type { Argument, Connection } from './connection.ts';
-import { HISTORY_PREFIX, KEYS } from './keys.ts';
+import { HISTORY_PREFIX, KEYS, PERIODS_PREFIX } from './keys.ts';
+import { BASE, lastOf, parseLog } from './logs.ts';
 
 /** Products of a bucket: a commit of 1 000 that were claimed together touches five. */
 const BUCKET_PRODUCTS = 256;
 /** A log longer than this is written anew; twice the size of a full bucket with large counts. */
 const LOG_BYTES = 16_384;
-/** Old windows dropped in one commit. */
-const DROPPED_WINDOWS = 64;
-/** Windows read in one go. */
-const READ_WINDOWS = 100;
-
-const BASE = 36;
+/** Periods read in one go; how often all is read again because something was folded. */
+const READ_PERIODS = 100;
+const READ_TRIES = 10;
 
 /**
  * For the commit script. `stageHistory(at, windows, numbers)` reads the section of the arguments
  * of `historyArguments` and answers what to write, and where the section ends; or a refusal.
- * `writeHistory(staged, historyMs)` writes what is young enough and drops what is too old.
+ * `writeHistory(staged, foldedTo)` writes it, but for windows that have been folded.
  */
 export const HISTORY_LUA = `
 local function stageHistory(at, windows, numbers)
@@ -49,45 +49,41 @@ local function stageHistory(at, windows, numbers)
   end
   return staged, at
 end
+local function cellsOf(log)
+  local _, count = string.gsub(log, ';', '')
+  return count
+end
 local function appended(log, cells)
-  if not log then return cells end
+  if not log then return cells, cellsOf(cells) end
   local all = log .. cells
-  if #all <= ${LOG_BYTES} then return all end
+  if #all <= ${LOG_BYTES} then return all, cellsOf(cells) end
   local last, order = {}, {}
   for slot, counts in string.gmatch(all, '(%w+):([%w:]+);') do
     if not last[slot] then order[#order + 1] = slot end
     last[slot] = counts
   end
   for i, slot in ipairs(order) do order[i] = slot .. ':' .. last[slot] .. ';' end
-  return table.concat(order)
+  return table.concat(order), #order - cellsOf(log)
 end
-local function writeHistory(staged, historyMs)
-  if #staged == 0 then return end
-  local stored = tonumber(redis.call('ZREVRANGE', '${KEYS.windows}', 0, 0)[1])
-  local newest = stored
+local function writeHistory(staged, foldedTo)
+  local more, skipped = 0, 0
   for _, window in ipairs(staged) do
-    local start = tonumber(window.start)
-    if not newest or start > newest then newest = start end
-  end
-  local oldest = newest - historyMs
-  for _, window in ipairs(staged) do
-    if tonumber(window.start) >= oldest then
-      local key = '${HISTORY_PREFIX}' .. window.start
-      for bucket, cells in pairs(window.buckets) do
+    local isFolded = foldedTo and tonumber(window.start) < foldedTo
+    local key = '${HISTORY_PREFIX}' .. window.start
+    for bucket, cells in pairs(window.buckets) do
+      local text = table.concat(cells)
+      if isFolded then skipped = skipped + cellsOf(text)
+      else
         local name = whole(bucket)
-        local log = redis.call('HGET', key, name)
-        redis.call('HSET', key, name, appended(log, table.concat(cells)))
+        local log, count = appended(redis.call('HGET', key, name), text)
+        redis.call('HSET', key, name, log)
+        more = more + count
       end
-      redis.call('ZADD', '${KEYS.windows}', window.start, window.start)
     end
+    if not isFolded then redis.call('ZADD', '${KEYS.windows}', window.start, window.start) end
   end
-  if newest == stored or historyMs == math.huge then return end
-  local old = redis.call('ZRANGEBYSCORE', '${KEYS.windows}', '-inf', '(' .. whole(oldest),
-    'LIMIT', 0, ${DROPPED_WINDOWS})
-  for _, start in ipairs(old) do
-    redis.call('UNLINK', '${HISTORY_PREFIX}' .. start)
-    redis.call('ZREM', '${KEYS.windows}', start)
-  end
+  if more ~= 0 then redis.call('HINCRBY', '${KEYS.cells}', '${WINDOW}', whole(more)) end
+  if skipped > 0 then redis.call('HINCRBY', '${KEYS.store}', 'skipped', whole(skipped)) end
 end
 `;
 
@@ -124,35 +120,77 @@ export function historyArguments(
   return { windows: byStart.size, args };
 }
 
+/** Sorted set of the starts of a level's periods. */
+export function startsKey(level: Level): string {
+  return level === WINDOW ? KEYS.windows : PERIODS_PREFIX + level;
+}
+
+/** Hash of a period. */
+export function periodKey(level: Level, start: number | string): string {
+  return level === WINDOW ? HISTORY_PREFIX + start : `${HISTORY_PREFIX}${level}:${start}`;
+}
+
+type Span = { levels: readonly Level[]; fromMs: number; toMs: number };
+
 /**
- * Counts of the product with number `no`, of windows with start in [fromMs, toMs), oldest first.
- * Windows further than `historyMs` behind the newest are passed over, dropped yet or not.
+ * Counts by level of the products with these numbers together (null: of all), oldest first. Read
+ * again when something was folded meanwhile: it would be there twice, or not at all.
  */
 export async function readHistory(
   connection: Connection,
-  no: number,
-  span: { fromMs: number; toMs: number; historyMs: number },
+  numbers: readonly number[] | null,
+  { levels, ...span }: Span,
+): Promise<Counts[][]> {
+  const folds = () => connection.send<string | null>(['HGET', KEYS.store, 'folds']);
+  let before = await folds();
+  for (let tries = 0; tries < READ_TRIES; tries++) {
+    const found: Counts[][] = [];
+    for (const level of levels) found.push(await readLevel(connection, numbers, level, span));
+    const after = await folds();
+    if (before === after) return found;
+    before = after;
+  }
+  throw new ClickrateError('store_unavailable', 'history is folded while it is read; try again');
+}
+
+async function readLevel(
+  connection: Connection,
+  numbers: readonly number[] | null,
+  level: Level,
+  { fromMs, toMs }: Omit<Span, 'levels'>,
 ): Promise<Counts[]> {
-  const [starts, newest] = await connection.sendAll<string[]>([
-    ['ZRANGEBYSCORE', KEYS.windows, bound(span.fromMs), `(${bound(span.toMs)}`],
-    ['ZREVRANGE', KEYS.windows, '0', '0'],
+  const starts = await connection.send<string[]>([
+    ...['ZRANGEBYSCORE', startsKey(level), bound(fromMs), `(${bound(toMs)}`],
   ]);
-  const oldest = Number(newest[0]) - span.historyMs;
-  const wanted = starts.map(Number).filter((start) => start >= oldest);
-  const slot = no % BUCKET_PRODUCTS;
-  const bucket = String((no - slot) / BUCKET_PRODUCTS);
+  const slots = numbers === null ? null : slotsByBucket(numbers);
+  if (slots?.size === 0) return [];
   const found: Counts[] = [];
-  for (let from = 0; from < wanted.length; from += READ_WINDOWS) {
-    const some = wanted.slice(from, from + READ_WINDOWS);
-    const logs = await connection.sendAll<string | null>(
-      some.map((start) => ['HGET', HISTORY_PREFIX + start, bucket]),
+  for (let from = 0; from < starts.length; from += READ_PERIODS) {
+    const some = starts.slice(from, from + READ_PERIODS);
+    const asked = some.map((start) =>
+      slots === null
+        ? ['HVALS', periodKey(level, start)]
+        : ['HMGET', periodKey(level, start), ...slots.keys()],
     );
-    logs.forEach((log, i) => {
-      const counts = log === null ? null : lastOf(log, slot);
-      if (counts !== null) found.push({ start: some[i], ...counts });
+    const answers = await connection.sendAll<(string | null)[]>(asked);
+    answers.forEach((logs, i) => {
+      const sum = sumOf(logs, slots === null ? null : [...slots.values()]);
+      if (sum !== null) found.push({ start: Number(some[i]), ...sum });
     });
   }
   return found;
+}
+
+function slotsByBucket(numbers: readonly number[]): Map<string, number[]> {
+  const buckets = new Map<string, number[]>();
+  for (const no of numbers) {
+    const slot = no % BUCKET_PRODUCTS;
+    const bucket = String((no - slot) / BUCKET_PRODUCTS);
+    const slots = buckets.get(bucket) ?? [];
+    slots.push(slot);
+    buckets.set(bucket, slots);
+  }
+  return buckets;
 }
 
 /** A bound as Redis writes it; its infinities are called otherwise. */
@@ -161,10 +199,22 @@ function bound(ms: number): string {
   return ms === -Infinity ? '-inf' : String(ms);
 }
 
-/** The last cell of `slot`, or null. */
-function lastOf(log: string, slot: number): Omit<Counts, 'start'> | null {
-  const at = `;${log}`.lastIndexOf(`;${slot}:`);
-  if (at === -1) return null;
-  const [, impressions, clicks] = log.slice(at, log.indexOf(';', at)).split(':');
-  return { impressions: Number.parseInt(impressions, BASE), clicks: Number.parseInt(clicks, BASE) };
+/** What the logs have together, each of its slots (null: of all of them); null: nothing. */
+function sumOf(
+  logs: readonly (string | null)[],
+  slots: readonly number[][] | null,
+): Omit<Counts, 'start'> | null {
+  let sum: Omit<Counts, 'start'> | null = null;
+  const add = (counts: Omit<Counts, 'start'> | null) => {
+    if (counts === null) return;
+    sum ??= { impressions: 0, clicks: 0 };
+    sum.impressions += counts.impressions;
+    sum.clicks += counts.clicks;
+  };
+  for (const [i, log] of logs.entries()) {
+    if (log === null) continue;
+    if (slots === null) for (const counts of parseLog(log).values()) add(counts);
+    else for (const slot of slots[i]) add(lastOf(log, slot));
+  }
+  return sum;
 }

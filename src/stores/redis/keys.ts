@@ -6,10 +6,14 @@ export const KEYS = {
   /** Hashes: product → result JSON, as the original demo's clients read it. */
   latest: 'ctr:latest',
   previous: 'ctr:previous',
-  /** Hash: product → number and owning task. */
+  /** Hash: product → number and owning task; without a task it has left latest and previous. */
   products: 'ctr:products',
   /** Set of task names. */
   tasks: 'ctr:tasks',
+  /** Sorted set of the products without a task, by when they left. */
+  departed: 'ctr:departed',
+  /** Hash: level of history → cells. */
+  cells: 'ctr:cells',
   /** Sorted set of the window starts that have history, scored by themselves. */
   windows: 'ctr:windows',
   /** Stream of kept events; list of arrival and size of each, in the same order. */
@@ -25,8 +29,10 @@ export const KEYS = {
 export const TASK_PREFIX = 'ctr:task:';
 /** Followed by the task: hash of checkpoint parts. */
 export const PARTS_PREFIX = 'ctr:parts:';
-/** Followed by the window start: hash of packed cells by bucket of products. */
+/** Followed by a level of history: sorted set of the starts of its periods; see `windows`. */
+export const PERIODS_PREFIX = 'ctr:periods:';
+/** Followed by the window's start, or by a level, `:`, and a period's: hash of packed cells. */
 export const HISTORY_PREFIX = 'ctr:history:';
 
 /** Version of the form of all keys. Newer code reads older forms; a newer form is refused. */
-export const FORM = 1;
+export const FORM = 2;

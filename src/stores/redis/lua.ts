@@ -61,7 +61,7 @@ if not form then
   redis.call('HSET', '${KEYS.store}', 'form', '${FORM}', 'incarnation', ARGV[5], 'change', '0',
     'mark', '', 'nextNo', '0', 'keptId', '0', 'keptEvents', '0', 'keptBytes', '0', 'pruned', '0')
 end
-redis.call('HSET', '${KEYS.store}', 'writer', ARGV[3])
+redis.call('HSET', '${KEYS.store}', 'writer', ARGV[3], 'form', '${FORM}')
 local before = redis.call('HMGET', task, 'epoch', 'number')
 local epoch = whole((tonumber(before[1]) or 0) + 1)
 redis.call('HSET', task, 'epoch', epoch, 'token', ARGV[2], 'committed', '0',

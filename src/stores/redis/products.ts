@@ -46,3 +46,14 @@ export class Products {
     return results.map(({ product }) => numbers.get(product));
   }
 }
+
+/** The numbers of those products that have one, each once. */
+export async function numbersOf(
+  connection: Connection,
+  products: readonly string[],
+): Promise<number[]> {
+  const asked = [...new Set(products)];
+  if (asked.length === 0) return [];
+  const claims = await connection.send<(string | null)[]>(['HMGET', KEYS.products, ...asked]);
+  return claims.filter((claim) => claim !== null).map((claim) => Number.parseInt(claim, 10));
+}

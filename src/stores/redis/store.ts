@@ -4,17 +4,20 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../clock.ts';
-import { LIMITS, type Limits } from '../../config.ts';
-import { ClickrateError } from '../../errors.ts';
+import { LIMITS, type Limits, OPTIONS } from '../../config.ts';
+import { ClickrateError, messageOf } from '../../errors.ts';
 import { type Log, silentLog } from '../../log.ts';
 import type { Counts } from '../../result.ts';
 import type { Comeback, Status } from '../../status.ts';
+import { type Ladder, ladderOf } from '../history/levels.ts';
 import { Listeners } from '../listeners.ts';
 import type {
   Change,
   Commit,
   CommitAnswer,
   Fence,
+  HistoryHeld,
+  HistoryQuery,
   KeptTotals,
   Loaded,
   RejectedQuery,
@@ -25,13 +28,14 @@ import type {
 } from '../store.ts';
 import { sendCommit } from './commit.ts';
 import { Connection, type RedisAddress } from './connection.ts';
+import { fold, readHeld } from './fold.ts';
 import { EMPTY, Follower } from './follower.ts';
 import { readHistory } from './history.ts';
 import { readComebacks, readRejected, readTotals } from './kept.ts';
 import { KEYS } from './keys.ts';
 import { loadRows } from './load.ts';
 import { CLAIM } from './lua.ts';
-import { Products } from './products.ts';
+import { numbersOf, Products } from './products.ts';
 import { type Committed, readCommitted, readTask } from './tasks.ts';
 
 export type RedisStoreOptions = RedisAddress & {
@@ -39,6 +43,8 @@ export type RedisStoreOptions = RedisAddress & {
   limits?: Limits;
   log?: Log;
   resultsPerCommit?: number;
+  /** Of the days in the history. */
+  timeZone?: string;
   writer?: Writer;
   /** Claims although another kind of program wrote this store. */
   takeOver?: boolean;
@@ -64,6 +70,9 @@ export class RedisStore implements Store {
   readonly #products = new Products();
   readonly #listeners = new Listeners();
   #follower: Follower | null = null;
+  #folding: Promise<void> = Promise.resolve();
+  #isFolding = false;
+  #isClosed = false;
 
   /** Connects with the first call. Throws `config_invalid` for an address that is none. */
   constructor(options: RedisStoreOptions) {
@@ -73,6 +82,8 @@ export class RedisStore implements Store {
     this.#writer = options.writer ?? 'engine';
     this.resultsPerCommit = options.resultsPerCommit ?? RESULTS_PER_COMMIT;
     this.#connection = new Connection(options, this.#timeoutMs);
+    // A time zone that is none is refused now, not with the first commit.
+    this.#ladder(null);
   }
 
   get #timeoutMs(): number {
@@ -103,7 +114,9 @@ export class RedisStore implements Store {
       nowMs: this.#clock.wallMs(),
       products: this.#products,
     };
-    return sendCommit(await this.#ready(), commit, terms);
+    const answer = await sendCommit(await this.#ready(), commit, terms);
+    if (answer.answer === 'ok' && commit.results.length > 0) this.#foldSoon(commit.status.settings);
+    return answer;
   }
 
   async load(): Promise<Loaded> {
@@ -138,12 +151,39 @@ export class RedisStore implements Store {
     };
   }
 
-  async history(product: string, fromMs: number, toMs: number): Promise<Counts[]> {
+  async history({ products, ...span }: HistoryQuery): Promise<Counts[][]> {
     const connection = await this.#ready();
-    const claim = await connection.send<string | null>(['HGET', KEYS.products, product]);
-    if (claim === null) return [];
-    const { historyMs } = this.#limits;
-    return readHistory(connection, Number.parseInt(claim, 10), { fromMs, toMs, historyMs });
+    const numbers = products === null ? null : await numbersOf(connection, products);
+    return readHistory(connection, numbers, span);
+  }
+
+  async historyHeld(): Promise<HistoryHeld> {
+    const connection = await this.#ready();
+    const windowMs = await connection.send<string | null>(['HGET', KEYS.store, 'windowMs']);
+    return readHeld(connection, this.#ladder(windowMs === null ? null : Number(windowMs)));
+  }
+
+  #ladder(windowMs: number | null): Ladder {
+    return ladderOf(windowMs, this.#options.timeZone ?? OPTIONS.timeZone);
+  }
+
+  /** Waits for what commits left to fold. */
+  async folded(): Promise<void> {
+    await this.#folding;
+  }
+
+  /** Beside the commits, so that none waits for it; what fails is tried again with a later one. */
+  #foldSoon({ windowMs }: { windowMs: number }): void {
+    if (this.#isFolding) return;
+    this.#isFolding = true;
+    this.#folding = fold(this.#connection, this.#ladder(windowMs), this.#limits)
+      .catch((error: unknown) => {
+        const { log = silentLog } = this.#options;
+        if (!this.#isClosed) log.warn({}, `history is not folded: ${messageOf(error)}`);
+      })
+      .finally(() => {
+        this.#isFolding = false;
+      });
   }
 
   async statuses(): Promise<Map<string, Status>> {
@@ -175,6 +215,7 @@ export class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#follower?.stop();
     this.#listeners.clear();
     this.#connection.close();

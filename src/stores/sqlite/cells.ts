@@ -1,5 +1,5 @@
 /**
- * The packed cells of one window and one bucket of products: for each cell, by rising slot, three
+ * The packed cells of one period and one bucket of products: for each cell, by rising slot, three
  * numbers of 7 bits a byte: slot − previous slot − 1, impressions, clicks.
  */
 
@@ -15,11 +15,16 @@ export class CellTable {
   readonly #clicks = new Float64Array(BUCKET_PRODUCTS);
   readonly #bytes = new Uint8Array(BUCKET_PRODUCTS * 3 * NUMBER_BYTES);
 
+  /** Cells in it. */
+  size = 0;
+
   clear(): void {
     this.#filled.fill(0);
+    this.size = 0;
   }
 
   set(slot: number, impressions: number, clicks: number): void {
+    if (this.#filled[slot] === 0) this.size++;
     this.#filled[slot] = 1;
     this.#impressions[slot] = impressions;
     this.#clicks[slot] = clicks;
@@ -28,6 +33,19 @@ export class CellTable {
   unpack(cells: Uint8Array): void {
     eachCell(cells, (slot, impressions, clicks) => {
       this.set(slot, impressions, clicks);
+      return true;
+    });
+  }
+
+  /** Adds packed cells to what is there. */
+  add(cells: Uint8Array): void {
+    eachCell(cells, (slot, impressions, clicks) => {
+      const isNew = this.#filled[slot] === 0;
+      if (isNew) this.set(slot, impressions, clicks);
+      else {
+        this.#impressions[slot] += impressions;
+        this.#clicks[slot] += clicks;
+      }
       return true;
     });
   }
@@ -47,14 +65,19 @@ export class CellTable {
   }
 }
 
-/** The counts in `slot`, or null. */
-export function findCell(cells: Uint8Array, slot: number): [number, number] | null {
-  let found: [number, number] | null = null;
-  eachCell(cells, (at, impressions, clicks) => {
-    if (at === slot) found = [impressions, clicks];
-    return at < slot;
+/** The counts of those slots together (null: of all); null where there is none of them. */
+export function addCells(
+  cells: Uint8Array,
+  slots: ReadonlySet<number> | null,
+): [impressions: number, clicks: number] | null {
+  let sum: [number, number] | null = null;
+  let left = slots?.size ?? Infinity;
+  eachCell(cells, (slot, impressions, clicks) => {
+    if (slots !== null && !slots.has(slot)) return true;
+    sum = sum === null ? [impressions, clicks] : [sum[0] + impressions, sum[1] + clicks];
+    return --left > 0;
   });
-  return found;
+  return sum;
 }
 
 /** Visits the cells by rising slot, until `visit` answers false. */

@@ -1,25 +1,50 @@
 /**
- * Counts of the last hour's windows: one packed row for a window and a bucket of products, so that
- * a cell takes a few bytes. Writing a cell unpacks its bucket and packs it again.
+ * History: one packed row for a period of a level and a bucket of products, so that a cell takes a
+ * few bytes. Writing a cell unpacks its bucket and packs it again; folding adds a row into that of
+ * the period it belongs to, in the same transaction.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import type { Limits } from '../../config.ts';
+import { type Level, WINDOW } from '../../history.ts';
 import type { Counts } from '../../result.ts';
-import { BUCKET_PRODUCTS, CellTable, findCell } from './cells.ts';
+import { getMeta, setMeta } from '../../sqlite.ts';
+import { due, type Ladder } from '../history/levels.ts';
+import type { HistoryHeld, LevelHeld } from '../store.ts';
+import { addCells, BUCKET_PRODUCTS, CellTable } from './cells.ts';
 
-type PackedRow = { window_start: number; cells: Uint8Array };
+type PackedRow = { count: number; cells: Uint8Array };
+type FoldedRow = PackedRow & { bucket: number };
+type ReadRow = { start: number; cells: Uint8Array };
+
+/** Meta: windows that start before have been folded; cells that came for such a window. */
+const FOLDED_TO = 'history_folded_to';
+const SKIPPED = 'history_skipped';
 
 function statements(db: DatabaseSync) {
   return {
-    newest: db.prepare('SELECT max(window_start) AS start FROM history'),
-    get: db.prepare('SELECT cells FROM history WHERE bucket = ? AND window_start = ?'),
+    edge: db.prepare('SELECT max(start) AS start FROM cells WHERE level = ?'),
+    oldest: db.prepare('SELECT min(start) AS start FROM cells WHERE level = ?'),
+    get: db.prepare('SELECT count, cells FROM cells WHERE level = ? AND bucket = ? AND start = ?'),
     put: db.prepare(
-      'INSERT INTO history VALUES (?, ?, ?) ' +
-        'ON CONFLICT (bucket, window_start) DO UPDATE SET cells = excluded.cells',
+      'INSERT INTO cells VALUES (?, ?, ?, ?, ?) ON CONFLICT (level, bucket, start) ' +
+        'DO UPDATE SET count = excluded.count, cells = excluded.cells',
     ),
-    prune: db.prepare('DELETE FROM history WHERE window_start < ?'),
-    range: db.prepare(
-      'SELECT window_start, cells FROM history ' +
-        'WHERE bucket = ? AND window_start >= ? AND window_start < ? ORDER BY window_start',
+    some: db.prepare(
+      'SELECT bucket, count, cells FROM cells WHERE level = ? AND start = ? LIMIT ?',
+    ),
+    delete: db.prepare('DELETE FROM cells WHERE level = ? AND bucket = ? AND start = ?'),
+    counts: db.prepare('SELECT level, cells FROM cell_counts'),
+    add: db.prepare(
+      'INSERT INTO cell_counts VALUES (?, ?) ' +
+        'ON CONFLICT (level) DO UPDATE SET cells = cells + excluded.cells',
+    ),
+    bucket: db.prepare(
+      'SELECT start, cells FROM cells ' +
+        'WHERE level = ? AND bucket = ? AND start >= ? AND start < ? ORDER BY start',
+    ),
+    every: db.prepare(
+      'SELECT start, cells FROM cells ' +
+        'WHERE level = ? AND start >= ? AND start < ? ORDER BY start',
     ),
   };
 }
@@ -27,7 +52,6 @@ function statements(db: DatabaseSync) {
 /** Cells of a commit: by window start, then by bucket, each slot, impressions, clicks in turn. */
 export class StagedCells {
   readonly windows = new Map<number, Map<number, number[]>>();
-  newest = -Infinity;
 
   /** Adds a cell of the product with number `no`. */
   add(no: number, cell: Counts): void {
@@ -35,7 +59,6 @@ export class StagedCells {
     if (buckets === undefined) {
       buckets = new Map();
       this.windows.set(cell.start, buckets);
-      if (cell.start > this.newest) this.newest = cell.start;
     }
     const slot = no % BUCKET_PRODUCTS;
     const bucket = (no - slot) / BUCKET_PRODUCTS;
@@ -46,46 +69,124 @@ export class StagedCells {
 }
 
 export class History {
+  readonly #db: DatabaseSync;
   readonly #sql: ReturnType<typeof statements>;
-  readonly #historyMs: number;
+  readonly #limits: Limits;
   readonly #table = new CellTable();
 
-  constructor(db: DatabaseSync, historyMs: number) {
+  constructor(db: DatabaseSync, limits: Limits) {
+    this.#db = db;
     this.#sql = statements(db);
-    this.#historyMs = historyMs;
+    this.#limits = limits;
   }
 
-  /** Writes what is young enough; when the newest window moves on, old ones are dropped. */
+  /** Writes cells of windows that have not been folded; the others are counted. */
   write(staged: StagedCells): void {
-    if (staged.windows.size === 0) return;
-    const stored = this.#sql.newest.get() as { start: number | null };
-    const before = stored.start ?? -Infinity;
-    const oldest = Math.max(before, staged.newest) - this.#historyMs;
-    for (const [start, buckets] of staged.windows) {
-      if (start < oldest) continue;
-      for (const [bucket, cells] of buckets) this.#merge(start, bucket, cells);
-    }
-    if (staged.newest > before) this.#sql.prune.run(oldest);
+    const foldedTo = Number(getMeta(this.#db, FOLDED_TO) ?? -Infinity);
+    let skipped = 0;
+    for (const [start, buckets] of staged.windows)
+      for (const [bucket, cells] of buckets)
+        if (start < foldedTo) skipped += cells.length / 3;
+        else this.#merge(start, bucket, cells);
+    if (skipped > 0) setMeta(this.#db, SKIPPED, Number(getMeta(this.#db, SKIPPED) ?? 0) + skipped);
   }
 
   #merge(start: number, bucket: number, cells: number[]): void {
     const table = this.#table;
     table.clear();
-    const stored = this.#sql.get.get(bucket, start) as PackedRow | undefined;
+    const stored = this.#sql.get.get(WINDOW, bucket, start) as PackedRow | undefined;
     if (stored !== undefined) table.unpack(stored.cells);
     for (let i = 0; i < cells.length; i += 3) table.set(cells[i], cells[i + 1], cells[i + 2]);
-    this.#sql.put.run(bucket, start, table.pack());
+    this.#put(WINDOW, bucket, start, stored);
   }
 
-  /** Counts of a product's windows with start in [fromMs, toMs), oldest first. */
-  read(no: number, fromMs: number, toMs: number): Counts[] {
-    const slot = no % BUCKET_PRODUCTS;
-    const found: Counts[] = [];
-    const rows = this.#sql.range.iterate((no - slot) / BUCKET_PRODUCTS, fromMs, toMs);
-    for (const { window_start: start, cells } of rows as Iterable<PackedRow>) {
-      const counts = findCell(cells, slot);
-      if (counts !== null) found.push({ start, impressions: counts[0], clicks: counts[1] });
-    }
-    return found;
+  #put(level: Level, bucket: number, start: number, before: PackedRow | undefined): void {
+    const { size } = this.#table;
+    this.#sql.put.run(level, bucket, start, size, this.#table.pack());
+    const more = size - (before?.count ?? 0);
+    if (more !== 0) this.#sql.add.run(level, more);
   }
+
+  /** Folds what has grown too old, or is too much; of a large period some with each commit. */
+  fold(ladder: Ladder): void {
+    const newest = this.#edge('edge', WINDOW);
+    let left = this.#limits.historyFolds;
+    while (newest !== null && left > 0) {
+      const level = due(ladder, this.#held(ladder), newest, this.#limits);
+      const start = level === null ? null : this.#edge('oldest', level);
+      if (level === null || start === null) return;
+      if (level === WINDOW) setMeta(this.#db, FOLDED_TO, ladder.endOf(level, start));
+      const rows = this.#sql.some.all(level, start, left) as FoldedRow[];
+      for (const row of rows) this.#foldRow(ladder, level, start, row);
+      left -= rows.length;
+    }
+  }
+
+  #foldRow(ladder: Ladder, level: Level, start: number, row: FoldedRow): void {
+    const parent = ladder.parent(level);
+    if (parent !== null) {
+      const period = ladder.periodOf(parent, start);
+      const into = this.#sql.get.get(parent, row.bucket, period) as PackedRow | undefined;
+      this.#table.clear();
+      if (into !== undefined) this.#table.unpack(into.cells);
+      this.#table.add(row.cells);
+      this.#put(parent, row.bucket, period, into);
+    }
+    this.#sql.delete.run(level, row.bucket, start);
+    this.#sql.add.run(level, -row.count);
+  }
+
+  #edge(which: 'edge' | 'oldest', level: Level): number | null {
+    return (this.#sql[which].get(level) as { start: number | null }).start;
+  }
+
+  /** Days of former zones come last. */
+  #held({ levels }: Ladder): LevelHeld[] {
+    const counts = this.#sql.counts.all() as { level: Level; cells: number }[];
+    const cells = new Map(counts.map((row) => [row.level, row.cells]));
+    const others = [...cells.keys()].filter((level) => !levels.includes(level)).sort();
+    return [...levels, ...others].map((level) => ({
+      ...{ level, oldest: this.#edge('oldest', level), cells: Math.max(0, cells.get(level) ?? 0) },
+    }));
+  }
+
+  held(ladder: Ladder): HistoryHeld {
+    const skipped = Number(getMeta(this.#db, SKIPPED) ?? 0);
+    return { levels: this.#held(ladder), skipped };
+  }
+
+  /** Counts of the products with these numbers together (null: of all), oldest first. */
+  read(level: Level, numbers: readonly number[] | null, fromMs: number, toMs: number): Counts[] {
+    const sums = new Map<number, Counts>();
+    if (numbers === null)
+      for (const row of this.#sql.every.iterate(level, fromMs, toMs)) addRow(sums, row, null);
+    else
+      for (const [bucket, slots] of byBucket(numbers))
+        for (const row of this.#sql.bucket.iterate(level, bucket, fromMs, toMs))
+          addRow(sums, row, slots);
+    return [...sums.values()].sort((a, b) => a.start - b.start);
+  }
+}
+
+function byBucket(numbers: readonly number[]): Map<number, Set<number>> {
+  const buckets = new Map<number, Set<number>>();
+  for (const no of numbers) {
+    const slot = no % BUCKET_PRODUCTS;
+    const bucket = (no - slot) / BUCKET_PRODUCTS;
+    const slots = buckets.get(bucket) ?? new Set<number>();
+    slots.add(slot);
+    buckets.set(bucket, slots);
+  }
+  return buckets;
+}
+
+/** Adds what a row has of the slots (null: of all); a row without any of them adds no period. */
+function addRow(sums: Map<number, Counts>, row: unknown, slots: ReadonlySet<number> | null): void {
+  const { start, cells } = row as ReadRow;
+  const counts = addCells(cells, slots);
+  if (counts === null) return;
+  const sum = sums.get(start) ?? { start, impressions: 0, clicks: 0 };
+  sum.impressions += counts[0];
+  sum.clicks += counts[1];
+  sums.set(start, sum);
 }

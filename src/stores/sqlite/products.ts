@@ -1,7 +1,8 @@
 /**
- * Who owns which product, and the number each is packed under. All owned products are in memory,
- * so that publishing looks nothing up on disk. Changes of a commit are staged: they count for the
- * rest of that commit, and for good only once it is on disk (`settle`) — or never (`discard`).
+ * Who owns which product, and the number each is packed under, which it keeps when it leaves and
+ * comes back. All owned products are in memory, so that publishing looks nothing up on disk.
+ * Changes of a commit are staged: they count for the rest of that commit, and for good only once
+ * it is on disk (`settle`) — or never (`discard`).
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { getMeta, setMeta } from '../../sqlite.ts';
@@ -11,9 +12,14 @@ type ProductRow = { no: number; product: string; task: string };
 
 function statements(db: DatabaseSync) {
   return {
-    all: db.prepare('SELECT no, product, task FROM products ORDER BY no'),
+    all: db.prepare("SELECT no, product, task FROM products WHERE task <> '' ORDER BY no"),
     insert: db.prepare('INSERT INTO products VALUES (?, ?, ?)'),
     find: db.prepare('SELECT no FROM products WHERE product = ?'),
+    own: db.prepare('UPDATE products SET task = ? WHERE no = ?'),
+    depart: db.prepare('INSERT INTO departed (no) VALUES (?)'),
+    comeBack: db.prepare('DELETE FROM departed WHERE no = ?'),
+    departed: db.prepare('SELECT count(*) AS count FROM departed'),
+    longest: db.prepare('SELECT no FROM departed ORDER BY turn LIMIT ?'),
     delete: db.prepare('DELETE FROM products WHERE no = ?'),
   };
 }
@@ -25,11 +31,21 @@ export class Products {
   /** Null: removed by the commit under way. */
   readonly #staged = new Map<string, Owned | null>();
 
-  constructor(db: DatabaseSync) {
+  /** Products that left and are remembered for their history, and how many may be. */
+  #departed: number;
+  readonly #maxDeparted: number;
+
+  constructor(db: DatabaseSync, maxDeparted: number) {
     this.#db = db;
+    this.#maxDeparted = maxDeparted;
     this.#sql = statements(db);
     for (const { no, product, task } of this.#sql.all.iterate() as Iterable<ProductRow>)
       this.#owned.set(product, { no, task });
+    this.#departed = this.#countDeparted();
+  }
+
+  #countDeparted(): number {
+    return (this.#sql.departed.get() as { count: number }).count;
   }
 
   #find(product: string): Owned | null | undefined {
@@ -51,8 +67,13 @@ export class Products {
     let next = first;
     for (const product of products) {
       if (this.#find(product)) continue;
-      this.#sql.insert.run(next, product, task);
-      this.#staged.set(product, { no: next++, task });
+      const before = this.numberOf(product);
+      if (before === null) this.#sql.insert.run(next, product, task);
+      else {
+        this.#sql.own.run(task, before);
+        this.#sql.comeBack.run(before);
+      }
+      this.#staged.set(product, { no: before ?? next++, task });
     }
     if (next > first) setMeta(this.#db, 'next_no', next);
   }
@@ -63,16 +84,34 @@ export class Products {
     for (const product of products) {
       const no = this.ownedBy(task, product);
       if (no === null) continue;
-      this.#sql.delete.run(no);
+      this.#sql.own.run('', no);
+      this.#sql.depart.run(no);
       this.#staged.set(product, null);
       removed.set(product, no);
     }
+    if (this.#departed + removed.size > this.#maxDeparted) this.#forget();
     return removed;
+  }
+
+  /** Those that left first are forgotten, their history with them. */
+  #forget(): void {
+    const tooMany = this.#countDeparted() - this.#maxDeparted;
+    if (tooMany <= 0) return;
+    for (const { no } of this.#sql.longest.all(tooMany) as { no: number }[]) {
+      this.#sql.comeBack.run(no);
+      this.#sql.delete.run(no);
+    }
   }
 
   /** The number of a product, whoever owns it, or null. */
   numberOf(product: string): number | null {
     return (this.#sql.find.get(product) as { no: number } | undefined)?.no ?? null;
+  }
+
+  /** The numbers of those products that have one, each once. */
+  numbersOf(products: readonly string[]): number[] {
+    const numbers = [...new Set(products)].map((product) => this.numberOf(product));
+    return numbers.filter((no) => no !== null);
   }
 
   /** Every owned product, by rising number. */
@@ -81,6 +120,7 @@ export class Products {
   }
 
   settle(): void {
+    if (this.#staged.size > 0) this.#departed = this.#countDeparted();
     for (const [product, owned] of this.#staged) {
       if (owned === null) this.#owned.delete(product);
       else this.#owned.set(product, owned);

@@ -5,17 +5,20 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { type Clock, systemClock } from '../../clock.ts';
-import { LIMITS, type Limits } from '../../config.ts';
+import { LIMITS, type Limits, OPTIONS } from '../../config.ts';
 import { ClickrateError } from '../../errors.ts';
 import type { Counts } from '../../result.ts';
 import { getMeta, reading, setMeta, transaction } from '../../sqlite.ts';
 import type { Comeback, Status } from '../../status.ts';
+import { ladderOf } from '../history/levels.ts';
 import { Listeners } from '../listeners.ts';
 import type {
   Change,
   Commit,
   CommitAnswer,
   Fence,
+  HistoryHeld,
+  HistoryQuery,
   KeptTotals,
   Loaded,
   RejectedQuery,
@@ -35,6 +38,8 @@ export type SqliteStoreOptions = {
   clock?: Clock;
   limits?: Limits;
   resultsPerCommit?: number;
+  /** Of the days in the history. */
+  timeZone?: string;
   writer?: Writer;
   /** Claims although another kind of program wrote this store. */
   takeOver?: boolean;
@@ -52,6 +57,7 @@ export class SqliteStore implements Store {
   readonly #writer: Writer;
   readonly #takeOver: boolean;
   readonly #incarnation: string;
+  readonly #timeZone: string;
   readonly #tasks: Tasks;
   readonly #products: Products;
   readonly #rows: Rows;
@@ -70,9 +76,12 @@ export class SqliteStore implements Store {
     this.#takeOver = options.takeOver ?? false;
     this.#incarnation = String(getMeta(db, 'incarnation'));
     this.#tasks = new Tasks(db);
-    this.#products = new Products(db);
+    this.#products = new Products(db, limits.historyProducts);
     this.#rows = new Rows(db);
-    this.#history = new History(db, limits.historyMs);
+    this.#history = new History(db, limits);
+    this.#timeZone = options.timeZone ?? OPTIONS.timeZone;
+    // Refused now, not with the first commit.
+    ladderOf(null, this.#timeZone);
     this.#kept = new Kept(db, limits);
   }
 
@@ -133,7 +142,7 @@ export class SqliteStore implements Store {
     return [...removed.keys()];
   }
 
-  #publish({ task, results }: Commit): Row[] {
+  #publish({ task, results, status }: Commit): Row[] {
     const rows: Row[] = [];
     const staged = new StagedCells();
     for (const { product, latest, previous, cells } of results) {
@@ -145,6 +154,7 @@ export class SqliteStore implements Store {
     }
     this.#rows.write();
     this.#history.write(staged);
+    this.#history.fold(ladderOf(status.settings.windowMs, this.#timeZone));
     return rows;
   }
 
@@ -166,10 +176,17 @@ export class SqliteStore implements Store {
     return this.#listeners.follow(onChange);
   }
 
-  async history(product: string, fromMs: number, toMs: number): Promise<Counts[]> {
+  async history({ levels, products, fromMs, toMs }: HistoryQuery): Promise<Counts[][]> {
     return this.#read(() => {
-      const no = this.#products.numberOf(product);
-      return no === null ? [] : this.#history.read(no, fromMs, toMs);
+      const numbers = products === null ? null : this.#products.numbersOf(products);
+      return levels.map((level) => this.#history.read(level, numbers, fromMs, toMs));
+    });
+  }
+
+  async historyHeld(): Promise<HistoryHeld> {
+    return this.#read(() => {
+      const windowMs = getMeta(this.#db, 'window_ms') as number | null;
+      return this.#history.held(ladderOf(windowMs, this.#timeZone));
     });
   }
 

@@ -1,0 +1,32 @@
+/** History as CSV (RFC 4180) and as lines of JSON. */
+import { type Counts, ctr } from '../result.ts';
+import { wilson } from './statistics.ts';
+
+export type Told = Counts & { end: number; isFinal: boolean };
+
+const COLUMNS = [
+  ...['product_id', 'start', 'end', 'window_start', 'window_end', 'impressions', 'clicks'],
+  ...['ctr', 'ctr_low', 'ctr_high', 'status'],
+];
+/** What a spreadsheet would take for a formula. */
+const FORMULA = /^[=+\-@\t\r]/;
+
+/** Rows with the names of their columns; without a product (a total) its column is empty. */
+export function csvText(product: string | null, periods: readonly Told[]): string {
+  const name = product === null ? '' : field(product);
+  const lines = periods.map(({ start, end, impressions, clicks, isFinal }) => {
+    const interval = wilson(impressions, clicks);
+    return [
+      ...[name, new Date(start).toISOString(), new Date(end).toISOString(), start, end],
+      ...[impressions, clicks, ctr(impressions, clicks) ?? ''],
+      ...[interval?.low.toFixed(6) ?? '', interval?.high.toFixed(6) ?? ''],
+      isFinal ? 'final' : 'provisional',
+    ].join(',');
+  });
+  return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
+}
+
+function field(text: string): string {
+  const safe = FORMULA.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

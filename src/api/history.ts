@@ -1,0 +1,161 @@
+/** History under /v1: a product's periods, totals of any products, what is kept; exports. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { OPTIONS } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+import { zoneOf } from '../history.ts';
+import type { Counts } from '../result.ts';
+import { send, sendFresh } from './answer.ts';
+import { csvText, type Told } from './export.ts';
+import { freshnessText } from './freshness.ts';
+import { liveText } from './live.ts';
+import { historySchema, keptSchema, totalsSchema } from './operations-history.ts';
+import type { ProductParams } from './original.ts';
+import { type Context, yardstickOf } from './parts.ts';
+import { Step, type StepName } from './steps.ts';
+import { timeOf } from './time.ts';
+
+type Format = 'json' | 'csv' | 'ndjson';
+type Span = { from?: string; to?: string; step: StepName; tz?: string; format?: Format };
+type Asked = { step: Step; fromMs: number; toMs: number };
+
+/** What is told when no beginning is asked for. */
+const USUAL_MS = 3_600_000;
+
+export async function historyRoutes(app: FastifyInstance, context: Context): Promise<void> {
+  app.get<{ Params: ProductParams; Querystring: Span }>(
+    '/v1/products/:product_id/history',
+    { schema: historySchema },
+    async (request, reply) => {
+      const { product_id: product } = request.params;
+      const { rows } = context.results;
+      const slot = rows.slotOf(product);
+      const latest = slot === undefined ? null : rows.countsAt(slot, 'latest');
+      const end = latest === null ? null : latest.start + rows.windowMs;
+      const asked = await askedOf(context, request.query, end);
+      const periods = await periodsOf(context, asked, [product]);
+      // A product that has left latest may still have a past; one that has neither is unknown.
+      if (slot === undefined && periods.length === 0)
+        throw new ClickrateError('not_found', `no result of product ${JSON.stringify(product)}`);
+      sendPeriods(context, request, reply, { asked, periods, product });
+    },
+  );
+
+  app.get<{ Querystring: Span & { product?: string | string[] } }>(
+    '/v1/history',
+    { schema: totalsSchema },
+    async (request, reply) => {
+      const { product } = request.query;
+      const products = product === undefined ? null : [product].flat();
+      const asked = await askedOf(context, request.query, newestEnd(context));
+      const periods = await periodsOf(context, asked, products);
+      sendPeriods(context, request, reply, { asked, periods, product: null });
+    },
+  );
+
+  app.get('/v1/history/kept', { schema: keptSchema }, async (request, reply) => {
+    const { reader, limits } = context.parts;
+    const { levels, skipped } = await reader.historyHeld();
+    const told = levels.map(({ level, oldest, cells }) => {
+      const zone = zoneOf(level);
+      return { level: zone === null ? level : '1d', tz: zone, from: oldest, cells };
+    });
+    const cells = levels.reduce((sum, held) => sum + held.cells, 0);
+    const limit = limits.historyCells;
+    sendFresh(context, request, reply, JSON.stringify({ levels: told, cells, limit, skipped }));
+  });
+}
+
+/** The span asked for, in whole periods of its step. Throws `bad_request`. */
+async function askedOf(context: Context, query: Span, endMs: number | null): Promise<Asked> {
+  const { reader, clock } = context.parts;
+  const toMs = timeOf('to', query.to) ?? endMs ?? clock.wallMs();
+  const fromMs = timeOf('from', query.from) ?? toMs - USUAL_MS;
+  if (fromMs > toMs)
+    throw new ClickrateError('bad_request', 'query parameter from must not be after to');
+  const zone = query.tz ?? (await usualZone(context));
+  const step = new Step(query.step, context.results.rows.windowMs, zone);
+  if (step.name === 'window') return { step, fromMs, toMs };
+  const { levels } = await reader.historyHeld();
+  const oldest = levels.map((held) => held.oldest).filter((start) => start !== null);
+  // Only where something can be: calendars end, and numbers go further.
+  const first = Math.max(fromMs, Math.min(toMs, ...oldest));
+  const last = Math.max(first, Math.min(toMs, newestEnd(context) ?? clock.wallMs()));
+  const to = step.startOf(last) === last ? last : step.endOf(step.startOf(last));
+  return { step, fromMs: step.startOf(first), toMs: to };
+}
+
+/** End of the newest window of all products. */
+function newestEnd({ results }: Context): number | null {
+  return results.newestStart === null ? null : results.newestStart + results.rows.windowMs;
+}
+
+/** Days are those of the store's zone, unless others are asked for. */
+async function usualZone({ parts }: Context): Promise<string> {
+  const { levels } = await parts.reader.historyHeld();
+  return levels.map(({ level }) => zoneOf(level)).find((zone) => zone !== null) ?? OPTIONS.timeZone;
+}
+
+async function periodsOf(
+  context: Context,
+  { step, fromMs, toMs }: Asked,
+  products: readonly string[] | null,
+): Promise<Told[]> {
+  const { levels, windowMs } = step;
+  const found = await context.parts.reader.history({ levels, products, fromMs, toMs });
+  const { finalBefore } = yardstickOf(context);
+  const sums = step.sums(found);
+  const { historyRows } = context.parts.limits;
+  if (sums.length > historyRows)
+    throw new ClickrateError(
+      'bad_request',
+      `${sums.length} periods of step=${step.name} are more than ${historyRows}: ask for a ` +
+        'larger step, or a shorter span',
+    );
+  return sums.map((counts: Counts) => {
+    const end = step.endOf(counts.start);
+    // The last window of a period is the last to be final.
+    return { ...counts, end, isFinal: finalBefore !== null && end - windowMs < finalBefore };
+  });
+}
+
+type Answer = { asked: Asked; periods: readonly Told[]; product: string | null };
+
+function sendPeriods(
+  context: Context,
+  request: FastifyRequest<{ Querystring: Span }>,
+  reply: FastifyReply,
+  { asked, periods, product }: Answer,
+): void {
+  const { step, fromMs, toMs } = asked;
+  const format = request.query.format ?? formatOf(request.headers.accept);
+  const noStore = ['cache-control', 'no-store', 'content-type'];
+  if (format === 'csv') {
+    const headers = [...noStore, 'text/csv; charset=utf-8; header=present'];
+    send(context, request, reply, 200, headers, csvText(product, periods));
+    return;
+  }
+  const { minSample } = yardstickOf(context);
+  const texts = periods.map((period) => periodText(product, period, minSample));
+  if (format === 'ndjson') {
+    const text = texts.map((line) => `${line}\n`).join('');
+    send(context, request, reply, 200, [...noStore, 'application/x-ndjson'], text);
+    return;
+  }
+  const whose = product === null ? '' : `"product_id":${JSON.stringify(product)},`;
+  const text =
+    `{${whose}"step":"${step.name}","from":${fromMs},"to":${toMs},` +
+    `"windows":[${texts.join(',')}],"freshness":${freshnessText(context)}}`;
+  sendFresh(context, request, reply, text);
+}
+
+function periodText(product: string | null, period: Told, minSample: number): string {
+  const yardstick = { minSample, finalBefore: period.isFinal ? Infinity : null };
+  const quoted = JSON.stringify(product ?? '');
+  const text = liveText(quoted, period, period.end - period.start, yardstick);
+  return product === null ? `{${text.slice('{"product_id":"",'.length)}` : text;
+}
+
+function formatOf(accept = ''): Format {
+  if (accept.includes('text/csv')) return 'csv';
+  return accept.includes('application/x-ndjson') ? 'ndjson' : 'json';
+}

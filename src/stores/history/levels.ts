@@ -1,0 +1,112 @@
+/**
+ * How history grows old. A period is folded into one of the next level: added to it and taken away
+ * from where it was, at once. So nothing is doubled, whatever is sent again, and the sum over all
+ * levels is what was counted. A revision changes its window where it is; folded ones take none.
+ */
+import { Calendar, QUARTER_MS } from '../../calendar.ts';
+import { type Limits, SETTINGS } from '../../config.ts';
+import { dayLevel, type Level, MINUTE, QUARTER, WINDOW, zoneOf } from '../../history.ts';
+import type { LevelHeld } from '../store.ts';
+
+const MINUTE_MS = 60_000;
+
+/** The levels of a store: which there are for this length of windows, and what folds into what. */
+export class Ladder {
+  /** Finest first. */
+  readonly levels: readonly Level[];
+  readonly #windowMs: number;
+  readonly #calendar: Calendar;
+
+  /** @param zone of the days; throws `config_invalid` */
+  constructor(windowMs: number, zone: string) {
+    this.#windowMs = windowMs;
+    this.#calendar = new Calendar(zone);
+    // A period must be made of whole windows. Days begin with a quarter of an hour.
+    const isPart = (ms: number) => ms > windowMs && ms % windowMs === 0;
+    this.levels = [
+      WINDOW,
+      ...(isPart(MINUTE_MS) ? [MINUTE] : []),
+      ...(isPart(QUARTER_MS) ? [QUARTER] : []),
+      ...(QUARTER_MS % windowMs === 0 ? [dayLevel(zone)] : []),
+    ];
+  }
+
+  /** The level that periods of `level` are folded into; null: they are dropped. */
+  parent(level: Level): Level | null {
+    const at = this.levels.indexOf(level);
+    return at < 0 ? null : (this.levels[at + 1] ?? null);
+  }
+
+  /** Start of the period of `level` that holds `ms`. */
+  periodOf(level: Level, ms: number): number {
+    if (level === MINUTE) return ms - modulo(ms, MINUTE_MS);
+    if (level === QUARTER) return ms - modulo(ms, QUARTER_MS);
+    if (zoneOf(level) !== null) return this.#calendar.dayStart(ms);
+    return ms - modulo(ms, this.#windowMs);
+  }
+
+  /** End of the period of `level` that starts at `start`. */
+  endOf(level: Level, start: number): number {
+    if (level === MINUTE) return start + MINUTE_MS;
+    if (level === QUARTER) return start + QUARTER_MS;
+    if (zoneOf(level) !== null) return this.#calendar.nextDayStart(start);
+    return start + this.#windowMs;
+  }
+}
+
+const ladders = new Map<string, Ladder>();
+
+/** The ladder of a store; without a window yet, as if it had the usual ones. */
+export function ladderOf(windowMs: number | null, zone: string): Ladder {
+  const key = `${windowMs} ${zone}`;
+  const found = ladders.get(key) ?? new Ladder(windowMs ?? SETTINGS.windowMs, zone);
+  ladders.set(key, found);
+  return found;
+}
+
+function modulo(ms: number, by: number): number {
+  return ((ms % by) + by) % by;
+}
+
+/** How long a level keeps its periods: while there is room, and when there is not. */
+type Keeping = { keepMs: number; atLeastMs: number };
+
+/** Days of a zone that is no longer the store's are kept as those that are. */
+function keepingOf(level: Level, isLast: boolean, limits: Limits): Keeping {
+  const { historyKeep, historyKeepAtLeast } = limits;
+  if (zoneOf(level) !== null) return { keepMs: Infinity, atLeastMs: 0 };
+  if (level === MINUTE)
+    return { keepMs: historyKeep.minutesMs, atLeastMs: historyKeepAtLeast.minutesMs };
+  if (level === QUARTER)
+    return { keepMs: historyKeep.quartersMs, atLeastMs: historyKeepAtLeast.quartersMs };
+  // Windows that cannot be folded stay as long as quarters would.
+  const keepMs = isLast ? historyKeep.quartersMs : historyKeep.windowsMs;
+  return { keepMs, atLeastMs: historyKeepAtLeast.windowsMs };
+}
+
+/**
+ * The level whose oldest period must be folded (or dropped) now; null: none. By age each level
+ * gives way on its own; by number of cells the finest goes first.
+ * @param held finest first
+ * @param newest start of the newest window
+ */
+export function due(
+  ladder: Ladder,
+  held: readonly LevelHeld[],
+  newest: number,
+  limits: Limits,
+): Level | null {
+  const isFull = held.reduce((sum, { cells }) => sum + cells, 0) > limits.historyCells;
+  let oldDays: { level: Level; oldest: number } | null = null;
+  for (const { level, oldest } of held) {
+    if (oldest === null) continue;
+    const isLast = ladder.parent(level) === null;
+    const { keepMs, atLeastMs } = keepingOf(level, isLast, limits);
+    const age = newest - oldest;
+    if (age > keepMs) return level;
+    if (!isFull || age <= atLeastMs) continue;
+    if (zoneOf(level) === null) return level;
+    if (oldDays === null || oldest < oldDays.oldest) oldDays = { level, oldest };
+  }
+  return oldDays?.level ?? null;
+}

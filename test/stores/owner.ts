@@ -1,0 +1,43 @@
+/** A task's owner in a test of a store, and what a test of a store looks like. */
+import type { Commit, Fence } from '../../src/stores/store.ts';
+import type { SimClock } from '../support/sim-clock.ts';
+import { commitOf } from './commits.ts';
+import type { Harness, HarnessOptions } from './harness.ts';
+
+export type Example = (
+  title: string,
+  body: (harness: Harness, clock: SimClock) => Promise<void>,
+  options?: Partial<HarnessOptions>,
+) => unknown;
+
+/** A task's owner: gives its commits their numbers. */
+export class Owner {
+  readonly task: string;
+  readonly fence: Fence;
+  readonly #harness: Harness;
+  number: number;
+
+  constructor(harness: Harness, task: string, fence: Fence, number: number) {
+    this.#harness = harness;
+    this.task = task;
+    this.fence = fence;
+    this.number = number;
+  }
+
+  /** The next commit, not sent. */
+  build(content: Partial<Commit> = {}): Commit {
+    return commitOf(this.task, this.fence, ++this.number, content);
+  }
+
+  send(content: Partial<Commit> = {}) {
+    return this.#harness.store.commit(this.build(content));
+  }
+}
+
+let tokens = 0;
+
+export async function owner(harness: Harness, task = 'a'): Promise<Owner> {
+  const fence = await harness.store.claim(task, `token-${++tokens}`);
+  const { number } = await harness.store.read(task);
+  return new Owner(harness, task, fence, number);
+}
