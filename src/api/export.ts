@@ -2,11 +2,11 @@
 import { type Counts, ctr } from '../result.ts';
 import { wilson } from './statistics.ts';
 
-export type Told = Counts & { end: number; isFinal: boolean };
+export type Told = Counts & { end: number; isFinal: boolean; isComplete: boolean };
 
 const COLUMNS = [
   ...['product_id', 'start', 'end', 'window_start', 'window_end', 'impressions', 'clicks'],
-  ...['ctr', 'ctr_low', 'ctr_high', 'status'],
+  ...['ctr', 'ctr_low', 'ctr_high', 'status', 'complete'],
 ];
 /** What a spreadsheet would take for a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
@@ -14,13 +14,13 @@ const FORMULA = /^[=+\-@\t\r]/;
 /** Rows with the names of their columns; without a product (a total) its column is empty. */
 export function csvText(product: string | null, periods: readonly Told[]): string {
   const name = product === null ? '' : field(product);
-  const lines = periods.map(({ start, end, impressions, clicks, isFinal }) => {
+  const lines = periods.map(({ start, end, impressions, clicks, ...told }) => {
     const interval = wilson(impressions, clicks);
     return [
       ...[name, new Date(start).toISOString(), new Date(end).toISOString(), start, end],
       ...[impressions, clicks, ctr(impressions, clicks) ?? ''],
       ...[interval?.low.toFixed(6) ?? '', interval?.high.toFixed(6) ?? ''],
-      isFinal ? 'final' : 'provisional',
+      ...[told.isFinal ? 'final' : 'provisional', told.isComplete],
     ].join(',');
   });
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;

@@ -111,10 +111,13 @@ async function periodsOf(
       `${sums.length} periods of step=${step.name} are more than ${historyRows}: ask for a ` +
         'larger step, or a shorter span',
     );
+  // Asked for after the counts: what was folded between the two is then taken for missing.
+  const wholeAfter = step.oldestOf((await context.parts.reader.historyHeld()).levels);
   return sums.map((counts: Counts) => {
     const end = step.endOf(counts.start);
     // The last window of a period is the last to be final.
-    return { ...counts, end, isFinal: finalBefore !== null && end - windowMs < finalBefore };
+    const isFinal = finalBefore !== null && end - windowMs < finalBefore;
+    return { ...counts, end, isFinal, isComplete: isFinal && counts.start > wholeAfter };
   });
 }
 
@@ -151,7 +154,8 @@ function sendPeriods(
 function periodText(product: string | null, period: Told, minSample: number): string {
   const yardstick = { minSample, finalBefore: period.isFinal ? Infinity : null };
   const quoted = JSON.stringify(product ?? '');
-  const text = liveText(quoted, period, period.end - period.start, yardstick);
+  const more = `,"complete":${period.isComplete}`;
+  const text = liveText(quoted, period, period.end - period.start, yardstick, more);
   return product === null ? `{${text.slice('{"product_id":"",'.length)}` : text;
 }
 

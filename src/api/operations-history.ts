@@ -38,6 +38,15 @@ const told = {
   freshness: Type.Ref('Freshness#'),
 };
 
+const period = Type.Object({
+  ...ResultV1.properties,
+  complete: Type.Boolean({
+    description:
+      'Nothing of the period is missing, nor will come: it is final, and later than the oldest ' +
+      'period of its levels, of which a part may be in a coarser one, or was before counting began',
+  }),
+});
+
 function exported(schema: object) {
   const success = jsonAnswer(schema);
   const text = { schema: Type.String() };
@@ -58,7 +67,7 @@ export const historySchema = {
       Type.Object({
         product_id: PRODUCT_ID,
         ...told,
-        windows: Type.Array(Type.Ref('ResultV1#')),
+        windows: Type.Array(period),
       }),
     ),
     [404, 503],
@@ -77,7 +86,7 @@ export const totalsSchema = {
     ),
   }),
   response: answers(
-    exported(Type.Object({ ...told, windows: Type.Array(Type.Omit(ResultV1, ['product_id'])) })),
+    exported(Type.Object({ ...told, windows: Type.Array(Type.Omit(period, ['product_id'])) })),
     [503],
   ),
 };

@@ -3,6 +3,7 @@ import { Calendar } from '../calendar.ts';
 import { ClickrateError } from '../errors.ts';
 import { dayLevel, type Level, MINUTE, QUARTER, WINDOW } from '../history.ts';
 import type { Counts } from '../result.ts';
+import type { LevelHeld } from '../stores/store.ts';
 
 export const STEPS = ['window', '1m', '15m', '1h', '1d'] as const;
 export type StepName = (typeof STEPS)[number];
@@ -66,6 +67,15 @@ export class Step {
   /** End of the period that starts at `start`. */
   endOf(start: number): number {
     return this.name === '1d' ? this.#calendar.nextDayStart(start) : start + this.lengthMs;
+  }
+
+  /**
+   * Start of the oldest period that its levels hold; none: infinity. Periods go oldest first, so
+   * only the one that holds this start may be there in part.
+   */
+  oldestOf(held: readonly LevelHeld[]): number {
+    const own = held.filter(({ level }) => this.levels.includes(level));
+    return Math.min(...own.map(({ oldest }) => oldest ?? Infinity));
   }
 
   /** Sums of what the levels hold, by period, oldest first. */

@@ -8,8 +8,10 @@ import { STEPS, Step } from '../../src/api/steps.ts';
 import { Calendar } from '../../src/calendar.ts';
 import { LIMITS } from '../../src/config.ts';
 import type { Counts } from '../../src/result.ts';
+import { openDatabase } from '../../src/sqlite.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
-import { commitOf, countsOf, START } from '../stores/commits.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
+import { commitOf, countsOf, resultIn, START, statusOf } from '../stores/commits.ts';
 import { counts, FakeReader, partsWith, row } from './fake-reader.ts';
 
 const KEEP = { windowsMs: 30_000, minutesMs: 600_000, quartersMs: 7_200_000 };
@@ -64,10 +66,13 @@ suite('steps of history', () => {
         const coarser = held.filter(({ level }) => !step.levels.includes(level));
         const told = step.sums([windows]);
         if (coarser.every(({ cells }) => cells === 0)) assert.deepEqual(found, told);
-        // The oldest hour may have quarters that are in its day already.
+        // The oldest period may be in part in a coarser one already.
         else
-          for (const period of name === '1h' ? found.slice(1) : found)
-            assert.deepEqual(period, told.find(({ start }) => start === period.start) && period);
+          for (const period of found.filter(({ start }) => start > step.oldestOf(held)))
+            assert.deepEqual(
+              period,
+              told.find(({ start }) => start === period.start),
+            );
         const all = held.map(({ level }) => level);
         const levels = await store.history({ levels: all, ...span });
         const total = (key: 'impressions' | 'clicks') =>
@@ -143,12 +148,39 @@ suite('history over HTTP', () => {
     const csv = await app.inject({ url, headers: { accept: 'text/csv' } });
     assert.match(String(csv.headers['content-type']), /^text\/csv/);
     const [head, line, last] = csv.body.split('\r\n');
-    assert.equal(head.split(',').length, 11);
+    assert.equal(head.split(',').length, 12);
     assert.ok(line.startsWith(`"'=1+""2""",2025-10-09T`), line);
     assert.equal(last, '');
     const lines = await app.inject(`${url}?format=ndjson`);
     assert.equal(JSON.parse(lines.body.trim()).product_id, name);
     assert.equal((await app.inject(`${url}?format=csv`)).body, csv.body);
+  });
+
+  test('a period is complete when it is final and nothing of it may be elsewhere', async (t) => {
+    const names = Array.from({ length: 3_000 }, (_, i) => `p${i}`);
+    const limits = { ...LIMITS, historyFolds: 1, historyKeep: KEEP };
+    const db = openDatabase(':memory:');
+    t.after(() => db.close());
+    const store = new SqliteStore(db, { limits, resultsPerCommit: 3_000 });
+    const fence = await store.claim('a', 'token');
+    await store.commit(commitOf('a', fence, 1, { claims: names }));
+    for (let n = 0; n < 6; n++) {
+      const results = names.map((name) => resultIn(name, n, 1));
+      const status = { ...statusOf(n), finalBefore: START + 50_000 };
+      await store.commit(commitOf('a', fence, n + 2, { results, status }));
+    }
+    const app = await createServer(partsWith(new FakeReader(), { reader: store }).parts);
+    t.after(() => app.close());
+    const answer = await app.inject(`/v1/history?from=${START}&to=${START + 100_000}`);
+    const told = answer.json().windows as (Counts & { complete: boolean })[];
+    // The oldest is being folded: 953 of 3 000 are left in it.
+    assert.ok(told[0].impressions > 0 && told[0].impressions < 3_000);
+    assert.equal(told[0].complete, false);
+    for (const one of told.slice(1)) assert.equal(one.impressions, 3_000);
+    assert.deepEqual(
+      told.map(({ complete }) => complete),
+      [false, true, true, true, true, false],
+    );
   });
 
   test('says what is kept', async (t) => {
@@ -186,7 +218,7 @@ suite('history over HTTP', () => {
 
 test('a total has an empty column of products', () => {
   const [, line] = csvText(null, [
-    { ...countsOf(0, 2, 1), end: START + 10_000, isFinal: true },
+    { ...countsOf(0, 2, 1), end: START + 10_000, isFinal: true, isComplete: true },
   ]).split('\r\n');
-  assert.match(line, /^,2025-10-09T08:53:20.000Z,.*,2,1,0.5,0\.\d{6},0\.\d{6},final$/);
+  assert.match(line, /^,2025-10-09T08:53:20.000Z,.*,2,1,0.5,0\.\d{6},0\.\d{6},final,true$/);
 });

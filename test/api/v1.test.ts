@@ -195,6 +195,7 @@ test('history is the last hour up to the latest window, or the span asked for', 
     window_end: START + 10_000,
     clicks_exceed_impressions: false,
     ...{ ctr_low: 0.300641, ctr_high: 0.954413, few: true, status: 'provisional' },
+    complete: false,
   });
   assert.deepEqual((await json('/v1/products/quiet/history')).windows, []);
   assert.equal((await json('/v1/products/nobody/history')).code, 'not_found');
