@@ -6,13 +6,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KAFKA_VERSION, mavenJars } from '../../scripts/stack/artifacts.ts';
 import { outputOf, start } from '../../test/support/processes.ts';
+import type { ReadSample } from '../kafka.ts';
 import { cpuSecondsOf, peakMbOf } from '../measure.ts';
 
 const SOURCE = fileURLToPath(new URL('./streams/StreamsPeer.java', import.meta.url));
 const LONGEST_MS = 600_000;
 const LOOK_MS = 20;
-
-export type PeerSample = { cpuPerMillion: number; peakMb: number };
 
 export function peerJars(): string {
   return mavenJars(
@@ -32,13 +31,13 @@ export async function perfTest(
   bootstrap: string,
   topic: string,
   records: number,
-): Promise<PeerSample> {
+): Promise<ReadSample> {
   const main = 'org.apache.kafka.tools.ConsumerPerformance';
   const flags = ['--bootstrap-server', bootstrap, '--topic', topic, '--messages', String(records)];
   const java = ['-Xmx512m', '-cp', join(peerJars(), '*'), main];
   const child = start('java', [...java, ...flags, '--timeout', '60000']);
   const pid = child.process.pid as number;
-  let last: PeerSample = { cpuPerMillion: 0, peakMb: 0 };
+  let last: ReadSample = { cpuPerMillion: 0, peakMb: 0 };
   let isOver = false;
   void child.ended.then(() => {
     isOver = true;
@@ -63,7 +62,7 @@ export async function streams(
   topics: readonly string[],
   results: string,
   records: number,
-): Promise<PeerSample> {
+): Promise<ReadSample> {
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-streams-'));
   const libs = join(peerJars(), '*');
   try {

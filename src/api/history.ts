@@ -4,6 +4,7 @@ import { OPTIONS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { zoneOf } from '../history.ts';
 import type { Counts } from '../result.ts';
+import type { LevelHeld } from '../stores/store.ts';
 import { send, sendFresh } from './answer.ts';
 import { csvText, type Told } from './export.ts';
 import { freshnessText } from './freshness.ts';
@@ -72,10 +73,10 @@ async function askedOf(context: Context, query: Span, endMs: number | null): Pro
   const fromMs = timeOf('from', query.from) ?? toMs - USUAL_MS;
   if (fromMs > toMs)
     throw new ClickrateError('bad_request', 'query parameter from must not be after to');
-  const zone = query.tz ?? (await usualZone(context));
-  const step = new Step(query.step, context.results.rows.windowMs, zone);
+  // Windows have no zone, and are told as they are.
+  const levels = query.step === 'window' ? [] : (await reader.historyHeld()).levels;
+  const step = new Step(query.step, context.results.rows.windowMs, query.tz ?? usualZone(levels));
   if (step.name === 'window') return { step, fromMs, toMs };
-  const { levels } = await reader.historyHeld();
   const oldest = levels.map((held) => held.oldest).filter((start) => start !== null);
   // Only where something can be: calendars end, and numbers go further.
   const first = Math.max(fromMs, Math.min(toMs, ...oldest));
@@ -90,8 +91,7 @@ function newestEnd({ results }: Context): number | null {
 }
 
 /** Days are those of the store's zone, unless others are asked for. */
-async function usualZone({ parts }: Context): Promise<string> {
-  const { levels } = await parts.reader.historyHeld();
+function usualZone(levels: readonly LevelHeld[]): string {
   return levels.map(({ level }) => zoneOf(level)).find((zone) => zone !== null) ?? OPTIONS.timeZone;
 }
 

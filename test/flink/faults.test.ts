@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Feed } from '../kafka/feed.ts';
+import { pause } from '../kafka/setup.ts';
 import { withoutFlink } from '../support/flink-cluster.ts';
 import { FlinkSize, sorted, total } from '../support/flink-size.ts';
 import { withoutKafka } from '../support/kafka-cluster.ts';
@@ -86,7 +87,3 @@ suite('the Flink size under faults', { skip, timeout: 400 * SECONDS }, () => {
     console.log(`  ${received} records: ${counted} counted, ${rejected.length} rejected`);
   });
 });
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Producer } from '@platformatic/kafka';
+import { pause } from '../kafka/setup.ts';
 import { withoutFlink } from '../support/flink-cluster.ts';
 import { FlinkSize, sorted, total } from '../support/flink-size.ts';
 import { withoutKafka } from '../support/kafka-cluster.ts';
@@ -153,8 +154,4 @@ async function droppedByFlink(url: string): Promise<{ operators: number; dropped
       }
     }
   return found;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

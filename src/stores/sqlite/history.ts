@@ -22,7 +22,7 @@ const SKIPPED = 'history_skipped';
 
 function statements(db: DatabaseSync) {
   return {
-    edge: db.prepare('SELECT max(start) AS start FROM cells WHERE level = ?'),
+    newest: db.prepare('SELECT max(start) AS start FROM cells WHERE level = ?'),
     oldest: db.prepare('SELECT min(start) AS start FROM cells WHERE level = ?'),
     get: db.prepare('SELECT count, cells FROM cells WHERE level = ? AND bucket = ? AND start = ?'),
     put: db.prepare(
@@ -109,7 +109,7 @@ export class History {
 
   /** Folds what has grown too old, or is too much; of a large period some with each commit. */
   fold(ladder: Ladder): void {
-    const newest = this.#edge('edge', WINDOW);
+    const newest = this.#edge('newest', WINDOW);
     let left = this.#limits.historyFolds;
     while (newest !== null && left > 0) {
       const level = due(ladder, this.#held(ladder), newest, this.#limits);
@@ -136,7 +136,7 @@ export class History {
     this.#sql.add.run(level, -row.count);
   }
 
-  #edge(which: 'edge' | 'oldest', level: Level): number | null {
+  #edge(which: 'newest' | 'oldest', level: Level): number | null {
     return (this.#sql[which].get(level) as { start: number | null }).start;
   }
 
