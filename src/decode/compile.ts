@@ -1,224 +1,260 @@
 /**
- * A layout as machine code: the text of a function that holds a record's bytes against the literals
- * of a layout, word by word, and reads its values on the way, row after row. Nothing of a record
- * gets into the text but the numbers of its literal words.
- *
- * It reads whole words, so it needs `READ_AHEAD` readable bytes behind a record; the last one of a
- * buffer is left to the tolerant scan.
+ * A layout as machine code: a WebAssembly function that holds records against the literals of a
+ * layout, sixteen bytes at a time, and reads their values on the way, row after row. It works on a
+ * copy of the records in a memory of its own, so no address of it can be outside of that.
  */
 import { CLICK, IMPRESSION } from '../event.ts';
-import type { EventBatch } from './columns.ts';
 import { ID, PRODUCT, TIME, TYPE } from './fields.ts';
 import { FIRST_MIX, LAST_MIX } from './keys.ts';
+import { columns, MEMORY } from './run.ts';
+import {
+  againIf,
+  type Code,
+  functionOf,
+  get,
+  I32,
+  I64,
+  i32,
+  i64,
+  load32,
+  load64,
+  load128,
+  loop,
+  moduleOf,
+  op,
+  set,
+  store8,
+  store32,
+  storeDouble,
+  tee,
+  V128,
+  v128,
+  when,
+} from './wasm.ts';
 
 /** Step codes beside those of the fields: any other plain string, and the end of the record. */
 export const STRING = 5;
 export const END = 6;
 
-/** Bytes behind a record that must be there to be read, whatever they hold. */
-export const READ_AHEAD = 3;
-
-/** Rows matched at once: what is found of them stays in the processor's nearest cache. */
-export const RUN_ROWS = 64;
-
-/** Where the values of rows lie, without quotes, by row of the run; no id: `idStart` is -1. */
-export class Found {
-  readonly productStart = new Int32Array(RUN_ROWS);
-  readonly productEnd = new Int32Array(RUN_ROWS);
-  /** As `hashOf` says it. */
-  readonly productHash = new Int32Array(RUN_ROWS);
-  readonly idStart = new Int32Array(RUN_ROWS);
-  readonly idEnd = new Int32Array(RUN_ROWS);
-}
-
-/**
- * Matches records from row `from` on, to row `to` at most (`RUN_ROWS` further), and stops before
- * the first that has not the layout; returns that row. Time and kind are written to `out`, the
- * rest to `found`. `view` is over `bytes`.
- */
-export type Match = (
-  bytes: Uint8Array,
-  view: DataView,
-  starts: Uint32Array,
-  ends: Uint32Array,
-  from: number,
-  to: number,
-  out: EventBatch,
-  found: Found,
-) => number;
-
-/** What a product's hash begins from, and the limits of a record that takes the short way. */
-export type Rules = { seed: number; maxEventBytes: number; maxProductIdBytes: number };
+/** Digits of a time that is matched: epoch milliseconds from 2001 to 2286 have as many. */
+export const TIME_DIGITS = 13;
 
 /** `literals[n]` stands before the value that `steps[n]` names. */
 export type Plan = { literals: readonly Uint8Array[]; steps: readonly number[] };
 
-/** Null where the process may not make code from text. */
-export function compile(plan: Plan, rules: Rules): Match | null {
-  try {
-    return new Function('readAnyTime', textOf(plan, rules))(readAnyTime) as Match;
-  } catch (error) {
-    if (error instanceof EvalError) return null;
-    throw error;
-  }
-}
-
-/** The shortest a value can be. */
-const SHORTEST = { [TIME]: 1, [TYPE]: 5 } as Record<number, number>;
-
-function textOf({ literals, steps }: Plan, rules: Rules): string {
-  const rests: number[] = [];
-  let rest = 0;
-  for (let n = steps.length - 1; n >= 0; n--) {
-    // What must come behind the value of step n at least.
-    rests[n] = rest;
-    rest += literals[n].length + (SHORTEST[steps[n]] ?? 0);
-  }
-  const parts = steps.map((step, n) => literalText(literals[n]) + valueText(step, rests[n], rules));
-  return `return (bytes, view, starts, ends, from, to, out, found) => {
-const { time, kind } = out;
-const { productStart, productEnd, productHash, idStart, idEnd } = found;
-const limit = view.byteLength - ${READ_AHEAD};
-let i = from, row = 0, at = 0, end = 0, value = 0, word = 0, hits = 0, left = 0, hash = 0;
-rows: for (; i < to; i++, row++) {
-at = starts[i];
-end = ends[i];
-if (at + ${rest} > end || end > limit || end - at > ${rules.maxEventBytes}) break;
-${steps.includes(ID) ? '' : 'idStart[row] = -1;'}
-${parts.join('')}}
-return i;
-};`;
-}
-
-/** Whole words, then a last one that overlaps so that it ends where the literal does. */
-function literalText(literal: Uint8Array): string {
-  const { length } = literal;
-  const view = new DataView(literal.buffer, literal.byteOffset, length);
-  const checks: string[] = [];
-  for (let n = 0; n + 4 <= length; n += 4) checks.push(wordText(n, view.getInt32(n, true)));
-  if (length > 4 && length % 4 !== 0)
-    checks.push(wordText(length - 4, view.getInt32(length - 4, true)));
-  else if (length < 4) {
-    const word = literal.reduceRight((sum, byte) => (sum << 8) | byte, 0);
-    checks.push(`(view.getInt32(at, true) & ${(1 << (8 * length)) - 1}) !== ${word}`);
-  }
-  return `if (${checks.join(' || ')}) break;\nat += ${length};\n`;
-}
-
-function wordText(offset: number, word: number): string {
-  return `view.getInt32(at + ${offset}, true) !== ${word}`;
-}
-
-function valueText(step: number, rest: number, rules: Rules): string {
-  if (step === END) return 'if (at !== end) break;\n';
-  const enough = `if (at + ${rest} > end) break;\n`;
-  if (step === TIME) return timeText(rest) + enough;
-  if (step === TYPE) return TYPE_TEXT + enough;
-  if (step === PRODUCT) return productText(rules) + enough;
-  if (step === ID) return `idStart[row] = at;\n${stringText('')}idEnd[row] = at;\n${enough}`;
-  return stringText('') + enough;
-}
+/** The limits of a record that takes the short way. */
+export type Rules = { maxEventBytes: number; maxProductIdBytes: number };
 
 /**
- * A string's plain bytes: up to the first that is `"`, `\`, below space or above ASCII. Such a
- * byte, and none before it, sets its high bit in one of the terms.
+ * Matches rows from 0 to `rows` of the run (see `run.ts`), and stops before the first that has not
+ * the layout; returns that row. `shift` is added to where rows start and end; `seed` is that of the
+ * hash of product ids.
  */
-function stringText(eachWord: string): string {
-  return `for (;;) {
-if (at >= end) break rows;
-word = view.getInt32(at, true);
-hits = (word | (word - 0x20202020) | ((word ^ 0x22222222) - 0x01010101) |
-  ((word ^ 0x5c5c5c5c) - 0x01010101)) & 0x80808080;
-if (hits !== 0) break;
-${eachWord}at += 4;
-}
-left = (31 - Math.clz32(hits & -hits)) >>> 3;
-at += left;
-`;
+export type Match = (rows: number, shift: number, seed: number) => number;
+
+// Parameters and locals.
+const [ROWS, SHIFT, SEED, ROW, AT, RECORD_END, BITS, START, HASH, BAD] = Array(10).keys();
+const [HEAD, TAIL, BAD_LONG, TEXT, WRONG] = [10, 11, 12, 13, 14];
+const LOCALS = [I32, I32, I32, I32, I32, I32, I32, I64, I64, I64, V128, V128];
+
+/** Compiled layouts, by their code: tasks share them. At the limit the oldest goes. */
+const compiled = new Map<string, Match>();
+const MAX_COMPILED = 32;
+
+/** Null where the process has no WebAssembly. */
+export function compile(plan: Plan, rules: Rules): Match | null {
+  const module = moduleOf(3, LOCALS, bodyOf(plan, rules));
+  const key = module.join();
+  const match = compiled.get(key) ?? (functionOf(module, MEMORY) as Match | null);
+  if (match === null || compiled.has(key)) return match;
+  const [oldest] = compiled.keys();
+  if (compiled.size >= MAX_COMPILED) compiled.delete(oldest);
+  compiled.set(key, match);
+  return match;
 }
 
-/** A product id, and its hash on the way: the same as `hashOf`. */
-function productText({ seed, maxProductIdBytes }: Rules): string {
-  const eachWord = `hash = Math.imul(hash ^ word, ${FIRST_MIX});
-hash ^= hash >>> 15;
-`;
-  return `value = at;
-hash = ${seed | 0};
-${stringText(eachWord)}value = at - value;
-if (value === 0 || value > ${maxProductIdBytes}) break;
-productStart[row] = at - value;
-productEnd[row] = at;
-hash ^= (word & ((1 << (8 * left)) - 1)) ^ (value << 24);
-hash = Math.imul(hash, ${LAST_MIX});
-productHash[row] = hash ^ (hash >>> 13);
-`;
+/** What is wrong with a row is gathered and asked for once, at its end: few branches. */
+function bodyOf({ literals, steps }: Plan, rules: Rules): Code {
+  const values = steps.flatMap((step, n) => [...literal(literals[n]), ...value(step, rules)]);
+  return loop(
+    [...column(columns.starts), ...get(SHIFT), ...op.add, ...set(AT)],
+    [...column(columns.ends), ...get(SHIFT), ...op.add, ...set(RECORD_END)],
+    [...get(RECORD_END), ...get(AT), ...op.subtract, ...i32(rules.maxEventBytes)],
+    [...op.moreUnsigned, ...set(BAD), ...i64(0n), ...set(BAD_LONG)],
+    [...v128(new Uint8Array(16)), ...set(WRONG)],
+    steps.includes(ID) ? [] : put(columns.idStart, i32(-1)),
+    values,
+    [...get(BAD), ...get(BAD_LONG), ...op.isZero64, ...op.isZero, ...op.or],
+    [...get(WRONG), ...op.any128, ...op.or, ...get(AT), ...get(RECORD_END), ...op.notEqual],
+    [...op.or, ...when([...get(ROW), ...op.leave])],
+    [...get(ROW), ...i32(1), ...op.add, ...tee(ROW), ...get(ROWS), ...op.less, ...againIf(0)],
+  ).concat(get(ROW));
 }
 
-/** Epoch milliseconds from 2001 to 2286 have this many digits. */
-const USUAL_DIGITS = 13;
+/** The value of a column of 32-bit numbers at the row. */
+function column(at: number): Code {
+  return [...get(ROW), ...i32(2), ...op.shiftLeft, ...load32(at)];
+}
 
-/** A byte below `0` borrows, one above `9` carries into its high bit. */
-function timeText(rest: number): string {
-  return `time: {
-if (at + ${USUAL_DIGITS + rest} <= end) {
-const a = (view.getInt32(at, true) - 0x30303030) | 0;
-const b = (view.getInt32(at + 4, true) - 0x30303030) | 0;
-const c = (view.getInt32(at + 8, true) - 0x30303030) | 0;
-const d = bytes[at + 12] - 0x30;
-if (((a | (a + 0x76767676) | b | (b + 0x76767676) | c | (c + 0x76767676)) & 0x80808080) === 0 &&
-  d >= 0 && d <= 9 && (a & 0xff) !== 0) {
-const p = a * 10 + (a >>> 8), q = b * 10 + (b >>> 8), r = c * 10 + (c >>> 8);
-time[i] = (((p & 0xff) * 100 + ((p >>> 16) & 0xff)) * 10000 +
-  ((q & 0xff) * 100 + ((q >>> 16) & 0xff))) * 100000 +
-  ((r & 0xff) * 100 + ((r >>> 16) & 0xff)) * 10 + d;
-at += ${USUAL_DIGITS};
-break time;
+function put(at: number, code: Code): Code {
+  return [...get(ROW), ...i32(2), ...op.shiftLeft, ...code, ...store32(at)];
 }
+
+/** The last sixteen bytes overlap, so that they end where the literal does; or less are looked at. */
+function literal(bytes: Uint8Array): Code {
+  const { length } = bytes;
+  const code: number[] = [];
+  for (let n = 0; n + 16 < length; n += 16) code.push(...sixteen(bytes.subarray(n, n + 16), n));
+  if (length >= 16) code.push(...sixteen(bytes.subarray(length - 16), length - 16));
+  else code.push(...sixteen(bytes, 0));
+  return [...code, ...move(i32(length))];
 }
-at = readAnyTime(bytes, at, end, i, time);
-if (at < 0) break rows;
+
+/** Up to sixteen bytes; what lies behind them is masked. */
+function sixteen(bytes: Uint8Array, offset: number): Code {
+  const wanted = new Uint8Array(16);
+  wanted.set(bytes);
+  const mask = wanted.map((_, n) => (n < bytes.length ? 0xff : 0));
+  const code = [...get(AT), ...load128(offset), ...v128(wanted), ...op.xor128];
+  if (bytes.length < 16) code.push(...v128(mask), ...op.and128);
+  return [...code, ...get(WRONG), ...op.or128, ...set(WRONG)];
 }
-`;
+
+function move(by: Code): Code {
+  return [...get(AT), ...by, ...op.add, ...set(AT)];
+}
+
+function bad(code: Code): Code {
+  return [...get(BAD), ...code, ...op.or, ...set(BAD)];
+}
+
+function badLong(code: Code): Code {
+  return [...get(BAD_LONG), ...code, ...op.or64, ...set(BAD_LONG)];
+}
+
+function value(step: number, rules: Rules): Code {
+  if (step === END) return [];
+  if (step === TIME) return time();
+  if (step === TYPE) return type();
+  if (step === PRODUCT) return product(rules);
+  if (step === ID)
+    return [...put(columns.idStart, get(AT)), ...string(), ...put(columns.idEnd, get(AT))];
+  return string();
+}
+
+const splat = (byte: number): Code => v128(new Uint8Array(16).fill(byte));
+
+/**
+ * A string's plain bytes: up to the first that is `"`, `\`, below space or above ASCII (negative,
+ * so below space too). One that runs over the record's end ends behind it, which is wrong.
+ */
+function string(): Code {
+  return [
+    ...loop(
+      [...get(AT), ...load128(), ...tee(TEXT), ...splat(0x22), ...op.equalBytes],
+      [...get(TEXT), ...splat(0x5c), ...op.equalBytes, ...op.or128],
+      [...get(TEXT), ...splat(0x20), ...op.lessBytes, ...op.or128, ...op.bitsOfBytes],
+      [...tee(BITS), ...op.isZero],
+      when([...move(i32(16)), ...get(AT), ...get(RECORD_END), ...op.lessUnsigned, ...againIf(1)]),
+    ),
+    ...move([...get(BITS), ...op.trailingZeros]),
+  ];
+}
+
+/** A product id, and its hash as `hashOf` says it. */
+function product({ maxProductIdBytes }: Rules): Code {
+  const length = [...get(AT), ...get(START), ...op.subtract];
+  const mix = (word: Code, factor: number) => [
+    ...[...get(HASH), ...word, ...op.xor, ...i32(factor), ...op.multiply, ...tee(HASH)],
+    ...get(HASH),
+  ];
+  const left = [...get(AT), ...get(BITS), ...op.subtract];
+  const hashWords = loop(
+    [...get(BITS), ...i32(4), ...op.add, ...get(AT), ...op.lessOrEqual],
+    when([
+      ...[...mix([...get(BITS), ...load32()], FIRST_MIX), ...i32(15), ...op.shiftRight],
+      ...[...op.xor, ...set(HASH), ...get(BITS), ...i32(4), ...op.add, ...set(BITS)],
+      ...[...i32(1), ...againIf(1)],
+    ]),
+  );
+  const bitsLeft = [...left, ...i32(3), ...op.shiftLeft];
+  const mask = [...i32(1), ...bitsLeft, ...op.shiftLeft, ...i32(1), ...op.subtract];
+  const last = [
+    ...[...get(BITS), ...load32(), ...mask, ...op.and],
+    ...[...length, ...i32(24), ...op.shiftLeft, ...op.xor],
+  ];
+  return [
+    ...[...get(AT), ...set(START), ...string()],
+    ...bad([
+      ...length,
+      ...i32(1),
+      ...op.subtract,
+      ...i32(maxProductIdBytes - 1),
+      ...op.moreUnsigned,
+    ]),
+    ...[...put(columns.productStart, get(START)), ...put(columns.productEnd, get(AT))],
+    ...[...get(SEED), ...set(HASH), ...get(START), ...set(BITS), ...hashWords],
+    ...[...mix(last, LAST_MIX), ...i32(13), ...op.shiftRight, ...op.xor, ...set(HASH)],
+    ...put(columns.productHash, get(HASH)),
+  ];
+}
+
+const ZEROS = 0x3030303030303030n;
+const HIGH_BITS = 0x8080808080808080n;
+
+/** Thirteen digits, as the last five of a long before and the eight of one behind it. */
+function time(): Code {
+  const longAt = (offset: number) => [...get(AT), ...load64(offset), ...i64(ZEROS)];
+  // A byte below `0` borrows, one above `9` carries into its high bit.
+  const notDigits = (local: number) => [
+    ...[...get(local), ...get(local), ...i64(0x7676767676767676n), ...op.add64, ...op.or64],
+    ...[...i64(HIGH_BITS), ...op.and64],
+  ];
+  const first = [...get(HEAD), ...i64(0xffn), ...op.and64, ...op.isZero64];
+  return [
+    ...[...longAt(0), ...op.subtract64, ...set(HEAD), ...longAt(5), ...op.subtract64, ...set(TAIL)],
+    ...[...badLong(notDigits(HEAD)), ...badLong(notDigits(TAIL)), ...bad(first)],
+    ...[...get(HEAD), ...i64(24n), ...op.shiftLeft64, ...set(HEAD)],
+    ...[...get(ROW), ...i32(3), ...op.shiftLeft, ...numberOfEight(HEAD), ...i64(100_000_000n)],
+    ...[...op.multiply64, ...numberOfEight(TAIL), ...op.add64, ...op.doubleFrom64],
+    ...storeDouble(columns.time),
+    ...move(i32(TIME_DIGITS)),
+  ];
+}
+
+/** Eight digits, the first in the lowest byte: pairs, then pairs of pairs. */
+function numberOfEight(local: number): Code {
+  const pairs = [
+    ...[...get(local), ...i64(10n), ...op.multiply64, ...get(local), ...i64(8n)],
+    ...[...op.shiftRight64, ...op.add64, ...tee(local)],
+  ];
+  const two = i64(0x0000_00ff_0000_00ffn);
+  return [
+    ...[...pairs, ...two, ...op.and64, ...i64(0x000f_4240_0000_0064n), ...op.multiply64],
+    ...[...get(local), ...i64(16n), ...op.shiftRight64, ...two, ...op.and64],
+    ...[...i64(0x0000_2710_0000_0001n), ...op.multiply64, ...op.add64, ...i64(32n)],
+    ...op.shiftRight64,
+  ];
 }
 
 /** Up to the closing quote, which is part of the literal behind it. */
-const TYPE_TEXT = `word = view.getInt32(at, true);
-if (word === ${wordOf('impr')}) {
-if (at + 11 > end) break;
-if (view.getInt32(at + 4, true) !== ${wordOf('essi')}) break;
-if (view.getInt32(at + 7, true) !== ${wordOf('ion"')}) break;
-kind[i] = ${IMPRESSION};
-at += 10;
-} else {
-if (word !== ${wordOf('clic')} || bytes[at + 4] !== ${'k'.charCodeAt(0)}) break;
-kind[i] = ${CLICK};
-at += 5;
+function type(): Code {
+  const kind = (code: number) => [...get(ROW), ...i32(code), ...store8(columns.kind)];
+  const impression = [
+    ...badLong([...get(AT), ...load64(3), ...i64(longOf('ression"')), ...op.xor64]),
+    ...[...kind(IMPRESSION), ...move(i32(10))],
+  ];
+  const click = [
+    ...badLong([
+      ...[...get(AT), ...load64(), ...i64(0xffff_ffff_ffffn), ...op.and64],
+      ...[...i64(longOf('click"')), ...op.xor64],
+    ]),
+    ...[...kind(CLICK), ...move(i32(5))],
+  ];
+  const isImpression = [...get(AT), ...load32(), ...i32(Number(longOf('impr'))), ...op.equal];
+  return [...isImpression, ...when(impression, click)];
 }
-`;
 
-function wordOf(text: string): number {
-  return [...text].reduceRight((word, letter) => (word << 8) | letter.charCodeAt(0), 0);
-}
-
-/** Reads any number of digits into `out[i]`; returns where they end, or -1. */
-function readAnyTime(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  i: number,
-  out: Float64Array,
-): number {
-  let at = start;
-  let time = 0;
-  for (; at < end; at++) {
-    const digit = bytes[at] - 0x30;
-    if (digit < 0 || digit > 9) break;
-    time = time * 10 + digit;
-  }
-  // Ten digits mean seconds; from 15 on it gets exotic; a leading zero is no JSON.
-  const digits = at - start;
-  if (digits === 0 || digits === 10 || digits > 15) return -1;
-  if (digits > 1 && bytes[start] === 0x30) return -1;
-  out[i] = time;
-  return at;
+function longOf(text: string): bigint {
+  return [...text].reduceRight((long, letter) => (long << 8n) | BigInt(letter.charCodeAt(0)), 0n);
 }

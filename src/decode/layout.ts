@@ -3,7 +3,7 @@
  * record that has exactly these bytes, with plain values between them, means the same fields, so it
  * need not be scanned as JSON. Whatever differs by one byte falls back to the tolerant scan.
  */
-import { compile, END, type Match, type Rules, STRING } from './compile.ts';
+import { compile, END, type Match, type Rules, STRING, TIME_DIGITS } from './compile.ts';
 import { type Fields, OTHER, TIME } from './fields.ts';
 
 const QUOTE = 0x22;
@@ -26,6 +26,8 @@ export function learn(fields: Fields, start: number, end: number, rules: Rules):
     const field = fields.valueField[n];
     const isString = bytes[fields.valueStart[n]] === QUOTE;
     if (field === OTHER ? false : isString === (field === TIME)) return null;
+    const digits = fields.valueEnd[n] - fields.valueStart[n];
+    if (field === TIME && digits !== TIME_DIGITS) return null;
     // Numbers, words and nested values of unknown fields are taken as literal bytes.
     if (field === OTHER && !isString) continue;
     literalTo(fields.valueStart[n] + (isString ? 1 : 0), field === OTHER ? STRING : field);

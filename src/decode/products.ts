@@ -6,8 +6,13 @@ import { ClickrateError } from '../errors.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
 import { hashOf, isEqual, viewOf } from './keys.ts';
 import { type PartEntry, readPart, writePart } from './products-part.ts';
+import { run } from './run.ts';
 
 const SMALLEST = 1024;
+/** So many products' cache lines stay near the processor by themselves. */
+const NEAR_PRODUCTS = 8_192;
+/** What `lookUp` says of a product id that has no dense id yet. */
+export const UNKNOWN = 0xffff_ffff;
 /** Of a product: a cache line of words (hash, length, key), and how many bytes of key fit in. */
 const SLOT_SHIFT = 4;
 const SLOT_BYTES = 4 << SLOT_SHIFT;
@@ -35,6 +40,8 @@ export class Products {
   #freeKnown = true;
   #changed = new Set<number>();
   #new: number[] = [];
+  /** Keeps the compiler from leaving out loads that only bring cache lines near. */
+  touched = 0;
   /** Living products. */
   size = 0;
   /** Highest dense id ever used, + 1. */
@@ -53,6 +60,46 @@ export class Products {
   find(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number {
     const id = this.#table[this.#placeOf(bytes, view, start, end, hash)] - 1;
     return id < 0 ? this.#add(bytes, start, end, hash) : id;
+  }
+
+  /**
+   * Dense ids of the product ids of the run's first `rows` rows, into `out` from `at` on; `UNKNOWN`
+   * where there is none yet: nothing is added. With many products their cache lines are touched
+   * first, all at once, so that they are not waited for one after the other.
+   */
+  lookUp(rows: number, out: Uint32Array, at: number): void {
+    const { bytes, view, productStart, productEnd, productHash } = run;
+    const table = this.#table;
+    const slots = this.#slots;
+    const mask = this.#mask;
+    const slotView = this.#slotView;
+    if (this.size > NEAR_PRODUCTS) {
+      let touched = 0;
+      for (let row = 0; row < rows; row++)
+        touched ^= slots[(Math.max(1, table[productHash[row] & mask]) - 1) << SLOT_SHIFT];
+      this.touched = touched;
+    }
+    for (let row = 0; row < rows; row++) {
+      const start = productStart[row];
+      const end = productEnd[row];
+      const length = (end - start) | 0;
+      const hash = productHash[row];
+      // Mostly it is in the first place, and of eight to sixteen bytes.
+      const entry = table[hash & mask];
+      const slot = ((entry - 1) << SLOT_SHIFT) | 0;
+      const key = ((slot << 2) + KEY_AT) | 0;
+      const last = (length - 8) | 0;
+      out[at + row] =
+        entry !== 0 &&
+        slots[slot] === hash &&
+        slots[slot + 1] === length &&
+        length >= 8 &&
+        length <= 16 &&
+        slotView.getFloat64(key, true) === view.getFloat64(start, true) &&
+        slotView.getFloat64((key + last) | 0, true) === view.getFloat64((start + last) | 0, true)
+          ? entry - 1
+          : table[this.#placeOf(bytes, view, start, end, hash)] - 1;
+    }
   }
 
   /** Where the table holds the product id, or the free place where it would be put. */

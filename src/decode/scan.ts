@@ -9,6 +9,8 @@ import { Fields, ID, NOT_JSON, OBJECT, PRODUCT, TIME, TYPE, textOf } from './fie
 import { hashId } from './hash.ts';
 import { hashOf, viewOf } from './keys.ts';
 import { Layouts } from './layouts.ts';
+import { UNKNOWN } from './products.ts';
+import { run } from './run.ts';
 import { unitOf } from './units.ts';
 import { illFormedBytes, integerText, isNumber, kindOf, numberOf } from './values.ts';
 
@@ -18,6 +20,8 @@ export type ProductLookup = {
   readonly seed: number;
   /** `view` is over the same bytes; `hash` is theirs. */
   find(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number;
+  /** The same for the rows of the run, but gives no new ids: `UNKNOWN`. */
+  lookUp(rows: number, out: Uint32Array, at: number): void;
 };
 
 const TOO_LARGE = codeOf('too_large');
@@ -63,8 +67,8 @@ export class Decoder {
     this.#futureMs = settings.futureMs;
     this.#idKey = idKey;
     const { maxEventBytes, maxProductIdBytes } = settings;
-    const rules = { seed: products.seed, maxEventBytes, maxProductIdBytes };
-    this.#layouts = new Layouts(rules, options.layouts !== false);
+    const rules = { maxEventBytes, maxProductIdBytes };
+    this.#layouts = new Layouts(rules, products.seed, options.layouts !== false);
   }
 
   /** Fills rows `[from, to)` of `out` from the records at the same indices. */
@@ -76,27 +80,30 @@ export class Decoder {
     this.#bytes = bytes;
     this.#view = viewOf(bytes);
     for (let i = from; i < to; ) {
-      const next = this.#layouts.match(bytes, this.#view, starts, ends, i, to, out);
-      if (next > i) this.#fillRun(i, next, arrivals, out);
+      const rows = this.#layouts.match(records, i, to);
+      if (rows > 0) this.#fillRun(i, rows, arrivals, out);
       else if (ends[i] - starts[i] > maxEventBytes) out.reject[i] = TOO_LARGE;
       else out.reject[i] = this.#byScan(bytes, starts[i], ends[i], arrivals, i, out);
-      i = Math.max(next, i + 1);
+      i += Math.max(rows, 1);
     }
   }
 
   /** What is left to do of rows that a layout fits. */
-  #fillRun(from: number, to: number, arrivals: Float64Array, out: EventBatch): void {
-    const bytes = this.#bytes;
-    const view = this.#view;
-    const { productStart, productEnd, productHash, idStart, idEnd } = this.#layouts.found;
-    for (let i = from, row = 0; i < to; i++, row++) {
-      const [start, end, hash] = [productStart[row], productEnd[row], productHash[row]];
-      out.reject[i] = this.#fill(bytes, view, start, end, hash, arrivals, i, out);
-      if (idStart[row] < 0) out.hasId[i] = 0;
-      else {
-        out.hasId[i] = 1;
-        hashId(bytes, idStart[row], idEnd[row], this.#idKey, out.id, 4 * i);
+  #fillRun(from: number, rows: number, arrivals: Float64Array, out: EventBatch): void {
+    const { bytes, view, productStart, productEnd, productHash, idStart, idEnd } = run;
+    const { product, reject, time, kind, hasId, id } = out;
+    const futureMs = this.#futureMs;
+    this.#products.lookUp(rows, product, from);
+    for (let row = 0, i = from; row < rows; row++, i++) {
+      time[i] = run.time[row];
+      kind[i] = run.kind[row];
+      reject[i] = time[i] > arrivals[i] + futureMs ? FUTURE : 0;
+      if (product[i] === UNKNOWN && reject[i] === 0) {
+        const [start, end, hash] = [productStart[row], productEnd[row], productHash[row]];
+        reject[i] = this.#fill(bytes, view, start, end, hash, arrivals, i, out);
       }
+      hasId[i] = idStart[row] < 0 ? 0 : 1;
+      if (hasId[i] === 1) hashId(bytes, idStart[row], idEnd[row], this.#idKey, id, 4 * i);
     }
   }
 

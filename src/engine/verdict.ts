@@ -7,7 +7,7 @@ import { BLOCK_PRODUCTS, BLOCK_SHIFT, type EventBatch } from '../decode/columns.
 import { COUNTED, DUPLICATE, type RecordBatch, TOO_LATE } from '../event.ts';
 import { windowStart } from '../result.ts';
 import type { TaskCore } from './core.ts';
-import type { Window } from './windows.ts';
+import type { Cells, Window } from './windows.ts';
 
 const SLOT_MASK = BLOCK_PRODUCTS - 1;
 
@@ -35,6 +35,12 @@ export function judge(
   let window: Window | null = null;
   let start = Infinity;
   let end = -Infinity;
+  /** The window's time has come: whoever publishes it next must know which counts are new. */
+  let isDue = false;
+  /** The cells of the last event's block: those of few products are mostly the next one's too. */
+  let block = -1;
+  let cells: Cells | undefined;
+  let counted = 0;
   let good = 0;
   let i = from;
   for (; i < events.to; i++) {
@@ -55,8 +61,10 @@ export function judge(
     if (ts < start || ts >= end) {
       // Opened only when an event is counted: a late event must not bring a closed window back.
       window = null;
+      block = -1;
       start = windowStart(ts, settings.windowMs);
       end = start + settings.windowMs;
+      isDue = end - 1 <= core.watermark;
     }
     if (end + lateAfterEnd <= watermark) {
       if (i > from && core.keptFull()) break;
@@ -73,7 +81,11 @@ export function judge(
     } else {
       const slot = id & SLOT_MASK;
       if (window === null) window = windows.at(ts);
-      let cells = window.cells[id >>> BLOCK_SHIFT];
+      if (id >>> BLOCK_SHIFT !== block) {
+        block = id >>> BLOCK_SHIFT;
+        cells = window.cells[block];
+        changedBlocks[block] = 1;
+      }
       if (cells === undefined || slot * 2 >= cells.counts.length) {
         if (i > from && core.cellsFull()) {
           windows.drop(window);
@@ -82,12 +94,10 @@ export function judge(
         cells = windows.cellsFor(window, id);
       }
       cells.counts[(slot << 1) | kind[i]]++;
-      changedBlocks[id >>> BLOCK_SHIFT] = 1;
-      // The window's time has come: whoever publishes it next must know which counts are new.
-      if (end - 1 <= core.watermark) cells.unpublished.add(slot);
+      if (isDue) cells.unpublished.add(slot);
       if (hasId[i] === 1) duplicates.remember(p, end);
       verdict[i] = COUNTED;
-      counts[COUNTED]++;
+      counted++;
     }
     good++;
     idle = false;
@@ -99,6 +109,7 @@ export function judge(
       }
     }
   }
+  counts[COUNTED] += counted;
   partition.watermark = watermark;
   partition.maxTs = maxTs;
   partition.idle = idle;

@@ -8,7 +8,7 @@ import type { RecordBatch } from '../../event.ts';
 import { crc32c } from './crc32c.ts';
 import { decompress } from './decompress.ts';
 import type { Aborted } from './fetch.ts';
-import { RecordWalk } from './records.ts';
+import { walkRecords } from './records.ts';
 
 /** Bytes of a batch before its records. */
 const HEAD_BYTES = 61;
@@ -26,7 +26,6 @@ export type Answer = { bytes: Buffer; start: number; end: number; aborted: Abort
 
 export class BatchWalk {
   readonly #place: string;
-  readonly #records: RecordWalk;
   readonly #maxBytes: number;
   #answer: Answer | null = null;
   #at = 0;
@@ -40,7 +39,6 @@ export class BatchWalk {
   constructor(place: string, maxBytes: number) {
     this.#place = place;
     this.#maxBytes = maxBytes;
-    this.#records = new RecordWalk();
   }
 
   /** Whether the answer was walked to its end. */
@@ -110,7 +108,7 @@ export class BatchWalk {
       const rows = { bytes: bytes as Uint8Array, start: at + HEAD_BYTES, end: at + size };
       if (codec !== 0) this.#decompress(rows, codec, base);
       out.bytes = rows.bytes;
-      if (!this.#records.walk(rows.bytes, rows.start, rows.end, batch, out))
+      if (!walkRecords(rows.bytes, rows.start, rows.end, batch, out))
         throw this.#damaged(base, 'its records do not fit its size');
     }
     this.#position = Math.max(this.#position, next);

@@ -1,0 +1,80 @@
+/**
+ * A run: records in a row that are matched at once, in the memory that the code of layouts works
+ * on. It is small, so it stays in the processor's nearest cache; one serves all tasks, since each
+ * run is used up before the next is begun.
+ */
+import type { RecordBatch } from '../event.ts';
+import { viewOf } from './keys.ts';
+import { memoryOf } from './wasm.ts';
+
+/** Most rows of a run, and most bytes of its records. */
+export const RUN_ROWS = 128;
+export const RUN_BYTES = 131_072;
+/** Whatever the code reads behind the records of a run before it notices. */
+const READ_AHEAD = 16_384;
+
+let used = 0;
+
+/** Room for a column of `width` bytes a row. */
+function room(width: number): number {
+  used += width * RUN_ROWS;
+  return used - width * RUN_ROWS;
+}
+
+/** Where the columns lie, of 4 bytes a row, 8 and 1. */
+export const columns = {
+  time: room(8),
+  starts: room(4),
+  ends: room(4),
+  productStart: room(4),
+  productEnd: room(4),
+  productHash: room(4),
+  idStart: room(4),
+  idEnd: room(4),
+  kind: room(1),
+};
+const RECORDS_AT = used;
+
+export const MEMORY = memoryOf(RECORDS_AT + RUN_BYTES + READ_AHEAD);
+
+const { buffer } = MEMORY;
+const bytes = new Uint8Array(buffer);
+const starts = new Uint32Array(buffer, columns.starts, RUN_ROWS);
+const ends = new Uint32Array(buffer, columns.ends, RUN_ROWS);
+
+/** What was found of the rows of a run; starts and ends are places in `bytes`. */
+export const run = {
+  bytes,
+  view: viewOf(bytes),
+  time: new Float64Array(buffer, columns.time, RUN_ROWS),
+  kind: new Uint8Array(buffer, columns.kind, RUN_ROWS),
+  /** Product ids without quotes, and their hash as `hashOf` says it. */
+  productStart: new Int32Array(buffer, columns.productStart, RUN_ROWS),
+  productEnd: new Int32Array(buffer, columns.productEnd, RUN_ROWS),
+  productHash: new Int32Array(buffer, columns.productHash, RUN_ROWS),
+  /** Event ids; -1: none. */
+  idStart: new Int32Array(buffer, columns.idStart, RUN_ROWS),
+  idEnd: new Int32Array(buffer, columns.idEnd, RUN_ROWS),
+};
+export type Run = typeof run;
+
+/** Rows taken into the run, and what to add to their starts and ends to find them there. */
+export type Taken = { rows: number; shift: number };
+const taken: Taken = { rows: 0, shift: 0 };
+
+/** Takes as many rows from `from` on as there is room for, to row `to` at most; maybe none. */
+export function take(records: RecordBatch, from: number, to: number): Taken {
+  const first = records.starts[from];
+  let last = Math.min(to, from + RUN_ROWS);
+  // Records lie behind one another, mostly closely.
+  while (last > from && records.ends[last - 1] - first > RUN_BYTES)
+    last = from + ((last - from) >> 1);
+  taken.rows = last - from;
+  taken.shift = RECORDS_AT - first;
+  if (last > from) {
+    bytes.set(records.bytes.subarray(first, records.ends[last - 1]), RECORDS_AT);
+    starts.set(records.starts.subarray(from, last));
+    ends.set(records.ends.subarray(from, last));
+  }
+  return taken;
+}
