@@ -3,18 +3,19 @@
  * window until the partition's watermark is `idMemoryMs` past the window's end.
  */
 import type { Settings } from '../config.ts';
+import type { EventBatch } from '../decode/columns.ts';
 import type { Part } from '../status.ts';
-import { IdTable } from './ids.ts';
+import { IdTable, PAGE_IDS } from './ids.ts';
 import { PackReader } from './packing.ts';
 
-/** Ids of one checkpoint part: only the last part of a bucket changes as ids come. */
+/** Ids of one checkpoint part, whole pages: only the last part of a bucket changes as ids come. */
 const PART_IDS = 4096;
 
 type Bucket = {
   partition: number;
   end: number;
-  /** Four words an id, in the order they came. */
-  ids: Uint32Array;
+  /** Pages of ids, in the order they came. */
+  pages: number[];
   count: number;
   /** Ids already written to checkpoint parts. */
   written: number;
@@ -28,6 +29,8 @@ export class Duplicates {
   readonly forgetAt: Float64Array;
   #removedParts: string[] = [];
   dropped = 0;
+  /** Keeps the compiler from leaving out loads that only bring cache lines near. */
+  touched = 0;
   /** The mixed id of the event at hand; set by `seen`, used by `remember`. */
   #a = 0;
   #b = 0;
@@ -50,34 +53,41 @@ export class Duplicates {
    * a bijection, so equal ids of two scopes never meet.
    */
   seen(words: Uint32Array, i: number, partition: number, product: number, kind: number): boolean {
-    const scope = Math.imul(((product << 2) | (partition << 1) | kind) >>> 0, 0x9e3779b1);
-    this.#a = (words[4 * i] ^ scope) >>> 0;
+    this.#a = (words[4 * i] ^ scopeOf(partition, product, kind)) >>> 0;
     this.#b = words[4 * i + 1];
     this.#c = words[4 * i + 2];
     this.#d = words[4 * i + 3];
-    return this.#table.has(this.#a, this.#b, this.#c, this.#d);
+    return this.#table.find(this.#a, this.#b, this.#c, this.#d);
+  }
+
+  /** Brings near what `seen` will look at for rows `[from, to)`. */
+  touch({ id, product, kind, hasId }: EventBatch, partition: number, from: number, to: number) {
+    const table = this.#table;
+    let touched = 0;
+    for (let i = from; i < to; i++)
+      if (hasId[i] === 1)
+        touched ^= table.touch(id[4 * i] ^ scopeOf(partition, product[i], kind[i]));
+    this.touched = touched;
   }
 
   /**
    * Remembers the id that `seen` was last asked about, for an event of the window ending at `end`.
    */
   remember(partition: number, end: number): void {
-    if (this.#table.size >= this.#settings.maxIds) this.#dropOldest();
+    const table = this.#table;
+    if (table.size >= this.#settings.maxIds) {
+      this.#dropOldest();
+      // Places have moved.
+      table.find(this.#a, this.#b, this.#c, this.#d);
+    }
     let bucket = this.#last;
     if (bucket === null || bucket.end !== end || bucket.partition !== partition) {
       bucket = this.#last = this.#bucket(partition, end);
     }
-    if (4 * bucket.count === bucket.ids.length) {
-      const larger = new Uint32Array(bucket.ids.length * 2);
-      larger.set(bucket.ids);
-      bucket.ids = larger;
-    }
-    const at = 4 * bucket.count++;
-    bucket.ids[at] = this.#a;
-    bucket.ids[at + 1] = this.#b;
-    bucket.ids[at + 2] = this.#c;
-    bucket.ids[at + 3] = this.#d;
-    this.#table.add(this.#a, this.#b, this.#c, this.#d);
+    const n = bucket.count++ % PAGE_IDS;
+    if (n === 0) bucket.pages.push(table.takePage());
+    const page = bucket.pages[bucket.pages.length - 1];
+    table.add(page * PAGE_IDS + n, this.#a, this.#b, this.#c, this.#d);
   }
 
   /** Forgets the partition's buckets whose life ended at this watermark. */
@@ -96,8 +106,7 @@ export class Duplicates {
     const key = `${partition}/${end}`;
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {
-      const ids = new Uint32Array(256);
-      bucket = { partition, end, ids, count: 0, written: 0 };
+      bucket = { partition, end, pages: [], count: 0, written: 0 };
       this.#buckets.set(key, bucket);
       const life = end + this.#settings.idMemoryMs;
       if (life < this.forgetAt[partition]) this.forgetAt[partition] = life;
@@ -115,9 +124,10 @@ export class Duplicates {
   }
 
   #remove(bucket: Bucket): void {
-    const { ids, partition, end } = bucket;
-    for (let at = 0; at < 4 * bucket.count; at += 4)
-      this.#table.delete(ids[at], ids[at + 1], ids[at + 2], ids[at + 3]);
+    const { pages, count, partition, end } = bucket;
+    pages.forEach((page, n) => {
+      this.#table.freePage(page, Math.min(PAGE_IDS, count - n * PAGE_IDS));
+    });
     this.#buckets.delete(`${partition}/${end}`);
     for (let first = 0; first < bucket.written; first += PART_IDS)
       this.#removedParts.push(partName(partition, end, first));
@@ -131,8 +141,7 @@ export class Duplicates {
       const from = bucket.written - (bucket.written % PART_IDS);
       for (let first = from; first < bucket.count; first += PART_IDS) {
         if (bucket.written === bucket.count) break;
-        const words = bucket.ids.slice(4 * first, 4 * Math.min(bucket.count, first + PART_IDS));
-        const bytes = new Uint8Array(words.buffer);
+        const bytes = new Uint8Array(this.#words(bucket, first).buffer);
         parts.push({ name: partName(bucket.partition, bucket.end, first), bytes });
       }
       bucket.written = bucket.count;
@@ -142,6 +151,17 @@ export class Duplicates {
     const removed = this.#removedParts.filter((name) => !written.has(name));
     this.#removedParts = [];
     return { parts, removed };
+  }
+
+  /** The words of the ids of a part. */
+  #words({ pages, count }: Bucket, first: number): Uint32Array {
+    const last = Math.min(count, first + PART_IDS);
+    const words = new Uint32Array(4 * (last - first));
+    for (let n = first; n < last; n += PAGE_IDS) {
+      const some = this.#table.words(pages[n / PAGE_IDS], Math.min(PAGE_IDS, last - n));
+      words.set(some, 4 * (n - first));
+    }
+    return words;
   }
 
   /** Takes a part named by `takeParts`; false when the name is not one of these. */
@@ -157,12 +177,19 @@ export class Duplicates {
       this.#b = words[at + 1];
       this.#c = words[at + 2];
       this.#d = words[at + 3];
+      if (this.#table.find(this.#a, this.#b, this.#c, this.#d))
+        throw new PackReader(part.name, part.bytes).damaged();
       this.remember(partition, Number(match[2]));
     }
     const bucket = this.#bucket(partition, Number(match[2]));
     bucket.written = bucket.count;
     return true;
   }
+}
+
+/** Mixed into an id's first word: equal ids of two scopes never meet. */
+function scopeOf(partition: number, product: number, kind: number): number {
+  return Math.imul((product << 2) | (partition << 1) | kind, 0x9e3779b1);
 }
 
 function partName(partition: number, end: number, first: number): string {

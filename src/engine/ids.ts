@@ -1,70 +1,110 @@
-/** A hash set of 128-bit ids in typed arrays: open addressing, no object an id. */
+/**
+ * 128-bit ids, held once, in pages, and a table of where each is. Of an id the table holds the first
+ * word too, so that looking for one that is not there touches one cache line.
+ */
 
+/** Ids of a page. */
+export const PAGE_IDS = 256;
 const SMALLEST = 1024;
+/** The table is at most so full: three places in four. */
+const FULL_NUMERATOR = 4;
+const FULL_DENOMINATOR = 3;
 
 export class IdTable {
-  #keys = new Uint32Array(SMALLEST * 4);
-  #taken = new Uint8Array(SMALLEST);
+  /** Four words an id. */
+  readonly #pages: Uint32Array[] = [];
+  readonly #freePages: number[] = [];
+  /** Two words a place: an id's first word, and where the id is, plus 1; 0 there: a free place. */
+  #places = new Uint32Array(2 * SMALLEST);
   #mask = SMALLEST - 1;
+  /** The place where `find` ended. */
+  #at = 0;
   size = 0;
 
-  has(a: number, b: number, c: number, d: number): boolean {
-    return this.#taken[this.#find(a, b, c, d)] !== 0;
+  /** Whether the id is there; `add` then puts it where it was looked for. */
+  find(a: number, b: number, c: number, d: number): boolean {
+    const places = this.#places;
+    const mask = this.#mask;
+    let at = a & mask;
+    for (; places[2 * at + 1] !== 0; at = (at + 1) & mask) {
+      if (places[2 * at] !== a) continue;
+      const index = places[2 * at + 1] - 1;
+      const page = this.#pages[Math.floor(index / PAGE_IDS)];
+      const k = (index % PAGE_IDS) * 4;
+      if (page[k + 1] === b && page[k + 2] === c && page[k + 3] === d) break;
+    }
+    this.#at = at;
+    return places[2 * at + 1] !== 0;
   }
 
-  add(a: number, b: number, c: number, d: number): void {
-    if (this.size * 3 >= this.#taken.length * 2) this.#grow();
-    const at = this.#find(a, b, c, d);
-    if (this.#taken[at] === 0) this.size++;
-    this.#put(at, a, b, c, d);
+  /** Brings near what `find` will look at, so that many are waited for at once. */
+  touch(a: number): number {
+    return this.#places[2 * (a & this.#mask) + 1];
   }
 
-  /** Removes an id, moving later ones of its run back so that no gap breaks a search. */
-  delete(a: number, b: number, c: number, d: number): void {
-    let gap = this.#find(a, b, c, d);
-    if (this.#taken[gap] === 0) return;
-    this.size--;
-    const keys = this.#keys;
-    for (let at = (gap + 1) & this.#mask; this.#taken[at] !== 0; at = (at + 1) & this.#mask) {
-      const home = keys[4 * at] & this.#mask;
-      if (((at - home) & this.#mask) < ((at - gap) & this.#mask)) continue;
-      keys.copyWithin(4 * gap, 4 * at, 4 * at + 4);
+  /** Puts the id that `find` was last asked for, and did not find, at `index` of its pages. */
+  add(index: number, a: number, b: number, c: number, d: number): void {
+    const page = this.#pages[Math.floor(index / PAGE_IDS)];
+    const k = (index % PAGE_IDS) * 4;
+    page[k] = a;
+    page[k + 1] = b;
+    page[k + 2] = c;
+    page[k + 3] = d;
+    this.#places[2 * this.#at] = a;
+    this.#places[2 * this.#at + 1] = index + 1;
+    this.size++;
+    if (this.size * FULL_NUMERATOR > (this.#mask + 1) * FULL_DENOMINATOR) this.#grow();
+  }
+
+  /** A page of nobody's, by its number: index / `PAGE_IDS`. */
+  takePage(): number {
+    const free = this.#freePages.pop();
+    if (free !== undefined) return free;
+    this.#pages.push(new Uint32Array(4 * PAGE_IDS));
+    return this.#pages.length - 1;
+  }
+
+  /** The words of a page's first `count` ids. */
+  words(page: number, count: number): Uint32Array {
+    return this.#pages[page].subarray(0, 4 * count);
+  }
+
+  /** Forgets a page's first `count` ids; the page is anybody's. */
+  freePage(page: number, count: number): void {
+    const words = this.#pages[page];
+    for (let n = 0; n < count; n++) this.#delete(words[4 * n], page * PAGE_IDS + n + 1);
+    this.#freePages.push(page);
+    this.size -= count;
+  }
+
+  /** Frees a place, moving later ones of its run back so that no gap breaks a search. */
+  #delete(a: number, entry: number): void {
+    const places = this.#places;
+    const mask = this.#mask;
+    let gap = a & mask;
+    while (places[2 * gap + 1] !== entry) gap = (gap + 1) & mask;
+    for (let at = (gap + 1) & mask; places[2 * at + 1] !== 0; at = (at + 1) & mask) {
+      const home = places[2 * at] & mask;
+      if (((at - home) & mask) < ((at - gap) & mask)) continue;
+      places[2 * gap] = places[2 * at];
+      places[2 * gap + 1] = places[2 * at + 1];
       gap = at;
     }
-    this.#taken[gap] = 0;
-  }
-
-  #find(a: number, b: number, c: number, d: number): number {
-    const keys = this.#keys;
-    let at = a & this.#mask;
-    while (this.#taken[at] !== 0) {
-      const k = 4 * at;
-      if (keys[k] === a && keys[k + 1] === b && keys[k + 2] === c && keys[k + 3] === d) break;
-      at = (at + 1) & this.#mask;
-    }
-    return at;
-  }
-
-  #put(at: number, a: number, b: number, c: number, d: number): void {
-    const k = 4 * at;
-    this.#keys[k] = a;
-    this.#keys[k + 1] = b;
-    this.#keys[k + 2] = c;
-    this.#keys[k + 3] = d;
-    this.#taken[at] = 1;
+    places[2 * gap + 1] = 0;
   }
 
   #grow(): void {
-    const keys = this.#keys;
-    const taken = this.#taken;
-    this.#keys = new Uint32Array(keys.length * 2);
-    this.#taken = new Uint8Array(taken.length * 2);
-    this.#mask = this.#taken.length - 1;
-    for (let at = 0; at < taken.length; at++) {
-      if (taken[at] === 0) continue;
-      const k = 4 * at;
-      const home = this.#find(keys[k], keys[k + 1], keys[k + 2], keys[k + 3]);
-      this.#put(home, keys[k], keys[k + 1], keys[k + 2], keys[k + 3]);
+    const old = this.#places;
+    const mask = old.length - 1;
+    const places = new Uint32Array(old.length * 2);
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from + 1] === 0) continue;
+      let at = old[from] & mask;
+      while (places[2 * at + 1] !== 0) at = (at + 1) & mask;
+      places[2 * at] = old[from];
+      places[2 * at + 1] = old[from + 1];
     }
+    this.#places = places;
+    this.#mask = mask;
   }
 }

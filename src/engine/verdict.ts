@@ -9,6 +9,8 @@ import { windowStart } from '../result.ts';
 import type { TaskCore } from './core.ts';
 import type { Cells, Window } from './windows.ts';
 
+/** So many rows' ids are brought near at once. */
+const TOUCHED_ROWS = 128;
 const SLOT_MASK = BLOCK_PRODUCTS - 1;
 
 /** What `judge` did: how far it came, and how many events were good (neither rejected nor late). */
@@ -43,7 +45,12 @@ export function judge(
   let counted = 0;
   let good = 0;
   let i = from;
+  let touchAt = from;
   for (; i < events.to; i++) {
+    if (i === touchAt) {
+      touchAt = Math.min(i + TOUCHED_ROWS, events.to);
+      if (duplicates.size > 0) duplicates.touch(events, p, i, touchAt);
+    }
     const rejected = reject[i];
     if (rejected !== 0) {
       if (i > from && core.keptFull()) break;
