@@ -80,9 +80,13 @@ export class Pipeline {
   async step(): Promise<void> {
     try {
       const { session, committer } = this.#current();
-      this.#hold(session, await this.#read(session));
-      this.#applyPending();
-      await this.#probe(session);
+      // While a closing is spread over commits nothing is applied between them: each event would
+      // make its block's part one that the next commit has to carry again.
+      if (session.task.due() !== 'now') {
+        this.#hold(session, await this.#read(session));
+        this.#applyPending();
+        await this.#probe(session);
+      }
       this.#parts.onStep?.(4);
       session.task.advance(session.idleness.sights());
       await committer.commitIfDue();
@@ -142,7 +146,7 @@ export class Pipeline {
     const { task, pending } = session;
     const wanted = pending.map((p, i) => p === null && !task.drifted(i));
     if (!wanted.includes(true)) return [];
-    const isBusy = pending.some((p) => p !== null) || task.due() === 'now';
+    const isBusy = pending.some((p) => p !== null);
     return this.#reading.fetch(() =>
       this.#parts.source.read(wanted, isBusy ? 0 : this.#parts.limits.readWaitMs),
     );

@@ -179,9 +179,10 @@ class Driver {
       await this.#turn();
       this.#clock.advance(Math.ceil(silence / turns));
     }
-    // A window is freed in a commit, and one without news comes at the longest interval.
+    // A window is freed in a commit, and one without news comes at the longest interval; a turn
+    // that has results to commit reads nothing.
     this.#clock.advance(this.#limits.commitMaxMs);
-    for (let i = 0; i < 3; i++) await this.#turn();
+    for (let i = 0; i < 10; i++) await this.#turn();
   }
 
   /** One step of the pipeline, and what may befall it. */
