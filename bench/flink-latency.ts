@@ -1,7 +1,7 @@
 /**
  * `npm run bench:flink-latency`: how long after a window may close (its end and the watermark's
  * delay, in the time of events that are made now) its result is in Redis, on the Flink size whole:
- * broker, job, results topic, sink, Redis. Arguments: closings, events a second.
+ * broker, job, results topic, sink, Redis. Arguments: closings, events a second. The last line is JSON.
  */
 import { createClient } from 'redis';
 import { Feed } from '../test/kafka/feed.ts';
@@ -55,11 +55,17 @@ async function bench(): Promise<void> {
   feed.start();
   await sleep(WARM_UP_MS);
   const delays = await watch(redis.url, Math.ceil(CLOSINGS / WATCHED.length));
+  const load =
+    `${RATE} events/s, ${PRODUCTS} products, windows of ${WINDOW_MS} ms, ` +
+    `looked every ${LOOK_MS} ms`;
+  const what = `window end + ${DELAY_MS} ms → Redis, ms`;
+  const found = summary(delays);
+  const text = Object.entries(found).map(([name, ms]) => `${name} ${ms}`);
   process.stdout.write(
-    `${machine()}\n${RATE} events/s, ${PRODUCTS} products, windows of ${WINDOW_MS} ms, ` +
-      `${delays.length} closings, looked every ${LOOK_MS} ms\n` +
-      `window end + ${DELAY_MS} ms → Redis, ms: ${summary(delays)}\n`,
+    `${machine()}\n${load}, ${delays.length} closings\n${what}: ${text.join(', ')}\n`,
   );
+  const seen = { load, closings: delays.length, delays: [{ id: 'redis', what, ...found }] };
+  process.stdout.write(`${JSON.stringify(seen)}\n`);
 }
 
 /** For each window of the watched products how late it was seen. */
@@ -82,10 +88,10 @@ async function watch(url: string, windows: number): Promise<number[]> {
   return [...seen.values()].filter((delay) => !Number.isNaN(delay));
 }
 
-function summary(values: number[]): string {
+function summary(values: number[]) {
   const sorted = values.sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, share * sorted.length) | 0];
-  return `p50 ${at(0.5)}, p90 ${at(0.9)}, p99 ${at(0.99)}, max ${at(1)}`;
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
 function sleep(ms: number): Promise<void> {
