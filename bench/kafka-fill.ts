@@ -23,8 +23,6 @@ export type Traffic = {
 export type Filled = Traffic & {
   impressions: string;
   clicks: string;
-  /** Of the impressions alone. */
-  impressionRecords: number;
   /** A value, on average. */
   bytesPerEvent: number;
   /** What it took this process to make and send them. */
@@ -40,25 +38,42 @@ export function rateOf(eventsPerWindow: number): number {
 
 /** Makes both topics and sends exactly so many events into them. */
 export async function fill(bootstrap: string, traffic: Traffic): Promise<Filled> {
-  const { events, partitions, products, eventsPerWindow } = traffic;
+  const { events, eventsPerWindow } = traffic;
+  const topics = await makeTopics(bootstrap, traffic.partitions);
+  const startMs = Date.now() - 2 * eventTimeMs(events, eventsPerWindow);
+  return { ...traffic, ...topics, ...(await pour(bootstrap, topics, traffic, startMs)) };
+}
+
+/** How much event time so many events take. */
+export function eventTimeMs(events: number, eventsPerWindow: number): number {
+  return (events / eventsPerWindow) * WINDOW_SECONDS * 1_000;
+}
+
+export async function makeTopics(bootstrap: string, partitions: number) {
   const n = filledTopics++;
   const [impressions, clicks] = [`bench-imp-${process.pid}-${n}`, `bench-clk-${process.pid}-${n}`];
   const admin = new Admin({ clientId: 'bench', bootstrapBrokers: bootstrap.split(',') });
   const configs = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
   await admin.createTopics({ topics: [impressions, clicks], partitions, replicas: 1, configs });
   await admin.close();
+  return { impressions, clicks };
+}
+
+/** Sends events whose time begins at `startMs`; answers what was sent and what that took. */
+export async function pour(
+  bootstrap: string,
+  topics: Pick<Filled, 'impressions' | 'clicks'>,
+  { events, products, eventsPerWindow }: Traffic,
+  startMs: number,
+): Promise<Pick<Filled, 'bytesPerEvent' | 'cpuPerMillion'>> {
   const before = cpuSeconds();
   const sender = new Sender({ ...OPTIONS, brokers: bootstrap });
-  const writer = await TrafficWriter.open(sender, { impressions, clicks });
-  const startMs = Date.now() - (events / eventsPerWindow) * 2_000 * WINDOW_SECONDS;
+  const writer = await TrafficWriter.open(sender, topics);
   const generator = new Generator(startMs, { rate: rateOf(eventsPerWindow), products, seed: SEED });
-  const sums = { bytes: 0, impressions: 0 };
+  let bytes = 0;
   while (generator.events < events) {
     const batch = generator.next(Infinity, Math.min(BATCH, events - generator.events));
-    for (let i = 0; i < batch.count; i++) {
-      sums.bytes += batch.ends[i] - batch.starts[i];
-      if (batch.kinds[i] === 0) sums.impressions++;
-    }
+    for (let i = 0; i < batch.count; i++) bytes += batch.ends[i] - batch.starts[i];
     writer.put(batch);
     await sender.flush(WAITING_BYTES);
   }
@@ -66,11 +81,8 @@ export async function fill(bootstrap: string, traffic: Traffic): Promise<Filled>
   const { sent } = sender;
   await sender.close();
   if (sent !== events) throw new Error(`${sent} of ${events} events were sent`);
-  return {
-    ...{ ...traffic, impressions, clicks, impressionRecords: sums.impressions },
-    bytesPerEvent: sums.bytes / events,
-    cpuPerMillion: ((cpuSeconds() - before) / events) * 1e6,
-  };
+  const cpuPerMillion = ((cpuSeconds() - before) / events) * 1e6;
+  return { bytesPerEvent: bytes / events, cpuPerMillion };
 }
 
 /** The same traffic twice: in few events and in many. */

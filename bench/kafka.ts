@@ -45,7 +45,7 @@ async function ledgerOf({ url }: Engine): Promise<Ledger['total']> {
 /** So many engines of one group, with a Redis of their own; ended behind `body`. */
 export async function withEngines<T>(
   bootstrap: string,
-  { impressions, clicks }: Filled,
+  { impressions, clicks }: Pick<Filled, 'impressions' | 'clicks'>,
   count: number,
   body: (engines: readonly Engine[]) => Promise<T>,
 ): Promise<T> {

@@ -2,16 +2,15 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { type Engine, type Readiness, readiness } from '../test/kafka/engines.ts';
+import { type Engine, readiness } from '../test/kafka/engines.ts';
 import { eventually } from '../test/support/processes.ts';
 import { withEngines } from './kafka.ts';
-import type { Filled } from './kafka-fill.ts';
-import { sleep } from './measure.ts';
+import { eventTimeMs, makeTopics, pour, type Traffic } from './kafka-fill.ts';
 import type { Counted } from './scale-child.ts';
 
 const CHILD = fileURLToPath(new URL('./scale-child.ts', import.meta.url));
 const LONGEST_MS = 120_000;
-const LOOK_MS = 50;
+const LOOK_MS = 20;
 
 /** Millions of events a second of so many processes together, each with its own partitions. */
 export async function inMemory(
@@ -57,43 +56,52 @@ async function messageOf(child: ChildProcess): Promise<unknown> {
 type Live = { tasks: { live: { partitions: { position: number }[] } | null }[] };
 
 /**
- * Millions of events a second of so many engines together, from when each has its tasks until the
- * first of them has nothing left.
+ * Millions of events a second of so many engines together, round after round: they are held by a
+ * signal while events are sent, and let go together, so that neither their start nor the producer
+ * counts. A hold is shorter than their session in the group.
  */
 export async function withBroker(
   bootstrap: string,
-  filled: Filled,
+  traffic: Traffic,
   processes: number,
-): Promise<number> {
-  return await withEngines(bootstrap, filled, processes, async (engines) => {
-    const share = filled.partitions / processes;
-    const shared = async () => {
-      const all = await Promise.all(engines.map(readiness));
-      return all.every((one) => runningOf(one) === share);
+  rounds: number,
+): Promise<number[]> {
+  const { events, partitions, eventsPerWindow } = traffic;
+  const topics = await makeTopics(bootstrap, partitions);
+  return await withEngines(bootstrap, topics, processes, async (engines) => {
+    await eventually(() => areShared(engines, partitions / processes), LONGEST_MS, LOOK_MS);
+    const signal = (name: NodeJS.Signals) => {
+      for (const { process: child } of engines) child.kill(name);
     };
-    await eventually(shared, LONGEST_MS, LOOK_MS);
-    const first = await received(engines);
-    let last = first;
-    for (let now = first; now.sum < filled.events; now = await received(engines)) {
-      if (now.each.every((count, n) => count > last.each[n])) last = now;
-      await sleep(LOOK_MS);
+    const firstMs = Date.now() - eventTimeMs(events, eventsPerWindow) * (rounds + 2);
+    const rates: number[] = [];
+    // One round more, in which code is compiled.
+    for (let round = 0; round <= rounds; round++) {
+      signal('SIGSTOP');
+      const startMs = firstMs + round * eventTimeMs(events, eventsPerWindow);
+      await pour(bootstrap, topics, traffic, startMs);
+      const beganMs = performance.now();
+      signal('SIGCONT');
+      const all = (round + 1) * events;
+      await eventually(async () => (await readBy(engines)) >= all, LONGEST_MS, LOOK_MS);
+      if (round > 0) rates.push(events / (performance.now() - beganMs) / 1_000);
     }
-    return (last.sum - first.sum) / (last.atMs - first.atMs) / 1_000;
+    return rates;
   });
 }
 
-function runningOf(seen: Readiness | null): number {
-  return seen?.tasks.filter(({ ready }) => ready).length ?? 0;
+async function areShared(engines: readonly Engine[], share: number): Promise<boolean> {
+  const seen = await Promise.all(engines.map(readiness));
+  return seen.every((one) => one?.tasks.filter(({ ready }) => ready).length === share);
 }
 
-async function received(engines: readonly Engine[]) {
-  const atMs = performance.now();
-  const each = await Promise.all(
-    engines.map(async ({ url }) => {
-      const { tasks } = (await (await fetch(`${url}/readyz?verbose`)).json()) as Live;
-      const positions = tasks.flatMap(({ live }) => live?.partitions ?? []);
-      return positions.reduce((sum, { position }) => sum + position, 0);
-    }),
+/** Records that were read, by all together. */
+async function readBy(engines: readonly Engine[]): Promise<number> {
+  const all = await Promise.all(
+    engines.map(async ({ url }) => (await (await fetch(`${url}/readyz?verbose`)).json()) as Live),
   );
-  return { atMs, each, sum: each.reduce((a, b) => a + b, 0) };
+  const partitions = all
+    .flatMap(({ tasks }) => tasks)
+    .flatMap(({ live }) => live?.partitions ?? []);
+  return partitions.reduce((sum, { position }) => sum + position, 0);
 }

@@ -3,15 +3,14 @@ import { availableParallelism } from 'node:os';
 import { startKafka, withoutKafka } from '../../test/support/kafka-cluster.ts';
 import { withoutRedis } from '../../test/support/redis-server.ts';
 import { EVENTS_PER_WINDOW } from '../event-files.ts';
-import { fill, loadOf } from '../kafka-fill.ts';
 import { median } from '../measure.ts';
 import type { Report } from '../report.ts';
 import { inMemory, withBroker } from '../scale.ts';
 
 const PARTITIONS = 4;
 const SIZES = {
-  full: { turns: 3, rounds: 3, memory: 4_000_000, broker: 10_000_000 },
-  quick: { turns: 1, rounds: 1, memory: 1_000_000, broker: 4_000_000 },
+  full: { turns: 3, rounds: 3, memory: 4_000_000, broker: 5_000_000 },
+  quick: { turns: 1, rounds: 1, memory: 1_000_000, broker: 2_000_000 },
 };
 
 export async function scale(report: Report, isQuick: boolean): Promise<void> {
@@ -31,11 +30,10 @@ export async function scale(report: Report, isQuick: boolean): Promise<void> {
   const kafka = await startKafka({ brokers: 1 });
   try {
     const traffic = { products: 1_000, partitions: PARTITIONS, eventsPerWindow: EVENTS_PER_WINDOW };
-    const filled = await fill(kafka.bootstrap, { ...traffic, events: broker });
-    report.title(`The same with broker and Redis on these cores: ${loadOf(filled, 0, broker)}`);
-    await compared(report, 'broker', 'broker on the same cores', turns, async (processes) => [
-      await withBroker(kafka.bootstrap, filled, processes),
-    ]);
+    report.title(`The same with broker and Redis on these cores, ${broker / 1e6} M events a round`);
+    await compared(report, 'broker', 'broker on the same cores', turns, (processes) =>
+      withBroker(kafka.bootstrap, { ...traffic, events: broker }, processes, rounds),
+    );
   } finally {
     await kafka.stop();
   }
