@@ -9,14 +9,14 @@ import type { FlinkTestCluster } from '../test/support/flink-cluster.ts';
 import type { KafkaTestCluster } from '../test/support/kafka-cluster.ts';
 import { eventually } from '../test/support/processes.ts';
 import type { Filled } from './kafka-fill.ts';
-import { cpuSecondsOf, peakMbOf } from './measure.ts';
-import { jsonStatements } from './peers/flink-json.ts';
+import { cpuSecondsOf, peakMbOf, sleep } from './measure.ts';
+import { jsonSession, jsonStatements } from './peers/flink-json.ts';
 import type { Run } from './slope.ts';
 
 const LONGEST_MS = 600_000;
-const LOOK_MS = 200;
-
-type Vertex = { name: string; metrics: { 'read-records': number } };
+const LOOK_MS = 500;
+/** Until what was read has been counted. */
+const SETTLED_MS = 1_000;
 
 /** `json`: as one writes it in Flink SQL; `job`: this project's. */
 export async function runJob(
@@ -31,13 +31,17 @@ export async function runJob(
   await kafka.createTopics([rejected, results, heartbeat, progress], 1);
   const pid = flink.taskManager.pid();
   const before = cpuSecondsOf(pid);
-  const statements = way === 'job' ? jobStatements(job) : jsonStatements(job);
-  const session = await GatewaySession.open(flink.gatewayUrl, sessionProperties(job));
+  const [properties, statements] =
+    way === 'job'
+      ? [sessionProperties(job), jobStatements(job)]
+      : [jsonSession(job), jsonStatements(job)];
+  const session = await GatewaySession.open(flink.gatewayUrl, properties);
   let jobId = '';
   for (const statement of statements) jobId = (await session.run(statement)).jobId ?? jobId;
   await session.close();
   const isDone = async () => (await taken(flink, jobId)) >= filled.events;
   await eventually(isDone, LONGEST_MS, LOOK_MS);
+  await sleep(SETTLED_MS);
   const cpuSeconds = cpuSecondsOf(pid) - before;
   const manager = new JobManager(flink.jobManagerUrl);
   await manager.cancel(jobId);
@@ -58,10 +62,20 @@ function jobOf(bootstrap: string, jar: string, filled: Filled, name: string): Jo
   };
 }
 
-/** Events that have reached the windows. */
+/** Records that its sources have read. */
 async function taken(flink: FlinkTestCluster, jobId: string): Promise<number> {
-  const answer = await fetch(`${flink.jobManagerUrl}/jobs/${jobId}`);
-  const { vertices } = (await answer.json()) as { vertices: Vertex[] };
-  const windows = vertices.find(({ name }) => name.includes('WindowAggregate'));
-  return windows?.metrics['read-records'] ?? 0;
+  const job = `${flink.jobManagerUrl}/jobs/${jobId}`;
+  const answer = await fetch(job);
+  const { vertices } = (await answer.json()) as { vertices: { id: string }[] };
+  let records = 0;
+  for (const { id } of vertices) {
+    const metrics = `${job}/vertices/${id}/subtasks/metrics`;
+    const names = ((await (await fetch(metrics)).json()) as { id: string }[])
+      .map((metric) => metric.id)
+      .filter((name) => /^Source__.*\.numRecordsIn$/.test(name));
+    if (names.length === 0) continue;
+    const url = `${metrics}?get=${encodeURIComponent(names.join())}&agg=sum`;
+    for (const { sum } of (await (await fetch(url)).json()) as { sum: number }[]) records += sum;
+  }
+  return records;
 }

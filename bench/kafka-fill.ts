@@ -98,12 +98,12 @@ export async function fillPair(
 }
 
 /** Events, bytes an event, partitions, products, events a window, for a table. */
-export function loadOf(filled: Omit<Filled, 'cpuPerMillion'>, few: number, many: number): string {
+export function loadOf(filled: Filled, few: number, many = few): string {
   const { bytesPerEvent, partitions, products, eventsPerWindow } = filled;
   const millions = (events: number) => `${+(events / 1e6).toFixed(2)} M`;
   return (
-    `${millions(few)} and ${millions(many)} events of ${bytesPerEvent.toFixed(0)} bytes, ` +
-    `${partitions} + ${partitions} partitions, ${products.toLocaleString('en')} products, ` +
-    `${millions(eventsPerWindow)} a window`
+    `${few === many ? '' : `${millions(few)} and `}${millions(many)} events of ` +
+    `${bytesPerEvent.toFixed(0)} bytes, ${partitions} + ${partitions} partitions, ` +
+    `${products.toLocaleString('en')} products, ${millions(eventsPerWindow)} a window`
   );
 }

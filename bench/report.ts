@@ -55,7 +55,10 @@ export class Report {
   /** What a process costs an event, and its peak memory. */
   cost(id: string, what: string, cost: Cost): void {
     const { perMillion, wholePerMillion, peakMb, short, long } = cost;
-    const whole = `${rounded(wholePerMillion)} with its start, ${peakMb.toFixed(0)} MB`;
+    const [few, many] = [short, long].map(([run]) => run.events / 1e6);
+    const whole =
+      `${rounded(wholePerMillion)} with its start, ${peakMb.toFixed(0)} MB; ` +
+      `${few} and ${many} M events, ${short.length} runs each`;
     const samples = { short, long };
     this.figure({ id, what, value: perMillion, unit: 'CPU s/M', more: whole, samples });
     const peak = { id: `${id}/peak`, what: `${what}, peak memory`, value: peakMb, unit: 'MB' };

@@ -26,7 +26,8 @@ import { startFastapi } from './peers/fastapi.ts';
 const CONNECTIONS = 8;
 /** Two windows. */
 const EVENTS = 1_200_000;
-const WARM_UP_MS = 1_500;
+/** Of each sample; the first sample warms up a server as well, and is left out. */
+const WARM_UP_MS = 300;
 const LOAD = fileURLToPath(new URL('./http-load.ts', import.meta.url));
 
 /** By server: answers for each CPU second, sample by sample. */
@@ -48,11 +49,12 @@ export async function serving(products: number, rounds: number, ms: number): Pro
     const served: Served = { ours: [], fastapi: [], quick: [], bodyBytes: 0 };
     served.bodyBytes = await sizeOf(Number(port), products);
     await sizeOf(peer.port, products);
-    for (let round = 0; round < rounds; round++) {
+    for (let round = 0; round <= rounds; round++) {
       served.ours.push(await answers(pid, Number(port), '/ctr/latest', ms));
       served.fastapi.push(await answers(peerPid, peer.port, '/ctr/latest', ms));
       served.quick.push(await answers(peerPid, peer.port, '/quick/latest', ms));
     }
+    for (const samples of [served.ours, served.fastapi, served.quick]) samples.shift();
     return served;
   } finally {
     for (const close of closers.reverse()) await close();

@@ -8,9 +8,16 @@ import { costBehindHalf, decodeAndCount, parseAndMap, replay } from '../path.ts'
 import type { Report } from '../report.ts';
 import { interleaved } from '../slope.ts';
 
+/** Of the file of 1 000 products more: its cost is a row. */
 const SIZES = {
-  full: { rounds: 5, inMemory: 2_000_000, short: 1_000_000, long: 5_000_000 },
-  quick: { rounds: 1, inMemory: 1_000_000, short: 300_000, long: 1_500_000 },
+  full: {
+    ...{ rounds: 5, inMemory: 2_000_000, fileRounds: 3 },
+    ...{ file: { short: 1_000_000, long: 5_000_000 }, row: { short: 2_000_000, long: 10_000_000 } },
+  },
+  quick: {
+    ...{ rounds: 1, inMemory: 1_000_000, fileRounds: 1 },
+    ...{ file: { short: 500_000, long: 2_000_000 }, row: { short: 500_000, long: 4_000_000 } },
+  },
 };
 const UNIT = 'CPU s/M';
 
@@ -81,12 +88,14 @@ async function fromFile(
   parsed: number,
 ): Promise<void> {
   const { key } = shape;
-  const { short, long, rounds } = sizes;
+  const [events, rounds] =
+    key === '1000' ? [sizes.row, sizes.rounds] : [sizes.file, sizes.fileRounds];
   const files = { short: join(directory, 'short'), long: join(directory, 'long') };
-  for (const length of ['short', 'long'] as const) writeEvents(files[length], shape, sizes[length]);
+  for (const length of ['short', 'long'] as const)
+    writeEvents(files[length], shape, events[length]);
   const what = `clickrate replay → SQLite, everything on, ${key}`;
   const costs = await interleaved(
-    [{ key: 'file', what, run: (length) => replay(files[length], sizes[length]) }],
+    [{ key: 'file', what, run: (length) => replay(files[length], events[length]) }],
     rounds,
   );
   const cost = costs.get('file');
@@ -99,7 +108,7 @@ async function fromFile(
   );
   if (key !== '1000') return;
   const load =
-    `${short / 1e6} and ${long / 1e6} M events of 137 bytes, 1 000 products, ` +
+    `${events.short / 1e6} and ${events.long / 1e6} M events of 137 bytes, 1 000 products, ` +
     `${EVENTS_PER_WINDOW / 1e6} M a window; the difference between both`;
   const against = 'the whole embedded path, file → SQLite, for each CPU second';
   report.row('embedded/file', against, 1 / cost.perMillion, 'M events', { least: 8 }, load);

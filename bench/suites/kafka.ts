@@ -25,15 +25,15 @@ const PARTITIONS = 3;
 /** Events that the engine reads, and each peer: the slower it is, the fewer. */
 const SIZES = {
   full: {
-    rounds: 5,
+    ...{ rounds: 5, slowRounds: 3 },
     ours: { short: 2_000_000, long: 12_000_000 },
     perfTest: { short: 1_000_000, long: 9_000_000 },
-    messageStream: { short: 1_000_000, long: 6_000_000 },
+    messageStream: { short: 1_000_000, long: 5_000_000 },
     streams: { short: 1_000_000, long: 4_000_000 },
     wide: { short: 3_000_000, long: 8_000_000 },
   },
   quick: {
-    rounds: 1,
+    ...{ rounds: 1, slowRounds: 1 },
     ours: { short: 1_000_000, long: 4_000_000 },
     perfTest: { short: 500_000, long: 3_000_000 },
     messageStream: { short: 500_000, long: 1_500_000 },
@@ -43,7 +43,10 @@ const SIZES = {
 };
 
 type Sizes = (typeof SIZES)['full'];
-type World = { report: Report; cluster: KafkaTestCluster; sizes: Sizes };
+/** Topics of 1 000 products, and of 100 000. */
+type Topics = { pair: Pair; wide: Pair };
+type World = Topics & { report: Report; cluster: KafkaTestCluster; sizes: Sizes };
+type CostOf = (key: string) => Cost;
 
 export async function kafka(report: Report, isQuick: boolean): Promise<void> {
   const why = withoutKafka() || withoutRedis() || withoutPeers();
@@ -52,13 +55,10 @@ export async function kafka(report: Report, isQuick: boolean): Promise<void> {
   const cluster = await startKafka({ brokers: 1 });
   const traffic = { partitions: PARTITIONS, eventsPerWindow: EVENTS_PER_WINDOW };
   try {
-    const world = { report, cluster, sizes };
     const pair = await fillPair(cluster.bootstrap, { ...traffic, products: 1_000 }, sizes.ours);
     producer(report, pair);
-    const ours = await besidePeers(world, pair);
-    added(world, ours, loadOf(pair.long, sizes.ours.short, sizes.ours.long));
     const wide = await fillPair(cluster.bootstrap, { ...traffic, products: 100_000 }, sizes.wide);
-    await manyProducts(world, pair, wide);
+    await besidePeers({ report, cluster, sizes, pair, wide });
   } finally {
     await cluster.stop();
   }
@@ -73,34 +73,39 @@ function withoutPeers(): string | false {
   }
 }
 
-/** The engine and its peers in turn; answers what the engine costs. */
-async function besidePeers(world: World, pair: Pair): Promise<Cost> {
-  const { report, sizes } = world;
+/** The engine and its peers in turn. */
+async function besidePeers(world: World): Promise<void> {
+  const { report, sizes, pair } = world;
   report.title(
     `Kafka: ${loadOf(pair.long, sizes.ours.short, sizes.ours.long)}, uncompressed, one broker; ` +
-      `the difference between both lengths, medians of ${sizes.rounds}`,
+      'the difference between both lengths',
   );
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
   try {
     compileStreams(directory);
-    const ways = waysOf(world, pair, directory);
+    const ways = waysOf(world, directory);
     const costs = await interleaved(ways, sizes.rounds);
-    for (const { key, what } of ways) report.cost(`kafka/${key}`, what, costs.get(key) as Cost);
     const cost = (key: string) => costs.get(key) as Cost;
-    compared(world, pair, cost);
-    return cost('engine');
+    for (const { key, what } of ways) report.cost(`kafka/${key}`, what, cost(key));
+    compared(world, cost);
+    added(world, cost('engine'));
+    manyProducts(world, cost);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function waysOf({ cluster, sizes }: World, pair: Pair, directory: string): Way[] {
+function waysOf({ cluster, sizes, pair, wide }: World, directory: string): Way[] {
   const { bootstrap } = cluster;
   const { impressions, clicks } = pair.long;
   return [
     {
       ...{ key: 'engine', what: 'clickrate run, everything on' },
       run: (length) => engine(bootstrap, pair[length]),
+    },
+    {
+      ...{ key: 'engine-100000', what: 'clickrate run, 100 000 products' },
+      run: (length) => engine(bootstrap, wide[length]),
     },
     {
       ...{ key: 'message-stream', what: 'message stream + JSON.parse + Map' },
@@ -112,6 +117,7 @@ function waysOf({ cluster, sizes }: World, pair: Pair, directory: string): Way[]
     },
     {
       ...{ key: 'streams', what: 'Kafka Streams, exactly once (v2), one thread' },
+      rounds: sizes.slowRounds,
       run: async (length, round) => {
         const results = `streams-results-${process.pid}-${length}-${round}`;
         await cluster.createTopics([results], PARTITIONS);
@@ -123,7 +129,7 @@ function waysOf({ cluster, sizes }: World, pair: Pair, directory: string): Way[]
 }
 
 /** Ratios with and without starts, and the rows that are asked for. */
-function compared({ report, sizes }: World, pair: Pair, cost: (key: string) => Cost): void {
+function compared({ report, sizes, pair }: World, cost: CostOf): void {
   const ours = cost('engine');
   const row = (
     key: 'message-stream' | 'perf-test' | 'streams',
@@ -156,7 +162,8 @@ function compared({ report, sizes }: World, pair: Pair, cost: (key: string) => C
 }
 
 /** What everything around decode and engine costs: fetch, CRC, commit, publish, API. */
-function added({ report, sizes }: World, ours: Cost, load: string): void {
+function added({ report, sizes, pair }: World, ours: Cost): void {
+  const load = loadOf(pair.long, sizes.ours.short, sizes.ours.long);
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
   try {
     const shape = SHAPES.find(({ key }) => key === '1000');
@@ -180,32 +187,21 @@ function added({ report, sizes }: World, ours: Cost, load: string): void {
   }
 }
 
-function producer(report: Report, { long: { cpuPerMillion } }: Pair): void {
-  const what = 'produce --rate max, the sending process';
-  const more = `${(1 / cpuPerMillion).toFixed(2)} M events a CPU second`;
-  report.figure({ id: 'kafka/produce', what, value: cpuPerMillion, unit: 'CPU s/M', more });
+function producer(report: Report, { long }: Pair): void {
+  const rate = 1 / long.cpuPerMillion;
+  const against = 'produce --rate max, for each CPU second of the sending process';
+  const load = loadOf(long, long.events);
+  report.row('kafka/produce', against, rate, 'M events', { least: 2 }, load);
 }
 
 /** Behind the short run every product is known: what is left is the steady cost. */
-async function manyProducts({ report, cluster, sizes }: World, pair: Pair, wide: Pair) {
-  const { bootstrap } = cluster;
-  const costs = await interleaved(
-    [
-      {
-        ...{ key: 'engine-1000', what: 'clickrate run, 1 000 products' },
-        run: (length) => engine(bootstrap, pair[length]),
-      },
-      {
-        ...{ key: 'engine-100000', what: 'clickrate run, 100 000 products' },
-        run: (length) => engine(bootstrap, wide[length]),
-      },
-    ],
-    sizes.rounds,
-  );
-  const [few, many] = [costs.get('engine-1000') as Cost, costs.get('engine-100000') as Cost];
-  report.cost('kafka/engine-100000', 'clickrate run, 100 000 products', many);
+function manyProducts({ report, sizes, wide }: World, cost: CostOf): void {
+  const [few, many] = [cost('engine'), cost('engine-100000')];
   report.ratio('kafka/products', '1 000 products : 100 000', few.perMillion / many.perMillion);
-  const load = `${loadOf(wide.long, sizes.wide.short, sizes.wide.long)}; the difference between both, so that no product is met for the first time`;
+  const { short, long } = sizes.wide;
+  const load =
+    `${loadOf(wide.long, short, long)}; the difference between both, so that no product is met ` +
+    'for the first time';
   const times = many.perMillion / few.perMillion;
   const against = '100 000 products against 1 000';
   report.row('kafka/products', against, times, '× the CPU', { most: 2.5 }, load);

@@ -9,7 +9,7 @@ import { inMemory, withBroker } from '../scale.ts';
 
 const PARTITIONS = 4;
 const SIZES = {
-  full: { turns: 3, rounds: 3, memory: 4_000_000, broker: 5_000_000 },
+  full: { turns: 3, rounds: 2, memory: 4_000_000, broker: 5_000_000 },
   quick: { turns: 1, rounds: 1, memory: 1_000_000, broker: 2_000_000 },
 };
 
