@@ -1,64 +1,52 @@
 /**
  * From the record that lets a window close to Redis and to a client: ours, and Flink's. Wall-clock
- * times, for an idle machine only. Each is a program of its own; the last line of its output that
- * is JSON says what it saw.
+ * times, for an idle machine only. Each is a program of its own, which tells its load in a line
+ * with `events/s` and each way in a line with its name and four percentiles.
  */
 import { withoutFlink } from '../../test/support/flink-cluster.ts';
 import { withoutKafka } from '../../test/support/kafka-cluster.ts';
 import { start } from '../../test/support/processes.ts';
 import { withoutRedis } from '../../test/support/redis-server.ts';
+import { rowsOf } from '../percentiles.ts';
 import type { Report } from '../report.ts';
 
-type Delays = { id: string; what: string; p50: number; p90: number; p99: number; max: number };
-type Seen = { load: string; closings: number; delays: Delays[] };
-
-/** What is asked of the 99th percentile, in milliseconds. */
-const ASKED: Record<string, number> = { redis: 10, sse: 20 };
+/** What is asked of the 99th percentile, in milliseconds, by a word of the way's name. */
+const ASKED = [
+  { word: /redis/i, id: 'redis', most: 10 },
+  { word: /stream/i, id: 'stream', most: 20 },
+];
 
 export async function latency(report: Report, isQuick: boolean): Promise<void> {
   const why = withoutKafka() || withoutRedis();
   if (why) return report.leaveOut('latency', why);
-  const closings = String(isQuick ? 30 : 300);
-  await told(report, 'engine', 'clickrate run', 'bench/latency.ts', [closings, '10000']);
+  const closings = isQuick ? 30 : 300;
+  await told(report, 'engine', 'bench/latency.ts', closings);
   const withoutIt = withoutFlink();
   if (withoutIt) return report.leaveOut('latency of Flink', withoutIt);
-  await told(report, 'flink', 'Flink, its whole way', 'bench/flink-latency.ts', [closings, '1000']);
+  await told(report, 'flink', 'bench/flink-latency.ts', closings);
 }
 
 async function told(
   report: Report,
-  key: string,
-  name: string,
+  who: 'engine' | 'flink',
   file: string,
-  args: readonly string[],
+  closings: number,
 ): Promise<void> {
-  const child = start(process.execPath, [file, ...args]);
-  const code = await child.ended;
-  const json = child
-    .output()
-    .split('\n')
-    .findLast((line) => line.startsWith('{"'));
-  if (code !== 0 || json === undefined) throw new Error(`${file}:\n${child.output()}`);
-  const { load, closings, delays } = JSON.parse(json) as Seen;
-  report.title(`Window close, ${name}: ${load}`);
-  for (const { id, what, p50, p90, p99, max } of delays) {
-    const more = `p50 ${p50}, p90 ${p90}, max ${max} ms; ${closings} closings`;
-    report.figure({
-      id: `latency/${key}-${id}`,
-      what: `${what}, p99`,
-      value: p99,
-      unit: 'ms',
-      more,
-    });
-    const most = key === 'engine' ? ASKED[id] : undefined;
-    if (most !== undefined)
-      report.row(
-        `latency/${id}`,
-        `${what}, p99`,
-        p99,
-        'ms',
-        { most },
-        `${load}; ${closings} closings`,
-      );
+  const child = start(process.execPath, [file, String(closings)]);
+  if ((await child.ended) !== 0) throw new Error(`${file}:\n${child.output()}`);
+  const { load, rows } = rowsOf(child.output());
+  if (rows.length === 0) throw new Error(`${file} told no percentiles:\n${child.output()}`);
+  const name = who === 'engine' ? 'clickrate run' : "Flink's whole way";
+  report.title(`Window close, ${name} (wall clock): ${load}`);
+  for (const { way, p50, p90, p99, max, unseen } of rows) {
+    const what = `${name}: window close, ${way}, p99`;
+    const more = `p50 ${p50}, p90 ${p90}, max ${max} ms${unseen > 0 ? `; ${unseen} unseen` : ''}`;
+    const asked = ASKED.find(({ word }) => word.test(way));
+    const id = `latency/${who}-${asked?.id ?? way.replaceAll(/\W+/g, '-')}`;
+    report.figure({ id, what, value: p99, unit: 'ms', more });
+    if (who !== 'engine' || asked === undefined) continue;
+    // A result that never came is later than any.
+    const value = unseen > 0 ? Number.POSITIVE_INFINITY : p99;
+    report.row(id, what, value, 'ms', { most: asked.most }, `${load}; ${more}`);
   }
 }
