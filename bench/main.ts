@@ -93,6 +93,8 @@ function held(report: Report, names: readonly string[]): number {
   return code;
 }
 
+// Brokers and peers end with this process, however it ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await run().catch((error: Error) => {
   process.stderr.write(`${error.stack ?? error.message}\n`);
   return 1;
