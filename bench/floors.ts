@@ -35,6 +35,16 @@ export function compare(
   return verdict;
 }
 
+/** How much of a measured ratio a floor asks for: runs differ, and machines do. */
+const SHARE = 0.8;
+
+/** Floors a little under what was measured; those of other ratios stay. */
+export function floorsUnder(ratios: readonly Ratio[], floors: Floors): Floors {
+  const all = new Map(Object.entries(floors));
+  for (const { id, value } of ratios) all.set(id, Number((value * SHARE).toPrecision(2)));
+  return Object.fromEntries([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** The verdict as lines for a person, and the exit code: 1 unless every ratio held. */
 export function told({ fallen, unmeasured, unbounded, held }: Verdict): [string[], 0 | 1] {
   const lines = [

@@ -5,7 +5,7 @@
 import '../src/cli/tuning.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { compare, type Floors, told } from './floors.ts';
+import { compare, type Floors, floorsUnder, told } from './floors.ts';
 import { markdown } from './markdown.ts';
 import { machine } from './measure.ts';
 import { Report } from './report.ts';
@@ -35,12 +35,15 @@ const SUITES: Record<string, Suite> = {
   process: processes,
 };
 
+const FLOORS = new URL('./floors.json', import.meta.url);
+
 const HELP = `npm run bench -- [options]
 
   --suite a,b    suites to run: ${Object.keys(SUITES).join(', ')}
   --without a,b  suites not to run, which --check then does not ask for
   --quick        fewer events and runs: for a first look, not for the record
   --check        fail unless every ratio is at its floor in bench/floors.json
+  --set-floors   write floors a little under what was measured into bench/floors.json
   --json FILE    write everything that was measured, each sample included
   --markdown     print the tables of docs/performance.md at the end
   --help
@@ -51,7 +54,7 @@ function options() {
     options: {
       ...{ suite: { type: 'string' }, without: { type: 'string' }, json: { type: 'string' } },
       ...{ quick: { type: 'boolean' }, check: { type: 'boolean' }, markdown: { type: 'boolean' } },
-      help: { type: 'boolean' },
+      ...{ 'set-floors': { type: 'boolean' }, help: { type: 'boolean' } },
     },
   });
   const without = values.without?.split(',') ?? [];
@@ -64,7 +67,8 @@ function options() {
 
 /** Runs the suites one after the other: they would take CPU from each other. */
 async function run(): Promise<number> {
-  const { names, isQuick, check, json, markdown: isMarkdown, help } = options();
+  const { names, isQuick, check, json, markdown: isMarkdown, help, ...more } = options();
+  const isSetting = more['set-floors'];
   if (help === true) {
     process.stdout.write(HELP);
     return 0;
@@ -72,8 +76,15 @@ async function run(): Promise<number> {
   const report = new Report();
   const beganMs = performance.now();
   process.stdout.write(`${machine()}\n`);
+  let isWhole = true;
   for (const name of names) {
-    await SUITES[name](report, isQuick);
+    try {
+      await SUITES[name](report, isQuick);
+    } catch (error) {
+      // The others are worth their time.
+      isWhole = false;
+      report.leaveOut(name, `it failed: ${(error as Error).stack}`);
+    }
     // What was measured is not lost when a later suite fails.
     if (json !== undefined)
       writeFileSync(json, `${JSON.stringify({ isQuick, names, ...report }, null, 2)}\n`);
@@ -81,14 +92,21 @@ async function run(): Promise<number> {
   const minutes = (performance.now() - beganMs) / 60_000;
   process.stdout.write(`\n${names.length} suites in ${minutes.toFixed(1)} minutes\n`);
   if (isMarkdown === true) process.stdout.write(`\n${markdown(report)}`);
-  return check === true ? held(report, names) : 0;
+  if (isSetting === true) {
+    const floors = floorsUnder(report.ratios, readFloors());
+    writeFileSync(FLOORS, `${JSON.stringify(floors, null, 2)}\n`);
+  }
+  const code = check === true ? held(report, names) : 0;
+  return isWhole ? code : 1;
+}
+
+function readFloors(): Floors {
+  return JSON.parse(readFileSync(FLOORS, 'utf8')) as Floors;
 }
 
 /** The exit code: 1 when a ratio fell, was not measured or has no floor. */
 function held(report: Report, names: readonly string[]): number {
-  const file = new URL('./floors.json', import.meta.url);
-  const floors = JSON.parse(readFileSync(file, 'utf8')) as Floors;
-  const [lines, code] = told(compare(report.ratios, floors, names));
+  const [lines, code] = told(compare(report.ratios, readFloors(), names));
   process.stdout.write(`\n${lines.join('\n')}\n`);
   return code;
 }

@@ -7,7 +7,7 @@ export function markdown({ at, machine, rows, figures, left }: Report): string {
   return [
     `One run on ${at.slice(0, 10)}: ${cpu} (${cpuFamily}), ${cores} cores, ${memoryGb} GB, ` +
       `Linux ${kernel}; ${programs.join(', ')}.`,
-    ...left.map(({ suite, why }) => `\`${suite}\` was left out: ${why}.`),
+    ...left.map(({ suite, why }) => `\`${suite}\` was left out: ${why.split('\n')[0]}.`),
     '',
     ...table(
       ['against', 'asked', 'measured', 'load'],

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
-import { compare, type Floors, told } from '../../bench/floors.ts';
+import { compare, type Floors, floorsUnder, told } from '../../bench/floors.ts';
 import type { Ratio } from '../../bench/report.ts';
 
 const ratio = (id: string, value: number) => ({ id, what: `what ${id} is`, value });
@@ -56,6 +56,17 @@ suite('floors of ratios', () => {
       ],
       1,
     ]);
+  });
+
+  test('floors are set under what was measured, in order; others stay as they are', () => {
+    const floors = floorsUnder([ratio('b/one', 13.77), ratio('a/new', 0.3)], FLOORS);
+    assert.deepEqual(Object.entries(floors), [
+      ['a/new', 0.24],
+      ['a/one', 2],
+      ['a/two', 3],
+      ['b/one', 11],
+    ]);
+    assert.deepEqual(compare([ratio('b/one', 13.77)], floors, ['b']).fallen, []);
   });
 
   test('the floors in use are positive numbers of suites that exist', () => {
