@@ -30,8 +30,8 @@ export async function embedded(report: Report, isQuick: boolean): Promise<void> 
     for (const shape of SHAPES) {
       const millions = sizes.inMemory / 1e6;
       report.title(
-        `In one process: ${shape.what}; ${millions} M events of some 137 bytes in memory, of which ` +
-          `the second half counts, ${EVENTS_PER_WINDOW / 1e6} M a window`,
+        `In one process: ${shape.what}; ${millions} M events of some 137 bytes in memory, ` +
+          `of which the second half counts, ${EVENTS_PER_WINDOW / 1e6} M a window`,
       );
       const parsed = inMemory(report, shape, sizes, join(directory, 'events'));
       await fromFile(report, shape, sizes, directory, parsed);

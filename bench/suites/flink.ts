@@ -1,7 +1,7 @@
 /**
  * Flink, beside the engine: its own `json` format without rejects, and this project's job, which
- * keeps the ledger. CPU time of the TaskManager from the submission of a job until its windows have
- * taken the last event; the first runs of a TaskManager are those of its compiler, and are left out.
+ * keeps the ledger. CPU time of the TaskManager from a job's submission until its last event is
+ * read; the first runs of a TaskManager are those of its compiler, and are left out.
  */
 import {
   type FlinkTestCluster,

@@ -141,7 +141,8 @@ function compared({ report, sizes, pair }: World, cost: CostOf): void {
     const whole = cost(key).wholePerMillion / ours.wholePerMillion;
     report.ratio(`kafka/${key}`, `${against} : ours`, ratio);
     report.ratio(`kafka/${key}-whole`, '… starts included', whole);
-    const load = `${loadOf(pair.long, short, long)} (ours: ${sizes.ours.short / 1e6} and ${sizes.ours.long / 1e6} M)`;
+    const own = `${sizes.ours.short / 1e6} and ${sizes.ours.long / 1e6} M`;
+    const load = `${loadOf(pair.long, short, long)} (ours: ${own})`;
     report.row(`kafka/${key}`, against, ratio, '× less CPU', { least }, load);
     return load;
   };
