@@ -51,7 +51,7 @@ export function describeMachine(): Machine {
   return {
     ...{ cpu: cpus()[0]?.model ?? 'unknown', cpuFamily: cpuFamily() },
     ...{ cores: availableParallelism(), memoryGb: Math.round(totalmem() / 2 ** 30) },
-    kernel: release(),
+    kernel: release().split('-')[0],
     versions: {
       ...{ clickrate: version, node: process.version, kafka: KAFKA_VERSION, flink: FLINK_VERSION },
       redis: said('redis-server', ['--version'], /v=([\d.]+)/),

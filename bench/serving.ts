@@ -26,15 +26,14 @@ import { startFastapi } from './peers/fastapi.ts';
 const CONNECTIONS = 8;
 /** Two windows. */
 const EVENTS = 1_200_000;
-/** Of each sample; the first sample warms up a server as well, and is left out. */
-const WARM_UP_MS = 300;
+const LOOK_MS = 20;
 const LOAD = fileURLToPath(new URL('./http-load.ts', import.meta.url));
 
 /** By server: answers for each CPU second, sample by sample. */
 export type Served = { ours: number[]; fastapi: number[]; quick: number[]; bodyBytes: number };
 
-/** All servers in turn, `rounds` times, each for `ms`. */
-export async function serving(products: number, rounds: number, ms: number): Promise<Served> {
+/** All servers in turn, `rounds` times behind one that warms up, each for `seconds` of its CPU. */
+export async function serving(products: number, rounds: number, seconds: number): Promise<Served> {
   const closers: (() => unknown)[] = [];
   const after = (fn: () => unknown) => closers.push(fn);
   try {
@@ -50,9 +49,9 @@ export async function serving(products: number, rounds: number, ms: number): Pro
     served.bodyBytes = await sizeOf(Number(port), products);
     await sizeOf(peer.port, products);
     for (let round = 0; round <= rounds; round++) {
-      served.ours.push(await answers(pid, Number(port), '/ctr/latest', ms));
-      served.fastapi.push(await answers(peerPid, peer.port, '/ctr/latest', ms));
-      served.quick.push(await answers(peerPid, peer.port, '/quick/latest', ms));
+      served.ours.push(await answers(pid, Number(port), '/ctr/latest', seconds));
+      served.fastapi.push(await answers(peerPid, peer.port, '/ctr/latest', seconds));
+      served.quick.push(await answers(peerPid, peer.port, '/quick/latest', seconds));
     }
     for (const samples of [served.ours, served.fastapi, served.quick]) samples.shift();
     return served;
@@ -93,8 +92,8 @@ async function fillRedis(url: string, products: number): Promise<void> {
   }
 }
 
-/** Answers for each CPU second of the process `pid`. */
-async function answers(pid: number, port: number, path: string, ms: number): Promise<number> {
+/** Answers for each CPU second of the process `pid`, over so many of them. */
+async function answers(pid: number, port: number, path: string, seconds: number): Promise<number> {
   const child = fork(LOAD, { stdio: 'inherit' });
   const count = async () => {
     child.send('count');
@@ -104,10 +103,12 @@ async function answers(pid: number, port: number, path: string, ms: number): Pro
   try {
     const request = `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
     child.send({ port, connections: CONNECTIONS, pipelined: 1, request } satisfies Load);
-    await sleep(WARM_UP_MS);
+    // The first answer has come when all connections are there.
+    while ((await count()) === 0) await sleep(LOOK_MS);
     const [before, cpuBefore] = [await count(), cpuSecondsOf(pid)];
-    await sleep(ms);
-    return ((await count()) - before) / (cpuSecondsOf(pid) - cpuBefore);
+    let spent = 0;
+    for (; spent < seconds; spent = cpuSecondsOf(pid) - cpuBefore) await sleep(LOOK_MS);
+    return ((await count()) - before) / spent;
   } finally {
     const exited = once(child, 'exit');
     child.send('end');

@@ -73,7 +73,7 @@ export function startNode(file: string, args: readonly string[], env: NodeJS.Pro
 export async function outputOf(
   child: Child,
   pattern: RegExp,
-  waitMs = 20_000,
+  waitMs = 60_000,
 ): Promise<RegExpExecArray> {
   const untilMs = performance.now() + waitMs;
   let over = false;
