@@ -9,7 +9,8 @@ import { startFlink, withoutFlink } from '../test/support/flink-cluster.ts';
 import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
 import { outputOf, startNode } from '../test/support/processes.ts';
 import { startRedis, withoutRedis } from '../test/support/redis-server.ts';
-import { machine } from './measure.ts';
+import { machine, sleep } from './measure.ts';
+import { percentiles } from './percentiles.ts';
 
 const CLOSINGS = Number(process.argv[2] ?? 300);
 const RATE = Number(process.argv[3] ?? 1_000);
@@ -56,9 +57,10 @@ async function bench(): Promise<void> {
   await sleep(WARM_UP_MS);
   const delays = await watch(redis.url, Math.ceil(CLOSINGS / WATCHED.length));
   process.stdout.write(
-    `${machine()}\n${RATE} events/s, ${PRODUCTS} products, windows of ${WINDOW_MS} ms, ` +
-      `${delays.length} closings, looked every ${LOOK_MS} ms\n` +
-      `window end + ${DELAY_MS} ms → Redis, ms: ${summary(delays)}\n`,
+    `${machine()}\n${RATE} events/s, ${PRODUCTS} products, windows of ${WINDOW_MS} ms; ` +
+      `${delays.length} closings, looked every ${LOOK_MS} ms\n\n` +
+      'ms                                                 p50      p90      p99      max\n' +
+      `${percentiles(`window end + ${DELAY_MS} ms → in Redis`, delays)}\n`,
   );
 }
 
@@ -80,14 +82,4 @@ async function watch(url: string, windows: number): Promise<number[]> {
   }
   await client.close();
   return [...seen.values()].filter((delay) => !Number.isNaN(delay));
-}
-
-function summary(values: number[]): string {
-  const sorted = values.sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, share * sorted.length) | 0];
-  return `p50 ${at(0.5)}, p90 ${at(0.9)}, p99 ${at(0.99)}, max ${at(1)}`;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

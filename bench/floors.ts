@@ -9,6 +9,8 @@ export type Verdict = {
   fallen: string[];
   /** Floors of suites that ran, whose ratio was not measured. */
   unmeasured: string[];
+  /** Ratios that were measured and have no floor. */
+  unbounded: string[];
   held: number;
 };
 
@@ -19,7 +21,8 @@ export function compare(
   suites: readonly string[],
 ): Verdict {
   const measured = new Map(ratios.map((ratio) => [ratio.id, ratio]));
-  const verdict: Verdict = { fallen: [], unmeasured: [], held: 0 };
+  const unbounded = [...measured.keys()].filter((id) => !Object.hasOwn(floors, id));
+  const verdict: Verdict = { fallen: [], unmeasured: [], unbounded, held: 0 };
   for (const [id, floor] of Object.entries(floors)) {
     if (!suites.includes(id.split('/')[0])) continue;
     const ratio = measured.get(id);
@@ -30,4 +33,25 @@ export function compare(
     else verdict.held++;
   }
   return verdict;
+}
+
+/** How much of a measured ratio a floor asks for: runs differ, and machines do. */
+const SHARE = 0.8;
+
+/** Floors a little under what was measured; those of other ratios stay. */
+export function floorsUnder(ratios: readonly Ratio[], floors: Floors): Floors {
+  const all = new Map(Object.entries(floors));
+  for (const { id, value } of ratios) all.set(id, Number((value * SHARE).toPrecision(2)));
+  return Object.fromEntries([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The verdict as lines for a person, and the exit code: 1 unless every ratio held. */
+export function told({ fallen, unmeasured, unbounded, held }: Verdict): [string[], 0 | 1] {
+  const lines = [
+    ...fallen.map((sentence) => `fell: ${sentence}`),
+    ...unmeasured.map((id) => `not measured: ${id}`),
+    ...unbounded.map((id) => `has no floor: ${id}`),
+  ];
+  const count = lines.length;
+  return [[...lines, `${held} ratios held, ${count} did not`], count === 0 ? 0 : 1];
 }

@@ -8,47 +8,102 @@ import { cpuSeconds } from './measure.ts';
 
 const BATCH = 4_096;
 const WAITING_BYTES = 8_388_608;
+const WINDOW_SECONDS = 10;
+/** Of a hundred slots of the generator so many become events: some click tries do not. */
+const EVENTS_OF_SLOTS = 0.82;
+const SEED = 1;
 
 export type Traffic = {
   events: number;
   partitions: number;
   products: number;
-  /** Events a second of event time, so that a window of 10 s has ten times as many. */
-  rate: number;
+  eventsPerWindow: number;
 };
 
-export type Filled = {
+export type Filled = Traffic & {
   impressions: string;
   clicks: string;
-  records: number;
+  /** A value, on average. */
+  bytesPerEvent: number;
   /** What it took this process to make and send them. */
   cpuPerMillion: number;
 };
 
 let filledTopics = 0;
 
-/** Makes both topics and sends at least so many events into them. */
+/** Slots a second of event time, so that a window of 10 s has so many events. */
+export function rateOf(eventsPerWindow: number): number {
+  return Math.round(eventsPerWindow / WINDOW_SECONDS / EVENTS_OF_SLOTS);
+}
+
+/** Makes both topics and sends exactly so many events into them. */
 export async function fill(bootstrap: string, traffic: Traffic): Promise<Filled> {
-  const { events, partitions, products, rate } = traffic;
+  const { events, eventsPerWindow } = traffic;
+  const topics = await makeTopics(bootstrap, traffic.partitions);
+  const startMs = Date.now() - 2 * eventTimeMs(events, eventsPerWindow);
+  return { ...traffic, ...topics, ...(await pour(bootstrap, topics, traffic, startMs)) };
+}
+
+/** How much event time so many events take. */
+export function eventTimeMs(events: number, eventsPerWindow: number): number {
+  return (events / eventsPerWindow) * WINDOW_SECONDS * 1_000;
+}
+
+export async function makeTopics(bootstrap: string, partitions: number) {
   const n = filledTopics++;
   const [impressions, clicks] = [`bench-imp-${process.pid}-${n}`, `bench-clk-${process.pid}-${n}`];
   const admin = new Admin({ clientId: 'bench', bootstrapBrokers: bootstrap.split(',') });
   const configs = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
   await admin.createTopics({ topics: [impressions, clicks], partitions, replicas: 1, configs });
   await admin.close();
+  return { impressions, clicks };
+}
+
+/** Sends events whose time begins at `startMs`; answers what was sent and what that took. */
+export async function pour(
+  bootstrap: string,
+  topics: Pick<Filled, 'impressions' | 'clicks'>,
+  { events, products, eventsPerWindow }: Traffic,
+  startMs: number,
+): Promise<Pick<Filled, 'bytesPerEvent' | 'cpuPerMillion'>> {
   const before = cpuSeconds();
   const sender = new Sender({ ...OPTIONS, brokers: bootstrap });
-  const writer = await TrafficWriter.open(sender, { impressions, clicks });
-  const startMs = Date.now() - (events / rate) * 2_000;
-  const generator = new Generator(startMs, { rate, products, seed: 1 });
+  const writer = await TrafficWriter.open(sender, topics);
+  const generator = new Generator(startMs, { rate: rateOf(eventsPerWindow), products, seed: SEED });
+  let bytes = 0;
   while (generator.events < events) {
-    writer.put(
-      generator.next(Number.POSITIVE_INFINITY, Math.min(BATCH, events - generator.events)),
-    );
+    const batch = generator.next(Infinity, Math.min(BATCH, events - generator.events));
+    for (let i = 0; i < batch.count; i++) bytes += batch.ends[i] - batch.starts[i];
+    writer.put(batch);
     await sender.flush(WAITING_BYTES);
   }
   await sender.flush();
-  const records = sender.sent;
+  const { sent } = sender;
   await sender.close();
-  return { impressions, clicks, records, cpuPerMillion: ((cpuSeconds() - before) / records) * 1e6 };
+  if (sent !== events) throw new Error(`${sent} of ${events} events were sent`);
+  const cpuPerMillion = ((cpuSeconds() - before) / events) * 1e6;
+  return { bytesPerEvent: bytes / events, cpuPerMillion };
+}
+
+/** The same traffic twice: in few events and in many. */
+export type Pair = { short: Filled; long: Filled };
+
+export async function fillPair(
+  bootstrap: string,
+  traffic: Omit<Traffic, 'events'>,
+  sizes: { short: number; long: number },
+): Promise<Pair> {
+  const short = await fill(bootstrap, { ...traffic, events: sizes.short });
+  return { short, long: await fill(bootstrap, { ...traffic, events: sizes.long }) };
+}
+
+/** Events, bytes an event, partitions, products, events a window, for a table. */
+export function loadOf(filled: Filled, few: number, many = few): string {
+  const { bytesPerEvent, partitions, products, eventsPerWindow } = filled;
+  const millions = (events: number) => `${+(events / 1e6).toFixed(2)} M`;
+  return (
+    `${few === many ? '' : `${millions(few)} and `}${millions(many)} events of ` +
+    `${bytesPerEvent.toFixed(0)} bytes, ${partitions} + ${partitions} partitions, ` +
+    `${products.toLocaleString('en')} products, ${millions(eventsPerWindow)} a window`
+  );
 }

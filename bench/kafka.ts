@@ -1,77 +1,77 @@
 /**
- * What reading a filled pair of topics costs: CPU seconds per million events of the reading process
- * alone, from the first record to the last, so that no start is counted. The engine runs with
- * everything on; the peer is the same client library's message stream with `JSON.parse` and a Map.
+ * Reading a filled pair of topics: CPU time of the reading process alone, from its launch until
+ * everything is read. The engine runs with everything on; the peer is the same client library's
+ * message stream with `JSON.parse` and a Map.
  */
+import { type Engine, startEngine } from '../test/kafka/engines.ts';
 import { eventually, outputOf, startNode } from '../test/support/processes.ts';
 import { startRedis } from '../test/support/redis-server.ts';
 import type { Filled } from './kafka-fill.ts';
-import { cpuSecondsOf, peakMbOf } from './measure.ts';
-
-export type ReadSample = {
-  cpuPerMillion: number;
-  peakMb: number;
-  /** Behind the first quarter of the events, when the code has been compiled. */
-  steadyPerMillion?: number;
-};
+import { cpuSecondsOf, peakMbOf, sleep } from './measure.ts';
+import type { Run } from './slope.ts';
 
 const LONGEST_MS = 300_000;
 const LOOK_MS = 100;
+/** Until the last windows are closed and written, behind the last event. */
+const CLOSING_MS = 2_000;
 
-type Ledger = { total: { received: number } };
+type Ledger = { total: { received: number; balanced: boolean; verdicts: { counted: number } } };
+
+let groups = 0;
 
 /** One `clickrate run` over everything, into a Redis of its own. */
-export async function engine(bootstrap: string, filled: Filled): Promise<ReadSample> {
-  const closers: (() => unknown)[] = [];
-  const redis = await startRedis({ after: (fn) => closers.push(fn) }, { aof: 'everysec' });
-  const { impressions, clicks, records } = filled;
-  const flags = {
-    ...{ '--source': 'kafka', '--store': 'redis', '--port': '0' },
-    ...{ '--brokers': bootstrap, '--redis': redis.url, '--group': `bench-${Date.now()}` },
-    ...{ '--impressions-topic': impressions, '--clicks-topic': clicks, '--rejected-topic': '' },
-  };
-  const child = startNode('src/cli/main.ts', ['run', ...Object.entries(flags).flat()]);
-  try {
-    const pid = child.process.pid as number;
-    const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/);
-    await outputOf(child, /task claimed/);
-    const before = cpuSecondsOf(pid);
-    let quarter: { cpu: number; received: number } | null = null;
+export async function engine(bootstrap: string, filled: Filled): Promise<Run> {
+  return await withEngines(bootstrap, filled, 1, async ([one]) => {
+    const pid = one.process.pid as number;
     await eventually(
-      async () => {
-        const ledger = (await (await fetch(`${url}/v1/ledger`)).json()) as Ledger;
-        const { received } = ledger.total;
-        if (received >= records / 4) quarter ??= { cpu: cpuSecondsOf(pid), received };
-        return received >= records;
-      },
+      async () => (await ledgerOf(one)).received >= filled.events,
       LONGEST_MS,
       LOOK_MS,
     );
-    const after = cpuSecondsOf(pid);
-    const { cpu, received } = quarter as unknown as { cpu: number; received: number };
-    return {
-      cpuPerMillion: ((after - before) / records) * 1e6,
-      peakMb: peakMbOf(pid),
-      ...(received < records
-        ? { steadyPerMillion: ((after - cpu) / (records - received)) * 1e6 }
-        : {}),
-    };
+    await sleep(CLOSING_MS);
+    const cpuSeconds = cpuSecondsOf(pid);
+    const { received, balanced, verdicts } = await ledgerOf(one);
+    if (received !== filled.events || !balanced || verdicts.counted !== filled.events)
+      throw new Error(`of ${filled.events} events ${JSON.stringify(verdicts)} came to be counted`);
+    return { events: filled.events, cpuSeconds, peakMb: peakMbOf(pid) };
+  });
+}
+
+/** What is committed. */
+async function ledgerOf({ url }: Engine): Promise<Ledger['total']> {
+  return ((await (await fetch(`${url}/v1/ledger`)).json()) as Ledger).total;
+}
+
+/** So many engines of one group, with a Redis of their own; ended behind `body`. */
+export async function withEngines<T>(
+  bootstrap: string,
+  { impressions, clicks }: Pick<Filled, 'impressions' | 'clicks'>,
+  count: number,
+  body: (engines: readonly Engine[]) => Promise<T>,
+): Promise<T> {
+  const closers: (() => unknown)[] = [];
+  const redis = await startRedis({ after: (fn) => closers.push(fn) }, { aof: 'everysec' });
+  const group = `bench-${process.pid}-${groups++}`;
+  const options = { bootstrap, redis: redis.url, impressions, clicks, group };
+  try {
+    const engines = await Promise.all(Array.from({ length: count }, () => startEngine(options)));
+    for (const engine of engines) closers.push(() => engine.kill('SIGTERM'));
+    return await body(engines);
   } finally {
-    await child.kill('SIGTERM');
     for (const close of closers.reverse()) await close();
   }
 }
 
-/** The peer, over the first `records`. */
+/** The peer, over the first `events`. */
 export async function messageStream(
   bootstrap: string,
   { impressions, clicks }: Filled,
-  records: number,
-): Promise<ReadSample> {
-  const args = [bootstrap, `${impressions},${clicks}`, String(records)];
+  events: number,
+): Promise<Run> {
+  const args = [bootstrap, `${impressions},${clicks}`, String(events)];
   const child = startNode('bench/peers/message-stream.ts', args);
   const [line] = await outputOf(child, /\{"read".*\}/, LONGEST_MS);
   await child.ended;
   const { cpuSeconds, maxRssMb } = JSON.parse(line) as { cpuSeconds: number; maxRssMb: number };
-  return { cpuPerMillion: (cpuSeconds / records) * 1e6, peakMb: maxRssMb };
+  return { events, cpuSeconds, peakMb: maxRssMb };
 }

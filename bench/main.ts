@@ -5,13 +5,18 @@
 import '../src/cli/tuning.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { compare, type Floors } from './floors.ts';
+import { compare, type Floors, floorsUnder, told } from './floors.ts';
+import { markdown } from './markdown.ts';
+import { machine } from './measure.ts';
 import { Report } from './report.ts';
 import { embedded } from './suites/embedded.ts';
+import { engine } from './suites/engine.ts';
 import { flink } from './suites/flink.ts';
 import { http } from './suites/http.ts';
 import { kafka } from './suites/kafka.ts';
+import { latency } from './suites/latency.ts';
 import { processes } from './suites/process.ts';
+import { scale } from './suites/scale.ts';
 import { store } from './suites/store.ts';
 import { stream } from './suites/stream.ts';
 
@@ -19,65 +24,95 @@ export type Suite = (report: Report, isQuick: boolean) => Promise<void>;
 
 const SUITES: Record<string, Suite> = {
   embedded: embedded,
+  engine: engine,
   kafka: kafka,
+  scale: scale,
   flink: flink,
   store: store,
   http: http,
+  latency: latency,
   stream: stream,
   process: processes,
 };
 
+const FLOORS = new URL('./floors.json', import.meta.url);
+
 const HELP = `npm run bench -- [options]
 
-  --only a,b     suites to run: ${Object.keys(SUITES).join(', ')}
+  --suite a,b    suites to run: ${Object.keys(SUITES).join(', ')}
+  --without a,b  suites not to run, which --check then does not ask for
   --quick        fewer events and runs: for a first look, not for the record
-  --check        fail when a ratio is under its floor in bench/floors.json
-  --json FILE    write everything that was measured
+  --check        fail unless every ratio is at its floor in bench/floors.json
+  --set-floors   write floors a little under what was measured into bench/floors.json
+  --json FILE    write everything that was measured, each sample included
+  --markdown     print the tables of docs/performance.md at the end
   --help
 `;
 
 function options() {
   const { values } = parseArgs({
     options: {
-      ...{ only: { type: 'string' }, json: { type: 'string' }, quick: { type: 'boolean' } },
-      ...{ check: { type: 'boolean' }, help: { type: 'boolean' } },
+      ...{ suite: { type: 'string' }, without: { type: 'string' }, json: { type: 'string' } },
+      ...{ quick: { type: 'boolean' }, check: { type: 'boolean' }, markdown: { type: 'boolean' } },
+      ...{ 'set-floors': { type: 'boolean' }, help: { type: 'boolean' } },
     },
   });
-  const names = values.only?.split(',') ?? Object.keys(SUITES);
-  const unknown = names.filter((name) => !(name in SUITES));
+  const without = values.without?.split(',') ?? [];
+  const wanted = values.suite?.split(',') ?? Object.keys(SUITES);
+  const unknown = [...wanted, ...without].filter((name) => !(name in SUITES));
   if (unknown.length > 0) throw new Error(`there is no suite ${unknown.join(', ')}\n\n${HELP}`);
+  const names = wanted.filter((name) => !without.includes(name));
   return { ...values, names, isQuick: values.quick === true };
 }
 
 /** Runs the suites one after the other: they would take CPU from each other. */
 async function run(): Promise<number> {
-  const { names, isQuick, check, json, help } = options();
+  const { names, isQuick, check, json, markdown: isMarkdown, help, ...more } = options();
+  const isSetting = more['set-floors'];
   if (help === true) {
     process.stdout.write(HELP);
     return 0;
   }
   const report = new Report();
-  process.stdout.write(`${report.machine}\n`);
-  for (const name of names) await SUITES[name](report, isQuick);
-  if (json !== undefined)
-    writeFileSync(
-      json,
-      `${JSON.stringify({ at: new Date().toISOString(), ...report }, null, 2)}\n`,
-    );
-  return check === true ? held(report, names) : 0;
+  const beganMs = performance.now();
+  process.stdout.write(`${machine()}\n`);
+  let isWhole = true;
+  for (const name of names) {
+    try {
+      await SUITES[name](report, isQuick);
+    } catch (error) {
+      // The others are worth their time.
+      isWhole = false;
+      report.leaveOut(name, `it failed: ${(error as Error).stack}`);
+    }
+    // What was measured is not lost when a later suite fails.
+    if (json !== undefined)
+      writeFileSync(json, `${JSON.stringify({ isQuick, names, ...report }, null, 2)}\n`);
+  }
+  const minutes = (performance.now() - beganMs) / 60_000;
+  process.stdout.write(`\n${names.length} suites in ${minutes.toFixed(1)} minutes\n`);
+  if (isMarkdown === true) process.stdout.write(`\n${markdown(report)}`);
+  if (isSetting === true) {
+    const floors = floorsUnder(report.ratios, readFloors());
+    writeFileSync(FLOORS, `${JSON.stringify(floors, null, 2)}\n`);
+  }
+  const code = check === true ? held(report, names) : 0;
+  return isWhole ? code : 1;
 }
 
-/** The exit code: 1 when a ratio fell, or was not measured. */
+function readFloors(): Floors {
+  return JSON.parse(readFileSync(FLOORS, 'utf8')) as Floors;
+}
+
+/** The exit code: 1 when a ratio fell, was not measured or has no floor. */
 function held(report: Report, names: readonly string[]): number {
-  const file = new URL('./floors.json', import.meta.url);
-  const floors = JSON.parse(readFileSync(file, 'utf8')) as Floors;
-  const { fallen, unmeasured, held } = compare(report.ratios, floors, names);
-  for (const sentence of fallen) process.stdout.write(`fell: ${sentence}\n`);
-  for (const id of unmeasured) process.stdout.write(`not measured: ${id}\n`);
-  process.stdout.write(`${held} ratios held, ${fallen.length} fell\n`);
-  return fallen.length + unmeasured.length === 0 ? 0 : 1;
+  const [lines, code] = told(compare(report.ratios, readFloors(), names));
+  process.stdout.write(`\n${lines.join('\n')}\n`);
+  return code;
 }
 
+// Brokers and peers end with this process, however it ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await run().catch((error: Error) => {
   process.stderr.write(`${error.stack ?? error.message}\n`);
   return 1;

@@ -1,6 +1,9 @@
-/** Measures: CPU time of this process, medians, and what the machine is. */
+/** Measures: CPU time and memory of processes, medians, and what the machine is. */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { KAFKA_VERSION } from '../scripts/stack/artifacts.ts';
+import { FLINK_VERSION } from '../scripts/stack/flink-artifacts.ts';
 
 /** Ticks of /proc a second: fixed by Linux for user space. */
 const TICKS = 100;
@@ -23,13 +26,68 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-export function machine(): string {
-  const model = cpus()[0]?.model ?? 'unknown';
-  return `${model}, ${availableParallelism()} cores, Node ${process.version}`;
-}
-
 /** The most memory another process held so far. */
 export function peakMbOf(pid: number): number {
   const [, kb] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
   return Number(kb) / 1_024;
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+export type Machine = {
+  cpu: string;
+  /** Family and model tell processors of one name apart. */
+  cpuFamily: string;
+  cores: number;
+  memoryGb: number;
+  kernel: string;
+  versions: Record<string, string>;
+};
+
+export function describeMachine(): Machine {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  return {
+    ...{ cpu: cpus()[0]?.model ?? 'unknown', cpuFamily: cpuFamily() },
+    ...{ cores: availableParallelism(), memoryGb: Math.round(totalmem() / 2 ** 30) },
+    kernel: release().split('-')[0],
+    versions: {
+      ...{ clickrate: version, node: process.version, kafka: KAFKA_VERSION, flink: FLINK_VERSION },
+      redis: said('redis-server', ['--version'], /v=([\d.]+)/),
+      java: said('java', ['-version'], /version "([^"]+)"/),
+      python: said('python3', ['--version'], /Python ([\d.]+)/),
+      '@platformatic/kafka': library('@platformatic/kafka'),
+    },
+  };
+}
+
+/** The same in one line. */
+export function machine(): string {
+  const { cpu, cpuFamily: family, cores, memoryGb, versions } = describeMachine();
+  const { node, java, kafka, redis } = versions;
+  return (
+    `${cpu} (${family}), ${cores} cores, ${memoryGb} GB, Node ${node}, Java ${java}, ` +
+    `Kafka ${kafka}, Redis ${redis}`
+  );
+}
+
+function cpuFamily(): string {
+  try {
+    const info = readFileSync('/proc/cpuinfo', 'utf8');
+    const of = (key: string) => new RegExp(`^${key}\\s*: (.*)$`, 'm').exec(info)?.[1] ?? '?';
+    return `family ${of('cpu family')} model ${of('model')}`;
+  } catch {
+    return 'family unknown';
+  }
+}
+
+function said(command: string, args: string[], pattern: RegExp): string {
+  const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+  return pattern.exec(`${stdout ?? ''}${stderr ?? ''}`)?.[1] ?? 'not installed';
+}
+
+function library(name: string): string {
+  const file = new URL(`../node_modules/${name}/package.json`, import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -1,8 +1,19 @@
 /**
- * The peer: counts as one writes them in Flink SQL, with its `json` format. What cannot be read is
- * dropped, what is too late is dropped by the window, nobody keeps a ledger.
+ * The peer: counts as one writes them in Flink SQL, with its `json` format and windowing table
+ * function. What cannot be read is dropped, what is too late is dropped by the window, nobody keeps
+ * a ledger. Beside what saves it CPU time (large reads, objects used again) it has its defaults.
  */
 import type { Job } from '../../src/flink/job.ts';
+
+export function jsonSession({ name, parallelism, checkpointMs }: Job): Record<string, string> {
+  return {
+    'pipeline.name': name,
+    'parallelism.default': String(parallelism),
+    'table.local-time-zone': 'UTC',
+    'execution.checkpointing.interval': `${checkpointMs} ms`,
+    'pipeline.object-reuse': 'true',
+  };
+}
 
 export function jsonStatements({ topics, kafka, group }: Job): string[] {
   const properties = Object.entries(kafka).map(
@@ -29,9 +40,10 @@ export function jsonStatements({ topics, kafka, group }: Job): string[] {
   'value.format' = 'json', ${properties.join(', ')}
 )`,
     `INSERT INTO results
-SELECT product_id, CAST(TUMBLE_START(rowtime, INTERVAL '10' SECOND) AS TIMESTAMP_LTZ(3)),
+SELECT product_id, CAST(window_start AS TIMESTAMP_LTZ(3)),
   COUNT(*) FILTER (WHERE event_type = 'impression'),
   COUNT(*) FILTER (WHERE event_type = 'click')
-FROM events GROUP BY product_id, TUMBLE(rowtime, INTERVAL '10' SECOND)`,
+FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(rowtime), INTERVAL '10' SECOND))
+GROUP BY product_id, window_start, window_end`,
   ];
 }

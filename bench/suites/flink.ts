@@ -1,79 +1,88 @@
 /**
  * Flink, beside the engine: its own `json` format without rejects, and this project's job, which
- * keeps the ledger. CPU seconds of the TaskManager per million events from RUNNING to the last one;
- * the first runs of a TaskManager are those of its compiler, and are told apart.
+ * keeps the ledger. CPU time of the TaskManager from a job's submission until its last event is
+ * read; the first runs of a TaskManager are those of its compiler, and are left out.
  */
-import { OPTIONS, SETTINGS } from '../../src/config.ts';
-import { GatewaySession } from '../../src/flink/gateway.ts';
-import { type Job, jobSettings } from '../../src/flink/job.ts';
-import { JobManager } from '../../src/flink/jobmanager.ts';
-import { kafkaProperties } from '../../src/flink/kafka-properties.ts';
-import { jobStatements, sessionProperties } from '../../src/flink/sql.ts';
 import {
   type FlinkTestCluster,
   startFlink,
   withoutFlink,
 } from '../../test/support/flink-cluster.ts';
-import { startKafka, withoutKafka } from '../../test/support/kafka-cluster.ts';
-import { eventually } from '../../test/support/processes.ts';
+import {
+  type KafkaTestCluster,
+  startKafka,
+  withoutKafka,
+} from '../../test/support/kafka-cluster.ts';
 import { withoutRedis } from '../../test/support/redis-server.ts';
+import { EVENTS_PER_WINDOW } from '../event-files.ts';
+import { runJob } from '../flink.ts';
 import { engine } from '../kafka.ts';
-import { type Filled, fill } from '../kafka-fill.ts';
-import { cpuSecondsOf, median, peakMbOf } from '../measure.ts';
-import { jsonStatements } from '../peers/flink-json.ts';
+import { fillPair, loadOf, type Pair } from '../kafka-fill.ts';
+import { peakMbOf } from '../measure.ts';
 import type { Report } from '../report.ts';
+import { type Cost, interleaved } from '../slope.ts';
 
 const PARTITIONS = 3;
-const LONGEST_MS = 600_000;
-/** Runs of a TaskManager in which its compiler is at work. */
-const COLD_RUNS = 2;
-const SIZES = { full: { runs: 5, events: 5_000_000 }, quick: { runs: 1, events: 1_000_000 } };
+/** Runs of a TaskManager, of both lengths, in which its compiler is at work. */
+const COLD_ROUNDS = 1;
+/** The engine reads more, in topics of its own: it has too little to do with as much as Flink. */
+const SIZES = {
+  full: {
+    ...{ rounds: 3, flink: { short: 1_000_000, long: 4_000_000 } },
+    ours: { short: 2_000_000, long: 10_000_000 },
+  },
+  quick: {
+    ...{ rounds: 1, flink: { short: 500_000, long: 1_500_000 } },
+    ours: { short: 1_000_000, long: 4_000_000 },
+  },
+};
+/** The JobManager asks for metrics, by which the end of a job is seen. */
+const METRICS = { 'metrics.fetcher.update-interval': '1000' };
+const WAYS = {
+  json: {
+    what: 'Flink SQL, json format, warm',
+    against: 'Flink SQL, json format, no rejects, warm',
+    ...{ least: 10, memory: null },
+  },
+  job: {
+    what: 'our Flink job, rejects and ledger, warm',
+    against: "this project's Flink job, rejects and ledger on, warm",
+    ...{ least: 20, memory: 5 },
+  },
+};
 
-type Cluster = { flink: FlinkTestCluster; bootstrap: string; filled: Filled };
-type Vertex = { name: string; metrics: { 'read-records': number } };
+type World = {
+  report: Report;
+  kafka: KafkaTestCluster;
+  /** Topics for Flink, and for the engine. */
+  theirs: Pair;
+  ours: Pair;
+  load: string;
+  rounds: number;
+};
 
 export async function flink(report: Report, isQuick: boolean): Promise<void> {
   const why = withoutKafka() || withoutFlink() || withoutRedis();
   if (why) return report.leaveOut('flink', why);
-  const { runs, events } = isQuick ? SIZES.quick : SIZES.full;
+  const { rounds, flink: sizes, ours: ourSizes } = isQuick ? SIZES.quick : SIZES.full;
   const kafka = await startKafka({ brokers: 1 });
-  const { bootstrap } = kafka;
   try {
-    const traffic = { events, partitions: PARTITIONS, products: 1_000, rate: 100_000 };
-    const filled = await fill(bootstrap, traffic);
+    const traffic = { partitions: PARTITIONS, products: 1_000, eventsPerWindow: EVENTS_PER_WINDOW };
+    const theirs = await fillPair(kafka.bootstrap, traffic, sizes);
+    const ours = await fillPair(kafka.bootstrap, traffic, ourSizes);
+    const load =
+      `${loadOf(theirs.long, sizes.short, sizes.long)} (ours: ${ourSizes.short / 1e6} and ` +
+      `${ourSizes.long / 1e6} M)`;
     report.title(
-      `Flink: ${filled.records.toLocaleString('en')} events, 1 000 products, a million a window, ` +
-        `parallelism 1; CPU of the TaskManager alone; medians of ${runs} behind ${COLD_RUNS}`,
+      `Flink: ${load}, parallelism 1; CPU of the TaskManager alone, the difference between both ` +
+        `lengths; medians of ${rounds} behind ${COLD_ROUNDS}`,
     );
-    const ours = median(
-      await times(runs, async () => (await engine(bootstrap, filled)).cpuPerMillion),
-    );
-    report.figure({ id: 'flink/engine', what: 'clickrate run', value: ours, unit: 'CPU s/M' });
     for (const way of ['json', 'job'] as const) {
-      const flink = await startFlink(1);
+      const cluster = await startFlink(1, METRICS);
       try {
-        let n = 0;
-        const costs = await times(runs + COLD_RUNS, async () => {
-          const job = jobOf(bootstrap, flink.jar, filled, `${way}-${n++}`);
-          const { rejected, results, heartbeat, progress } = job.topics;
-          await kafka.createTopics([rejected, results, heartbeat, progress], 1);
-          const statements = way === 'job' ? jobStatements(job) : jsonStatements(job);
-          return await measure({ flink, bootstrap, filled }, job, statements);
-        });
-        const warm = median(costs.slice(COLD_RUNS));
-        const what = way === 'job' ? 'our job: rejects, ledger' : 'Flink SQL, json format';
-        const peakMb = peakMbOf(flink.taskManager.pid()).toFixed(0);
-        const more = `${costs[0].toFixed(2)} at first, ${peakMb} MB`;
-        report.figure({
-          id: `flink/${way}`,
-          what: `${what}, warm`,
-          value: warm,
-          unit: 'CPU s/M',
-          more,
-        });
-        report.ratio(`flink/${way}`, `${what} : clickrate run`, warm / ours);
+        await besideEngine({ report, kafka, theirs, ours, load, rounds }, cluster, way);
       } finally {
-        await flink.stop();
+        await cluster.stop();
       }
     }
   } finally {
@@ -81,50 +90,39 @@ export async function flink(report: Report, isQuick: boolean): Promise<void> {
   }
 }
 
-async function times<T>(count: number, body: () => Promise<T>): Promise<T[]> {
-  const all: T[] = [];
-  for (let n = 0; n < count; n++) all.push(await body());
-  return all;
-}
-
-function jobOf(bootstrap: string, jar: string, filled: Filled, name: string): Job {
-  const { impressions, clicks } = filled;
-  return {
-    ...{ name, settings: jobSettings(SETTINGS), group: name, jar, parallelism: 1 },
-    topics: {
-      ...{ impressions, clicks, rejected: `rejected-${name}`, results: `results-${name}` },
-      ...{ heartbeat: `heartbeat-${name}`, progress: `progress-${name}` },
-    },
-    kafka: kafkaProperties({ ...OPTIONS, brokers: bootstrap }),
-    ...{ start: 'earliest', idleMs: 20_000, checkpointMs: 5_000, dedupMs: 0 },
-    watermarks: 'periodic',
+/** The job and the engine in turn, on the same topics. */
+async function besideEngine(world: World, flink: FlinkTestCluster, way: 'json' | 'job') {
+  const { report, kafka, load, rounds } = world;
+  const { what, against, least, memory } = WAYS[way];
+  let jobs = 0;
+  const job = {
+    ...{ key: way, what },
+    run: (length: 'short' | 'long') => runJob(kafka, flink, world.theirs[length], way, jobs++),
   };
-}
-
-async function measure(
-  { flink, filled }: Cluster,
-  job: Job,
-  statements: readonly string[],
-): Promise<number> {
-  const manager = new JobManager(flink.jobManagerUrl);
-  const session = await GatewaySession.open(flink.gatewayUrl, sessionProperties(job));
-  let jobId = '';
-  for (const statement of statements) jobId = (await session.run(statement)).jobId ?? jobId;
-  await session.close();
-  const pid = flink.taskManager.pid();
-  await eventually(async () => (await manager.stateOf(jobId)).isRunning, LONGEST_MS, 100);
-  const before = cpuSecondsOf(pid);
-  const counted = () => countedBy(flink, jobId);
-  await eventually(async () => (await counted()) >= filled.records, LONGEST_MS, 500);
-  const spent = cpuSecondsOf(pid) - before;
-  await manager.cancel(jobId);
-  return (spent / filled.records) * 1e6;
-}
-
-/** Events that have reached the windows. */
-async function countedBy(flink: FlinkTestCluster, jobId: string): Promise<number> {
-  const answer = await fetch(`${flink.jobManagerUrl}/jobs/${jobId}`);
-  const { vertices } = (await answer.json()) as { vertices: Vertex[] };
-  const windows = vertices.find(({ name }) => name.includes('WindowAggregate'));
-  return windows?.metrics['read-records'] ?? 0;
+  const engineWay = {
+    ...{ key: 'engine', what: 'clickrate run' },
+    run: (length: 'short' | 'long') => engine(kafka.bootstrap, world.ours[length]),
+  };
+  const cold = await interleaved([job], COLD_ROUNDS);
+  const costs = await interleaved([engineWay, job], rounds);
+  const [ours, theirs] = [costs.get('engine') as Cost, costs.get(way) as Cost];
+  report.cost(`flink/${way}`, what, theirs);
+  report.cost(`flink/${way}-engine`, 'clickrate run, in turn with it', ours);
+  const first = `${what}, its first million`;
+  const fresh = cold.get(way) as Cost;
+  const value = (fresh.short[0].cpuSeconds / fresh.short[0].events) * 1e6;
+  report.figure({ id: `flink/${way}-first`, what: first, value, unit: 'CPU s/M' });
+  const manager = peakMbOf(flink.jobManager.pid());
+  const beside = `${what}: the JobManager beside it, peak memory`;
+  report.figure({ id: `flink/${way}-manager`, what: beside, value: manager, unit: 'MB' });
+  const ratio = theirs.perMillion / ours.perMillion;
+  report.ratio(`flink/${way}`, `${what} : clickrate run`, ratio);
+  report.row(`flink/${way}`, against, ratio, '× less CPU', { least }, load);
+  // Of its first two jobs: with each more it holds more, which would not be fair.
+  const times = fresh.peakMb / ours.peakMb;
+  const peak = `${what}: peak memory behind its first two jobs`;
+  report.figure({ id: `flink/${way}-fresh`, what: peak, value: fresh.peakMb, unit: 'MB' });
+  report.ratio(`flink/${way}-memory`, 'its TaskManager, peak memory : ours', times);
+  if (memory !== null)
+    report.row(`flink/${way}-memory`, against, times, '× less memory', { least: memory }, load);
 }

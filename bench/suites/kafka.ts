@@ -3,73 +3,62 @@
  * everything on: fence, ledger, checkpoint each second, Redis, API. Beside it what one would use
  * instead, on the same topics.
  */
-import { startKafka, withoutKafka } from '../../test/support/kafka-cluster.ts';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type KafkaTestCluster,
+  startKafka,
+  withoutKafka,
+} from '../../test/support/kafka-cluster.ts';
 import { withoutRedis } from '../../test/support/redis-server.ts';
-import { engine, messageStream, type ReadSample } from '../kafka.ts';
-import { type Filled, fill } from '../kafka-fill.ts';
+import { batchesOf, EVENTS_PER_WINDOW, SHAPES, writeEvents } from '../event-files.ts';
+import { engine, messageStream } from '../kafka.ts';
+import { fillPair, loadOf, type Pair } from '../kafka-fill.ts';
 import { median } from '../measure.ts';
-import { benchPath } from '../path.ts';
-import { peerJars, perfTest, streams } from '../peers/java.ts';
+import { costBehindHalf, decodeAndCount } from '../path.ts';
+import { compileStreams, peerJars, perfTest, streams } from '../peers/java.ts';
 import type { Report } from '../report.ts';
+import { type Cost, interleaved, type Way } from '../slope.ts';
 
 const PARTITIONS = 3;
+/** Events that the engine reads, and each peer: the slower it is, the fewer. */
 const SIZES = {
-  full: { runs: 5, events: 10_000_000, peerEvents: 3_000_000, wide: 5_000_000 },
-  quick: { runs: 1, events: 3_000_000, peerEvents: 1_000_000, wide: 2_000_000 },
+  full: {
+    ...{ rounds: 5, slowRounds: 3 },
+    ours: { short: 2_000_000, long: 12_000_000 },
+    perfTest: { short: 1_000_000, long: 9_000_000 },
+    messageStream: { short: 1_000_000, long: 5_000_000 },
+    streams: { short: 1_000_000, long: 4_000_000 },
+    wide: { short: 3_000_000, long: 8_000_000 },
+  },
+  quick: {
+    ...{ rounds: 1, slowRounds: 1 },
+    ours: { short: 1_000_000, long: 4_000_000 },
+    perfTest: { short: 500_000, long: 3_000_000 },
+    messageStream: { short: 500_000, long: 1_500_000 },
+    streams: { short: 500_000, long: 1_500_000 },
+    wide: { short: 2_000_000, long: 4_000_000 },
+  },
 };
-const UNIT = 'CPU s/M';
 
-type Cost = { cpu: number; peakMb: number };
+type Sizes = (typeof SIZES)['full'];
+/** Topics of 1 000 products, and of 100 000. */
+type Topics = { pair: Pair; wide: Pair };
+type World = Topics & { report: Report; cluster: KafkaTestCluster; sizes: Sizes };
+type CostOf = (key: string) => Cost;
 
 export async function kafka(report: Report, isQuick: boolean): Promise<void> {
   const why = withoutKafka() || withoutRedis() || withoutPeers();
   if (why) return report.leaveOut('kafka', why);
-  const { runs, events, peerEvents, wide } = isQuick ? SIZES.quick : SIZES.full;
+  const sizes = isQuick ? SIZES.quick : SIZES.full;
   const cluster = await startKafka({ brokers: 1 });
-  const { bootstrap } = cluster;
-  const traffic = { events, partitions: PARTITIONS, products: 1_000, rate: 100_000 };
+  const traffic = { partitions: PARTITIONS, eventsPerWindow: EVENTS_PER_WINDOW };
   try {
-    const filled = await fill(bootstrap, traffic);
-    report.title(
-      `Kafka: ${filled.records.toLocaleString('en')} events of some 137 bytes, 1 000 products, a ` +
-        `million a window, ${PARTITIONS} + ${PARTITIONS} partitions, uncompressed, one broker; ` +
-        `medians of ${runs}`,
-    );
-    const measured = async (key: string, what: string, run: (n: number) => Promise<ReadSample>) => {
-      const samples: ReadSample[] = [];
-      for (let n = 0; n < runs; n++) samples.push(await run(n));
-      return told(report, `kafka/${key}`, what, samples);
-    };
-    const topics = [filled.impressions, filled.clicks];
-    const ours = await measured('engine', 'clickrate run, everything on', () =>
-      engine(bootstrap, filled),
-    );
-    const stream = await measured('message-stream', 'message stream + JSON.parse + Map', () =>
-      messageStream(bootstrap, filled, peerEvents),
-    );
-    const perf = await measured('perf-test', 'kafka-consumer-perf-test, its start counted', () =>
-      perfTest(bootstrap, filled.impressions, peerEvents),
-    );
-    const java = await measured(
-      'streams',
-      'Kafka Streams, exactly once (v2), one thread',
-      async (n) => {
-        const results = `streams-results-${process.pid}-${n}`;
-        await cluster.createTopics([results], PARTITIONS);
-        return await streams(bootstrap, topics, results, peerEvents);
-      },
-    );
-    report.ratio('kafka/message-stream', 'message stream : ours', stream.cpu / ours.cpu);
-    report.ratio('kafka/perf-test', 'kafka-consumer-perf-test : ours', perf.cpu / ours.cpu);
-    report.ratio('kafka/streams', 'Kafka Streams : ours', java.cpu / ours.cpu);
-    report.ratio('kafka/streams-memory', 'its memory : ours', java.peakMb / ours.peakMb);
-    await added(report, ours);
-    producer(report, filled);
-    const many = await fill(bootstrap, { ...traffic, events: wide, products: 100_000 });
-    const other = await measured('engine-100000', 'clickrate run, 100 000 products', () =>
-      engine(bootstrap, many),
-    );
-    report.ratio('kafka/products', '1 000 products : 100 000', ours.cpu / other.cpu);
+    const pair = await fillPair(cluster.bootstrap, { ...traffic, products: 1_000 }, sizes.ours);
+    producer(report, pair);
+    const wide = await fillPair(cluster.bootstrap, { ...traffic, products: 100_000 }, sizes.wide);
+    await besidePeers({ report, cluster, sizes, pair, wide });
   } finally {
     await cluster.stop();
   }
@@ -84,33 +73,139 @@ function withoutPeers(): string | false {
   }
 }
 
-function told(report: Report, id: string, what: string, samples: readonly ReadSample[]): Cost {
-  const cpu = median(samples.map(({ cpuPerMillion }) => cpuPerMillion));
-  const peakMb = Math.max(...samples.map((sample) => sample.peakMb));
-  const steady = samples
-    .map(({ steadyPerMillion }) => steadyPerMillion)
-    .filter((n) => n !== undefined);
-  const warm = steady.length > 0 ? `, ${median(steady).toFixed(2)} once compiled` : '';
-  report.figure({ id, what, value: cpu, unit: UNIT, more: `${peakMb.toFixed(0)} MB${warm}` });
-  report.figures.push({
-    id: `${id}/peak`,
-    what: `${what}, peak memory`,
-    value: peakMb,
-    unit: 'MB',
-  });
-  return { cpu, peakMb };
+/** The engine and its peers in turn. */
+async function besidePeers(world: World): Promise<void> {
+  const { report, sizes, pair } = world;
+  report.title(
+    `Kafka: ${loadOf(pair.long, sizes.ours.short, sizes.ours.long)}, uncompressed, one broker; ` +
+      'the difference between both lengths',
+  );
+  const directory = mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
+  try {
+    compileStreams(directory);
+    const ways = waysOf(world, directory);
+    const costs = await interleaved(ways, sizes.rounds);
+    const cost = (key: string) => costs.get(key) as Cost;
+    for (const { key, what } of ways) report.cost(`kafka/${key}`, what, cost(key));
+    compared(world, cost);
+    added(world, cost('engine'));
+    manyProducts(world, cost);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function waysOf({ cluster, sizes, pair, wide }: World, directory: string): Way[] {
+  const { bootstrap } = cluster;
+  const { impressions, clicks } = pair.long;
+  return [
+    {
+      ...{ key: 'engine', what: 'clickrate run, everything on' },
+      run: (length) => engine(bootstrap, pair[length]),
+    },
+    {
+      ...{ key: 'engine-100000', what: 'clickrate run, 100 000 products' },
+      run: (length) => engine(bootstrap, wide[length]),
+    },
+    {
+      ...{ key: 'message-stream', what: 'message stream + JSON.parse + Map' },
+      run: (length) => messageStream(bootstrap, pair.long, sizes.messageStream[length]),
+    },
+    {
+      ...{ key: 'perf-test', what: 'kafka-consumer-perf-test' },
+      run: (length) => perfTest(bootstrap, impressions, sizes.perfTest[length]),
+    },
+    {
+      ...{ key: 'streams', what: 'Kafka Streams, exactly once (v2), one thread' },
+      rounds: sizes.slowRounds,
+      run: async (length, round) => {
+        const results = `streams-results-${process.pid}-${length}-${round}`;
+        await cluster.createTopics([results], PARTITIONS);
+        const topics = [impressions, clicks];
+        return await streams(directory, bootstrap, topics, results, sizes.streams[length]);
+      },
+    },
+  ];
+}
+
+/** Ratios with and without starts, and the rows that are asked for. */
+function compared({ report, sizes, pair }: World, cost: CostOf): void {
+  const ours = cost('engine');
+  const row = (
+    key: 'message-stream' | 'perf-test' | 'streams',
+    against: string,
+    least: number,
+    { short, long }: { short: number; long: number },
+  ) => {
+    const ratio = cost(key).perMillion / ours.perMillion;
+    const whole = cost(key).wholePerMillion / ours.wholePerMillion;
+    report.ratio(`kafka/${key}`, `${against} : ours`, ratio);
+    report.ratio(`kafka/${key}-whole`, '… starts included', whole);
+    const own = `${sizes.ours.short / 1e6} and ${sizes.ours.long / 1e6} M`;
+    const load = `${loadOf(pair.long, short, long)} (ours: ${own})`;
+    report.row(`kafka/${key}`, against, ratio, '× less CPU', { least }, load);
+    return load;
+  };
+  row(
+    'message-stream',
+    "the client library's message stream + JSON.parse + Map",
+    25,
+    sizes.messageStream,
+  );
+  const load = row('streams', 'Kafka Streams, exactly once v2', 20, sizes.streams);
+  row('perf-test', 'kafka-consumer-perf-test, which only reads', 3, sizes.perfTest);
+  const memory = cost('streams').peakMb / ours.peakMb;
+  report.ratio('kafka/streams-memory', 'Kafka Streams, peak memory : ours', memory);
+  report.row('kafka/streams-memory', 'Kafka Streams', memory, '× less memory', { least: 3 }, load);
+  const peak = ours.peakMb;
+  const ourLoad = loadOf(pair.long, sizes.ours.short, sizes.ours.long);
+  report.row('kafka/memory', 'peak memory, 1 000 products', peak, 'MB', { most: 160 }, ourLoad);
 }
 
 /** What everything around decode and engine costs: fetch, CRC, commit, publish, API. */
-async function added(report: Report, ours: Cost): Promise<void> {
-  const core = (await benchPath(1_000_000, 1_000, 3)).find(({ key }) => key === 'core');
-  const value = ours.cpu - (core?.cpuPerMillion ?? Number.NaN);
-  const what = 'of which not decode and engine on the same events in memory';
-  report.figure({ id: 'kafka/added', what, value, unit: UNIT });
+function added({ report, sizes, pair }: World, ours: Cost): void {
+  const load = loadOf(pair.long, sizes.ours.short, sizes.ours.long);
+  const directory = mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
+  try {
+    const shape = SHAPES.find(({ key }) => key === '1000');
+    if (shape === undefined) throw new Error('there is no shape of 1 000 products');
+    const file = join(directory, 'events');
+    writeEvents(file, shape, 2 * EVENTS_PER_WINDOW);
+    const batches = batchesOf(file);
+    const capacity = Math.max(...batches.map(({ count }) => count));
+    const samples = Array.from({ length: sizes.rounds + 1 }, () =>
+      costBehindHalf(decodeAndCount(capacity), batches),
+    ).slice(1);
+    const core = median(samples);
+    const what = 'decode + engine on the same events in memory';
+    report.figure({ id: 'kafka/core', what, value: core, unit: 'CPU s/M', samples });
+    const more = ours.perMillion - core;
+    const against = 'beside decode + engine in memory: fetch, CRC, commit, publish, API';
+    report.row('kafka/added', against, more, 'CPU s/M', { most: 0.1 }, load);
+    report.ratio('kafka/core', 'decode + engine in memory : clickrate run', core / ours.perMillion);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
-function producer(report: Report, { cpuPerMillion }: Filled): void {
-  const what = 'produce --rate max, its process';
-  const more = `${(1 / cpuPerMillion).toFixed(2)} M events a CPU second`;
-  report.figure({ id: 'kafka/produce', what, value: cpuPerMillion, unit: UNIT, more });
+function producer(report: Report, { long }: Pair): void {
+  const rate = 1 / long.cpuPerMillion;
+  const against = 'produce --rate max, for each CPU second of the sending process';
+  const load = loadOf(long, long.events);
+  report.row('kafka/produce', against, rate, 'M events', { least: 2 }, load);
+}
+
+/** Behind the short run every product is known: what is left is the steady cost. */
+function manyProducts({ report, sizes, wide }: World, cost: CostOf): void {
+  const [few, many] = [cost('engine'), cost('engine-100000')];
+  report.ratio('kafka/products', '1 000 products : 100 000', few.perMillion / many.perMillion);
+  const { short, long } = sizes.wide;
+  const load =
+    `${loadOf(wide.long, short, long)}; the difference between both, so that no product is met ` +
+    'for the first time';
+  const times = many.perMillion / few.perMillion;
+  const against = '100 000 products against 1 000';
+  report.row('kafka/products', against, times, '× the CPU', { most: 2.5 }, load);
+  const memory = 'peak memory, 100 000 products';
+  report.row('kafka/memory-100000', memory, many.peakMb, 'MB', { most: 300 }, load);
 }

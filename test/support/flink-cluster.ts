@@ -50,13 +50,16 @@ function say(sentence: string): void {
 }
 
 /** Starts the three together; whoever starts them stops them. */
-export async function startFlink(slots = 4): Promise<FlinkTestCluster> {
+export async function startFlink(
+  slots = 4,
+  properties: Readonly<Record<string, string>> = {},
+): Promise<FlinkTestCluster> {
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-flink-'));
   const ports: FlinkPorts = {
     ...{ rest: await freePort(), gateway: await freePort() },
     ...{ rpc: await freePort(), blob: await freePort() },
   };
-  const plans = planFlink({ directory, ports, files: flinkFiles(say), slots });
+  const plans = planFlink({ directory, ports, files: flinkFiles(say), slots, properties });
   const processes = plans.map(({ command, args, env }) => {
     let child: Child | null = null;
     return {

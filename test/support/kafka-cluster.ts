@@ -61,9 +61,13 @@ export async function startKafka(options: KafkaTestOptions): Promise<KafkaTestCl
   const java = JAVA;
   const plans = planBrokers({ directory, ports, jars, java, logLevel: 'INFO', properties });
   const brokers = plans.map(({ command, args, port }, n) => broker(n + 1, port, command, args));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  // Gigabytes of a benchmark, for example, that is interrupted.
+  process.once('exit', remove);
   const stop = async () => {
     await Promise.all(brokers.map(({ kill }) => kill()));
-    rmSync(directory, { recursive: true, force: true });
+    process.off('exit', remove);
+    remove();
   };
   try {
     await Promise.all(brokers.map((one) => one.start()));

@@ -16,6 +16,21 @@ export type Child = {
   kill(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 };
 
+/** Those that run: an end of this process, also by its own `exit`, ends them. */
+const living = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of living) signalGroup(child, 'SIGKILL');
+});
+
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch (error) {
+    // Nobody of the group is left.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** Starts `command`; both outputs are collected. */
 export function start(
   command: string,
@@ -36,18 +51,15 @@ export function start(
   child.stderr.on('data', (chunk) => {
     text += chunk;
   });
+  living.add(child);
   const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
     child.once('error', reject);
+    child.once('exit', () => living.delete(child));
     child.once('close', (code, signal) => resolve(code ?? signal ?? 1));
   });
   ended.catch(() => {});
   const kill = (signal: NodeJS.Signals = 'SIGKILL') => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, signal);
-    } catch (error) {
-      // Nobody of the group is left.
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
+    signalGroup(child, signal);
     return ended;
   };
   return { process: child, output: () => text, ended, kill };
@@ -61,7 +73,7 @@ export function startNode(file: string, args: readonly string[], env: NodeJS.Pro
 export async function outputOf(
   child: Child,
   pattern: RegExp,
-  waitMs = 20_000,
+  waitMs = 60_000,
 ): Promise<RegExpExecArray> {
   const untilMs = performance.now() + waitMs;
   let over = false;

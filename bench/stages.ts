@@ -1,0 +1,90 @@
+/**
+ * Single stages of the engine, in CPU seconds: the window loop on decoded columns, deduplication by
+ * id with the memory it takes, and what a checkpoint of all products costs.
+ */
+import { LIMITS, SETTINGS } from '../src/config.ts';
+import { eventBatch } from '../src/decode/columns.ts';
+import { Products } from '../src/decode/products.ts';
+import { Decoder } from '../src/decode/scan.ts';
+import { Task } from '../src/engine/task.ts';
+import { Generator } from '../src/sources/generate.ts';
+import { EVENTS_PER_WINDOW } from './event-files.ts';
+import { rateOf } from './kafka-fill.ts';
+import { cpuSeconds } from './measure.ts';
+
+const START = 1_700_000_000_000;
+const BATCH = 8_192;
+const SEED = 11;
+const AWAKE = { partitions: [{ idle: false, passed: false }], silenceMs: 0 };
+const KEY = Uint32Array.of(1, 2, 3, 4);
+
+export type Stages = {
+  /** CPU seconds per million events behind the first half of them. */
+  decode: number;
+  apply: number;
+  /** CPU seconds of a checkpoint, on average; none where `snapshotEvery` is infinite. */
+  snapshot: number;
+  /** Buffers that were taken for a million ids, in MB. */
+  idsMb: number;
+};
+
+export type StagesOptions = {
+  events: number;
+  products: number;
+  ids: boolean;
+  /** A checkpoint is collected behind so many events. */
+  snapshotEvery: number;
+};
+
+/** One pass over generated events, stage by stage; making them is not counted. */
+export function stages({ events, products, ids, snapshotEvery }: StagesOptions): Stages {
+  const rate = rateOf(EVENTS_PER_WINDOW);
+  const generator = new Generator(START, { products, ids, rate, seed: SEED });
+  const names = new Products({ maxProducts: SETTINGS.maxProducts });
+  const decoder = new Decoder(names, SETTINGS, KEY, {});
+  const task = new Task(SETTINGS, LIMITS, [{ name: 'file-0', topicId: 'x' }], '0'.repeat(32));
+  const columns = eventBatch(BATCH);
+  const spent = { decode: 0, apply: 0, snapshot: 0 };
+  const counted = { behindHalf: 0, snapshots: 0, sinceSnapshot: 0 };
+  const buffersBefore = process.memoryUsage().arrayBuffers;
+  while (generator.events < events) {
+    const records = generator.next(Infinity, Math.min(BATCH, events - generator.events));
+    records.arrivals.fill(START + 1e9, 0, records.count);
+    const isBehindHalf = generator.events > events / 2;
+    const began = cpuSeconds();
+    decoder.decode(records, 0, records.count, columns);
+    const decoded = cpuSeconds();
+    for (let from = 0; from < records.count; ) from = task.apply(0, records, columns, from).next;
+    const applied = cpuSeconds();
+    if (isBehindHalf) {
+      spent.decode += decoded - began;
+      spent.apply += applied - decoded;
+      counted.behindHalf += records.count;
+    }
+    task.admit(names.takeNew());
+    task.advance(AWAKE);
+    while (task.due() === 'now') {
+      const { claims } = task.collect(names, 20_000);
+      task.answer(claims, new Set());
+    }
+    counted.sinceSnapshot += records.count;
+    if (counted.sinceSnapshot < snapshotEvery) continue;
+    counted.sinceSnapshot = 0;
+    const before = cpuSeconds();
+    const { claims } = task.collect(names, 20_000);
+    if (isBehindHalf) {
+      spent.snapshot += cpuSeconds() - before;
+      counted.snapshots++;
+    }
+    task.answer(claims, new Set());
+  }
+  const { received, verdicts } = task.status([0]).ledger;
+  if (received !== events || verdicts.counted !== events)
+    throw new Error(`${verdicts.counted} of ${events} events were counted`);
+  return {
+    decode: (spent.decode / counted.behindHalf) * 1e6,
+    apply: (spent.apply / counted.behindHalf) * 1e6,
+    snapshot: spent.snapshot / counted.snapshots,
+    idsMb: (process.memoryUsage().arrayBuffers - buffersBefore) / events,
+  };
+}

@@ -1,0 +1,60 @@
+/** Single stages of the engine: window loop, deduplication, checkpoints. */
+import { median } from '../measure.ts';
+import type { Report } from '../report.ts';
+import { type Stages, type StagesOptions, stages } from '../stages.ts';
+
+/** A checkpoint a second is taken behind so many events: more than one process reads a second. */
+const EVENTS_A_SECOND = 2_000_000;
+const UNIT = 'CPU s/M';
+
+export async function engine(report: Report, isQuick: boolean): Promise<void> {
+  const [rounds, events] = isQuick ? [1, 1_000_000] : [5, 3_000_000];
+  const millions = `${events / 1e6} M events of 137 bytes, 1 M a window, behind the first half`;
+  report.title(`Stages of the engine, in one process: ${millions}`);
+  const times = (options: Omit<StagesOptions, 'events'>) =>
+    Array.from({ length: rounds }, () => stages({ ...options, events }));
+  const told = (id: string, what: string, all: readonly Stages[], of: keyof Stages, unit = UNIT) =>
+    report.figure({
+      ...{ id: `engine/${id}`, what, unit, value: median(all.map((one) => one[of])) },
+      samples: all.map((one) => one[of]),
+    });
+  const never = { ids: false, snapshotEvery: Infinity };
+  const few = times({ ...never, products: 1_000 });
+  told('decode-1000', 'decode, 1 000 products', few, 'decode');
+  const loop = told('windows-1000', 'window loop, 1 000 products', few, 'apply');
+  const wide = { products: 100_000, ids: false, snapshotEvery: EVENTS_A_SECOND / 2 };
+  const many = times(wide);
+  told('decode-100000', 'decode, 100 000 products', many, 'decode');
+  told('windows-100000', 'window loop, 100 000 products', many, 'apply');
+  const snapshot = told('snapshot', 'a checkpoint of 100 000 products', many, 'snapshot', 'CPU s');
+  const unique = times({ products: 1_000, ids: true, snapshotEvery: Infinity });
+  const ids = told('ids', 'window loop + deduplication, every id new', unique, 'apply');
+  told('ids-memory', 'memory for a million ids', unique, 'idsMb', 'MB');
+  const load = `${millions}, 1 000 products`;
+  report.row(
+    'engine/windows',
+    'window loop, for each CPU second',
+    1 / loop,
+    'M events',
+    { least: 40 },
+    load,
+  );
+  report.row(
+    'engine/ids',
+    'deduplication by id, for each CPU second',
+    1 / ids,
+    'M events',
+    { least: 5 },
+    load,
+  );
+  const share = snapshot * 100;
+  const wideLoad = `100 000 products, all changed, one checkpoint a second`;
+  report.row(
+    'engine/snapshot',
+    'checkpoints, of each CPU second',
+    share,
+    '%',
+    { most: 5 },
+    wideLoad,
+  );
+}
