@@ -38,13 +38,12 @@ export async function fill(bootstrap: string, traffic: Traffic): Promise<Filled>
   await admin.close();
   const before = cpuSeconds();
   const sender = new Sender({ ...OPTIONS, brokers: bootstrap });
-  const writer = await TrafficWriter.open(sender, { impressions, clicks });
+  const writer = new TrafficWriter(sender);
+  await writer.open({ impressions, clicks });
   const startMs = Date.now() - (events / rate) * 2_000;
-  const generator = new Generator(startMs, { rate, products, seed: 1 });
+  const generator = new Generator(startMs, { rate, products, seed: 1 }, writer);
   while (generator.events < events) {
-    writer.put(
-      generator.next(Number.POSITIVE_INFINITY, Math.min(BATCH, events - generator.events)),
-    );
+    generator.next(Number.POSITIVE_INFINITY, Math.min(BATCH, events - generator.events));
     await sender.flush(WAITING_BYTES);
   }
   await sender.flush();
