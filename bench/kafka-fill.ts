@@ -11,6 +11,8 @@ const WAITING_BYTES = 8_388_608;
 const WINDOW_SECONDS = 10;
 /** Of a hundred slots of the generator so many become events: some click tries do not. */
 const EVENTS_OF_SLOTS = 0.82;
+/** So many events are measured for the bytes of one. */
+const MEASURED = 50_000;
 const SEED = 1;
 
 export type Traffic = {
@@ -68,13 +70,12 @@ export async function pour(
 ): Promise<Pick<Filled, 'bytesPerEvent' | 'cpuPerMillion'>> {
   const before = cpuSeconds();
   const sender = new Sender({ ...OPTIONS, brokers: bootstrap });
-  const writer = await TrafficWriter.open(sender, topics);
-  const generator = new Generator(startMs, { rate: rateOf(eventsPerWindow), products, seed: SEED });
-  let bytes = 0;
+  const writer = new TrafficWriter(sender);
+  await writer.open(topics);
+  const shape = { rate: rateOf(eventsPerWindow), products, seed: SEED };
+  const generator = new Generator(startMs, shape, writer);
   while (generator.events < events) {
-    const batch = generator.next(Infinity, Math.min(BATCH, events - generator.events));
-    for (let i = 0; i < batch.count; i++) bytes += batch.ends[i] - batch.starts[i];
-    writer.put(batch);
+    generator.next(Infinity, Math.min(BATCH, events - generator.events));
     await sender.flush(WAITING_BYTES);
   }
   await sender.flush();
@@ -82,7 +83,13 @@ export async function pour(
   await sender.close();
   if (sent !== events) throw new Error(`${sent} of ${events} events were sent`);
   const cpuPerMillion = ((cpuSeconds() - before) / events) * 1e6;
-  return { bytesPerEvent: bytes / events, cpuPerMillion };
+  return { bytesPerEvent: bytesOf(new Generator(startMs, shape)), cpuPerMillion };
+}
+
+/** The bytes of an event, on average over the first ones. */
+function bytesOf(generator: Generator): number {
+  const { starts, ends, count } = generator.next(Infinity, MEASURED);
+  return (ends[count - 1] - starts[0]) / count;
 }
 
 /** The same traffic twice: in few events and in many. */

@@ -1,9 +1,13 @@
 /**
  * `npm run bench:latency`: how long after the broker took the record that lets a task close a
- * window its result is in Redis, and in the API. 10 000 events a second, windows of one second,
- * real servers on this machine. Arguments: closings to wait for, events a second.
+ * window all its results are in Redis, and at a client of the live stream. 10 000 events a second,
+ * windows of one second, real servers on this machine. Arguments: closings to wait for, events a
+ * second.
  */
-import { createClient } from 'redis';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { allRunning } from '../test/kafka/engines.ts';
 import { readTopics } from '../test/kafka/log-reader.ts';
 import { setUp } from '../test/kafka/setup.ts';
@@ -11,19 +15,19 @@ import type { Log, LogRecord } from '../test/oracle/oracle.ts';
 import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
 import { startNode } from '../test/support/processes.ts';
 import { withoutRedis } from '../test/support/redis-server.ts';
-import { machine } from './measure.ts';
+import type { Observed, Sightings, Watch } from './closing-observer.ts';
+import { cpuSecondsOf, machine } from './measure.ts';
 
 const CLOSINGS = Number(process.argv[2] ?? 300);
-const RATE = Number(process.argv[3] ?? 10_000);
+/** Impressions and tries of clicks a second: of these some 10 000 become events. */
+const RATE = Number(process.argv[3] ?? 12_200);
 const PRODUCTS = 1_000;
 const DELAY_MS = 500;
-const LOOK_MS = 2;
+const WINDOW_MS = 1_000;
+const TASKS = 3;
 /** Closings at the start are those of a process that is still being compiled. */
 const WARM_UP_MS = 5_000;
-
-/** When each window of a product was first seen: `product start` → epoch milliseconds. */
-type Sightings = Map<string, number>;
-type Latest = { product_id: string; window_start: number };
+const OBSERVER_START_MS = 2_000;
 
 const why = withoutKafka() || withoutRedis();
 if (why) throw new Error(why);
@@ -44,41 +48,68 @@ async function bench(): Promise<void> {
     settings: { watermarkDelayMs: DELAY_MS },
   });
   const engine = await world.engine();
-  // A process of its own: it must not keep those who look from looking.
+  // Processes of their own: producing and looking must not keep each other waiting.
   const producer = startNode('src/cli/main.ts', [
     ...['produce', '--rate', String(RATE), '--products', String(PRODUCTS)],
     ...['--brokers', cluster.bootstrap, '--impressions-topic', world.impressions],
     ...['--clicks-topic', world.clicks],
   ]);
   t.after(() => producer.kill());
-  await allRunning([engine], 3);
+  await allRunning([engine], TASKS);
   await sleep(WARM_UP_MS);
-  const products = await oneProductOfEachTask(world.redis.url);
+  const observer = fork(fileURLToPath(new URL('./closing-observer.ts', import.meta.url)));
+  t.after(() => observer.kill());
+  observer.send({ redis: world.redis.url, port: Number(new URL(engine.url).port) } as Watch);
+  await sleep(OBSERVER_START_MS);
   const fromMs = Date.now();
-  const untilMs = fromMs + Math.ceil(CLOSINGS / products.length) * 1_000 + 4_000;
-  const [inRedis, inApi] = await Promise.all([
-    watchRedis(world.redis.url, products, untilMs),
-    watchApi(engine.url, products, untilMs),
-  ]);
+  const untilMs = fromMs + Math.ceil(CLOSINGS / TASKS) * WINDOW_MS + 2 * WINDOW_MS + DELAY_MS;
+  const before = cpuByProcess();
+  await sleep(untilMs - Date.now());
+  const cpu = cpuByProcess();
+  const answer = once(observer, 'message');
+  observer.send('end');
+  const [observed] = (await answer) as [Observed];
   await producer.kill('SIGTERM');
   const logs = await readTopics(cluster.bootstrap, [world.impressions, world.clicks]);
-  const delays = { redis: [] as number[], api: [] as number[] };
-  for (const [task, product] of products.entries()) {
-    const ours = logs.filter(({ partition }) => partition.endsWith(`-${task}`));
-    for (let start = Math.ceil(fromMs / 1_000) * 1_000; start < untilMs - 3_000; start += 1_000) {
-      const closeMs = Math.max(...ours.map(({ records }) => closedBy(records, start + 1_000)));
-      const key = `${product} ${start}`;
-      delays.redis.push((inRedis.get(key) ?? Number.NaN) - closeMs);
-      delays.api.push((inApi.get(key) ?? Number.NaN) - closeMs);
-    }
-  }
+  const closings = closingsOf(logs, Math.ceil(fromMs / WINDOW_MS) * WINDOW_MS);
+  const delaysIn = (seen: Sightings) =>
+    closings.map(({ key, closedMs }) => (seen[key] ?? Number.NaN) - closedMs);
+  const seconds = (untilMs - fromMs) / 1_000;
   process.stdout.write(
-    `${machine()}\n${eventRate(logs, fromMs, untilMs)} events/s; ` +
-      `${delays.redis.length} closings of ` +
-      `${products.length} tasks; looked every ${LOOK_MS} ms\n\n` +
-      'append time of the closing record → visible, ms       p50      p90      p99      max\n',
+    `${machine()}\n${eventRate(logs, fromMs, untilMs)} events/s, ${PRODUCTS} products; ` +
+      `${closings.length} closings of ${TASKS} tasks\n` +
+      `CPU, of a core: ${sharesOf(before, cpu, seconds)}\n\n` +
+      'append time of the closing record → all its products, ms p50      p90      p99      max\n',
   );
-  for (const [name, values] of Object.entries(delays)) row(name, values);
+  row('in Redis', delaysIn(observed.redis));
+  row('at a client of the live stream', delaysIn(observed.stream));
+}
+
+/** CPU seconds by name of the children of this process, and of the whole machine. */
+function cpuByProcess(): Map<string, number> {
+  const seconds = new Map<string, number>();
+  const children = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8');
+  for (const pid of children.trim().split(' ').map(Number)) {
+    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const name =
+      ['run', 'produce'].find((word) => args[2] === word) ?? args[0].split('/').at(-1) ?? '';
+    seconds.set(name === 'node' ? 'observer' : name, cpuSecondsOf(pid));
+  }
+  const [, ...ticks] = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/ +/).map(Number);
+  const busy = ticks.reduce((sum, n, i) => (i === 3 || i === 4 ? sum : sum + n), 0);
+  return seconds.set('the whole machine', busy / 100);
+}
+
+function sharesOf(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  seconds: number,
+): string {
+  const shares = [...after].map(([name, cpu]) => {
+    const share = (cpu - (before.get(name) ?? 0)) / seconds;
+    return `${name} ${share.toFixed(2)}`;
+  });
+  return shares.join(', ');
 }
 
 /** Events a second that the broker took meanwhile. */
@@ -91,57 +122,31 @@ function eventRate(logs: readonly Log[], fromMs: number, untilMs: number): strin
   return (taken / ((untilMs - fromMs) / 1_000)).toFixed(0);
 }
 
-/** Append time of the first record that takes a partition's watermark to a window's end. */
-function closedBy(records: readonly LogRecord[], end: number): number {
+/** The closings of windows from `fromMs` on, and when their last partition let them close. */
+function closingsOf(logs: readonly Log[], fromMs: number): { key: string; closedMs: number }[] {
+  return Array.from({ length: TASKS }, (_, task) => task).flatMap((task) => {
+    const ours = logs
+      .filter(({ partition }) => partition.endsWith(`-${task}`))
+      .map(({ records }) => passedBy(records));
+    return Array.from({ length: Math.ceil(CLOSINGS / TASKS) }, (_, n) => {
+      const start = fromMs + n * WINDOW_MS;
+      const times = ours.map((passed) => passed.get(start) ?? Number.NaN);
+      return { key: `${task} ${start}`, closedMs: Math.max(...times) };
+    });
+  });
+}
+
+/** By start of a window: append time of the first record that takes the watermark to its end. */
+function passedBy(records: readonly LogRecord[]): Map<number, number> {
+  const passed = new Map<number, number>();
+  let next = Number.NaN;
   for (const { bytes, arrivalMs } of records) {
     const { timestamp } = JSON.parse(Buffer.from(bytes).toString()) as { timestamp: number };
-    if (timestamp - DELAY_MS >= end - 1) return arrivalMs;
+    const ended = Math.floor((timestamp - DELAY_MS + 1) / WINDOW_MS) * WINDOW_MS;
+    if (Number.isNaN(next)) next = ended;
+    for (; next <= ended; next += WINDOW_MS) passed.set(next - WINDOW_MS, arrivalMs);
   }
-  return Number.NaN;
-}
-
-/** Products by task, as the store has given them out. */
-async function oneProductOfEachTask(url: string): Promise<string[]> {
-  const client = await createClient({ url }).connect();
-  try {
-    const owners = Object.entries(await client.hGetAll('ctr:products'));
-    return ['0', '1', '2'].map((task) => {
-      const owned = owners.find(([, owner]) => owner.split(' ')[1] === task);
-      if (owned === undefined) throw new Error(`task ${task} owns no product`);
-      return owned[0];
-    });
-  } finally {
-    await client.close();
-  }
-}
-
-async function watchRedis(url: string, products: readonly string[], untilMs: number) {
-  const seen: Sightings = new Map();
-  const client = await createClient({ url }).connect();
-  while (Date.now() < untilMs) {
-    const texts = await client.hmGet('ctr:latest', [...products]);
-    for (const text of texts) if (text !== null) note(seen, JSON.parse(text) as Latest);
-    await sleep(LOOK_MS);
-  }
-  await client.close();
-  return seen;
-}
-
-async function watchApi(url: string, products: readonly string[], untilMs: number) {
-  const seen: Sightings = new Map();
-  while (Date.now() < untilMs) {
-    for (const product of products) {
-      const answer = await fetch(`${url}/ctr/${product}`);
-      note(seen, ((await answer.json()) as { latest: Latest }).latest);
-    }
-    await sleep(LOOK_MS);
-  }
-  return seen;
-}
-
-function note(seen: Sightings, { product_id, window_start }: Latest): void {
-  const key = `${product_id} ${window_start}`;
-  if (!seen.has(key)) seen.set(key, Date.now());
+  return passed;
 }
 
 function row(name: string, values: readonly number[]): void {

@@ -1,24 +1,21 @@
 /**
- * What the SQLite store costs: a closing of 100 000 products and of 1 000, a commit of 100 KB, and
- * the bytes of history a cell takes in the file.
+ * What the stores cost: closings of 100 000 and of 1 000 products in SQLite and in Redis (a real
+ * one, AOF each second), how long Redis does nothing else meanwhile, small commits, snapshots.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { SETTINGS } from '../src/config.ts';
 import { VERDICTS, type Verdict } from '../src/event.ts';
 import type { ProductResult } from '../src/result.ts';
-import { openDatabase } from '../src/sqlite.ts';
 import type { Status } from '../src/status.ts';
-import { SqliteStore } from '../src/stores/sqlite/store.ts';
-import type { Commit, Fence, Part } from '../src/stores/store.ts';
+import type { Commit, Fence, Part, Store } from '../src/stores/store.ts';
+import { withoutRedis } from '../test/support/redis-server.ts';
+import { median } from './measure.ts';
+import { benchSnapshot } from './snapshot.ts';
+import { redis, type StoreSample, sqlite, type World } from './store-worlds.ts';
 
 const START = 1_760_000_000_000;
 const TASK = '0';
-
-export type StoreSample = { name: string; value: number; unit: 'ms' | 'CPU ms' | 'bytes' };
+const CLAIMS = 5_000;
 
 const STATUS: Status = {
   version: 1,
@@ -41,24 +38,40 @@ const STATUS: Status = {
   droppedIds: 0,
 };
 
-/** One owner of one task that commits. */
+/** One owner of one task that commits as a pipeline does: the next one is made ready meanwhile. */
 class Owner {
-  readonly store: SqliteStore;
-  #fence: Fence | null = null;
+  readonly store: Store;
+  readonly #fence: Fence;
   #number = 0;
 
-  constructor(db: DatabaseSync) {
-    this.store = new SqliteStore(db);
+  constructor(store: Store, fence: Fence) {
+    this.store = store;
+    this.#fence = fence;
   }
 
-  async commit(content: Partial<Commit>): Promise<void> {
-    this.#fence ??= await this.store.claim(TASK, 'bench');
-    const { answer } = await this.store.commit({
+  async commit(contents: readonly Partial<Commit>[]): Promise<void> {
+    let inFlight: Promise<unknown> | null = null;
+    for (const content of contents) {
+      const commit = this.#commitOf(content);
+      if (inFlight !== null) {
+        // Turns in which the one before leaves.
+        for (let n = 0; n < 2; n++) await new Promise(setImmediate);
+        this.store.prepare?.(commit);
+        await inFlight;
+      }
+      inFlight = this.store.commit(commit).then(({ answer }) => {
+        if (answer !== 'ok') throw new Error(`a commit was answered with ${answer}`);
+      });
+    }
+    await inFlight;
+  }
+
+  #commitOf(content: Partial<Commit>): Commit {
+    return {
       ...{ ...this.#fence, task: TASK, number: ++this.#number, status: STATUS },
       ...{ parts: [], removedParts: [], removals: [], claims: [], results: [], kept: [] },
       ...{ comebacks: [], ...content },
-    });
-    if (answer !== 'ok') throw new Error(`a commit was answered with ${answer}`);
+    };
   }
 }
 
@@ -77,107 +90,96 @@ function results(from: number, to: number, n: number): ProductResult[] {
   return list;
 }
 
-/** Closes window `n` in commits of at most `perCommit` results; the results are made beforehand. */
+/** Closes window `n` in commits as large as the store takes; results are made beforehand. */
 async function close(owner: Owner, products: number, n: number) {
-  const commits: ProductResult[][] = [];
+  const commits: Partial<Commit>[] = [];
   const { resultsPerCommit } = owner.store;
   for (let from = 0; from < products; from += resultsPerCommit)
-    commits.push(results(from, Math.min(products, from + resultsPerCommit), n));
+    commits.push({ results: results(from, Math.min(products, from + resultsPerCommit), n) });
   const beganMs = performance.now();
   const before = process.cpuUsage();
-  for (const list of commits) await owner.commit({ results: list });
+  await owner.commit(commits);
   const { user, system } = process.cpuUsage(before);
   return { ms: performance.now() - beganMs, cpuMs: (user + system) / 1_000 };
 }
 
-async function closings(products: number, rounds: number): Promise<StoreSample[]> {
-  return withDatabase(async (db) => {
-    const owner = new Owner(db);
-    for (let from = 0; from < products; from += 20_000) {
-      const count = Math.min(20_000, products - from);
-      await owner.commit({
-        claims: Array.from({ length: count }, (_, i) => `product_${from + i}`),
-      });
+async function closings(
+  where: string,
+  open: () => Promise<World>,
+  products: number,
+  rounds: number,
+): Promise<StoreSample[]> {
+  const world = await open();
+  try {
+    const owner = new Owner(world.store, await world.store.claim(TASK, 'bench'));
+    const claims: Partial<Commit>[] = [];
+    for (let from = 0; from < products; from += CLAIMS) {
+      const length = Math.min(CLAIMS, products - from);
+      claims.push({ claims: Array.from({ length }, (_, i) => `product_${from + i}`) });
     }
+    await owner.commit(claims);
+    // The first rounds are those of a process that is still being compiled.
+    for (let n = 0; n < 2; n++) await close(owner, products, n);
+    await world.begin();
     const runs: { ms: number; cpuMs: number }[] = [];
-    for (let n = 0; n < rounds; n++) runs.push(await close(owner, products, n));
-    const cells = products * rounds;
-    const packed = db.prepare('SELECT sum(length(cells)) AS bytes FROM cells').get();
-    const pages = db.prepare(
-      "SELECT sum(pgsize) AS bytes FROM dbstat WHERE name LIKE 'cells%' " +
-        "OR name LIKE 'sqlite_autoindex_cells%'",
-    );
-    const name = `${products} products`;
-    return [
-      {
-        name: `closing of ${name}`,
-        value: quantile(
-          runs.map((r) => r.ms),
-          0.5,
-        ),
-        unit: 'ms',
-      },
-      {
-        name: `closing of ${name}`,
-        value: quantile(
-          runs.map((r) => r.cpuMs),
-          0.5,
-        ),
-        unit: 'CPU ms',
-      },
-      {
-        name: `history cell, packed, ${name}`,
-        value: Number(packed?.bytes) / cells,
-        unit: 'bytes',
-      },
-      {
-        name: `history cell in the file, ${name}`,
-        value: Number(pages.get()?.bytes) / cells,
-        unit: 'bytes',
-      },
+    for (let n = 2; n < rounds; n++) runs.push(await close(owner, products, n));
+    const times = runs.map(({ ms }) => ms);
+    const cpu = median(runs.map(({ cpuMs }) => cpuMs));
+    const samples: StoreSample[] = [
+      { name: 'a closing', value: median(times), unit: 'ms' },
+      { name: 'a closing, the longest', value: Math.max(...times), unit: 'ms' },
+      { name: 'a closing', value: cpu, unit: 'CPU ms' },
+      ...(await world.more(products * rounds)),
     ];
-  });
+    return named(`${where}, ${products} products`, samples);
+  } finally {
+    await world.close();
+  }
+}
+
+function named(where: string, samples: readonly StoreSample[]): StoreSample[] {
+  return samples.map((sample) => ({ ...sample, name: `${where}: ${sample.name}` }));
 }
 
 async function smallCommits(rounds: number): Promise<StoreSample[]> {
-  return withDatabase(async (db) => {
-    const owner = new Owner(db);
+  const world = await sqlite();
+  try {
+    const owner = new Owner(world.store, await world.store.claim(TASK, 'bench'));
     const times: number[] = [];
     for (let n = 0; n < rounds; n++) {
       const part: Part = { name: `block/${n % 4}`, bytes: new Uint8Array(102_400).fill(n) };
       const beganMs = performance.now();
-      await owner.commit({ parts: [part] });
+      await owner.commit([{ parts: [part] }]);
       times.push(performance.now() - beganMs);
     }
-    return [
-      { name: 'commit of 100 KB, half of them within', value: quantile(times, 0.5), unit: 'ms' },
-      { name: 'commit of 100 KB, 99 % within', value: quantile(times, 0.99), unit: 'ms' },
-    ];
-  });
-}
-
-async function withDatabase<T>(body: (db: DatabaseSync) => Promise<T>): Promise<T> {
-  const directory = mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
-  const db = openDatabase(join(directory, 'clickrate.db'));
-  try {
-    return await body(db);
+    times.sort((a, b) => a - b);
+    const p99 = times[Math.floor(times.length * 0.99)];
+    return named('SQLite, a commit of 100 KB', [
+      { name: 'half of them within', value: median(times), unit: 'ms' },
+      { name: '99 % within', value: p99, unit: 'ms' },
+    ]);
   } finally {
-    db.close();
-    rmSync(directory, { recursive: true, force: true });
+    await world.close();
   }
 }
 
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+function snapshots(): StoreSample[] {
+  const { cpuMs, bytes } = benchSnapshot(100_000, 40);
+  return named('a snapshot of 100 000 products, all touched', [
+    { name: 'each', value: cpuMs, unit: 'CPU ms' },
+    { name: 'packed', value: bytes, unit: 'bytes' },
+  ]);
 }
 
 export async function benchStore(): Promise<StoreSample[]> {
-  return [
-    ...(await closings(100_000, 9)),
-    ...(await closings(1_000, 40)),
-    ...(await smallCommits(300)),
-  ];
+  const samples = [...snapshots(), ...(await smallCommits(300))];
+  const stores: [string, () => Promise<World>][] = [['SQLite', sqlite]];
+  if (withoutRedis() === false) stores.push(['Redis', redis]);
+  for (const [name, open] of stores) {
+    samples.push(...(await closings(name, open, 100_000, 9)));
+    samples.push(...(await closings(name, open, 1_000, 42)));
+  }
+  return samples;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -5,6 +5,7 @@ import { Products } from '../src/decode/products.ts';
 import { Decoder } from '../src/decode/scan.ts';
 import { Task } from '../src/engine/task.ts';
 import { recordBatch } from '../src/event.ts';
+import { type EventOut, writeName } from '../src/sources/event-text.ts';
 import { Generator } from '../src/sources/generate.ts';
 import { BatchWalk } from '../src/sources/kafka/batches.ts';
 import { ProduceBatch } from '../src/sources/kafka/produce-batch.ts';
@@ -16,6 +17,8 @@ const START = 1_700_000_000_000;
 /** Behind the time of every event. */
 const ARRIVAL = START + 1e9;
 const SEED = 11;
+const PRODUCTS = 1_000;
+const NAME_BYTES = 64;
 const ROWS = 4_096;
 const BATCH_RECORDS = 1_000;
 /** Answers of a fetch are about so large. */
@@ -28,13 +31,16 @@ export type TaskBytes = { answers: Buffer[][]; events: number };
 /** Batches of one topic partition, joined into answers. */
 class Log {
   readonly answers: Buffer[] = [];
+  events = 0;
   readonly #batch = new ProduceBatch('bench', 'bench', 0);
   #waiting: Buffer[] = [];
   #bytes = 0;
   #offset = 0;
 
-  add(bytes: Uint8Array, keyStart: number, keyEnd: number, start: number, end: number): void {
-    this.#batch.add(bytes, keyStart, keyEnd, bytes, start, end, null, ARRIVAL);
+  add(event: Parameters<EventOut['event']>): void {
+    if (this.#batch.count === 0) this.#batch.clear(ARRIVAL);
+    this.#batch.addEvent(...event);
+    this.events++;
     if (this.#batch.count === BATCH_RECORDS) this.seal();
   }
 
@@ -47,7 +53,7 @@ class Log {
     // The broker writes the offset, which the checksum does not cover.
     batch.writeBigInt64BE(BigInt(this.#offset), 0);
     this.#offset += count;
-    this.#batch.clear();
+    this.#batch.clear(ARRIVAL);
     this.#waiting.push(batch);
     this.#bytes += size;
     if (this.#bytes >= ANSWER_BYTES) this.end();
@@ -60,6 +66,32 @@ class Log {
   }
 }
 
+/** Generated events into the logs of those partitions that are wanted. */
+class Logs implements EventOut {
+  readonly tasks: readonly [Log, Log][];
+  /** By product: the index of its task, -1 for one that is not wanted. */
+  readonly #taskOf: number[];
+
+  constructor(partitions: number, tasks: readonly number[]) {
+    this.tasks = tasks.map(() => [new Log(), new Log()]);
+    const name = new Uint8Array(NAME_BYTES);
+    this.#taskOf = Array.from({ length: PRODUCTS + 1 }, (_, product) => {
+      const end = writeName(new DataView(name.buffer), 0, product);
+      return tasks.indexOf(partitionOf(name, 0, end, partitions));
+    });
+  }
+
+  event(...event: Parameters<EventOut['event']>): void {
+    const [kind, product] = event;
+    const task = this.#taskOf[product];
+    if (task >= 0) this.tasks[task][kind].add(event);
+  }
+
+  raw(): void {
+    throw new Error('no broken records were asked for');
+  }
+}
+
 /** The traffic of `tasks` of `partitions` partitions: the same whoever makes which. */
 export function wireBytes(
   events: number,
@@ -67,25 +99,16 @@ export function wireBytes(
   tasks: readonly number[],
 ): TaskBytes[] {
   const rate = rateOf(EVENTS_PER_WINDOW);
-  const generator = new Generator(START, { products: 1_000, rate, seed: SEED });
-  const logs = tasks.map(() => [new Log(), new Log()]);
-  const counts = tasks.map(() => 0);
-  while (generator.events < events) {
-    const batch = generator.next(Infinity, Math.min(ROWS, events - generator.events));
-    const { bytes, starts, ends, keyStarts, keyEnds, kinds, count } = batch;
-    for (let i = 0; i < count; i++) {
-      const task = tasks.indexOf(partitionOf(bytes, keyStarts[i], keyEnds[i], partitions));
-      if (task < 0) continue;
-      logs[task][kinds[i]].add(bytes, keyStarts[i], keyEnds[i], starts[i], ends[i]);
-      counts[task]++;
-    }
-  }
-  return logs.map((pair, n) => {
+  const logs = new Logs(partitions, tasks);
+  const generator = new Generator(START, { products: PRODUCTS, rate, seed: SEED }, logs);
+  while (generator.events < events)
+    generator.next(Infinity, Math.min(ROWS, events - generator.events));
+  return logs.tasks.map((pair) => {
     for (const log of pair) {
       log.seal();
       log.end();
     }
-    return { answers: pair.map((log) => log.answers), events: counts[n] };
+    return { answers: pair.map((log) => log.answers), events: pair[0].events + pair[1].events };
   });
 }
 

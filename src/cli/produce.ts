@@ -34,20 +34,13 @@ type ProduceOptions = {
 
 class Production {
   readonly #sender: Sender;
-  readonly #writer: TrafficWriter;
   readonly #generator: Generator;
   readonly #options: ProduceOptions;
   #reportedMs = 0;
   #reportedRecords = 0;
 
-  constructor(
-    sender: Sender,
-    writer: TrafficWriter,
-    generator: Generator,
-    options: ProduceOptions,
-  ) {
+  constructor(sender: Sender, generator: Generator, options: ProduceOptions) {
     this.#sender = sender;
-    this.#writer = writer;
     this.#generator = generator;
     this.#options = options;
   }
@@ -69,19 +62,19 @@ class Production {
       } else await this.#upTo(nowMs, OUTAGE_BYTES);
       await systemClock.sleep(TICK_MS, signal);
     }
-    if (!signal.aborted) this.#writer.put(this.#generator.rest());
+    if (!signal.aborted) this.#generator.rest();
   }
 
   /** Sends as fast as the brokers take it. */
   async atOnce(): Promise<void> {
     while (!this.#isOver) await this.#upTo(Number.POSITIVE_INFINITY, AT_ONCE_BYTES);
-    if (!this.#options.signal.aborted) this.#writer.put(this.#generator.rest());
+    if (!this.#options.signal.aborted) this.#generator.rest();
   }
 
   async #upTo(untilMs: number, waitingBytes: number): Promise<void> {
     const left = this.#options.events - this.#generator.events;
     const limit = Math.min(LIMITS.batchRecords / 4, left);
-    this.#writer.put(this.#generator.next(untilMs, limit));
+    this.#generator.next(untilMs, limit);
     await this.#sender.flush(waitingBytes);
     this.#report();
   }
@@ -145,17 +138,18 @@ async function produce(flags: Flags): Promise<void> {
   const agoMs = isAtOnce ? (events / eventRate) * 1_000 * 2 : 0;
   const startMs = start === undefined ? Math.floor(Date.now() - agoMs) : Number(start);
   const traffic = { ...trafficOf(rest), products, seed, rate: eventRate };
-  const generator = new Generator(startMs, traffic as Partial<GeneratorOptions>);
   const topics = { impressions: options.impressionsTopic, clicks: options.clicksTopic };
   const onTrouble = saySeldom();
   const sender = new Sender(options, { giveUpMs: Number.POSITIVE_INFINITY, onTrouble });
+  const writer = new TrafficWriter(sender);
+  const generator = new Generator(startMs, traffic as Partial<GeneratorOptions>, writer);
   const signal = interruption();
   // A stop waits for brokers that are away so long only.
   const giveUp = () => void setTimeout(() => void sender.close(), LIMITS.stopMs).unref();
   signal.addEventListener('abort', giveUp);
   try {
-    const writer = await opened(() => TrafficWriter.open(sender, topics), signal);
-    const production = new Production(sender, writer, generator, { events, signal });
+    await opened(() => writer.open(topics), signal);
+    const production = new Production(sender, generator, { events, signal });
     await (isAtOnce ? production.atOnce() : production.inTime());
     await sender.flush();
   } finally {

@@ -4,7 +4,7 @@ import type { Part } from '../status.ts';
 import type { TaskCore } from './core.ts';
 import { PackReader, PackWriter } from './packing.ts';
 import { OWNED, type PublishedBlock, UNCLAIMED } from './published.ts';
-import { hasCounts, type Window } from './windows.ts';
+import type { Window } from './windows.ts';
 
 const FORM = 1;
 const HAS_LATEST = 1;
@@ -26,53 +26,57 @@ export function takeBlockParts(core: TaskCore): { parts: Part[]; removed: string
     if (changed[b] === 0) continue;
     changed[b] = 0;
     const open = windows.filter((window) => window.cells[b] !== undefined);
-    const slots = livingSlots(core.blocks[b]);
-    if (open.length === 0 && slots.length === 0) removed.push(blockPartName(b));
-    else parts.push({ name: blockPartName(b), bytes: encode(core, b, slots, open) });
+    const living = livingSlots(core.blocks[b]);
+    if (open.length === 0 && living === 0) removed.push(blockPartName(b));
+    else parts.push({ name: blockPartName(b), bytes: encode(core, b, living, open) });
   }
   return { parts, removed };
 }
 
-function livingSlots(block: PublishedBlock | undefined): number[] {
-  const slots: number[] = [];
-  if (block === undefined) return slots;
-  for (let slot = 0; slot < BLOCK_PRODUCTS; slot++)
-    if (!Number.isNaN(block.lastEnd[slot])) slots.push(slot);
-  return slots;
+function livingSlots(block: PublishedBlock | undefined): number {
+  let living = 0;
+  if (block === undefined) return living;
+  const { lastEnd } = block;
+  for (let slot = 0; slot < BLOCK_PRODUCTS; slot++) if (!Number.isNaN(lastEnd[slot])) living++;
+  return living;
 }
 
-function encode(core: TaskCore, b: number, slots: number[], open: Window[]): Uint8Array {
+function encode(core: TaskCore, b: number, living: number, open: Window[]): Uint8Array {
   writer.uint(FORM);
   const block = core.blocks[b];
-  writer.uint(slots.length);
-  if (block !== undefined && slots.length > 0) encodePublished(block, slots);
+  writer.uint(living);
+  if (block !== undefined && living > 0) encodePublished(block);
   writer.uint(open.length);
   for (const window of open) encodeCells(window, b);
   return writer.take();
 }
 
-function encodePublished(block: PublishedBlock, slots: number[]): void {
+function encodePublished(block: PublishedBlock): void {
+  const { lastEnd, latestStart, latestCounts, previousStart, previousCounts } = block;
   let newest = -Infinity;
-  for (const slot of slots) newest = Math.max(newest, block.lastEnd[slot]);
+  for (let slot = 0; slot < BLOCK_PRODUCTS; slot++)
+    if (lastEnd[slot] > newest) newest = lastEnd[slot];
   writer.float(newest);
   let before = 0;
-  for (const slot of slots) {
-    const latest = block.latestStart[slot];
-    const previous = block.previousStart[slot];
+  for (let slot = 0; slot < BLOCK_PRODUCTS; slot++) {
+    const end = lastEnd[slot];
+    if (Number.isNaN(end)) continue;
+    const latest = latestStart[slot];
+    const previous = previousStart[slot];
     const hasLatest = !Number.isNaN(latest);
     const hasPrevious = !Number.isNaN(previous);
     writer.uint(slot - before);
-    writer.uint(newest - block.lastEnd[slot]);
+    writer.uint(newest - end);
     writer.uint((hasLatest ? HAS_LATEST : 0) | (hasPrevious ? HAS_PREVIOUS : 0));
     if (hasLatest) {
-      writer.uint(block.lastEnd[slot] - latest);
-      writer.uint(block.latestCounts[2 * slot]);
-      writer.uint(block.latestCounts[2 * slot + 1]);
+      writer.uint(end - latest);
+      writer.uint(latestCounts[2 * slot]);
+      writer.uint(latestCounts[2 * slot + 1]);
     }
     if (hasPrevious) {
       writer.uint(latest - previous);
-      writer.uint(block.previousCounts[2 * slot]);
-      writer.uint(block.previousCounts[2 * slot + 1]);
+      writer.uint(previousCounts[2 * slot]);
+      writer.uint(previousCounts[2 * slot + 1]);
     }
     before = slot;
   }
@@ -81,18 +85,23 @@ function encodePublished(block: PublishedBlock, slots: number[]): void {
 function encodeCells(window: Window, b: number): void {
   const cells = window.cells[b];
   if (cells === undefined) return;
+  const { counts, fired, unpublished } = cells;
   writer.float(window.start);
-  writer.uint(cells.fired ? 1 : 0);
-  const slots: number[] = [];
-  for (let slot = 0; slot * 2 < cells.counts.length; slot++)
-    if (hasCounts(cells, slot)) slots.push(slot);
-  writer.uint(slots.length);
+  writer.uint(fired ? 1 : 0);
+  let filled = 0;
+  for (let at = 0; at < counts.length; at += 2) if (counts[at] + counts[at + 1] > 0) filled++;
+  writer.uint(filled);
+  const areAllPublished = unpublished.size === 0;
   let before = 0;
-  for (const slot of slots) {
+  for (let slot = 0; 2 * slot < counts.length; slot++) {
+    const impressions = counts[2 * slot];
+    const clicks = counts[2 * slot + 1];
+    if (impressions + clicks === 0) continue;
     // The slot's distance and its "not yet published" flag share one number.
-    writer.uint((slot - before) * 2 + (cells.unpublished.has(slot) ? 1 : 0));
-    writer.uint(cells.counts[2 * slot]);
-    writer.uint(cells.counts[2 * slot + 1]);
+    const flag = !areAllPublished && unpublished.has(slot) ? 1 : 0;
+    writer.uint((slot - before) * 2 + flag);
+    writer.uint(impressions);
+    writer.uint(clicks);
     before = slot;
   }
 }

@@ -10,12 +10,21 @@ export class PackWriter {
   /** A whole number in [0, 2^53). */
   uint(value: number): void {
     if (this.#at + 8 > this.#bytes.length) this.#grow();
+    const bytes = this.#bytes;
+    let at = this.#at;
     let rest = value;
-    while (rest >= 0x80) {
-      this.#bytes[this.#at++] = (rest % 0x80) | 0x80;
+    while (rest > 0x7fff_ffff) {
+      bytes[at++] = (rest % 0x80) | 0x80;
       rest = Math.floor(rest / 0x80);
     }
-    this.#bytes[this.#at++] = rest;
+    // Most are small: integers from here on.
+    let small = rest | 0;
+    while (small >= 0x80) {
+      bytes[at++] = (small & 0x7f) | 0x80;
+      small >>>= 7;
+    }
+    bytes[at] = small;
+    this.#at = at + 1;
   }
 
   /** Any double: times may be negative. */

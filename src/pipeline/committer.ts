@@ -27,6 +27,9 @@ export type CommitterParts = {
   onStep?(step: 5 | 6): void;
 };
 
+/** A commit, the positions it makes durable, the dense ids of its claims, and its revisions. */
+type Built = { commit: Commit; positions: number[]; claims: number[]; revisions: number };
+
 export class Committer {
   readonly #parts: CommitterParts;
   readonly #retry: Retry;
@@ -48,21 +51,27 @@ export class Committer {
     this.#openedMs = parts.clock.monotonicMs();
   }
 
-  /** Sends a commit if one is due; waits for the one in flight only if it holds up the task. */
+  /**
+   * Sends a commit if one is due; waits for the one in flight only if it holds up the task, and
+   * builds the next meanwhile. Where that one fails, what was built goes with the session.
+   */
   async commitIfDue(): Promise<void> {
     this.#throwFailure();
-    if (this.#inFlight !== null) {
-      if (this.#session.task.due() !== 'now') return;
+    if (this.#inFlight === null) {
+      if (this.#isDue()) this.#commit(this.#build());
+    } else if (this.#session.task.due() === 'now') {
+      const built = this.#build();
+      this.#parts.store.prepare?.(built.commit);
       await this.settle();
+      this.#commit(built);
     }
-    if (this.#isDue()) this.#commit();
   }
 
   /** Commits until nothing is left that could be committed. */
   async flush(): Promise<void> {
     await this.settle();
     while (this.changed || this.#session.task.due() === 'now') {
-      this.#commit();
+      this.#commit(this.#build());
       await this.settle();
     }
   }
@@ -91,11 +100,7 @@ export class Committer {
     return this.#parts.clock.monotonicMs() - lastMs >= intervalMs;
   }
 
-  #commit(): void {
-    this.#parts.onStep?.(5);
-    const positions = [...this.#session.positions];
-    const { commit, claims, revisions } = this.#build(positions);
-    this.changed = false;
+  #commit({ commit, positions, claims, revisions }: Built): void {
     this.#inFlight = this.#send(commit, claims, positions).then(
       () => {
         this.#inFlight = null;
@@ -109,7 +114,10 @@ export class Committer {
   }
 
   /** Everything that changed since the last commit. Names are read before expired ids are freed. */
-  #build(positions: number[]): { commit: Commit; claims: number[]; revisions: number } {
+  #build(): Built {
+    this.#parts.onStep?.(5);
+    this.changed = false;
+    const positions = [...this.#session.positions];
     const { task, products, fence } = this.#session;
     const collected = task.collect(products, this.#parts.store.resultsPerCommit);
     const claims = collected.claims.map((id) => products.name(id));
@@ -136,7 +144,8 @@ export class Committer {
       kept: collected.kept,
       comebacks: collected.comebacks,
     };
-    return { commit, claims: collected.claims, revisions: collected.revisions };
+    const { claims: ids, revisions } = collected;
+    return { commit, positions, claims: ids, revisions };
   }
 
   /** Before the commit: a crash between the two may repeat one, and loses none. */

@@ -98,7 +98,7 @@ export class Heartbeats {
 
   /** One into each partition, so that each subtask of the job hears it. */
   async #send(timestamp: number): Promise<void> {
-    const { clock, topics, options, cluster } = this.#parts;
+    const { topics, options, cluster } = this.#parts;
     const { partitionsCount } = await cluster.topic(topics.heartbeat, true);
     if (partitionsCount !== this.#partitions) {
       await this.#sender?.close();
@@ -111,8 +111,7 @@ export class Heartbeats {
     const sent = lanes.map((lane) => {
       const delivery = lane.open(value.length);
       delivery.records++;
-      const nowMs = clock.wallMs();
-      delivery.batch.add(NO_KEY, 0, -1, value, 0, value.length, null, nowMs);
+      delivery.batch.add(NO_KEY, 0, -1, value, 0, value.length, null);
       lane.run();
       return delivery.done;
     });

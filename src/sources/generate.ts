@@ -3,9 +3,10 @@
  * argument. The original has an impression each millisecond and a click try every 2 ms, each for a
  * random product, so of three slots two are impressions and one is a try.
  */
-import { CLICK, IMPRESSION } from '../event.ts';
+import { CLICK, IMPRESSION, type RecordBatch } from '../event.ts';
 import { DelayQueue } from './delays.ts';
-import { brokenRecords, EventWriter, type WrittenBatch } from './event-writer.ts';
+import { brokenRecords, type EventOut } from './event-text.ts';
+import { EventWriter } from './event-writer.ts';
 import { type GeneratorOptions, generatorOptions } from './generator-options.ts';
 import { SeededRandom } from './random.ts';
 import {
@@ -29,6 +30,8 @@ export class Generator {
   readonly #options: GeneratorOptions;
   readonly #random: SeededRandom;
   readonly #writer = new EventWriter();
+  /** Where records go. */
+  readonly #out: EventOut;
   readonly #startMs: number;
   readonly #popularity: Float64Array | null;
   readonly #delayed = new DelayQueue();
@@ -42,8 +45,12 @@ export class Generator {
   #duplicates = 0;
   #brokenCount = 0;
 
-  /** Traffic whose first event has the time `startMs`. Throws `config_invalid`. */
-  constructor(startMs: number, options: Partial<GeneratorOptions> = {}) {
+  /**
+   * Traffic whose first event has the time `startMs`. Throws `config_invalid`. Records go to `out`,
+   * or else into the batches that `next` and `rest` answer.
+   */
+  constructor(startMs: number, options: Partial<GeneratorOptions> = {}, out?: EventOut) {
+    this.#out = out ?? this.#writer;
     this.#options = generatorOptions(options);
     this.#startMs = startMs;
     this.#random = new SeededRandom(this.#options.seed);
@@ -65,7 +72,7 @@ export class Generator {
    * The records sent before `untilMs`, with at most `limit` new events; valid until the next call.
    * A newline lies behind each.
    */
-  next(untilMs: number, limit = Number.POSITIVE_INFINITY): WrittenBatch {
+  next(untilMs: number, limit = Number.POSITIVE_INFINITY): RecordBatch {
     this.#writer.clear();
     const last = this.#events + limit;
     let nowMs = this.nowMs;
@@ -76,15 +83,13 @@ export class Generator {
       nowMs = this.nowMs;
     }
     if (nowMs >= untilMs) this.#sendDelayed(untilMs);
-    this.#records += this.#writer.batch.count;
     return this.#writer.batch;
   }
 
   /** The records that are still delayed: the traffic ends. */
-  rest(): WrittenBatch {
+  rest(): RecordBatch {
     this.#writer.clear();
     this.#sendDelayed(Infinity);
-    this.#records += this.#writer.batch.count;
     return this.#writer.batch;
   }
 
@@ -92,7 +97,8 @@ export class Generator {
     for (let slot = this.#delayed.take(beforeMs); slot >= 0; ) {
       const { kind, product, ts, user, session, id, isCopy } = this.#delayed.waiting;
       const ids = this.#options.ids ? id : null;
-      this.#writer.event(
+      this.#records++;
+      this.#out.event(
         kind[slot],
         product[slot] + 1,
         ts[slot],
@@ -111,7 +117,8 @@ export class Generator {
     const random = this.#random;
     const product = this.#popularity === null ? random.below(products) : this.#pick();
     if (broken > 0 && random.fraction() < broken) {
-      this.#writer.raw(this.#broken[this.#brokenCount++ % this.#broken.length]);
+      this.#records++;
+      this.#out.raw(this.#broken[this.#brokenCount++ % this.#broken.length]);
     }
     if (this.#slot % 3 !== 2) this.#event(IMPRESSION, product, nowMs, nowMs);
     else if (random.fraction() < CLICK_RATES[product % CLICK_RATES.length]) {
@@ -143,7 +150,8 @@ export class Generator {
     }
     if (sendMs > nowMs) this.#delay(sendMs, kind, product, ts, user, session, isCopy);
     else {
-      this.#writer.event(kind, product + 1, ts, user, session, ids ? this.#id : null, 0);
+      this.#records++;
+      this.#out.event(kind, product + 1, ts, user, session, ids ? this.#id : null, 0);
       this.#truth.sent(kind, product, ts);
     }
   }

@@ -143,6 +143,8 @@ export class TruthKeeper {
   readonly inTime: WindowCounts;
   readonly late: WindowCounts;
   #newestMs = -Infinity;
+  /** Start of the window of the last event. */
+  #start = Number.NaN;
   inTimeEvents = 0;
   lateEvents = 0;
 
@@ -154,7 +156,10 @@ export class TruthKeeper {
 
   sent(kind: number, product: number, ts: number): void {
     const { windowMs, watermarkDelayMs, allowedLatenessMs } = this.#rule;
-    const start = windowStart(ts, windowMs);
+    // Most events are of the window of the one before.
+    if (!(ts >= this.#start && ts < this.#start + windowMs))
+      this.#start = windowStart(ts, windowMs);
+    const start = this.#start;
     if (start + windowMs - 1 + allowedLatenessMs <= this.#newestMs - watermarkDelayMs) {
       this.late.add(start, product, kind);
       this.lateEvents++;

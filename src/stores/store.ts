@@ -52,6 +52,8 @@ export interface TaskStore {
   /** Writes epoch + 1 and the token; the write number stays. */
   claim(task: string, token: string): Promise<Fence>;
   read(task: string): Promise<TaskState>;
+  /** Makes ready what it can of a commit that waits for the one in flight; writes nothing. */
+  prepare?(commit: Commit): void;
   commit(commit: Commit): Promise<CommitAnswer>;
 }
 

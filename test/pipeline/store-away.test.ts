@@ -19,9 +19,13 @@ const START = 1_700_000_000_000;
 class Flaky extends MemoryStore {
   failures = 0;
   readonly sent: Commit[] = [];
+  prepare?: (commit: Commit) => void;
+  /** What a commit waits for before it is written. */
+  onCommit = async () => {};
 
   override async commit(commit: Commit): Promise<CommitAnswer> {
     this.sent.push(commit);
+    await this.onCommit();
     if (this.failures === 0) return super.commit(commit);
     this.failures--;
     // A failure takes a turn, because this clock's sleeps take none.
@@ -31,19 +35,21 @@ class Flaky extends MemoryStore {
   }
 }
 
-function setUp() {
+function setUp({ products = 1, records: count = 200, resultsPerCommit = 500 } = {}) {
   const clock = new SimClock(START);
+  const at = (n: number) => START + Math.floor((n * 20_000) / count);
+  const idOf = (n: number) => (products === 1 ? 'a' : `a${n % products}`);
   const bytes = (n: number) =>
     new TextEncoder().encode(
-      JSON.stringify({ product_id: 'a', timestamp: START + n * 100, event_type: 'impression' }),
+      JSON.stringify({ product_id: idOf(n), timestamp: at(n), event_type: 'impression' }),
     );
-  const records = Array.from({ length: 200 }, (_, n) => ({
+  const records = Array.from({ length: count }, (_, n) => ({
     offset: n,
-    arrivalMs: START + n * 100,
+    arrivalMs: at(n),
     bytes: bytes(n),
   }));
   const logs = [{ partition: 'p-0', topicId: 't', records }];
-  const store = new Flaky();
+  const store = new Flaky({ resultsPerCommit });
   const pipeline = new Pipeline({
     task: '0',
     source: new SimSource({ logs, clock, random: new Random(1) }),
@@ -104,4 +110,37 @@ test('while the store is away the reason is told, and a stop does not hang', asy
   abort.abort();
   await running;
   assert.equal(pipeline.health().state, 'stopped');
+});
+
+test('a closing of several commits: each is built while one is in flight, and sent after it', async () => {
+  const { clock, store, pipeline } = setUp({
+    products: 3_000,
+    records: 6_000,
+    resultsPerCommit: 1_000,
+  });
+  await pipeline.start();
+  const inFlight = { now: 0, most: 0, prepared: 0 };
+  store.prepare = () => {
+    inFlight.prepared += inFlight.now;
+  };
+  store.onCommit = async () => {
+    inFlight.most = Math.max(inFlight.most, ++inFlight.now);
+    // Longer than a turn of the pipeline.
+    for (let n = 0; n < 3; n++) await new Promise(setImmediate);
+    inFlight.now--;
+  };
+  await turns(pipeline, clock, 150);
+  await pipeline.flush();
+  assert.equal(inFlight.most, 1, 'one in flight');
+  assert.ok(inFlight.prepared >= 4, `${inFlight.prepared} built meanwhile`);
+  const numbers = store.sent.map(({ number }) => number);
+  assert.deepEqual(
+    numbers,
+    [...numbers.keys()].map((n) => n + 1),
+  );
+  const counts = await windowsOf(store, 'a2999', 0, Number.MAX_SAFE_INTEGER);
+  assert.deepEqual(
+    counts.map(({ impressions }) => impressions),
+    [1, 1],
+  );
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { headersAfter, readProgress, readRejected, readResult } from '../../src/sink/records.ts';
-import { headerBytes } from '../../src/sources/kafka/produce-batch.ts';
+import { headerBytes } from '../../src/sources/kafka/headers.ts';
 
 const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
 

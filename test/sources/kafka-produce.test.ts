@@ -3,11 +3,15 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { systemClock } from '../../src/clock.ts';
 import { recordBatch } from '../../src/event.ts';
+import { Generator } from '../../src/sources/generate.ts';
 import { BatchWalk } from '../../src/sources/kafka/batches.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
-import { answeredError, headerBytes, ProduceBatch } from '../../src/sources/kafka/produce-batch.ts';
-import { ProduceLane } from '../../src/sources/kafka/produce-lane.ts';
+import { headerBytes } from '../../src/sources/kafka/headers.ts';
+import { answeredError, ProduceBatch } from '../../src/sources/kafka/produce-batch.ts';
+import { type Delivery, ProduceLane } from '../../src/sources/kafka/produce-lane.ts';
 import { murmur2, partitionOf } from '../../src/sources/kafka/produce-partition.ts';
+import { TrafficWriter } from '../../src/sources/kafka/produce-traffic.ts';
+import type { Sender } from '../../src/sources/kafka/sender.ts';
 
 const producer = { id: 7n, epoch: 3 };
 /** Bytes behind the records in a request. */
@@ -17,7 +21,7 @@ const TAIL = 3;
 function add(batch: ProduceBatch, key: Buffer | null, value: Buffer, headers?: Buffer): void {
   const keyBytes = key ?? Buffer.alloc(0);
   const keyEnd = key === null ? -1 : key.length;
-  batch.add(keyBytes, 0, keyEnd, value, 0, value.length, headers ?? null, 1_700_000_000_000);
+  batch.add(keyBytes, 0, keyEnd, value, 0, value.length, headers ?? null);
 }
 
 /** What our own fetch path, which checks sizes and checksum, reads out of a request. */
@@ -82,6 +86,79 @@ suite('lane of a partition', () => {
   });
 });
 
+suite('generated traffic', () => {
+  const PARTITIONS = 3;
+
+  /** A sender that keeps what it is given, in one batch a partition. */
+  function keeping() {
+    const topics = new Map<string, Delivery[]>();
+    const sender = {
+      async topic(name: string) {
+        const deliveries = Array.from({ length: PARTITIONS }, (_, partition) => {
+          const batch = new ProduceBatch('test', name, partition);
+          return { batch, records: 0 } as Delivery;
+        });
+        topics.set(name, deliveries);
+        return { name, lanes: deliveries.map((delivery) => ({ open: () => delivery })) };
+      },
+      room: (lane: ProduceLane) => lane.open(0),
+      put(
+        { lanes }: { lanes: ProduceLane[] },
+        ...[key, from, to, ...value]: [Buffer, number, number, Buffer, number, number]
+      ) {
+        const partition = to < from ? 0 : partitionOf(key, from, to, PARTITIONS);
+        lanes[partition].open(0).batch.add(key, from, to, ...value, null);
+      },
+    };
+    return { topics, sender: sender as unknown as Sender };
+  }
+
+  test('each event is in the partition of its product, with the text of other traffic', async () => {
+    const options = {
+      rate: 300,
+      products: 2_500,
+      ids: true,
+      duplicates: 0.1,
+      late: 0.1,
+      broken: 0.05,
+    };
+    for (const startMs of [1_700_000_000_000, 999_999_995_000, -5_000, 9_999_999_999_000]) {
+      const { topics, sender } = keeping();
+      const writer = new TrafficWriter(sender);
+      await writer.open({ impressions: 'i', clicks: 'c' });
+      const direct = new Generator(startMs, options, writer);
+      direct.next(startMs + 10_000);
+      direct.rest();
+      const other = new Generator(startMs, options);
+      const expected = new Map<string, string[]>();
+      for (const batch of [() => other.next(startMs + 10_000), () => other.rest()]) {
+        const { count, bytes, starts, ends } = batch();
+        for (let n = 0; n < count; n++) {
+          const text = Buffer.from(bytes.subarray(starts[n], ends[n])).toString();
+          const key = /"product_id": "(.+?)", /.exec(text)?.[1];
+          // A broken one may have a product without saying what kind it is.
+          const topic = /"event_type": "click"/.test(text) && text.at(-1) === '}' ? 'c' : 'i';
+          const bytesOfKey = Buffer.from(key ?? '');
+          const isKeyed = key !== undefined && text.at(-1) === '}';
+          const partition = isKeyed ? partitionOf(bytesOfKey, 0, key.length, PARTITIONS) : 0;
+          const list = expected.get(`${topic}-${partition}`) ?? [];
+          expected.set(`${topic}-${partition}`, list);
+          list.push(`${isKeyed ? key : null} ${text}`);
+        }
+      }
+      for (const [topic, deliveries] of topics)
+        for (const [partition, { batch }] of deliveries.entries()) {
+          const found = readBack(batch.sealed(producer, 0), batch).map(({ key, value }) => {
+            const name = key === null ? null : Buffer.from(key, 'hex').toString();
+            return `${name} ${Buffer.from(value, 'hex').toString()}`;
+          });
+          assert.deepEqual(found, expected.get(`${topic}-${partition}`));
+        }
+      assert.deepEqual(direct.truth(), other.truth());
+    }
+  });
+});
+
 suite('batch to send', () => {
   test('any records come back as they were put, also from a batch used again', () => {
     const bytes = fc.uint8Array({ maxLength: 400 }).map((b) => Buffer.from(b));
@@ -91,7 +168,7 @@ suite('batch to send', () => {
       fc.property(lists, fc.string({ minLength: 1, maxLength: 249 }), (all, topic) => {
         const batch = new ProduceBatch('test', topic, 5);
         for (const records of all) {
-          batch.clear();
+          batch.clear(1_700_000_000_000);
           for (const { key, value } of records) add(batch, key, value);
           const expected = records.map(({ key, value }) => ({
             ...{ key: key?.toString('hex') ?? null, value: value.toString('hex') },

@@ -29,8 +29,12 @@ export class Owner {
     return commitOf(this.task, this.fence, ++this.number, content);
   }
 
+  /** Every second one after it was made ready, which changes nothing. */
   send(content: Partial<Commit> = {}) {
-    return this.#harness.store.commit(this.build(content));
+    const { store } = this.#harness;
+    const commit = this.build(content);
+    if (commit.number % 2 === 0) store.prepare?.(commit);
+    return store.commit(commit);
   }
 }
 

@@ -2,7 +2,7 @@
 import { type RecordBatch, recordBatch } from '../../src/event.ts';
 import type { SinkSource } from '../../src/sink/source.ts';
 import type { Place } from '../../src/sink/state.ts';
-import { type Headers, headerBytes } from '../../src/sources/kafka/produce-batch.ts';
+import { type Headers, headerBytes } from '../../src/sources/kafka/headers.ts';
 import type { Fetch, Opened, Position } from '../../src/sources/source.ts';
 import type { Random } from './random.ts';
 import type { SimClock } from './sim-clock.ts';

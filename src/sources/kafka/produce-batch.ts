@@ -4,6 +4,7 @@
  * is the first with compact lengths (Kafka 2.6). Layout: kafka.apache.org/protocol and the record
  * batch in kafka.apache.org/documentation.
  */
+import { LONGEST_EVENT, writeEvent, writeName } from '../event-text.ts';
 import { crc32c } from './crc32c.ts';
 
 const PRODUCE_KEY = 0;
@@ -20,17 +21,18 @@ const TAIL_BYTES = 3;
 /** A record's numbers, at most: its size, attributes, time, offset, sizes of key and value. */
 const NUMBERS_BYTES = 26;
 const FIRST_BYTES = 65_536;
+/** Of the sizes of a generated event. */
+const EVENT_SIZE_BYTES = 2;
 
 /** Producers number their batches, so that a broker takes each once. */
 export type ProducerId = { id: bigint; epoch: number };
-
-export type Headers = Readonly<Record<string, string>>;
 
 /** Bytes `[start, end)` of a buffer. */
 export type Slice = { bytes: Uint8Array; start: number; end: number };
 
 export class ProduceBatch {
   #bytes: Buffer;
+  #view: DataView;
   /** Where the record batch begins, and where the next record goes. */
   readonly #batchAt: number;
   #at: number;
@@ -41,6 +43,7 @@ export class ProduceBatch {
   constructor(clientId: string, topic: string, partition: number) {
     const head = requestHead(clientId, topic, partition);
     this.#bytes = Buffer.allocUnsafe(FIRST_BYTES);
+    this.#view = viewOf(this.#bytes);
     this.#batchAt = head.copy(this.#bytes) + SIZE_BYTES;
     this.#at = this.#batchAt + BATCH_HEAD_BYTES;
   }
@@ -55,8 +58,9 @@ export class ProduceBatch {
     return this.#at - this.#batchAt;
   }
 
-  /** Empties it, to be filled again. */
-  clear(): void {
+  /** Empties it, to be filled again from `nowMs` on. */
+  clear(nowMs: number): void {
+    this.#createdMs = nowMs;
     this.#count = 0;
     this.#at = this.#batchAt + BATCH_HEAD_BYTES;
   }
@@ -70,9 +74,7 @@ export class ProduceBatch {
     start: number,
     end: number,
     headers: Buffer | null,
-    nowMs: number,
   ): void {
-    if (this.#count === 0) this.#createdMs = nowMs;
     const keyLength = keyEnd < keyStart ? -1 : keyEnd - keyStart;
     const length = end - start;
     const keyBytes = keyLength < 0 ? 0 : keyLength;
@@ -97,6 +99,36 @@ export class ProduceBatch {
     this.#copy(value, start, end);
     if (headers === null) this.#bytes[this.#at++] = 0;
     else this.#copy(headers, 0, headers.length);
+  }
+
+  /** Adds a generated event; see `EventOut`. Its product is the key. */
+  addEvent(
+    kind: number,
+    product: number,
+    ts: number,
+    user: number,
+    session: number,
+    id: Uint32Array | null,
+    from: number,
+  ): void {
+    this.#makeRoom(LONGEST_EVENT + NUMBERS_BYTES);
+    const bytes = this.#bytes;
+    const view = this.#view;
+    const sizeAt = this.#at;
+    // No attributes; the time of the first record.
+    view.setInt16(sizeAt + EVENT_SIZE_BYTES, 0);
+    this.#at += EVENT_SIZE_BYTES + 2;
+    this.#varint(this.#count++);
+    const keyAt = this.#at + 1;
+    const keyEnd = writeName(view, keyAt, product);
+    bytes[this.#at] = (keyEnd - keyAt) * 2;
+    const start = keyEnd + EVENT_SIZE_BYTES;
+    const end = writeEvent(view, start, kind, product, ts, user, session, id, from);
+    // No headers.
+    bytes[end] = 0;
+    writeEventSize(bytes, keyEnd, end - start);
+    writeEventSize(bytes, sizeAt, end + 1 - sizeAt - EVENT_SIZE_BYTES);
+    this.#at = end + 1;
   }
 
   /** The request, ready to be sent; the same arguments give the same bytes. */
@@ -131,6 +163,7 @@ export class ProduceBatch {
     const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at + size * 2));
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
+    this.#view = viewOf(larger);
   }
 
   #copy(from: Uint8Array, start: number, end: number): void {
@@ -152,6 +185,16 @@ export class ProduceBatch {
     }
     this.#bytes[this.#at++] = rest;
   }
+}
+
+/** The length of a generated event, or of its record: a number of two bytes (64 to 8 191). */
+function writeEventSize(bytes: Buffer, at: number, size: number): void {
+  bytes[at] = ((size << 1) & 0x7f) | 0x80;
+  bytes[at + 1] = size >>> 6;
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Bytes of a zigzag number. */
@@ -189,24 +232,6 @@ function requestHead(clientId: string, topic: string, partition: number): Buffer
   at = head.writeUInt8(2, at);
   at = head.writeInt32BE(partition, at);
   return head.subarray(0, at);
-}
-
-/** Headers as they lie in a record: their count, then each with its sizes. */
-export function headerBytes(headers: Headers): Buffer {
-  const entries = Object.entries(headers);
-  const sized = (text: string) => {
-    const bytes = Buffer.from(text);
-    return Buffer.concat([varintBytes(bytes.length), bytes]);
-  };
-  const pairs = entries.flatMap(([key, value]) => [sized(key), sized(value)]);
-  return Buffer.concat([varintBytes(entries.length), ...pairs]);
-}
-
-function varintBytes(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value * 2;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
-  return Buffer.from([...bytes, rest]);
 }
 
 /** The error code of the one partition in an answer, its size in front; 0: taken. */

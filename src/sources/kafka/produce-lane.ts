@@ -16,8 +16,13 @@ import { type KafkaCluster, unavailable } from './cluster.ts';
 import { BrokerConnection } from './connection.ts';
 import { answeredError, ProduceBatch, type ProducerId } from './produce-batch.ts';
 
-/** A broker takes batches of up to 1 MiB; a longer record than this has one of its own. */
-const BATCH_BYTES = 524_288;
+/**
+ * A broker takes batches of up to 1 MiB; a longer record than this has one of its own. With what is
+ * around it such a batch fits a buffer of 512 KiB.
+ */
+const BATCH_BYTES = 520_000;
+/** Empty batches kept to be filled again: what fills a connection that is kept busy. */
+const SPARE_BATCHES = 4;
 
 const TOO_LARGE = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
 /** The broker no longer knows the numbers of this producer. */
@@ -56,8 +61,8 @@ export class ProduceLane {
   readonly #parts: ProduceLaneParts;
   readonly #queue: Delivery[] = [];
   readonly #stop = new AbortController();
-  /** An empty one to be filled again. */
-  #spare: ProduceBatch | null = null;
+  /** Empty ones to be filled again. */
+  readonly #spares: ProduceBatch[] = [];
   #isRunning = false;
   #connection: BrokerConnection | null = null;
   #producer: ProducerId | null = null;
@@ -76,8 +81,8 @@ export class ProduceLane {
     const isFree = last !== undefined && !(this.#isRunning && this.#queue.length === 1);
     if (isFree && last.batch.size + recordBytes <= BATCH_BYTES) return last;
     const { client, topic, partition, clock, giveUpMs } = this.#parts;
-    const batch = this.#spare ?? new ProduceBatch(client.clientId, topic, partition);
-    this.#spare = null;
+    const batch = this.#spares.pop() ?? new ProduceBatch(client.clientId, topic, partition);
+    batch.clear(clock.wallMs());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // Whoever waits hears of it; nobody has to.
     promise.catch(() => {});
@@ -104,8 +109,7 @@ export class ProduceLane {
         first.reject(error);
       }
       this.#queue.shift();
-      first.batch.clear();
-      this.#spare = first.batch;
+      if (this.#spares.length < SPARE_BATCHES) this.#spares.push(first.batch);
     }
     this.#isRunning = false;
   }

@@ -2,7 +2,7 @@
 import { systemClock } from '../../clock.ts';
 import { clientOptions, type KafkaOptions } from './client.ts';
 import { KafkaCluster } from './cluster.ts';
-import { type Headers, headerBytes } from './produce-batch.ts';
+import { type Headers, headerBytes } from './headers.ts';
 import { type Delivery, ProduceLane } from './produce-lane.ts';
 import { partitionOf } from './produce-partition.ts';
 
@@ -94,10 +94,15 @@ export class Sender {
       ? partitionOf(key, keyStart, keyEnd, lanes.length)
       : this.#turn % lanes.length;
     const bytes = end - start + (isKeyed ? keyEnd - keyStart : 0) + (headers?.length ?? 0);
-    const delivery = lanes[partition].open(bytes);
-    const nowMs = delivery.records === 0 ? systemClock.wallMs() : 0;
+    const delivery = this.room(lanes[partition], bytes);
+    delivery.batch.add(key, keyStart, keyEnd, value, start, end, headers);
+    return delivery;
+  }
+
+  /** Where the caller adds one record of so many bytes at most; `flush` sends it. */
+  room(lane: ProduceLane, bytes: number): Delivery {
+    const delivery = lane.open(bytes);
     if (delivery.records++ === 0) this.#watch(delivery);
-    delivery.batch.add(key, keyStart, keyEnd, value, start, end, headers, nowMs);
     return delivery;
   }
 

@@ -12,11 +12,11 @@ import { bufferOf, KEPT_LUA, keptArguments, keptLimits, numberText } from './kep
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
 import { PRELUDE_LUA } from './lua.ts';
 import type { Products } from './products.ts';
-import { rowArguments } from './rows.ts';
+import { type RowArguments, rowArguments } from './rows.ts';
 
 /** Arguments before the sections: what is named below, then how many each section has. */
 const FIXED = 12;
-const SECTIONS = 10;
+const SECTIONS = 9;
 
 const CHECKED: [key: string, kind: string][] = [
   [KEYS.latest, 'hash'],
@@ -62,6 +62,7 @@ for i = 1, ${SECTIONS} do count[i] = tonumber(ARGV[${FIXED} + i]) end
 local removals = ${FIXED + SECTIONS + 1}
 local claims = removals + count[1]
 local latest = claims + count[2]
+local rows = cmsgpack.unpack(ARGV[latest])
 local function ownerOf(value)
   local space = string.find(value, ' ', 1, true)
   return string.sub(value, space + 1), tonumber(string.sub(value, 1, space - 1))
@@ -109,7 +110,7 @@ end)
 local numbers, unowned = {}, {}
 if ARGV[${FIXED}] == '1' then
   local names = {}
-  for i = 1, count[3] do names[i] = ARGV[latest + 2 * (i - 1)] end
+  for i = 1, count[3] do names[i] = rows[2 * i - 1] end
   owners(names, 1, #names, function(i, name, value)
     local owner, no = task, granted[name]
     if not no then
@@ -123,13 +124,13 @@ if #unowned > 0 then return {'unowned', unpack(unowned)} end
 `;
 
 const WRITE_LUA = `
-local previous = latest + 2 * count[3]
-local without = previous + 2 * count[4]
-local staged, parts, other = stageHistory(without + count[5], count[6], numbers)
+local before = cmsgpack.unpack(ARGV[latest + 1])
+local without = latest + 2
+local staged, parts, other = stageHistory(without + count[4], count[5], numbers)
 if other then return other end
-local removedParts = parts + 2 * count[7]
-local kept = removedParts + count[8]
-local comebacks = kept + 6 * count[9]
+local removedParts = parts + 2 * count[6]
+local kept = removedParts + count[7]
+local comebacks = kept + 6 * count[8]
 local time = redis.call('TIME')
 local function hash(command, key, list, first, last)
   each(first, last, function(from, to) redis.call(command, key, unpack(list, from, to)) end)
@@ -145,17 +146,17 @@ if #removed > 0 then
   local longest = many > 0 and redis.call('ZPOPMIN', '${KEYS.departed}', many) or {}
   for i = 1, #longest, 2 do redis.call('HDEL', '${KEYS.products}', longest[i]) end
 end
-hash('HSET', '${KEYS.latest}', ARGV, latest, previous - 1)
-hash('HSET', '${KEYS.previous}', ARGV, previous, without - 1)
-hash('HDEL', '${KEYS.previous}', ARGV, without, without + count[5] - 1)
+hash('HSET', '${KEYS.latest}', rows, 1, #rows)
+hash('HSET', '${KEYS.previous}', before, 1, #before)
+hash('HDEL', '${KEYS.previous}', ARGV, without, without + count[4] - 1)
 writeHistory(staged, tonumber(store[7]))
 hash('HSET', partsKey, ARGV, parts, removedParts - 1)
 hash('HDEL', partsKey, ARGV, removedParts, kept - 1)
 redis.call('HSET', taskKey, 'number', ARGV[4], 'committed', '1', 'status', ARGV[6],
   'at', time[1] .. string.format('%03d', math.floor(tonumber(time[2]) / 1000)))
 redis.call('HSET', '${KEYS.store}', 'nextNo', whole(nextNo), 'windowMs', ARGV[7])
-keep(kept, count[9], task, tonumber(ARGV[9]), tonumber(ARGV[10]))
-keepComebacks(comebacks, count[10])
+keep(kept, count[8], task, tonumber(ARGV[9]), tonumber(ARGV[10]))
+keepComebacks(comebacks, count[9])
 if count[3] > 0 or #removed > 0 then
   local change, mark = whole(tonumber(store[3]) + 1), time[1] .. '.' .. time[2]
   tellChange(store[6], change, mark, store[4], ARGV[7], ARGV[11], removed)
@@ -173,7 +174,14 @@ export type CommitTerms = {
   limits: Limits;
   nowMs: number;
   products: Products;
+  /** The rows of all results of the commit, where they were made before its turn came. */
+  rows?: RowArguments;
 };
+
+/** Makes the rows of a commit, which takes most of the time before it can be sent. */
+export function rowsOf({ results, status }: Commit): RowArguments {
+  return rowArguments(results, status.settings.windowMs);
+}
 
 /** Results and their products' numbers, null where the script must find them. */
 type Numbered = { results: ProductResult[]; numbers: number[] | null };
@@ -213,10 +221,12 @@ async function numberedOf(
 function commitArguments(
   commit: Commit,
   { results, numbers }: Numbered,
-  { writer, limits, nowMs }: CommitTerms,
+  { writer, limits, nowMs, rows }: CommitTerms,
 ): Argument[] {
   const { windowMs } = commit.status.settings;
-  const { latest, previous, without, packed } = rowArguments(results, windowMs);
+  const areAll = results.length === commit.results.length;
+  const { latest, previous, without, packed } =
+    areAll && rows !== undefined ? rows : rowArguments(results, windowMs);
   const history = historyArguments(results, numbers);
   const parts = commit.parts.flatMap(({ name, bytes }) => [name, bufferOf(bytes)]);
   const removals = [...new Set(commit.removals)];
@@ -224,11 +234,10 @@ function commitArguments(
     ...[commit.task, String(commit.epoch), commit.token, String(commit.number), writer],
     ...[JSON.stringify(commit.status), String(windowMs), numberText(limits.historyProducts)],
     ...[...keptLimits(limits, nowMs), packed, numbers === null ? '1' : '0'],
-    ...[removals, commit.claims, results, { length: previous.length / 2 }].map(lengthOf),
-    ...[without, { length: history.windows }, commit.parts, commit.removedParts].map(lengthOf),
-    ...[commit.kept, commit.comebacks].map(lengthOf),
+    ...[removals, commit.claims, results, without, { length: history.windows }].map(lengthOf),
+    ...[commit.parts, commit.removedParts, commit.kept, commit.comebacks].map(lengthOf),
   ].concat(
-    ...[removals, commit.claims, latest, previous, without, history.args],
+    ...[removals, commit.claims, [latest, previous], without, history.args],
     ...[parts, commit.removedParts, keptArguments(commit)],
   );
 }

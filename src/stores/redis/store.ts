@@ -26,7 +26,7 @@ import type {
   TaskState,
   Writer,
 } from '../store.ts';
-import { sendCommit } from './commit.ts';
+import { rowsOf, sendCommit } from './commit.ts';
 import { Connection, type RedisAddress } from './connection.ts';
 import { fold, readHeld } from './fold.ts';
 import { EMPTY, Follower } from './follower.ts';
@@ -36,6 +36,7 @@ import { KEYS } from './keys.ts';
 import { loadRows } from './load.ts';
 import { CLAIM } from './lua.ts';
 import { numbersOf, Products } from './products.ts';
+import type { RowArguments } from './rows.ts';
 import { type Committed, readCommitted, readTask } from './tasks.ts';
 
 export type RedisStoreOptions = RedisAddress & {
@@ -69,6 +70,8 @@ export class RedisStore implements Store {
   readonly #connection: Connection;
   readonly #products = new Products();
   readonly #listeners = new Listeners();
+  /** Rows of commits whose turn comes next. */
+  readonly #rows = new WeakMap<Commit, RowArguments>();
   #follower: Follower | null = null;
   #folding: Promise<void> = Promise.resolve();
   #isFolding = false;
@@ -107,12 +110,18 @@ export class RedisStore implements Store {
     return readTask(await this.#ready(), task);
   }
 
+  prepare(commit: Commit): void {
+    this.#rows.set(commit, rowsOf(commit));
+  }
+
   async commit(commit: Commit): Promise<CommitAnswer> {
+    const rows = this.#rows.get(commit);
     const terms = {
       writer: this.#writer,
       limits: this.#limits,
       nowMs: this.#clock.wallMs(),
       products: this.#products,
+      ...(rows === undefined ? {} : { rows }),
     };
     const answer = await sendCommit(await this.#ready(), commit, terms);
     if (answer.answer === 'ok' && commit.results.length > 0) this.#foldSoon(commit.status.settings);
