@@ -4,6 +4,7 @@
  * copy of the records in a memory of its own, so no address of it can be outside of that.
  */
 import { CLICK, IMPRESSION } from '../event.ts';
+import { digits, notDigits, numberOf } from './digits.ts';
 import { ID, PRODUCT, TIME, TYPE } from './fields.ts';
 import { FIRST_MIX, LAST_MIX } from './keys.ts';
 import { columns, MEMORY } from './run.ts';
@@ -100,7 +101,7 @@ function put(at: number, code: Code): Code {
   return [...get(ROW), ...i32(2), ...op.shiftLeft, ...code, ...store32(at)];
 }
 
-/** The last sixteen bytes overlap, so that they end where the literal does; or less are looked at. */
+/** The last sixteen bytes overlap, so that they end where the literal does. */
 function literal(bytes: Uint8Array): Code {
   const { length } = bytes;
   const code: number[] = [];
@@ -164,6 +165,7 @@ function string(): Code {
 /** A product id, and its hash as `hashOf` says it. */
 function product({ maxProductIdBytes }: Rules): Code {
   const length = [...get(AT), ...get(START), ...op.subtract];
+  const tooLong = [...i32(maxProductIdBytes - 1), ...op.moreUnsigned];
   const mix = (word: Code, factor: number) => [
     ...[...get(HASH), ...word, ...op.xor, ...i32(factor), ...op.multiply, ...tee(HASH)],
     ...get(HASH),
@@ -185,13 +187,7 @@ function product({ maxProductIdBytes }: Rules): Code {
   ];
   return [
     ...[...get(AT), ...set(START), ...string()],
-    ...bad([
-      ...length,
-      ...i32(1),
-      ...op.subtract,
-      ...i32(maxProductIdBytes - 1),
-      ...op.moreUnsigned,
-    ]),
+    ...bad([...length, ...i32(1), ...op.subtract, ...tooLong]),
     ...[...put(columns.productStart, get(START)), ...put(columns.productEnd, get(AT))],
     ...[...get(SEED), ...set(HASH), ...get(START), ...set(BITS), ...hashWords],
     ...[...mix(last, LAST_MIX), ...i32(13), ...op.shiftRight, ...op.xor, ...set(HASH)],
@@ -199,41 +195,20 @@ function product({ maxProductIdBytes }: Rules): Code {
   ];
 }
 
-const ZEROS = 0x3030303030303030n;
-const HIGH_BITS = 0x8080808080808080n;
-
 /** Thirteen digits, as the last five of a long before and the eight of one behind it. */
 function time(): Code {
-  const longAt = (offset: number) => [...get(AT), ...load64(offset), ...i64(ZEROS)];
-  // A byte below `0` borrows, one above `9` carries into its high bit.
-  const notDigits = (local: number) => [
-    ...[...get(local), ...get(local), ...i64(0x7676767676767676n), ...op.add64, ...op.or64],
-    ...[...i64(HIGH_BITS), ...op.and64],
+  const digitsAt = (offset: number, local: number) => [
+    ...[...get(AT), ...load64(offset), ...digits, ...set(local)],
   ];
   const first = [...get(HEAD), ...i64(0xffn), ...op.and64, ...op.isZero64];
   return [
-    ...[...longAt(0), ...op.subtract64, ...set(HEAD), ...longAt(5), ...op.subtract64, ...set(TAIL)],
+    ...[...digitsAt(0, HEAD), ...digitsAt(5, TAIL)],
     ...[...badLong(notDigits(HEAD)), ...badLong(notDigits(TAIL)), ...bad(first)],
     ...[...get(HEAD), ...i64(24n), ...op.shiftLeft64, ...set(HEAD)],
-    ...[...get(ROW), ...i32(3), ...op.shiftLeft, ...numberOfEight(HEAD), ...i64(100_000_000n)],
-    ...[...op.multiply64, ...numberOfEight(TAIL), ...op.add64, ...op.doubleFrom64],
+    ...[...get(ROW), ...i32(3), ...op.shiftLeft, ...numberOf(HEAD), ...i64(100_000_000n)],
+    ...[...op.multiply64, ...numberOf(TAIL), ...op.add64, ...op.doubleFrom64],
     ...storeDouble(columns.time),
     ...move(i32(TIME_DIGITS)),
-  ];
-}
-
-/** Eight digits, the first in the lowest byte: pairs, then pairs of pairs. */
-function numberOfEight(local: number): Code {
-  const pairs = [
-    ...[...get(local), ...i64(10n), ...op.multiply64, ...get(local), ...i64(8n)],
-    ...[...op.shiftRight64, ...op.add64, ...tee(local)],
-  ];
-  const two = i64(0x0000_00ff_0000_00ffn);
-  return [
-    ...[...pairs, ...two, ...op.and64, ...i64(0x000f_4240_0000_0064n), ...op.multiply64],
-    ...[...get(local), ...i64(16n), ...op.shiftRight64, ...two, ...op.and64],
-    ...[...i64(0x0000_2710_0000_0001n), ...op.multiply64, ...op.add64, ...i64(32n)],
-    ...op.shiftRight64,
   ];
 }
 

@@ -1,23 +1,16 @@
-/**
- * The dictionary of a task's products: the bytes of a product id ↔ a dense id. Open addressing;
- * what a look-up compares lies in one cache line a product: hash, length, and a key that is short.
- */
+/** The dictionary of a task's products: the bytes of a product id ↔ a dense id. Open addressing. */
 import { ClickrateError } from '../errors.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
-import { hashOf, isEqual, viewOf } from './keys.ts';
+import { hashOf, viewOf } from './keys.ts';
 import { type PartEntry, readPart, writePart } from './products-part.ts';
 import { run } from './run.ts';
+import { KEY_AT, SLOT_SHIFT, Slots } from './slots.ts';
 
 const SMALLEST = 1024;
 /** So many products' cache lines stay near the processor by themselves. */
 const NEAR_PRODUCTS = 8_192;
 /** What `lookUp` says of a product id that has no dense id yet. */
 export const UNKNOWN = 0xffff_ffff;
-/** Of a product: a cache line of words (hash, length, key), and how many bytes of key fit in. */
-const SLOT_SHIFT = 4;
-const SLOT_BYTES = 4 << SLOT_SHIFT;
-const KEY_AT = 8;
-const INLINE_BYTES = SLOT_BYTES - KEY_AT;
 // A product id may begin with U+FEFF, which a decoder drops unless it is told not to.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -29,12 +22,7 @@ export class Products {
   /** Dense id + 1; 0 marks a free place. */
   #table = new Uint32Array(SMALLEST);
   #mask = SMALLEST - 1;
-  /** By dense id. A length of 0 marks a free id: no product id is empty. */
-  #slots = new Int32Array(SMALLEST << SLOT_SHIFT);
-  #slotBytes = new Uint8Array(this.#slots.buffer);
-  #slotView = new DataView(this.#slots.buffer);
-  /** Keys that are too long for a slot, by dense id. */
-  readonly #longKeys = new Map<number, Uint8Array>();
+  readonly #slots = new Slots();
   #free: number[] = [];
   /** False after a restore, until a free id is needed. */
   #freeKnown = true;
@@ -70,9 +58,9 @@ export class Products {
   lookUp(rows: number, out: Uint32Array, at: number): void {
     const { bytes, view, productStart, productEnd, productHash } = run;
     const table = this.#table;
-    const slots = this.#slots;
+    const slots = this.#slots.words;
     const mask = this.#mask;
-    const slotView = this.#slotView;
+    const slotView = this.#slots.view;
     if (this.size > NEAR_PRODUCTS) {
       let touched = 0;
       for (let row = 0; row < rows; row++)
@@ -105,27 +93,12 @@ export class Products {
   /** Where the table holds the product id, or the free place where it would be put. */
   #placeOf(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number {
     const table = this.#table;
-    const slots = this.#slots;
-    const length = end - start;
     let at = hash & this.#mask;
     for (let entry = table[at]; entry !== 0; entry = table[at]) {
-      const slot = (entry - 1) << SLOT_SHIFT;
-      if (
-        slots[slot] === hash &&
-        slots[slot + 1] === length &&
-        (length <= INLINE_BYTES
-          ? isEqual(this.#slotBytes, this.#slotView, slot * 4 + KEY_AT, bytes, view, start, length)
-          : this.#isLongKey(entry - 1, bytes, start, end))
-      )
-        return at;
+      if (this.#slots.holds(entry - 1, bytes, view, start, end, hash)) return at;
       at = (at + 1) & this.#mask;
     }
     return at;
-  }
-
-  #isLongKey(id: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const key = this.#longKeys.get(id) as Uint8Array;
-    return Buffer.compare(key, bytes.subarray(start, end)) === 0;
   }
 
   #add(bytes: Uint8Array, start: number, end: number, hash: number): number {
@@ -139,23 +112,11 @@ export class Products {
   }
 
   has(id: number): boolean {
-    return id < this.capacity && this.#lengthOf(id) !== 0;
-  }
-
-  #lengthOf(id: number): number {
-    return this.#slots[(id << SLOT_SHIFT) + 1];
-  }
-
-  /** The bytes of a living product's id. */
-  #keyOf(id: number): Uint8Array {
-    const length = this.#lengthOf(id);
-    if (length > INLINE_BYTES) return this.#longKeys.get(id) as Uint8Array;
-    const start = id * SLOT_BYTES + KEY_AT;
-    return this.#slotBytes.subarray(start, start + length);
+    return id < this.capacity && this.#slots.lengthOf(id) !== 0;
   }
 
   name(id: number): string {
-    return decoder.decode(this.#keyOf(id));
+    return decoder.decode(this.#slots.keyOf(id));
   }
 
   /** Dense id of a product id, or -1. */
@@ -171,9 +132,8 @@ export class Products {
   /** Forgets a product; its dense id may be another's from now on. */
   remove(id: number): void {
     if (!this.has(id)) return;
-    this.#unlink(this.#placeOfKey(this.#keyOf(id)));
-    this.#slots[(id << SLOT_SHIFT) + 1] = 0;
-    this.#longKeys.delete(id);
+    this.#unlink(this.#placeOfKey(this.#slots.keyOf(id)));
+    this.#slots.clear(id);
     this.size--;
     if (this.#freeKnown) this.#free.push(id);
     this.#changed.add(id >>> BLOCK_SHIFT);
@@ -200,7 +160,7 @@ export class Products {
     const last = Math.min(this.capacity, (block + 1) << BLOCK_SHIFT);
     for (let id = block << BLOCK_SHIFT; id < last; id++) {
       if (!this.has(id)) continue;
-      entries.push({ slot: id & (BLOCK_PRODUCTS - 1), key: this.#keyOf(id) });
+      entries.push({ slot: id & (BLOCK_PRODUCTS - 1), key: this.#slots.keyOf(id) });
     }
     return entries.length === 0 ? null : writePart(entries);
   }
@@ -227,30 +187,16 @@ export class Products {
   }
 
   #insert(id: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
-    while (id << SLOT_SHIFT >= this.#slots.length) this.#growSlots();
     if (id >= this.capacity) this.capacity = id + 1;
-    const slot = id << SLOT_SHIFT;
-    this.#slots[slot] = hash;
-    this.#slots[slot + 1] = end - start;
-    if (end - start > INLINE_BYTES)
-      this.#longKeys.set(id, new Uint8Array(bytes.subarray(start, end)));
-    else this.#slotBytes.set(bytes.subarray(start, end), slot * 4 + KEY_AT);
+    this.#slots.put(id, bytes, start, end, hash);
     this.size++;
     if (this.size * 2 > this.#table.length) this.#growTable();
     else this.#link(id);
   }
 
-  #growSlots(): void {
-    const larger = new Int32Array(this.#slots.length * 2);
-    larger.set(this.#slots);
-    this.#slots = larger;
-    this.#slotBytes = new Uint8Array(larger.buffer);
-    this.#slotView = new DataView(larger.buffer);
-  }
-
   /** Puts an id that is not there yet into the table. */
   #link(id: number): void {
-    let at = this.#slots[id << SLOT_SHIFT] & this.#mask;
+    let at = this.#slots.hashOf(id) & this.#mask;
     while (this.#table[at] !== 0) at = (at + 1) & this.#mask;
     this.#table[at] = id + 1;
   }
@@ -259,7 +205,7 @@ export class Products {
   #unlink(place: number): void {
     let gap = place;
     for (let at = (gap + 1) & this.#mask; this.#table[at] !== 0; at = (at + 1) & this.#mask) {
-      const home = this.#slots[(this.#table[at] - 1) << SLOT_SHIFT] & this.#mask;
+      const home = this.#slots.hashOf(this.#table[at] - 1) & this.#mask;
       if (((at - home) & this.#mask) < ((at - gap) & this.#mask)) continue;
       this.#table[gap] = this.#table[at];
       gap = at;
@@ -270,6 +216,6 @@ export class Products {
   #growTable(): void {
     this.#table = new Uint32Array(this.#table.length * 2);
     this.#mask = this.#table.length - 1;
-    for (let id = 0; id < this.capacity; id++) if (this.#lengthOf(id) !== 0) this.#link(id);
+    for (let id = 0; id < this.capacity; id++) if (this.#slots.lengthOf(id) !== 0) this.#link(id);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * 128-bit ids, held once, in pages, and a table of where each is. Of an id the table holds the first
- * word too, so that looking for one that is not there touches one cache line.
+ * 128-bit ids, held once, in pages, and a table of where each is. Of an id the table holds the
+ * first word too, so that looking for one that is not there touches one cache line.
  */
 
 /** Ids of a page. */

@@ -27,13 +27,34 @@ export function judge(
   events: EventBatch,
   from: number,
 ): Judged {
+  let good = 0;
+  for (let i = from; i < events.to; ) {
+    const to = Math.min(i + TOUCHED_ROWS, events.to);
+    if (core.duplicates.size > 0) core.duplicates.touch(events, p, i, to);
+    const judged = judgeRows(core, p, records, events, from, i, to);
+    good += judged.good;
+    i = judged.next;
+    if (i < to) return { next: i, good };
+  }
+  return { next: events.to, good };
+}
+
+/** Judges rows `[first, to)`; row `from` is judged whatever is full. */
+function judgeRows(
+  core: TaskCore,
+  p: number,
+  records: RecordBatch,
+  events: EventBatch,
+  from: number,
+  first: number,
+  to: number,
+): Judged {
   const { settings, windows, tally, duplicates, changedBlocks } = core;
   const { time, product, kind, reject, hasId, verdict } = events;
-  const partition = core.times[p];
   const { watermarkDelayMs } = settings;
-  const counts = tally.counts;
+  const { counts } = tally;
   const lateAfterEnd = settings.allowedLatenessMs - 1;
-  let { watermark, maxTs, idle } = partition;
+  let { watermark, maxTs, idle } = core.times[p];
   let window: Window | null = null;
   let start = Infinity;
   let end = -Infinity;
@@ -44,19 +65,12 @@ export function judge(
   let cells: Cells | undefined;
   let counted = 0;
   let good = 0;
-  let i = from;
-  let touchAt = from;
-  for (; i < events.to; i++) {
-    if (i === touchAt) {
-      touchAt = Math.min(i + TOUCHED_ROWS, events.to);
-      if (duplicates.size > 0) duplicates.touch(events, p, i, touchAt);
-    }
+  let i = first;
+  for (; i < to; i++) {
     const rejected = reject[i];
     if (rejected !== 0) {
       if (i > from && core.keptFull()) break;
-      core.keep(p, records, i, rejected);
-      verdict[i] = rejected;
-      counts[rejected]++;
+      setAside(core, p, records, events, i, rejected);
       continue;
     }
     const ts = time[i];
@@ -75,9 +89,7 @@ export function judge(
     }
     if (end + lateAfterEnd <= watermark) {
       if (i > from && core.keptFull()) break;
-      core.keep(p, records, i, TOO_LATE);
-      verdict[i] = TOO_LATE;
-      counts[TOO_LATE]++;
+      setAside(core, p, records, events, i, TOO_LATE);
       if (ts > maxTs) maxTs = ts;
       continue;
     }
@@ -117,8 +129,20 @@ export function judge(
     }
   }
   counts[COUNTED] += counted;
-  partition.watermark = watermark;
-  partition.maxTs = maxTs;
-  partition.idle = idle;
+  core.times[p] = { watermark, maxTs, idle };
   return { next: i, good };
+}
+
+/** Not counted, and kept. */
+function setAside(
+  core: TaskCore,
+  p: number,
+  records: RecordBatch,
+  events: EventBatch,
+  i: number,
+  code: number,
+): void {
+  core.keep(p, records, i, code);
+  events.verdict[i] = code;
+  core.tally.counts[code]++;
 }
