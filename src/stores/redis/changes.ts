@@ -44,11 +44,15 @@ export function changeOf([id, fields]: Entry): MarkedChange {
   };
 }
 
-function rowOf([product, ...numbers]: PackedRow): Row {
-  const countsAt = (at: number): Counts => ({
-    start: numbers[at],
-    impressions: numbers[at + 1],
-    clicks: numbers[at + 2],
-  });
-  return { product, latest: countsAt(0), previous: numbers.length > 3 ? countsAt(3) : null };
+function rowOf(packed: PackedRow): Row {
+  const previous = packed.length > 4 ? countsAt(packed, 4) : null;
+  return { product: packed[0], latest: countsAt(packed, 1), previous };
+}
+
+function countsAt(packed: PackedRow, at: number): Counts {
+  return {
+    start: packed[at] as number,
+    impressions: packed[at + 1] as number,
+    clicks: packed[at + 2] as number,
+  };
 }
