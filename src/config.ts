@@ -93,6 +93,9 @@ export const LIMITS = {
   /** Stream: bytes a reader may lag before its changes are coalesced; how long it may not drain. */
   streamLagBytes: 8_388_608,
   streamStallMs: 60_000,
+  /** HTTP: connections at once (readers of the stream among them); bytes of a request's head. */
+  connections: 5_000,
+  headBytes: 16_384,
   /** HTTP: longest URL; how long a request may take to arrive; how long a connection stays idle. */
   urlBytes: 8_192,
   requestMs: 60_000,
@@ -120,8 +123,10 @@ export const OPTIONS = {
   /** Certificate and key (PEM files) to serve HTTPS with. */
   httpsCert: '',
   httpsKey: '',
-  /** Other origins whose pages may read answers, several by comma. */
+  /** Other origins whose pages may read answers and send events, several by comma. */
   corsOrigins: '',
+  /** Names of this server on a loopback address without keys, several by comma. */
+  hostNames: '',
   /** Requests a second for each key or address; 0: any number. */
   rateLimit: 0,
   /** Directory of the journal and the store. */

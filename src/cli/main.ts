@@ -13,6 +13,7 @@ import { addProduce } from './produce.ts';
 import { addRejected } from './rejected.ts';
 import { addReplay } from './replay-command.ts';
 import { addRun } from './run.ts';
+import { concealCommandLine } from './secrets.ts';
 import { addConfig } from './show-config.ts';
 import { addSink } from './sink.ts';
 import { addTopics } from './topics.ts';
@@ -52,6 +53,12 @@ function exitByThrowing(command: Command): void {
   command.exitOverride();
   for (const child of command.commands) exitByThrowing(child);
 }
+
+if (concealCommandLine())
+  process.stderr.write(
+    'a secret was on the command line, where others could see it: better in a CLICKRATE_… variable, ' +
+      'or in a file that CLICKRATE_…_FILE names\n',
+  );
 
 process.stdout.on('error', (error) => {
   if (!isPipeClosed(error)) throw error;
