@@ -56,8 +56,8 @@ function exitByThrowing(command: Command): void {
 
 if (concealCommandLine())
   process.stderr.write(
-    'a secret was on the command line, where others could see it: better in a CLICKRATE_… variable, ' +
-      'or in a file that CLICKRATE_…_FILE names\n',
+    'clickrate: a secret was on the command line, where others could see it: better in a ' +
+      'CLICKRATE_… variable, or in a file that CLICKRATE_…_FILE names\n',
   );
 
 process.stdout.on('error', (error) => {

@@ -1,4 +1,4 @@
-/** Secrets among the options: read from files, shown to nobody, not left in the list of processes. */
+/** Secrets among the options: read from files, shown to nobody, no longer on the command line. */
 import { readFileSync } from 'node:fs';
 import { ClickrateError, messageOf } from '../errors.ts';
 

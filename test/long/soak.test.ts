@@ -1,0 +1,45 @@
+/**
+ * Ten minutes (`CLICKRATE_SOAK_MINUTES`) at 20 000 events a second (`CLICKRATE_SOAK_RATE`) with
+ * 1 000 stream readers and a fault a minute: nothing is lost, memory stays flat, readiness is true.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
+import { withoutRedis } from '../support/redis-server.ts';
+import { type Held, slopeAMinute } from './held.ts';
+import { soak } from './soak.ts';
+
+const skip = withoutKafka() || withoutRedis();
+const MINUTES = Number(process.env.CLICKRATE_SOAK_MINUTES ?? 10);
+const RATE = Number(process.env.CLICKRATE_SOAK_RATE ?? 20_000);
+/** Before that ids, code and connections are still becoming what they will be. */
+const WARM_UP_SHARE = 0.25;
+const HEAP_MB_A_MINUTE = 1;
+const RESIDENT_MB_A_MINUTE = 5;
+
+let cluster: KafkaTestCluster;
+
+before(async () => {
+  if (skip === false) cluster = await startKafka({ brokers: 3 });
+});
+after(() => cluster?.stop());
+
+test(`${MINUTES} minutes with a fault a minute lose nothing`, { skip }, async (t) => {
+  const seed = Number(process.env.CLICKRATE_SEED ?? Date.now() % 1e6);
+  const faults = Math.max(1, Math.round(MINUTES));
+  const report = await soak(t, cluster, {
+    ...{ minutes: MINUTES, rate: RATE, readers: 1_000, seed, faults },
+  });
+  const { events, perSecond, probes, heard, before: first, after: last } = report;
+  t.diagnostic(`${events} events, ${perSecond} a second of the ${RATE} asked for`);
+  t.diagnostic(`readers heard ${heard} changes; ${probes.unready} of ${probes.answers} said no`);
+  const warm = report.held.slice(Math.floor(report.held.length * WARM_UP_SHARE));
+  const slope = (name: keyof Held) => slopeAMinute(warm, (held) => held[name]);
+  for (const name of ['heapMb', 'buffersMb', 'residentMb'] as const) {
+    const figures = [first, warm[0], warm.at(-1)!, last].map((held) => held[name].toFixed(1));
+    t.diagnostic(`${name}: ${slope(name).toFixed(2)} a minute; ${figures.join(' → ')}`);
+  }
+  t.diagnostic(`files ${first.files} → ${last.files}, timers ${first.timers} → ${last.timers}`);
+  assert.ok(slope('heapMb') < HEAP_MB_A_MINUTE, 'the heap grows');
+  assert.ok(slope('residentMb') < RESIDENT_MB_A_MINUTE, 'resident memory grows');
+});
