@@ -73,6 +73,8 @@ export const LIMITS = {
   journalGroupMs: 2,
   /** HTTP: largest body, largest list of unusable items in an answer, rows of a page. */
   bodyBytes: 8_388_608,
+  /** Bytes of bodies of requests that are under way, all together. */
+  bodiesBytes: 268_435_456,
   listedItems: 100,
   pageRows: 1_000,
   /** Periods of one answer about history. */

@@ -12,6 +12,9 @@ export type Heard = {
   backwards: number;
   /** Milliseconds since the reader that heard nothing for longest heard something. */
   quietMs: number;
+  /** How many have heard nothing for ten seconds, and what the quietest heard first. */
+  quiet: number;
+  began: string;
 };
 
 const ID = /\nid: (\w[\w-]*)-(\d+)\n/g;
@@ -24,6 +27,8 @@ type Reader = {
   number: number;
   heardMs: number;
   stuck: boolean;
+  /** What came first over its connection. */
+  began: string;
 };
 
 let wanted = true;
@@ -37,6 +42,7 @@ function open(reader: Reader): void {
   const socket = connect(port, '127.0.0.1');
   reader.socket = socket;
   reader.heardMs = performance.now();
+  reader.began = '';
   const last = reader.id === '' ? '' : `Last-Event-ID: ${reader.id}-${reader.number}\r\n`;
   socket.write(`GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n${last}\r\n`);
   socket.on('error', () => {});
@@ -51,6 +57,7 @@ function open(reader: Reader): void {
 /** An id that is cut in two by the end of a packet is not seen; the next one is. */
 function hear(reader: Reader, text: string): void {
   reader.heardMs = performance.now();
+  if (reader.began === '') reader.began = text.slice(0, 200);
   for (const [, id, digits] of text.matchAll(ID)) {
     const number = Number(digits);
     if (reader.id === id && number < reader.number) backwards++;
@@ -64,7 +71,7 @@ function come(message: Come): void {
   wanted = true;
   port = message.port;
   const make = (n: number): Reader => {
-    return { socket: null, id: '', number: 0, heardMs: 0, stuck: n < message.stuck };
+    return { socket: null, id: '', number: 0, heardMs: 0, stuck: n < message.stuck, began: '' };
   };
   readers = Array.from({ length: message.readers }, (_, n) => make(n));
   const waiting = [...readers];
@@ -82,9 +89,19 @@ function leave(): void {
 
 function report(): Heard {
   const reading = readers.filter(({ stuck }) => !stuck);
-  const quietMs = Math.max(0, ...reading.map(({ heardMs }) => performance.now() - heardMs));
+  const since = ({ heardMs }: Reader) => performance.now() - heardMs;
+  const [quietest] = reading.sort((a, b) => since(b) - since(a));
+  const quietMs = quietest === undefined ? 0 : since(quietest);
+  const quiet = reading.filter((reader) => since(reader) > 10_000).length;
   const isOpen = ({ socket }: Reader) => socket !== null && !socket.connecting;
-  return { open: readers.filter(isOpen).length, events, backwards, quietMs };
+  return {
+    open: readers.filter(isOpen).length,
+    events,
+    backwards,
+    quietMs,
+    quiet,
+    began: quietest?.began ?? '',
+  };
 }
 
 process.on('message', (message: Come | 'leave' | 'report') => {

@@ -169,9 +169,10 @@ async function recovered(engines: readonly Engine[], rate: number): Promise<void
 
 async function readersBack({ readers }: World, count: number): Promise<void> {
   await eventually(async () => {
-    const { open, quietMs } = await readers.heard();
+    const { open, quietMs, quiet, began } = await readers.heard();
     if (open === count && quietMs < 15_000) return true;
-    throw new Error(`${open} of ${count} readers, one heard nothing for ${quietMs} ms`);
+    const since = `${quiet} have heard nothing for 10 s, one for ${Math.round(quietMs)} ms`;
+    throw new Error(`${open} of ${count} readers are here; ${since}, and at first ${began}`);
   }, 30_000);
 }
 
