@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { type Engine, readiness } from '../kafka/engines.ts';
 
-type Seen = { atMs: number; ready: boolean; why: string };
+/** `ready` is null where no answer came in time. */
+type Seen = { atMs: number; ready: boolean | null; why: string };
 /** A fault that was made; monotonic milliseconds. */
 export type Done = {
   name: string;
@@ -33,12 +34,13 @@ export class Probe {
     const atMs = performance.now();
     const said = await readiness(this.#engine);
     const why = said?.reasons.join('; ') ?? 'no answer';
-    this.#seen.push({ atMs, ready: said?.ready ?? false, why });
+    this.#seen.push({ atMs, ready: said?.ready ?? null, why });
   }
 
-  /** How many answers there were, and how many of them said no. */
-  counts(): { answers: number; unready: number } {
-    return { answers: this.#seen.length, unready: this.#seen.filter((one) => !one.ready).length };
+  /** How often it was asked, said no, and did not answer in time. */
+  counts(): { asked: number; unready: number; silent: number } {
+    const times = (ready: boolean | null) => this.#seen.filter((one) => one.ready === ready).length;
+    return { asked: this.#seen.length, unready: times(false), silent: times(null) };
   }
 
   /** It said no in each fault that it must see, and only from a fault to the recovery from it. */
@@ -46,14 +48,14 @@ export class Probe {
     const during = (at: number, { beganMs, recoveredMs }: Done) =>
       at >= beganMs - EVERY_MS && at <= recoveredMs + EVERY_MS;
     for (const { atMs, ready, why } of this.#seen)
-      if (!ready)
+      if (ready === false)
         assert.ok(
           faults.some((fault) => during(atMs, fault)),
           `not ready without a fault, ${Math.round(atMs / 1_000)} s: ${why}`,
         );
     for (const fault of faults.filter(({ isSeen }) => isSeen))
       assert.ok(
-        this.#seen.some(({ atMs, ready }) => !ready && during(atMs, fault)),
+        this.#seen.some(({ atMs, ready }) => ready === false && during(atMs, fault)),
         `it was ready all the time while ${fault.name}`,
       );
   }

@@ -32,7 +32,11 @@ test(`${MINUTES} minutes with a fault a minute lose nothing`, { skip }, async (t
   });
   const { events, perSecond, probes, heard, before: first, after: last } = report;
   t.diagnostic(`${events} events, ${perSecond} a second of the ${RATE} asked for`);
-  t.diagnostic(`readers heard ${heard} changes; ${probes.unready} of ${probes.answers} said no`);
+  t.diagnostic(`readers heard ${heard} changes`);
+  t.diagnostic(
+    `of ${probes.asked} times readiness was asked, it said no ${probes.unready} times, and ` +
+      `nothing in two seconds ${probes.silent} times`,
+  );
   const warm = report.held.slice(Math.floor(report.held.length * WARM_UP_SHARE));
   const slope = (name: keyof Held) => slopeAMinute(warm, (held) => held[name]);
   for (const name of ['heapMb', 'buffersMb', 'residentMb'] as const) {

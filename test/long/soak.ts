@@ -33,7 +33,7 @@ export type SoakReport = {
   before: Held;
   held: Held[];
   after: Held;
-  probes: { answers: number; unready: number };
+  probes: ReturnType<Probe['counts']>;
   /** What readers heard, of all of them. */
   heard: number;
 };
