@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { ClickrateError } from '../errors.ts';
 import { Metrics } from '../metrics.ts';
+import { Connections } from './connections.ts';
 import { describeRoutes, docsRoutes } from './docs.ts';
 import { Doors } from './doors/doors.ts';
 import { healthRoutes } from './health.ts';
@@ -107,6 +108,8 @@ function bareServer(context: Context): FastifyInstance {
   });
   // The second is for one of several workers: refused, not handed on, the others being as full.
   Object.assign(app.server, { maxConnections: limits.connections, dropMaxConnection: true });
+  const connections = new Connections(app.server, tls !== null);
+  app.addHook('preClose', async () => connections.end(limits.stopMs / 4));
   // Answers are text already; compiling serialisers would only cost time at the start.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));

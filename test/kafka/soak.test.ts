@@ -15,7 +15,8 @@ after(() => cluster?.stop());
 
 test('forty seconds with two faults lose nothing', { skip }, async (t) => {
   const seed = Number(process.env.CLICKRATE_SEED ?? Date.now() % 1e6);
-  const options = { minutes: 2 / 3, rate: 2_000, readers: 100, faults: 2, seed };
+  const load = { rate: 2_000, readers: 100, products: 200 };
+  const options = { minutes: 2 / 3, faults: 2, seed, ...load };
   const { events, perSecond, held } = await soak(t, cluster, options);
   t.diagnostic(`${events} events, ${perSecond} a second`);
   for (const { residentMb } of held) assert.ok(residentMb < 400, `${residentMb} MB resident`);

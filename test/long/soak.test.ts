@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { SETTINGS } from '../../src/config.ts';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { withoutRedis } from '../support/redis-server.ts';
 import { type Held, slopeAMinute } from './held.ts';
@@ -14,6 +15,9 @@ const MINUTES = Number(process.env.CLICKRATE_SOAK_MINUTES ?? 10);
 const RATE = Number(process.env.CLICKRATE_SOAK_RATE ?? 20_000);
 /** Before that ids, code and connections are still becoming what they will be. */
 const WARM_UP_SHARE = 0.25;
+/** What a user has who says nothing. */
+const { windowMs, watermarkDelayMs, allowedLatenessMs, idleAfterMs, idMemoryMs } = SETTINGS;
+const PRODUCTION = { windowMs, watermarkDelayMs, allowedLatenessMs, idleAfterMs, idMemoryMs };
 const HEAP_MB_A_MINUTE = 1;
 const RESIDENT_MB_A_MINUTE = 5;
 
@@ -28,7 +32,8 @@ test(`${MINUTES} minutes with a fault a minute lose nothing`, { skip }, async (t
   const seed = Number(process.env.CLICKRATE_SEED ?? Date.now() % 1e6);
   const faults = Math.max(1, Math.round(MINUTES));
   const report = await soak(t, cluster, {
-    ...{ minutes: MINUTES, rate: RATE, readers: 1_000, seed, faults },
+    ...{ minutes: MINUTES, rate: RATE, readers: 1_000, seed, faults, products: 50 },
+    settings: PRODUCTION,
   });
   const { events, perSecond, probes, heard, before: first, after: last } = report;
   t.diagnostic(`${events} events, ${perSecond} a second of the ${RATE} asked for`);

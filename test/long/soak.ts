@@ -3,6 +3,7 @@
  * the end everything is held to the oracle, and what the watched engine held on to is told.
  */
 import assert from 'node:assert/strict';
+import type { Settings } from '../../src/config.ts';
 import { checkTasks, committedTo } from '../kafka/check.ts';
 import { allRunning, type Engine } from '../kafka/engines.ts';
 import { endsOf, readTopics } from '../kafka/log-reader.ts';
@@ -23,6 +24,8 @@ export type SoakOptions = {
   readers: number;
   seed: number;
   faults: number;
+  products: number;
+  settings?: Partial<Settings>;
 };
 
 export type SoakReport = {
@@ -46,7 +49,7 @@ const RECOVERY_MS = 90_000;
 const HELD_EVERY_MS = 10_000;
 /** Everything that the rules speak of is in the traffic; of what is kept there is room for all. */
 const TRAFFIC = {
-  ...{ '--products': 200, '--zipf': 1, '--disorder-ms': 300, '--late': 0.004 },
+  ...{ '--zipf': 1, '--disorder-ms': 300, '--late': 0.004 },
   ...{ '--duplicates': 0.01, '--broken': 0.002 },
 };
 /** Clicks come on top of the tries that the rate counts. */
@@ -57,7 +60,8 @@ export async function soak(
   cluster: KafkaTestCluster,
   options: SoakOptions,
 ): Promise<SoakReport> {
-  const setting = await setUp(t, cluster, { partitions: PARTITIONS });
+  const settings = options.settings ?? {};
+  const setting = await setUp(t, cluster, { partitions: PARTITIONS, settings });
   const random = new Random(options.seed);
   t.diagnostic(`seed ${options.seed}`);
   const start = () => setting.engine({ file: 'test/long/engine-child.ts' });
@@ -105,13 +109,13 @@ export async function soak(
 function produced(
   t: Test,
   { impressions, clicks, held }: Setting,
-  { rate }: SoakOptions,
+  { rate, products }: SoakOptions,
   times: number,
   seed: number,
 ): Child {
   const flags = {
     ...{ '--brokers': held.bootstrap, '--impressions-topic': impressions },
-    ...{ '--clicks-topic': clicks, '--seed': seed, ...TRAFFIC },
+    ...{ '--clicks-topic': clicks, '--seed': seed, '--products': products, ...TRAFFIC },
     '--rate': Math.round((rate * times) / EVENTS_A_TRY),
   };
   const args = Object.entries(flags).flatMap(([name, value]) => [name, String(value)]);
@@ -170,7 +174,7 @@ async function recovered(engines: readonly Engine[], rate: number): Promise<void
 async function readersBack({ readers }: World, count: number): Promise<void> {
   await eventually(async () => {
     const { open, quietMs, quiet, began } = await readers.heard();
-    if (open === count && quietMs < 15_000) return true;
+    if (open === count && quietMs < 20_000) return true;
     const since = `${quiet} have heard nothing for 10 s, one for ${Math.round(quietMs)} ms`;
     throw new Error(`${open} of ${count} readers are here; ${since}, and at first ${began}`);
   }, 30_000);
