@@ -117,6 +117,8 @@ export const OPTIONS = {
   /** Address and port of the API. */
   host: '127.0.0.1',
   port: 8000,
+  /** Processes that share the port of `clickrate api`. */
+  workers: 1,
   /** Who may read and write over HTTP: hashes of keys, several by comma; empty: everybody. */
   readKeys: '',
   writeKeys: '',

@@ -10,6 +10,7 @@ const HELP: Record<keyof typeof OPTIONS, string> = {
   store: 'where results go: sqlite (a file) or redis',
   host: 'address the API listens on',
   port: 'port of the API (0: any free one)',
+  workers: 'processes that share the port; only clickrate api can be several',
   readKeys: 'hashes of keys that may read, by comma (see clickrate key); empty: everybody may',
   writeKeys: 'hashes of keys that may send events, by comma; empty: everybody may',
   insecure: 'let others reach the address although no key is needed',

@@ -19,6 +19,7 @@ import { addSink } from './sink.ts';
 import { addTopics } from './topics.ts';
 import { addVerify } from './verify.ts';
 import { VERSION } from './version.ts';
+import { workerSlot } from './workers.ts';
 
 /** Each adds a command with its flags, its help and what it does. */
 const COMMANDS = [
@@ -54,7 +55,7 @@ function exitByThrowing(command: Command): void {
   for (const child of command.commands) exitByThrowing(child);
 }
 
-if (concealCommandLine())
+if (concealCommandLine() && workerSlot() === null)
   process.stderr.write(
     'clickrate: a secret was on the command line, where others could see it: better in a ' +
       'CLICKRATE_… variable, or in a file that CLICKRATE_…_FILE names\n',
@@ -74,5 +75,7 @@ try {
     const { code, text } = exitCodeOf(error);
     if (text !== '') process.stderr.write(`${text}\n`);
     process.exitCode = code;
+    // The line to the first process would keep it alive.
+    if (workerSlot() !== null) process.exit(code);
   }
 }

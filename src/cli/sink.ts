@@ -31,6 +31,7 @@ import { OWNER } from './owner.ts';
 import { builtPage } from './page.ts';
 import { type Running, untilStopped } from './running.ts';
 import { VERSION } from './version.ts';
+import { mustBeOne } from './workers.ts';
 
 const TASK = 'sink';
 
@@ -152,6 +153,7 @@ The store is redis unless --store sqlite is given; with --port 0 any free port i
     )
     .action(async (flags: Flags) => {
       const { options, settings } = configurationOf({ store: 'redis', ...flags });
+      mustBeOne(options.workers);
       const log = createLogger(options);
       const running = await startSink({
         ...{ options, settings, log, limits: LIMITS },
