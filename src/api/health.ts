@@ -43,6 +43,7 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
       ...{ health, kept, products: results.size, stream, wallMs, version: parts.version },
       ready: readiness(health, troubleOf(context), null).ready,
       staleMs: parts.staleMs?.() ?? null,
+      keptLimitBytes: parts.limits.keptTotalBytes,
     });
   };
   const all = parts.shareMetrics?.(own) ?? own;

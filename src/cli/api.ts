@@ -18,6 +18,7 @@ import {
 import { CommittedHealth } from './committed-health.ts';
 import { listen } from './listen.ts';
 import { createLogger } from './logger.ts';
+import { limitsOf } from './open-store.ts';
 import { builtPage } from './page.ts';
 import { VERSION } from './version.ts';
 import { shareMetrics } from './worker-metrics.ts';
@@ -49,7 +50,8 @@ export async function startApi(parts: ApiProcessParts): Promise<ApiProcess> {
       if (!isRetryable(error)) throw error;
     });
     const server = await createServer({
-      ...{ reader: store, settings, limits, clock: systemClock, logger: log, version: VERSION },
+      ...{ reader: store, settings, clock: systemClock, logger: log, version: VERSION },
+      limits: limitsOf({ store: 'redis' }, limits),
       ...{ minSample: options.minSample, page: builtPage() },
       doors: new Doors(options, false),
       ...(slot === null ? {} : { shareMetrics: shareMetrics(slot) }),

@@ -26,7 +26,7 @@ import {
 } from './command.ts';
 import { listen } from './listen.ts';
 import { createLogger } from './logger.ts';
-import { openStore } from './open-store.ts';
+import { limitsOf, openStore } from './open-store.ts';
 import { OWNER } from './owner.ts';
 import { builtPage } from './page.ts';
 import { type Running, untilStopped } from './running.ts';
@@ -87,7 +87,8 @@ export async function startSink(parts: SinkProcessParts): Promise<Running> {
   try {
     const judge = createJudge(settings);
     const server = await createServer({
-      ...{ reader: store, settings, limits, clock, logger: log, version: VERSION },
+      ...{ reader: store, settings, clock, logger: log, version: VERSION },
+      limits: limitsOf(options, limits),
       judge: (records) => judge(records, clock.wallMs()),
       doors: new Doors(options, false),
       ...{ health: () => [healthOf(sink, parts, heartbeats)], owner: OWNER },

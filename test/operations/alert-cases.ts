@@ -70,7 +70,11 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   one('ClickrateHeldElsewhere', '6m', `clickrate_held_elsewhere_products${T}`, '3x40', '0x40'),
   one('ClickrateIdsDropped', '2m', `clickrate_dropped_ids_total${T}`, '0 0 5x40', '5x40'),
-  one('ClickrateKeptNearLimit', '1m', `clickrate_kept_bytes${A}`, '1000000000x9', '900000000x9'),
+  {
+    ...{ alert: 'ClickrateKeptNearLimit', at: '1m' },
+    fires: { [`clickrate_kept_bytes${A}`]: '95x9', [`clickrate_kept_limit_bytes${A}`]: '100x9' },
+    calm: { [`clickrate_kept_bytes${A}`]: '85x9', [`clickrate_kept_limit_bytes${A}`]: '100x9' },
+  },
   {
     ...{ alert: 'ClickrateRefusingEvents', at: '12m' },
     fires: { [answers('/v1/events', '429')]: '0+5x60' },
