@@ -73,6 +73,8 @@ export const LIMITS = {
   journalGroupMs: 2,
   /** HTTP: largest body, largest list of unusable items in an answer, rows of a page. */
   bodyBytes: 8_388_608,
+  /** Bytes of bodies of requests that are under way, all together. */
+  bodiesBytes: 268_435_456,
   listedItems: 100,
   pageRows: 1_000,
   /** Periods of one answer about history. */
@@ -93,6 +95,9 @@ export const LIMITS = {
   /** Stream: bytes a reader may lag before its changes are coalesced; how long it may not drain. */
   streamLagBytes: 8_388_608,
   streamStallMs: 60_000,
+  /** HTTP: connections at once (readers of the stream among them); bytes of a request's head. */
+  connections: 5_000,
+  headBytes: 16_384,
   /** HTTP: longest URL; how long a request may take to arrive; how long a connection stays idle. */
   urlBytes: 8_192,
   requestMs: 60_000,
@@ -112,6 +117,8 @@ export const OPTIONS = {
   /** Address and port of the API. */
   host: '127.0.0.1',
   port: 8000,
+  /** Processes that share the port of `clickrate api`. */
+  workers: 1,
   /** Who may read and write over HTTP: hashes of keys, several by comma; empty: everybody. */
   readKeys: '',
   writeKeys: '',
@@ -120,8 +127,10 @@ export const OPTIONS = {
   /** Certificate and key (PEM files) to serve HTTPS with. */
   httpsCert: '',
   httpsKey: '',
-  /** Other origins whose pages may read answers, several by comma. */
+  /** Other origins whose pages may read answers and send events, several by comma. */
   corsOrigins: '',
+  /** Names of this server on a loopback address without keys, several by comma. */
+  hostNames: '',
   /** Requests a second for each key or address; 0: any number. */
   rateLimit: 0,
   /** Directory of the journal and the store. */

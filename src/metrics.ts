@@ -29,6 +29,7 @@ const SCRAPED = {
   task_ready: ['gauge', '1 while records are read and commits succeed', ['task']],
   kept_events: ['gauge', 'Rejected and too late events in the store', []],
   kept_bytes: ['gauge', 'Bytes of kept events', []],
+  kept_limit_bytes: ['gauge', 'Bytes of kept events at which the oldest are pruned', []],
   kept_pruned_total: ['counter', 'Kept events that were pruned', []],
   store_stale_seconds: ['gauge', 'How old the served results are while the store is away', []],
   products: ['gauge', 'Products with a result', []],
@@ -82,6 +83,7 @@ export type StreamCounts = {
 export type Observation = {
   health: readonly TaskHealth[];
   kept: { events: number; bytes: number; pruned: number } | null;
+  keptLimitBytes: number;
   products: number;
   stream: StreamCounts;
   ready: boolean;
@@ -130,6 +132,7 @@ export class Metrics {
     );
     put('ready', observation.ready ? 1 : 0);
     put('build_info', 1, { version });
+    put('kept_limit_bytes', observation.keptLimitBytes);
     put('products', observation.products);
     put('store_stale_seconds', (staleMs ?? 0) / 1000);
     put('stream_readers', stream.readers);

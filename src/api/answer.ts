@@ -12,6 +12,15 @@ export const JSON_TYPE = 'application/json; charset=utf-8';
 /** On every answer while the store does not answer: how old what is served may be. */
 export const AGE_HEADER = 'x-clickrate-age-ms';
 
+/** On every answer: it is what it says, for this origin alone, and tells nobody who asked. */
+const GUARDS = [
+  ...['x-content-type-options', 'nosniff'],
+  ...['cross-origin-resource-policy', 'same-origin', 'referrer-policy', 'no-referrer'],
+];
+/** On answers that are no page: whoever opens one in a browser runs nothing of it. */
+const POLICY_HEADER = 'content-security-policy';
+export const DATA_GUARDS = [...GUARDS, POLICY_HEADER, "default-src 'none'; frame-ancestors 'none'"];
+
 type Answer = Omit<Serialised, 'etag'> & { status: number; headers: string[] };
 
 const NOTHING = { pieces: [], length: 0, text: null };
@@ -21,7 +30,7 @@ function write(context: Context, request: FastifyRequest, reply: FastifyReply, a
   const { status, headers, pieces, length, text } = answer;
   reply.hijack();
   const { raw } = reply;
-  headers.push('x-content-type-options', 'nosniff');
+  headers.push(...(headers.includes(POLICY_HEADER) ? GUARDS : DATA_GUARDS));
   const { doors } = context.parts;
   if (doors !== undefined) headers.push(...doors.corsHeaders(request));
   const staleMs = context.parts.staleMs?.() ?? null;

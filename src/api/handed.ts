@@ -32,6 +32,8 @@ export type ApiParts = {
   page?: PageFiles | null;
   /** Who may come in (default: everybody). */
   doors?: Doors;
+  /** Makes the text of `/metrics` of this process that of several. */
+  shareMetrics?(own: () => Promise<string>): () => Promise<string>;
   logger: Logger | false;
   version: string;
 };

@@ -31,7 +31,7 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
     },
   );
 
-  app.get('/metrics', { schema: metricsSchema }, async (request, reply) => {
+  const own = async () => {
     // Metrics must come above all when the store does not answer.
     const kept = await parts.reader.keptTotals().catch((error) => {
       if (parts.logger !== false) parts.logger.debug({ err: messageOf(error) }, 'no kept totals');
@@ -39,12 +39,17 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
     });
     const health = parts.health();
     const wallMs = parts.clock.wallMs();
-    const text = await metrics.text({
+    return await metrics.text({
       ...{ health, kept, products: results.size, stream, wallMs, version: parts.version },
       ready: readiness(health, troubleOf(context), null).ready,
       staleMs: parts.staleMs?.() ?? null,
+      keptLimitBytes: parts.limits.keptTotalBytes,
     });
-    send(context, request, reply, 200, [...NOT_CACHED, metrics.registry.contentType], text);
+  };
+  const all = parts.shareMetrics?.(own) ?? own;
+  app.get('/metrics', { schema: metricsSchema }, async (request, reply) => {
+    const headers = [...NOT_CACHED, metrics.registry.contentType];
+    send(context, request, reply, 200, headers, await all());
   });
 }
 

@@ -7,6 +7,7 @@ import { eventsSchema } from './operations.ts';
 import type { ApiParts, Context } from './parts.ts';
 import { ProblemError } from './problem-error.ts';
 import { opensArray, splitArray, splitLines, wholeBody, withoutMark } from './split.ts';
+import { UnderWay } from './under-way.ts';
 
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
 const TYPES = ['application/json', 'text/plain', ...NDJSON_TYPES];
@@ -51,10 +52,17 @@ export async function eventRoutes(app: FastifyInstance, context: Context): Promi
   const { judge, push, limits } = context.parts;
   if (judge === undefined || push === undefined) return;
   takeBytes(app);
+  const underWay = new UnderWay(limits.bodiesBytes);
   app.post(
     '/v1/events',
     // The schema is for readers: the body is judged event by event, not by it.
-    { schema: eventsSchema, validatorCompiler: () => () => true },
+    {
+      ...{ schema: eventsSchema, validatorCompiler: () => () => true },
+      preParsing: (request, reply, payload, done) => {
+        underWay.watch(request, reply, payload);
+        done(null, payload);
+      },
+    },
     async (request, reply) => {
       const sent = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
       const encoding = request.headers['content-encoding'];

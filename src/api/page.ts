@@ -33,7 +33,7 @@ export function sendPage(
 ): void {
   const { page, version } = context.parts;
   const built = page !== undefined && page !== null;
-  const headers = ['vary', 'accept', 'cache-control', 'no-cache', 'referrer-policy', 'no-referrer'];
+  const headers = ['vary', 'accept', 'cache-control', 'no-cache'];
   headers.push('content-type', 'text/html; charset=utf-8');
   headers.push('content-security-policy', built ? POLICY : PLAIN_POLICY);
   send(context, request, reply, 200, headers, built ? page.index : plainPage(version, links));

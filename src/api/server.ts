@@ -1,7 +1,9 @@
 /** The HTTP server, built without listening: the caller listens, tests inject. */
+import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { ClickrateError } from '../errors.ts';
 import { Metrics } from '../metrics.ts';
+import { Connections } from './connections.ts';
 import { describeRoutes, docsRoutes } from './docs.ts';
 import { Doors } from './doors/doors.ts';
 import { healthRoutes } from './health.ts';
@@ -27,6 +29,8 @@ export type { ApiParts } from './parts.ts';
 
 /** Longest percent-encoded part of a path that is looked at: a product id of 256 bytes fits. */
 const PARAM_CHARS = 1_024;
+/** How long whoever sent no request has to read why it was refused. */
+const LINGER_MS = 1_000;
 
 /**
  * Builds the server and loads the results. When they cannot be loaded it is built all the same:
@@ -80,7 +84,10 @@ function bareServer(context: Context): FastifyInstance {
     headersTimeout: limits.requestMs,
     // How often it looks for requests that are overdue.
     connectionsCheckingInterval: Math.ceil(limits.requestMs / 10),
+    maxHeaderSize: limits.headBytes,
   };
+  // Before its handshake a connection is not one of HTTP, and not watched as one.
+  const https = { ...http, handshakeTimeout: limits.requestMs };
   const tls = doors?.tls ?? null;
   const app = Fastify({
     // Its logger would make a child for every request; ours speaks where there is something to say.
@@ -88,7 +95,7 @@ function bareServer(context: Context): FastifyInstance {
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.requestMs,
     // Both make the same server for us, but their types have nothing in common.
-    ...((tls === null ? { http } : { https: { ...http, ...tls } }) as { http: typeof http }),
+    ...((tls === null ? { http } : { https: { ...https, ...tls } }) as { http: typeof http }),
     connectionTimeout: limits.keepAliveMs + limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
     // Requests that still come while it closes are served, or refused with a problem of ours.
@@ -97,15 +104,27 @@ function bareServer(context: Context): FastifyInstance {
     routerOptions: { maxParamLength: PARAM_CHARS },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     frameworkErrors: (error, request, reply) => sendError(context, error, request, reply),
-    clientErrorHandler: (error, socket) => {
-      if (socket.writable) socket.end(clientErrorText((error as NodeJS.ErrnoException).code));
-      else socket.destroy();
-    },
+    clientErrorHandler: (error, socket) => refuse((error as NodeJS.ErrnoException).code, socket),
   });
+  // The second is for one of several workers: refused, not handed on, the others being as full.
+  Object.assign(app.server, { maxConnections: limits.connections, dropMaxConnection: true });
+  const connections = new Connections(app.server, tls !== null);
+  app.addHook('preClose', async () => connections.end(limits.stopMs / 4));
   // Answers are text already; compiling serialisers would only cost time at the start.
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler((error, request, reply) => sendError(context, error, request, reply));
   return app;
+}
+
+/** Answers what is not a request, and lets go of the connection whatever its other end does. */
+function refuse(code: string | undefined, socket: Socket): void {
+  // Without a handshake nothing can be said; without a reader neither.
+  if (code?.startsWith('ERR_TLS') || code === 'EPROTO' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  socket.end(clientErrorText(code));
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
 /** Every route is counted and guarded, learns its methods, and refuses a URL that is too long. */

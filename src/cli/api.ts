@@ -18,8 +18,11 @@ import {
 import { CommittedHealth } from './committed-health.ts';
 import { listen } from './listen.ts';
 import { createLogger } from './logger.ts';
+import { limitsOf } from './open-store.ts';
 import { builtPage } from './page.ts';
 import { VERSION } from './version.ts';
+import { shareMetrics } from './worker-metrics.ts';
+import { leaveWorkers, mustBeSome, runWorkers, workerSlot } from './workers.ts';
 
 export type ApiProcessParts = {
   options: Pick<Options, 'port' | 'redis' | 'redisPassword' | 'minSample' | 'timeZone'> &
@@ -41,14 +44,17 @@ export async function startApi(parts: ApiProcessParts): Promise<ApiProcess> {
   const { redis: url, redisPassword: password } = options;
   const store = new RedisStore({ url, password, timeZone: options.timeZone, limits, log });
   const committed = new CommittedHealth(store, systemClock);
+  const slot = workerSlot();
   try {
     await store.committed().catch((error: unknown) => {
       if (!isRetryable(error)) throw error;
     });
     const server = await createServer({
-      ...{ reader: store, settings, limits, clock: systemClock, logger: log, version: VERSION },
+      ...{ reader: store, settings, clock: systemClock, logger: log, version: VERSION },
+      limits: limitsOf({ store: 'redis' }, limits),
       ...{ minSample: options.minSample, page: builtPage() },
       doors: new Doors(options, false),
+      ...(slot === null ? {} : { shareMetrics: shareMetrics(slot) }),
       health: () => committed.health(),
       trouble: () => committed.trouble(),
       staleMs: () => committed.staleMs(),
@@ -75,7 +81,8 @@ export async function startApi(parts: ApiProcessParts): Promise<ApiProcess> {
 export function addApi(top: Command): void {
   const options = {
     ...DOOR_OPTIONS,
-    ...pick('redis', 'redisPassword', 'minSample', 'timeZone', 'logLevel', 'logFormat'),
+    ...pick('workers', 'redis', 'redisPassword', 'minSample', 'timeZone'),
+    ...pick('logLevel', 'logFormat'),
   };
   withOptions(top.command('api'), options)
     .description('serve the results that engines write into Redis')
@@ -84,18 +91,34 @@ export function addApi(top: Command): void {
       `
 Examples:
   clickrate api --redis redis://127.0.0.1:6379
-  CLICKRATE_REDIS_PASSWORD=… clickrate api --port 8001`,
+  CLICKRATE_REDIS_PASSWORD=… clickrate api --port 8001
+  clickrate api --workers 4                     one process a core, on one port`,
     )
     .action(async (flags: Flags) => {
       const { options, settings } = configurationOf(flags);
       const log = createLogger(options);
-      const api = await startApi({ options, settings, limits: LIMITS, log });
-      log.info({}, `the API is up: open ${api.url}/ctr/latest (docs: ${api.url}/docs)`);
+      mustBeSome(options.workers);
       const stopped = interruption();
-      await new Promise<void>((resolve) => {
-        stopped.addEventListener('abort', () => resolve(), { once: true });
-      });
-      await api.stop();
-      log.info({}, 'stopped');
+      if (options.workers === 1 || workerSlot() !== null)
+        await serve({ options, settings, limits: LIMITS, log }, stopped);
+      else {
+        const scheme = new Doors(options, false).tls === null ? 'http' : 'https';
+        process.exitCode = await runWorkers({ ...options, scheme, log, stop: stopped });
+      }
     });
+}
+
+/** One process, until it is stopped. */
+async function serve(parts: ApiProcessParts, stopped: AbortSignal): Promise<void> {
+  const { log } = parts;
+  const api = await startApi(parts);
+  const say = (text: string) => (workerSlot() === null ? log.info({}, text) : log.debug({}, text));
+  say(`the API is up: open ${api.url}/ctr/latest (docs: ${api.url}/docs)`);
+  await new Promise<void>((resolve) => {
+    if (stopped.aborted) resolve();
+    stopped.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await api.stop();
+  say('stopped');
+  leaveWorkers();
 }

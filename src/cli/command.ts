@@ -10,12 +10,14 @@ const HELP: Record<keyof typeof OPTIONS, string> = {
   store: 'where results go: sqlite (a file) or redis',
   host: 'address the API listens on',
   port: 'port of the API (0: any free one)',
+  workers: 'processes that share the port; only clickrate api can be several',
   readKeys: 'hashes of keys that may read, by comma (see clickrate key); empty: everybody may',
   writeKeys: 'hashes of keys that may send events, by comma; empty: everybody may',
   insecure: 'let others reach the address although no key is needed',
   httpsCert: 'certificate (PEM file) to serve HTTPS with',
   httpsKey: 'its private key (PEM file)',
-  corsOrigins: "other origins whose pages may read, by comma; '*': any",
+  corsOrigins: "other origins whose pages may read and send, by comma; '*': any",
+  hostNames: 'names of this server beside localhost, by comma, while no key is needed',
   rateLimit: 'requests a second for each key or address; 0: any number',
   data: 'directory of the journal and the store',
   logLevel: 'debug, info, warn, error or silent',
@@ -95,7 +97,7 @@ export const KAFKA_OPTIONS = pick(
 /** Options of every command that serves HTTP. */
 export const DOOR_OPTIONS = pick(
   ...(['host', 'port', 'readKeys', 'writeKeys', 'insecure'] as const),
-  ...(['httpsCert', 'httpsKey', 'corsOrigins', 'rateLimit'] as const),
+  ...(['httpsCert', 'httpsKey', 'corsOrigins', 'hostNames', 'rateLimit'] as const),
 );
 
 /** Topics that only the Flink size has, and its other options. */

@@ -12,6 +12,7 @@ import {
 import { startKafkaSize } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
 import { untilStopped } from './running.ts';
+import { mustBeOne } from './workers.ts';
 
 const OPTIONS = {
   ...KAFKA_OPTIONS,
@@ -33,6 +34,7 @@ Start as many as there are partitions at most; they share them. The store is red
     )
     .action(async (flags: Flags) => {
       const { options, settings } = configurationOf({ store: 'redis', ...flags, source: 'kafka' });
+      mustBeOne(options.workers);
       const log = createLogger(options);
       const running = await startKafkaSize({
         ...{ options, settings, log, limits: LIMITS, takesEvents: false },

@@ -13,7 +13,7 @@ import { rejectedWriter } from '../sources/kafka/rejected.ts';
 import { Sender } from '../sources/kafka/sender.ts';
 import { type KafkaEngine, startKafkaEngine } from './kafka-engine.ts';
 import { listen } from './listen.ts';
-import { openStore } from './open-store.ts';
+import { limitsOf, openStore } from './open-store.ts';
 import { OWNER } from './owner.ts';
 import { builtPage } from './page.ts';
 import type { Running } from './running.ts';
@@ -54,7 +54,8 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
     const ingest = new KafkaIngest(sender, topics, limits);
     const push = (records: RecordSlices) => ingest.push(records);
     const server = await createServer({
-      ...{ reader: store, settings, limits, clock: systemClock, logger: log, version: VERSION },
+      ...{ reader: store, settings, clock: systemClock, logger: log, version: VERSION },
+      limits: limitsOf(options, limits),
       judge: (records) => judge(records, systemClock.wallMs()),
       ...(takesEvents ? { push } : {}),
       doors: new Doors(options, takesEvents),

@@ -13,11 +13,13 @@ import { addProduce } from './produce.ts';
 import { addRejected } from './rejected.ts';
 import { addReplay } from './replay-command.ts';
 import { addRun } from './run.ts';
+import { concealCommandLine } from './secrets.ts';
 import { addConfig } from './show-config.ts';
 import { addSink } from './sink.ts';
 import { addTopics } from './topics.ts';
 import { addVerify } from './verify.ts';
 import { VERSION } from './version.ts';
+import { workerSlot } from './workers.ts';
 
 /** Each adds a command with its flags, its help and what it does. */
 const COMMANDS = [
@@ -53,6 +55,12 @@ function exitByThrowing(command: Command): void {
   for (const child of command.commands) exitByThrowing(child);
 }
 
+if (concealCommandLine() && workerSlot() === null)
+  process.stderr.write(
+    'clickrate: a secret was on the command line, where others could see it: better in a ' +
+      'CLICKRATE_… variable, or in a file that CLICKRATE_…_FILE names\n',
+  );
+
 process.stdout.on('error', (error) => {
   if (!isPipeClosed(error)) throw error;
   process.exit(0);
@@ -67,5 +75,7 @@ try {
     const { code, text } = exitCodeOf(error);
     if (text !== '') process.stderr.write(`${text}\n`);
     process.exitCode = code;
+    // The line to the first process would keep it alive.
+    if (workerSlot() !== null) process.exit(code);
   }
 }

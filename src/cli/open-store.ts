@@ -28,12 +28,14 @@ export function openStore({ options, ...settings }: StoreChoice): Store {
       password,
       timeZone,
       ...settings,
-      limits: inRedis(settings.limits),
+      limits: limitsOf(options, settings.limits),
     });
   throw new ClickrateError('config_invalid', `store must be sqlite or redis, not ${options.store}`);
 }
 
-function inRedis(limits: Limits): Limits {
+/** The limits of the store that the options name: the memory of Redis is dear. */
+export function limitsOf({ store }: Pick<Options, 'store'>, limits: Limits): Limits {
+  if (store !== 'redis') return limits;
   const keptTotalBytes = Math.min(limits.keptTotalBytes, limits.keptRedisBytes);
   return { ...limits, keptTotalBytes };
 }

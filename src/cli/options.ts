@@ -1,14 +1,15 @@
 /**
- * Where a setting comes from: flag > environment `CLICKRATE_*` > configuration file > default.
- * The table is `config.ts`; names, flags and variables are derived from its keys.
+ * Where a setting comes from: flag > environment `CLICKRATE_*` > configuration file > default. A
+ * text may also lie in a file that `CLICKRATE_*_FILE` names. The table is `config.ts`; names, flags
+ * and variables are derived from its keys.
  */
 import { readFileSync } from 'node:fs';
 import { OPTIONS, type Options, SETTINGS, type Settings, settingsWith } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
 import { generatorOptions } from '../sources/generator-options.ts';
+import { masked, secretIn } from './secrets.ts';
 
 const DEFAULTS: Record<string, unknown> = { ...OPTIONS, ...SETTINGS };
-const SECRET = /key|secret|password|token/i;
 
 export type Origin = 'flag' | 'environment' | 'file' | 'default';
 export type Effective = { name: string; value: unknown; origin: Origin };
@@ -35,13 +36,14 @@ export function configure(
 ): Configuration {
   const fromFile = file === undefined ? {} : readConfigFile(file);
   const effective = Object.entries(DEFAULTS).map(([name, standard]): Effective => {
-    const variable = environment[variableOf(name)];
+    const variable = variableIn(environment, name, typeof standard === 'string');
+    const typedAs = (value: unknown, where: string) => typed(name, standard, value, where);
     if (flags[name] !== undefined)
-      return { name, value: typed(standard, flags[name], flagOf(name)), origin: 'flag' };
-    if (variable !== undefined && variable !== '')
-      return { name, value: typed(standard, variable, variableOf(name)), origin: 'environment' };
+      return { name, value: typedAs(flags[name], flagOf(name)), origin: 'flag' };
+    if (variable !== undefined)
+      return { name, value: typedAs(variable, variableOf(name)), origin: 'environment' };
     if (fromFile[name] !== undefined)
-      return { name, value: typed(standard, fromFile[name], `${file}: ${name}`), origin: 'file' };
+      return { name, value: typedAs(fromFile[name], `${file}: ${name}`), origin: 'file' };
     return { name, value: standard, origin: 'default' };
   });
   const values = Object.fromEntries(effective.map(({ name, value }) => [name, value]));
@@ -61,11 +63,26 @@ export function configure(
 export function printable(effective: readonly Effective[]): string {
   const width = Math.max(...effective.map(({ name }) => name.length));
   return effective
-    .map(({ name, value, origin }) => {
-      const shown = SECRET.test(name) && value !== '' ? '********' : String(value);
-      return `${name.padEnd(width)}  ${shown.padEnd(16)}  ${origin}`;
-    })
+    .map(
+      ({ name, value, origin }) =>
+        `${name.padEnd(width)}  ${masked(name, value).padEnd(16)}  ${origin}`,
+    )
     .join('\n');
+}
+
+/** The text of a variable, or of the file that the variable beside it names; undefined: neither. */
+function variableIn(
+  environment: NodeJS.ProcessEnv,
+  name: string,
+  isText: boolean,
+): string | undefined {
+  const variable = variableOf(name);
+  const text = environment[variable] || undefined;
+  const file = environment[`${variable}_FILE`] || undefined;
+  if (!isText || file === undefined) return text;
+  if (text === undefined) return secretIn(file, `${variable}_FILE`);
+  const message = `${variable} and ${variable}_FILE say the same: give one of them`;
+  throw new ClickrateError('config_invalid', message);
 }
 
 function readConfigFile(file: string): Record<string, unknown> {
@@ -84,9 +101,11 @@ function readConfigFile(file: string): Record<string, unknown> {
 }
 
 /** A value read as the type of its default. */
-function typed(standard: unknown, value: unknown, where: string): unknown {
-  const wrong = (what: string) =>
-    new ClickrateError('config_invalid', `${where} must be ${what}, not ${JSON.stringify(value)}`);
+function typed(name: string, standard: unknown, value: unknown, where: string): unknown {
+  const wrong = (what: string) => {
+    const given = masked(name, JSON.stringify(value));
+    return new ClickrateError('config_invalid', `${where} must be ${what}, not ${given}`);
+  };
   if (typeof standard === 'number') {
     const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
     if (typeof number !== 'number' || !Number.isFinite(number)) throw wrong('a number');

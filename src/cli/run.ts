@@ -7,6 +7,7 @@ import { startEmbedded } from './embedded.ts';
 import { startKafkaSize } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
 import { untilStopped } from './running.ts';
+import { mustBeOne } from './workers.ts';
 
 export function addRun(top: Command): void {
   const command = configurable(top.command('run'), OPTIONS)
@@ -24,6 +25,7 @@ Examples:
     );
   command.action(async (flags: Flags) => {
     const { options, settings } = configurationOf(flags);
+    mustBeOne(options.workers);
     const log = createLogger(options);
     const resetWindows = flags.resetWindows === true;
     const takeOver = flags.takeOver === true;

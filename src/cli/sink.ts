@@ -26,11 +26,12 @@ import {
 } from './command.ts';
 import { listen } from './listen.ts';
 import { createLogger } from './logger.ts';
-import { openStore } from './open-store.ts';
+import { limitsOf, openStore } from './open-store.ts';
 import { OWNER } from './owner.ts';
 import { builtPage } from './page.ts';
 import { type Running, untilStopped } from './running.ts';
 import { VERSION } from './version.ts';
+import { mustBeOne } from './workers.ts';
 
 const TASK = 'sink';
 
@@ -86,7 +87,8 @@ export async function startSink(parts: SinkProcessParts): Promise<Running> {
   try {
     const judge = createJudge(settings);
     const server = await createServer({
-      ...{ reader: store, settings, limits, clock, logger: log, version: VERSION },
+      ...{ reader: store, settings, clock, logger: log, version: VERSION },
+      limits: limitsOf(options, limits),
       judge: (records) => judge(records, clock.wallMs()),
       doors: new Doors(options, false),
       ...{ health: () => [healthOf(sink, parts, heartbeats)], owner: OWNER },
@@ -152,6 +154,7 @@ The store is redis unless --store sqlite is given; with --port 0 any free port i
     )
     .action(async (flags: Flags) => {
       const { options, settings } = configurationOf({ store: 'redis', ...flags });
+      mustBeOne(options.workers);
       const log = createLogger(options);
       const running = await startSink({
         ...{ options, settings, log, limits: LIMITS },

@@ -1,6 +1,5 @@
 /** Who may come in: keys, addresses, origins, how often, HTTPS. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { RateLimit } from '../../src/api/doors/rate.ts';
 import { createServer } from '../../src/api/server.ts';
 import { OPTIONS } from '../../src/config.ts';
 import { temporary } from '../support/processes.ts';
+import { certificate } from './certificate.ts';
 import { FakeReader, partsWith } from './fake-reader.ts';
 
 const doorsWith = (options: Partial<DoorOptions>, takesEvents = true) =>
@@ -167,13 +167,7 @@ suite('the limit of requests', () => {
 
 test('serves HTTPS with a certificate of its own', async (t) => {
   const directory = temporary(t);
-  const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'];
-  const made = spawnSync('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-    ...['-days', '1', '-keyout', key, '-out', cert, ...subject],
-  ]);
-  assert.equal(made.status, 0, String(made.stderr));
+  const { cert, key } = certificate(directory);
   const app = await serverWith(t, { httpsCert: cert, httpsKey: key });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   assert.match(url, /^https:/);

@@ -31,21 +31,33 @@ export type CheckOptions = {
 /** Waits until every task has committed to the end of its logs with every window closed. */
 export async function settled(options: CheckOptions, waitMs: number): Promise<Log[]> {
   const logs = await readTopics(options.bootstrap, options.topics);
+  const ends = logs.map(({ partition, records }) => ({
+    partition,
+    last: records.at(-1)?.offset ?? null,
+  }));
+  await committedTo(options.store, ends, waitMs);
+  return logs;
+}
+
+/** Waits until every task has committed past the last record of its logs, all windows closed. */
+export async function committedTo(
+  store: Pick<Store, 'statuses'>,
+  ends: readonly { partition: string; last: number | null }[],
+  waitMs: number,
+): Promise<void> {
   await eventually(async () => {
-    const statuses = await options.store.statuses();
-    for (const log of logs) {
-      const last = log.records.at(-1);
-      if (last === undefined) continue;
-      const task = /-(\d+)$/.exec(log.partition)![1];
+    const statuses = await store.statuses();
+    for (const { partition, last } of ends) {
+      if (last === null) continue;
+      const task = /-(\d+)$/.exec(partition)![1];
       const status = statuses.get(task);
-      const at = status?.partitions.find(({ name }) => name === log.partition);
-      if (at === undefined || at.position <= last.offset)
-        throw new Error(`${log.partition} stands at ${at?.position}, not behind ${last.offset}`);
+      const at = status?.partitions.find(({ name }) => name === partition);
+      if (at === undefined || at.position <= last)
+        throw new Error(`${partition} stands at ${at?.position}, not behind ${last}`);
       mustBeClosed(status!, task);
     }
     return true;
   }, waitMs);
-  return logs;
 }
 
 function mustBeClosed(status: Status, task: string): void {
@@ -61,15 +73,31 @@ function mustBeClosed(status: Status, task: string): void {
 
 /** Compares everything; returns the oracle's answers by task. */
 export async function check(options: CheckOptions, logs: readonly Log[]): Promise<Answer[]> {
-  const { store, settings } = options;
+  const taskOf = (log: Log) => /-(\d+)$/.exec(log.partition)![1];
+  const tasks = new Set(logs.map(taskOf));
+  return checkTasks(options, [...tasks], async (task) =>
+    logs.filter((log) => taskOf(log) === task),
+  );
+}
+
+/**
+ * The same, of logs that need not be in memory all at once: `logsOf` reads those of one task. What
+ * became of each single event is not in the answers.
+ */
+export async function checkTasks(
+  options: CheckOptions,
+  tasks: readonly string[],
+  logsOf: (task: string) => Promise<readonly Log[]>,
+): Promise<Answer[]> {
+  const { store } = options;
   const statuses = await store.statuses();
   const old = await store.comebacks();
   const rows = new Map((await store.load()).rows.map((row) => [row.product, row]));
   const answers: Answer[] = [];
-  const tasks = new Set(logs.map((log) => /-(\d+)$/.exec(log.partition)![1]));
+  const kept: string[] = [];
   for (const task of tasks) {
     const status = statuses.get(task);
-    const ours = logs.filter((log) => log.partition.endsWith(`-${task}`));
+    const ours = await logsOf(task);
     if (status === undefined) {
       assert.ok(
         ours.every(({ records }) => records.length === 0),
@@ -77,25 +105,39 @@ export async function check(options: CheckOptions, logs: readonly Log[]): Promis
       );
       continue;
     }
-    const comebacks = [...old.filter((entry) => entry.task === task), ...status.comebacks];
-    const publishFloor = options.floorMs ?? status.publishFloor;
-    const answer = oracle(ours, unique(comebacks), { ...settings, publishFloor });
-    answers.push(answer);
-    if (options.floorMs === undefined) checkLedger(task, status, answer);
-    const fromMs = Math.max(publishFloor ?? -Infinity, (options.historySinceMs ?? -Infinity) - 1);
-    await checkWindows(task, store, answer, fromMs);
+    const comebacks = old.filter((entry) => entry.task === task);
+    const answer = await checkTask(options, task, ours, status, comebacks);
     for (const [product, expected] of answer.rows) {
       const row = rows.get(product);
       assert.deepEqual(row?.latest, expected.latest, `latest of ${product}`);
       assert.deepEqual(row?.previous ?? null, expected.previous, `previous of ${product}`);
       rows.delete(product);
     }
+    kept.push(...keptIn(answer));
+    answers.push({ ...answer, judged: new Map() });
   }
   if (options.floorMs === undefined) {
     assert.deepEqual([...rows.keys()], [], 'products that no event names');
-    await checkKept(store, answers, options.keptBefore === true);
+    await checkKept(store, kept, options.keptBefore === true);
   }
   return answers;
+}
+
+async function checkTask(
+  options: CheckOptions,
+  task: string,
+  logs: readonly Log[],
+  status: Status,
+  old: readonly Comeback[],
+): Promise<Answer> {
+  const { store, settings } = options;
+  const publishFloor = options.floorMs ?? status.publishFloor;
+  const comebacks = unique([...old, ...status.comebacks]);
+  const answer = oracle(logs, comebacks, { ...settings, publishFloor });
+  if (options.floorMs === undefined) checkLedger(task, status, answer);
+  const fromMs = Math.max(publishFloor ?? -Infinity, (options.historySinceMs ?? -Infinity) - 1);
+  await checkWindows(task, store, answer, fromMs);
+  return answer;
 }
 
 /** What leaves the capped list goes into history; a crash between may show it in both. */
@@ -134,18 +176,20 @@ async function checkWindows(
   }
 }
 
+/** Place and verdict of every event that a store keeps. */
+function keptIn({ judged }: Answer): string[] {
+  return [...judged].flatMap(([partition, events]) =>
+    events
+      .filter(({ verdict }) => verdict !== 'counted' && verdict !== 'duplicate')
+      .map(({ offset, verdict }) => `${partition} ${offset} ${verdict}`),
+  );
+}
+
 async function checkKept(
   store: Store,
-  answers: readonly Answer[],
+  expected: readonly string[],
   mayHoldMore: boolean,
 ): Promise<void> {
-  const expected = answers.flatMap(({ judged }) =>
-    [...judged].flatMap(([partition, events]) =>
-      events
-        .filter(({ verdict }) => verdict !== 'counted' && verdict !== 'duplicate')
-        .map(({ offset, verdict }) => `${partition} ${offset} ${verdict}`),
-    ),
-  );
   const got: string[] = [];
   for (let before: number | undefined; ; ) {
     const page = await store.rejected({
@@ -157,6 +201,6 @@ async function checkKept(
     before = page.at(-1)!.id;
   }
   const ours = mayHoldMore ? got.filter((event) => expected.includes(event)) : got;
-  assert.deepEqual([...new Set(ours)].sort(), expected.sort(), 'kept events');
+  assert.deepEqual([...new Set(ours)].sort(), [...expected].sort(), 'kept events');
   if (!mayHoldMore) assert.equal(got.length, expected.length, 'each is kept once');
 }

@@ -9,8 +9,34 @@ const APPEND_TIME = 0x08;
 const CONTROL = 0x20;
 const READ_COMMITTED = 1;
 
-/** Every record of every partition of `topics`; logs are called `topic-partition`. */
-export async function readTopics(bootstrap: string, topics: readonly string[]): Promise<Log[]> {
+/** Every record of every partition of `topics`, or of one; logs are called `topic-partition`. */
+export async function readTopics(
+  bootstrap: string,
+  topics: readonly string[],
+  only?: number,
+): Promise<Log[]> {
+  return eachPartition(bootstrap, topics, only, async (consumer, topic, partition) => ({
+    partition: `${topic}-${partition}`,
+    records: await readPartition(consumer, topic, partition),
+  }));
+}
+
+/** How many records each partition has, control records included; nothing is read. */
+export async function endsOf(bootstrap: string, topics: readonly string[]) {
+  return eachPartition(bootstrap, topics, undefined, async (consumer, topic, partition) => {
+    const end = Number(await boundOf(consumer, topic, partition, -1n));
+    return { partition: `${topic}-${partition}`, last: end === 0 ? null : end - 1 };
+  });
+}
+
+type Look<T> = (consumer: Consumer, topic: string, partition: number) => Promise<T>;
+
+async function eachPartition<T>(
+  bootstrap: string,
+  topics: readonly string[],
+  only: number | undefined,
+  look: Look<T>,
+): Promise<T[]> {
   const consumer = new Consumer({
     clientId: 'oracle',
     groupId: 'oracle',
@@ -18,19 +44,30 @@ export async function readTopics(bootstrap: string, topics: readonly string[]): 
     autocommit: false,
   });
   try {
-    const logs: Log[] = [];
+    const seen: T[] = [];
     for (const topic of topics) {
       const { topics: found } = await consumer.metadata({ topics: [topic], forceUpdate: true });
       const { partitionsCount } = found.get(topic)!;
-      for (let partition = 0; partition < partitionsCount; partition++) {
-        const records = await readPartition(consumer, topic, partition);
-        logs.push({ partition: `${topic}-${partition}`, records });
-      }
+      for (let partition = 0; partition < partitionsCount; partition++)
+        if (only === undefined || only === partition)
+          seen.push(await look(consumer, topic, partition));
     }
-    return logs;
+    return seen;
   } finally {
     await consumer.close(true);
   }
+}
+
+async function boundOf(
+  consumer: Consumer,
+  topic: string,
+  partition: number,
+  timestamp: bigint,
+): Promise<bigint> {
+  const partitions = { [topic]: [partition] };
+  return (await consumer.listOffsets({ topics: [topic], partitions, timestamp })).get(topic)![
+    partition
+  ];
 }
 
 async function readPartition(
@@ -39,11 +76,8 @@ async function readPartition(
   partition: number,
 ): Promise<LogRecord[]> {
   const records: LogRecord[] = [];
-  const partitions = { [topic]: [partition] };
-  const bound = async (timestamp: bigint) =>
-    (await consumer.listOffsets({ topics: [topic], partitions, timestamp })).get(topic)![partition];
-  const end = await bound(-1n);
-  for (let offset = await bound(-2n); offset < end; ) {
+  const end = await boundOf(consumer, topic, partition, -1n);
+  for (let offset = await boundOf(consumer, topic, partition, -2n); offset < end; ) {
     const metadata = await consumer.metadata({ topics: [topic] });
     const { id, partitions: places } = metadata.topics.get(topic)!;
     const { leader } = places[partition];

@@ -7,7 +7,9 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { SERIES } from '../../src/metrics.ts';
 import { ROOT } from '../support/processes.ts';
+import { ALERT_CASES } from './alert-cases.ts';
 import { wrongIn } from './promql.ts';
+import { noPromtool } from './promtool.ts';
 
 type Rule = {
   alert: string;
@@ -33,6 +35,14 @@ test('the check sees a wrong name and a wrong label', () => {
   const wrong = wrongIn('sum by (route) (clickrate_ready{task="0"})', ['{{ $labels.le }}'], SERIES);
   assert.equal(wrong.length, 3);
   assert.deepEqual(wrongIn('1 > 0', [], SERIES), ['no metric in 1 > 0']);
+});
+
+test('every alert has courses of metrics that must fire it and must not', () => {
+  const names = rules.map(({ alert }) => alert);
+  assert.deepEqual(
+    ALERT_CASES.map(({ alert }) => alert),
+    names,
+  );
 });
 
 test('every alert names metrics and labels that are exported', () => {
@@ -80,16 +90,6 @@ test('each alert has a section in the runbook, and each section an alert', () =>
   for (const part of parts.filter((text) => text.startsWith('Clickrate')))
     for (const word of ['*Means*', '*Look*', '*Do*']) assert.ok(part.includes(word), part);
 });
-
-/** Why promtool cannot be asked; null: it can. */
-function noPromtool(): string | false {
-  try {
-    execFileSync('promtool', ['--version'], { stdio: 'ignore' });
-    return false;
-  } catch {
-    return 'promtool is not installed (Debian: prometheus)';
-  }
-}
 
 test("Prometheus' own tool takes the rules and the configuration", { skip: noPromtool() }, () => {
   const cwd = join(ROOT, 'deploy/monitoring');

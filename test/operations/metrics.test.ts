@@ -1,6 +1,8 @@
 /** What `/metrics` says of a running engine is what the ledger says, and what was done. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { limitsOf } from '../../src/cli/open-store.ts';
+import { LIMITS } from '../../src/config.ts';
 import { VERDICTS } from '../../src/event.ts';
 import { METRIC_PREFIX, SERIES } from '../../src/metrics.ts';
 import { eventually, temporary } from '../support/processes.ts';
@@ -60,6 +62,8 @@ test('every column of the ledger, the lag, the commits and revisions are told', 
   assert.equal(value('task_ready', `{${task}}`), 1);
   assert.equal(value('fenced_total', `{${task}}`), 0);
   assert.equal(value('held_elsewhere_products', `{${task}}`), 0);
+  assert.equal(value('kept_limit_bytes'), LIMITS.keptTotalBytes);
+  assert.equal(limitsOf({ store: 'redis' }, LIMITS).keptTotalBytes, LIMITS.keptRedisBytes);
   const commits = value('commits_total', `{${task}}`) ?? 0;
   assert.ok(commits >= 3);
   assert.equal(value('commit_duration_seconds_count', `{${task}}`), commits);

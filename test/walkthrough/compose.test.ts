@@ -13,6 +13,8 @@ const each = Object.entries(services);
 /** Run for one command, not served. */
 const ONCE = ['topics', 'tools', 'producers'];
 const OURS = ['topics', 'serving-api', 'sink', 'engine', 'producers', 'tools'];
+/** Images of others that name a user other than root themselves. */
+const NAME_THEIR_USER = ['kafka-ui', 'redisinsight'];
 const FLINK = ['jobmanager', 'taskmanager', 'sql-gateway'];
 
 suite('compose.yaml', () => {
@@ -55,6 +57,11 @@ suite('compose.yaml', () => {
       assert.deepEqual(service.security_opt, ['no-new-privileges:true'], name);
       for (const limit of ['mem_limit', 'cpus', 'pids_limit'] as const)
         assert.ok(service[limit], `${name} has no ${limit}`);
+      // Where nothing else is writable.
+      assert.ok(service.tmpfs ?? service.volumes, `${name} has nowhere to write`);
+      // Ours say it in their Dockerfile.
+      if (service.build === undefined && !NAME_THEIR_USER.includes(name))
+        assert.match(service.user ?? 'root', /^(?!root|0)\w+/, `${name} may run as root`);
     }
     for (const file of ['deploy/Dockerfile', 'deploy/flink/Dockerfile']) {
       const users = readFileSync(join(ROOT, file), 'utf8').match(/^USER .*/gm) ?? [];

@@ -4,7 +4,9 @@ import type { FastifyRequest, RouteOptions } from 'fastify';
 import type { Options } from '../../config.ts';
 import { ClickrateError, messageOf } from '../../errors.ts';
 import { ProblemError } from '../problem-error.ts';
+import { Hosts, isLoopback } from './hosts.ts';
 import { Keys, keyOf } from './keys.ts';
+import { Origins } from './origins.ts';
 import { RateLimit } from './rate.ts';
 
 export type DoorOptions = Pick<
@@ -16,6 +18,7 @@ export type DoorOptions = Pick<
   | 'httpsCert'
   | 'httpsKey'
   | 'corsOrigins'
+  | 'hostNames'
   | 'rateLimit'
 >;
 
@@ -29,7 +32,9 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 export class Doors {
   readonly #read: Keys;
   readonly #write: Keys;
-  readonly #origins: ReadonlySet<string>;
+  readonly #origins: Origins;
+  /** Null: any name. */
+  readonly #hosts: Hosts | null;
   readonly #rate: RateLimit | null;
   /** Certificate and key (PEM) to serve with; null: plain HTTP. */
   readonly tls: { cert: string; key: string } | null;
@@ -41,7 +46,11 @@ export class Doors {
   constructor(options: DoorOptions, takesEvents: boolean) {
     this.#read = new Keys(options.readKeys, 'readKeys');
     this.#write = new Keys(options.writeKeys, 'writeKeys');
-    this.#origins = originsOf(options.corsOrigins);
+    this.#origins = new Origins(options.corsOrigins);
+    // Where a key is needed a page has none, whatever its name.
+    const isOpen = this.#read.isEmpty || (takesEvents && this.#write.isEmpty);
+    this.#hosts =
+      isOpen && !options.insecure && isLoopback(options.host) ? new Hosts(options.hostNames) : null;
     if (options.rateLimit < 0)
       throw new ClickrateError('config_invalid', 'rateLimit must be at least 0 (0: none)');
     this.#rate = options.rateLimit === 0 ? null : new RateLimit(options.rateLimit);
@@ -69,6 +78,7 @@ export class Doors {
     this.#checkRate(request, key, nowMs);
     // A browser asks beforehand what it may send, without a key.
     if (access === 'none' || request.method === 'OPTIONS') return;
+    this.#checkPage(request, access);
     const [keys, others] =
       access === 'read' ? [this.#read, this.#write] : [this.#write, this.#read];
     if (keys.isEmpty) return;
@@ -77,6 +87,21 @@ export class Doors {
       throw new ClickrateError('forbidden', `this key may not ${access} here`);
     const asks = ['www-authenticate', 'Basic realm="clickrate", charset="UTF-8"'];
     throw new ProblemError('unauthorized', `a key that may ${access} is needed`, {}, asks);
+  }
+
+  /** What a browser says about the page that asks. */
+  #checkPage(request: FastifyRequest, access: Access): void {
+    const { host, origin } = request.headers;
+    if (this.#hosts !== null && !this.#hosts.has(host))
+      throw new ClickrateError(
+        'forbidden',
+        `this server is not known as ${host}; name it in --host-names, or ask for a key`,
+      );
+    if (access === 'write' && !this.#origins.mayWrite(request))
+      throw new ClickrateError(
+        'forbidden',
+        `pages of ${origin} may not write here; name it in --cors-origins`,
+      );
   }
 
   /** By key where it is one of ours, else by address: guessed keys are one client. */
@@ -90,34 +115,8 @@ export class Doors {
 
   /** Headers, names and values in turn, that let the asking page's script read the answer. */
   corsHeaders(request: FastifyRequest): string[] {
-    if (this.#origins.size === 0) return [];
-    const { origin } = request.headers;
-    if (origin === undefined || !(this.#origins.has(origin) || this.#origins.has('*')))
-      return ['vary', 'origin'];
-    const allowed = ['vary', 'origin', 'access-control-allow-origin', origin];
-    if (request.method !== 'OPTIONS') return allowed;
-    return [
-      ...allowed,
-      ...['access-control-allow-methods', 'GET, HEAD, POST'],
-      ...['access-control-allow-headers', 'authorization, content-type, last-event-id'],
-      ...['access-control-max-age', '600'],
-    ];
+    return this.#origins.headers(request);
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-function originsOf(list: string): Set<string> {
-  const origins = list.split(',').map((text) => text.trim());
-  for (const origin of origins.filter(Boolean))
-    if (origin !== '*' && (!URL.canParse(origin) || new URL(origin).origin !== origin))
-      throw new ClickrateError(
-        'config_invalid',
-        `corsOrigins takes origins like https://shop.example, not "${origin}"`,
-      );
-  return new Set(origins.filter(Boolean));
 }
 
 function tlsOf({ httpsCert, httpsKey }: DoorOptions): { cert: string; key: string } | null {

@@ -1,7 +1,7 @@
 /** `GET /v1/stream`: server-sent events (HTML Living Standard, section 9.2). */
 import type { FastifyInstance } from 'fastify';
 import { ClickrateError } from '../../errors.ts';
-import { send } from '../answer.ts';
+import { DATA_GUARDS, send } from '../answer.ts';
 import { streamSchema } from '../operations-live.ts';
 import type { Context } from '../parts.ts';
 import { StreamHub } from './hub.ts';
@@ -13,7 +13,6 @@ const HEADERS = [
   ...['content-type', 'text/event-stream; charset=utf-8'],
   ...['cache-control', 'no-store'],
   ...['x-accel-buffering', 'no'],
-  ...['x-content-type-options', 'nosniff'],
   ...['connection', 'close'],
 ];
 
@@ -34,7 +33,7 @@ export async function streamRoutes(app: FastifyInstance, context: Context): Prom
     // Without chunks every write is one write of the bytes all readers share; it ends by closing.
     raw.useChunkedEncodingByDefault = false;
     const cors = context.parts.doors?.corsHeaders(request) ?? [];
-    raw.writeHead(200, [...HEADERS, ...cors]);
+    raw.writeHead(200, [...HEADERS, ...DATA_GUARDS, ...cors]);
     raw.write(`retry: ${context.parts.limits.streamRetryMs}\n\n`);
     raw.socket?.setNoDelay(true);
     context.traffic.end(request, 200);
