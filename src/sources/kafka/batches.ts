@@ -3,9 +3,10 @@
  * lies: no object and no copy a record. Batches that are compressed are decompressed into one
  * buffer that is used again. Format: kafka.apache.org/documentation/#recordbatch.
  */
+
+import { crc32c } from '../../crc32c.ts';
 import { ClickrateError, messageOf } from '../../errors.ts';
 import type { RecordBatch } from '../../event.ts';
-import { crc32c } from './crc32c.ts';
 import { decompress } from './decompress.ts';
 import type { Aborted } from './fetch.ts';
 import { RecordWalk } from './records.ts';
