@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { lockDirectory } from '../../src/cli/lock.ts';
 import { openPart, openStatus, sealPart, sealStatus } from '../../src/seal.ts';
@@ -11,18 +10,7 @@ import { storeAt } from '../stores/redis-parts.ts';
 import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
-import { copy, engineOn, use } from './directory.ts';
-
-function used(t: Parameters<typeof temporary>[0]): Promise<string> {
-  const base = temporary(t);
-  return use(join(base, 'stopped'), join(base, 'crashed'), 1).then(() => join(base, 'stopped'));
-}
-
-function change(directory: string, sql: string): void {
-  const db = new DatabaseSync(join(directory, 'clickrate.db'), { defensive: false });
-  db.exec(sql);
-  db.close();
-}
+import { change, copy, engineOn, used } from './directory.ts';
 
 /** What is done to the file, and how the refusal begins after the file's name. */
 const DAMAGES: [sql: string, code: string, words: RegExp][] = [

@@ -1,6 +1,7 @@
 /** A data directory that was used, in a quick form: built, copied, opened again, and what it says. */
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { openData } from '../../src/cli/data.ts';
 import { LIMITS, settingsWith } from '../../src/config.ts';
 import { recordsOf } from '../../src/event.ts';
@@ -9,6 +10,7 @@ import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { Journal } from '../../src/sources/journal.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
+import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 
@@ -83,6 +85,20 @@ export async function use(directory: string, crashed: string, seed: number): Pro
   for (let piece = 8; piece < 12; piece++) await add(piece);
   copy(directory, crashed);
   await engine.end();
+}
+
+/** A directory of a process that was stopped in order. */
+export async function used(t: Parameters<typeof temporary>[0]): Promise<string> {
+  const base = temporary(t);
+  await use(join(base, 'stopped'), join(base, 'crashed'), 1);
+  return join(base, 'stopped');
+}
+
+/** Changes the file behind everybody's back. */
+export function change(directory: string, sql: string): void {
+  const db = new DatabaseSync(join(directory, 'clickrate.db'), { defensive: false });
+  db.exec(sql);
+  db.close();
 }
 
 export function copy(from: string, to: string): void {

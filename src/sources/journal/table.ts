@@ -36,6 +36,10 @@ function statements(db: DatabaseSync) {
     sizeBefore: db.prepare(
       'SELECT coalesce(sum(size), 0) AS size FROM journal WHERE first < ?1 AND first + count <= ?1',
     ),
+    holes: db.prepare(
+      'SELECT coalesce(sum(count), 0) AS count, max(arrival) AS arrival FROM journal ' +
+        'WHERE first >= ? AND size = 0 AND length(ends) = 0',
+    ),
     prune: db.prepare('DELETE FROM journal WHERE first < ?1 AND first + count <= ?1'),
   };
 }
@@ -69,6 +73,12 @@ export class JournalTable {
     return { offset: Number(row.first), arrivalMs: Number(row.arrival) };
   }
 
+  /** Records from `offset` on that are in holes, and the newest receive time of one. */
+  missing(offset: number): { count: number; arrivalMs: number | null } {
+    const row = reading(this.#db, () => this.#sql.holes.get(offset));
+    return { count: Number(row?.count), arrivalMs: row?.arrival as number | null };
+  }
+
   append(rows: readonly JournalRow[], next: number, arrivalMs: number): void {
     transaction(this.#db, () => {
       for (const row of rows) {
@@ -93,7 +103,8 @@ export class JournalTable {
     if (stored === undefined) return null;
     const { first, count, arrival, size, bytes } = stored;
     const isWhole = rowSum(first, count, arrival, size, stored.ends, bytes) === stored.crc;
-    if (!isWhole || stored.ends.length !== count * Uint32Array.BYTES_PER_ELEMENT)
+    const isFull = stored.ends.length === count * Uint32Array.BYTES_PER_ELEMENT;
+    if (!isWhole || !(isFull || stored.ends.length === 0))
       throw new ClickrateError(
         'journal_damaged',
         `${this.#db.location()}: the journal's row at offset ${first} is damaged; ${WAY_OUT}`,
