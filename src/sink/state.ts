@@ -213,8 +213,10 @@ export class SinkState {
 function readKept({ name, bytes }: Part): Kept {
   try {
     const { verdicts, origins, progress } = JSON.parse(new TextDecoder().decode(bytes)) as Kept;
-    return { verdicts, origins, progress };
+    const isWhole = [verdicts, origins, progress].every((map) => Object(map) === map);
+    if (isWhole) return { verdicts, origins, progress };
   } catch {
-    throw new ClickrateError('checkpoint_damaged', `checkpoint part ${name} is damaged`);
+    // As damaged as one without its fields.
   }
+  throw new ClickrateError('checkpoint_damaged', `checkpoint part ${name} is damaged`);
 }
