@@ -59,7 +59,7 @@ const PRODUCTS = 40;
 const productOf = (n: number) => `product-${n}`;
 
 /** Events of every kind of verdict, those of a piece in no order. */
-function events(random: Random, piece: number, count: number): string[] {
+export function events(random: Random, piece: number, count: number): string[] {
   return Array.from({ length: count }, (_, n) => {
     const late = random.chance(0.02) ? 30_000 : 0;
     const event = {
