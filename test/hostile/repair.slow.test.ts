@@ -1,17 +1,25 @@
 /** `clickrate repair` as a command: on a directory, and on Redis. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { lockDirectory } from '../../src/cli/lock.ts';
 import { commitOf } from '../stores/commits.ts';
 import { storeAt } from '../stores/redis-parts.ts';
-import { startNode } from '../support/processes.ts';
+import { ROOT, start } from '../support/processes.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { change, used } from './directory.ts';
 
+/** Where copies of damaged keys are written. */
+const redisCopies = mkdtempSync(join(tmpdir(), 'clickrate-repair-'));
+after(() => rmSync(redisCopies, { recursive: true }));
+
 async function cli(...args: string[]) {
-  const child = startNode('src/cli/main.ts', ['repair', ...args]);
+  const cwd = args.includes('redis') ? redisCopies : ROOT;
+  const child = start(process.execPath, [join(ROOT, 'src/cli/main.ts'), 'repair', ...args], {
+    cwd,
+  });
   const code = await child.ended;
   return { code, text: child.output() };
 }
@@ -63,8 +71,7 @@ test('Redis: a damaged checkpoint is copied out and dropped', {
   const mended = await cli(...at);
   assert.equal(mended.code, 0, mended.text);
   const [, kept] = /the damaged keys are in (\S+)/.exec(mended.text) ?? [];
-  t.after(() => rmSync(kept!, { force: true }));
-  assert.ok(existsSync(kept!));
+  assert.ok(existsSync(join(redisCopies, kept!)));
   assert.deepEqual(await store.read('0'), { number: 1, status: null, parts: [] });
   assert.deepEqual(await cli('--dry-run', ...at), { code: 0, text: 'nothing is damaged\n' });
 });
