@@ -13,7 +13,7 @@ import { temporary } from '../support/processes.ts';
 import { Random, runsFromEnv } from '../support/random.ts';
 import { copy, FILES, outcomeOf, use } from './directory.ts';
 
-const { seed, runs } = runsFromEnv({ seed: 1, runs: 120 });
+const { seed, runs } = runsFromEnv({ seed: 1, runs: 100 });
 
 /** Flips one to eight bits of one byte; says which. */
 function flip(file: string, random: Random): number {

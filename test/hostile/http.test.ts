@@ -11,7 +11,7 @@ import { eventually, temporary } from '../support/processes.ts';
 import { Random, runsFromEnv } from '../support/random.ts';
 import { mustBeClean, mutated } from './mutate.ts';
 
-const { seed, runs } = runsFromEnv({ seed: 1, runs: 1_000 });
+const { seed, runs } = runsFromEnv({ seed: 1, runs: 800 });
 
 const PATHS = [
   ...['/', '/ctr/latest', '/ctr/previous', '/ctr/p1', '/ctr/%2e%2e', '/v1/products', '/v1/ledger'],
