@@ -30,6 +30,7 @@ export const ERRORS = {
   partitions_changed: { status: 500, retry: false, title: 'The topics have other partitions' },
   topic_settings: { status: 500, retry: false, title: 'A topic has other settings than needed' },
   checkpoint_damaged: { status: 500, retry: false, title: 'A checkpoint cannot be read' },
+  journal_damaged: { status: 500, retry: false, title: 'The journal cannot be read' },
   checkpoint_settings: { status: 500, retry: false, title: 'The checkpoint has other settings' },
   writer_other: { status: 500, retry: false, title: 'Another kind of program writes this store' },
   task_lost: { status: 500, retry: false, title: 'Another process owns the task' },

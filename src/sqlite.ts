@@ -5,6 +5,17 @@
 import { randomUUID } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, type ErrorCode, messageOf } from './errors.ts';
+import { rowSum, WAY_OUT } from './seal.ts';
+import {
+  brokenPages,
+  brokenRows,
+  brokenSchema,
+  type Damage,
+  sentenceOf,
+  teachSums,
+} from './sqlite-check.ts';
+import { mustBeWholeLog } from './sqlite-log.ts';
+import { freshSchema, pragma, SCHEMA_VERSION, upgrade, versionOf } from './sqlite-tables.ts';
 
 /** Written into the file's header, so that a file of another program is told apart: "ctrs". */
 const APPLICATION_ID = 0x63747273;
@@ -41,80 +52,38 @@ const CODES: Record<number, ErrorCode> = {
 /** Extended codes of I/O errors that mean "no room": IOERR_WRITE and IOERR_SHMSIZE. */
 const NO_ROOM = [778, 4874];
 
-/** Of the whole file. Newer code reads older files; a newer file is refused. */
-const SCHEMA_VERSION = 2;
-
-const TABLES = `
--- Single values: incarnation, writer, change (number of the last), window_ms, next_no
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
-
--- tasks.ts; committed: the present owner has committed
-CREATE TABLE IF NOT EXISTS tasks (
-  task TEXT PRIMARY KEY, epoch INTEGER NOT NULL, token TEXT NOT NULL, number INTEGER NOT NULL,
-  committed INTEGER NOT NULL, status TEXT) STRICT;
-CREATE TABLE IF NOT EXISTS parts (
-  task TEXT NOT NULL, name TEXT NOT NULL, bytes BLOB NOT NULL, UNIQUE (task, name)) STRICT;
-
--- products.ts; a number is one product's for ever: history holds cells under it. Without an owner
--- (task '') it has left latest and previous; departed tells which of those left first
-CREATE TABLE IF NOT EXISTS products (
-  no INTEGER PRIMARY KEY, product TEXT NOT NULL UNIQUE, task TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS departed (
-  turn INTEGER PRIMARY KEY AUTOINCREMENT, no INTEGER NOT NULL UNIQUE) STRICT;
-
--- rows.ts: latest and previous of a bucket of products, packed by no
-CREATE TABLE IF NOT EXISTS rows (bucket INTEGER PRIMARY KEY, rows BLOB NOT NULL) STRICT;
-
--- history.ts: the cells of a period of a level and a bucket of products, packed by no
-CREATE TABLE IF NOT EXISTS cells (
-  level TEXT NOT NULL, bucket INTEGER NOT NULL, start INTEGER NOT NULL, count INTEGER NOT NULL,
-  cells BLOB NOT NULL, PRIMARY KEY (level, bucket, start)) STRICT;
-CREATE INDEX IF NOT EXISTS cells_start ON cells (level, start);
-CREATE TABLE IF NOT EXISTS cell_counts (level TEXT PRIMARY KEY, cells INTEGER NOT NULL)
-  STRICT, WITHOUT ROWID;
-
--- kept.ts
-CREATE TABLE IF NOT EXISTS kept (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL, partition TEXT NOT NULL,
-  position INTEGER NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, arrival INTEGER NOT NULL,
-  bytes BLOB NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS kept_reason ON kept (reason, id);
-CREATE TABLE IF NOT EXISTS kept_totals (
-  id INTEGER PRIMARY KEY CHECK (id = 1), events INTEGER NOT NULL, bytes INTEGER NOT NULL,
-  pruned INTEGER NOT NULL) STRICT;
-INSERT OR IGNORE INTO kept_totals VALUES (1, 0, 0, 0);
-CREATE TABLE IF NOT EXISTS comebacks (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, task TEXT NOT NULL, partition TEXT NOT NULL,
-  position INTEGER NOT NULL, watermark INTEGER NOT NULL) STRICT;
-
--- journal: rows of records; the head outlives them, so that offset and time never go back
-CREATE TABLE IF NOT EXISTS journal (
-  first INTEGER PRIMARY KEY, count INTEGER NOT NULL, arrival INTEGER NOT NULL,
-  size INTEGER NOT NULL, ends BLOB NOT NULL, bytes BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS journal_head (
-  id INTEGER PRIMARY KEY CHECK (id = 1), topic TEXT NOT NULL, next INTEGER NOT NULL,
-  arrival INTEGER NOT NULL) STRICT;
-`;
-
-/** Opens (or makes) the file; throws `checkpoint_damaged` for a foreign, damaged or newer one. */
+/**
+ * Opens (or makes) the file. Throws `checkpoint_damaged` for a foreign, damaged or newer one, and
+ * `journal_damaged`; a file that is refused is left as it is.
+ */
 export function openDatabase(file: string): DatabaseSync {
+  mustBeWholeLog(file);
   const db = translated(file, () => new DatabaseSync(file, { timeout: BUSY_MS }));
   try {
     translated(file, () => {
-      // Looked at first: a foreign file is left as it is.
       refuseForeign(db, file);
+      refuseDamaged(file, brokenPages(db, 1));
       db.exec(PRAGMAS);
+      teachSums(db);
     });
     transaction(db, () => {
-      db.exec(TABLES);
       upgrade(db);
+      refuseDamaged(file, brokenSchema(db, freshSchema()));
       db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; PRAGMA application_id = ${APPLICATION_ID}`);
-      const insert = db.prepare('INSERT OR IGNORE INTO meta VALUES (?, ?)');
+      const insert = db.prepare('INSERT OR IGNORE INTO meta VALUES (?1, ?2, row_sum(?1, ?2))');
       insert.run('incarnation', randomUUID());
       insert.run('change', 0);
       insert.run('next_no', 1);
-      db.prepare('INSERT OR IGNORE INTO journal_head VALUES (1, ?, 0, 0)').run(randomUUID());
+      const topic = randomUUID();
+      db.prepare('INSERT OR IGNORE INTO journal_head VALUES (1, ?, 0, 0, ?)').run(
+        topic,
+        rowSum(topic, 0, 0),
+      );
     });
+    refuseDamaged(
+      file,
+      translated(file, () => brokenRows(db, 1)),
+    );
     return db;
   } catch (error) {
     db.close();
@@ -122,23 +91,16 @@ export function openDatabase(file: string): DatabaseSync {
   }
 }
 
-/** From version 1: an hour of windows in a table of its own; removed products had no row. */
-function upgrade(db: DatabaseSync): void {
-  const old = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'history'").get();
-  if (old === undefined) return;
-  // How many cells a row has is counted when it is next written.
-  db.exec(`INSERT INTO cells SELECT 'window', bucket, window_start, 0, cells FROM history;
-DROP TABLE history;`);
+function refuseDamaged(file: string, found: readonly Damage[]): void {
+  if (found.length > 0) throw new ClickrateError(found[0].code, sentenceOf(file, found));
 }
 
 function refuseForeign(db: DatabaseSync, file: string): void {
-  const pragma = (name: string) =>
-    Number(Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
   const isEmpty = db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined;
-  const id = pragma('application_id');
+  const id = pragma(db, 'application_id');
   if (id !== APPLICATION_ID && !(id === 0 && isEmpty))
     throw new ClickrateError('checkpoint_damaged', `${file} is a file of another program`);
-  const version = pragma('user_version');
+  const version = versionOf(db);
   if (version > SCHEMA_VERSION)
     throw new ClickrateError(
       'checkpoint_damaged',
@@ -178,7 +140,8 @@ function translated<T>(what: string, body: () => T): T {
     if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) throw error;
     const known = NO_ROOM.includes(errcode) ? 'store_full' : CODES[errcode & 0xff];
     if (known === undefined) throw error;
-    throw new ClickrateError(known, `${what}: ${messageOf(error)}`, { cause: error });
+    const then = known === 'checkpoint_damaged' ? `; ${WAY_OUT}` : '';
+    throw new ClickrateError(known, `${what}: ${messageOf(error)}${then}`, { cause: error });
   }
 }
 
@@ -189,5 +152,5 @@ export function getMeta(db: DatabaseSync, name: string): string | number | null 
 }
 
 export function setMeta(db: DatabaseSync, name: string, value: string | number): void {
-  db.prepare('INSERT OR REPLACE INTO meta VALUES (?, ?)').run(name, value);
+  db.prepare('INSERT OR REPLACE INTO meta VALUES (?1, ?2, row_sum(?1, ?2))').run(name, value);
 }

@@ -15,7 +15,9 @@ const STEP =
 const span = {
   from: time('Periods from the one that holds it on; default: an hour before `to`'),
   to: time('Periods that start before it; default: the end of the latest window'),
-  step: Type.Unsafe<string>({ type: 'string', enum: STEPS, default: 'window', description: STEP }),
+  step: Type.Optional(
+    Type.Unsafe<string>({ type: 'string', enum: STEPS, default: 'window', description: STEP }),
+  ),
   tz: Type.Optional(
     Type.String({
       description: 'Time zone of days and hours (IANA name); default: the store’s',

@@ -18,12 +18,14 @@ export const productsSchema = {
   summary: 'All products, page by page',
   tags: ['v1'],
   querystring: query({
-    sort: Type.Unsafe<string>({
-      type: 'string',
-      enum: SORTS,
-      default: 'product_id',
-      description: "By the latest window; '-' for descending; no rate is below every rate",
-    }),
+    sort: Type.Optional(
+      Type.Unsafe<string>({
+        type: 'string',
+        enum: SORTS,
+        default: 'product_id',
+        description: "By the latest window; '-' for descending; no rate is below every rate",
+      }),
+    ),
     cursor: Type.Optional(
       Type.String({ description: '`next` of the page before', maxLength: 4_096 }),
     ),

@@ -10,6 +10,6 @@ export const time = (description: string) =>
     Type.String({ description: `${description}: epoch milliseconds or ISO 8601`, maxLength: 64 }),
   );
 export const limit = (standard: number) =>
-  Type.Integer({ minimum: 1, maximum: LIMITS.pageRows, default: standard });
+  Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.pageRows, default: standard }));
 export const query = (properties: Parameters<typeof Type.Object>[0]) =>
   Type.Object(properties, { additionalProperties: false });

@@ -3,7 +3,6 @@
  * in front of it, all in this process.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Doors } from '../api/doors/doors.ts';
 import { createServer } from '../api/server.ts';
@@ -13,11 +12,10 @@ import { createJudge } from '../decode/unusable.ts';
 import type { RecordSlices } from '../event.ts';
 import { Pipeline, type PipelineParts } from '../pipeline.ts';
 import { Journal } from '../sources/journal.ts';
-import { openDatabase } from '../sqlite.ts';
 import type { TaskHealth } from '../status.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
+import { openData } from './data.ts';
 import { listen } from './listen.ts';
-import { lockDirectory } from './lock.ts';
 import { OWNER } from './owner.ts';
 import { builtPage } from './page.ts';
 import type { Running } from './running.ts';
@@ -52,10 +50,11 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
     for (const close of closers.reverse()) await close();
   };
   try {
-    const lock = lockDirectory(options.data, {});
-    closers.push(() => lock.release());
-    const db = openDatabase(join(options.data, 'clickrate.db'));
-    closers.push(() => db.close());
+    const { lock, db } = openData(options.data, log);
+    closers.push(
+      () => lock.release(),
+      () => db.close(),
+    );
     const store = new SqliteStore(db, {
       limits,
       ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),

@@ -18,6 +18,8 @@ export type DirectoryLock = {
 type Holder = { pid: number; since: string; url?: string };
 
 const SQLITE_BUSY = 5;
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
+const DAMAGED = [11, 26];
 
 /** A database that nobody refers to is closed by the garbage collector, and its lock is gone. */
 const HELD = new Set<DatabaseSync>();
@@ -68,6 +70,12 @@ function acquire(directory: string, lockFile: string, holderFile: string): Datab
       throw new ClickrateError(
         'directory_locked',
         `${directory} is in use ${whoHolds(holderFile)}; stop that, or choose another directory`,
+      );
+    if (DAMAGED.includes((error as { errcode?: number }).errcode ?? 0))
+      throw new ClickrateError(
+        'checkpoint_damaged',
+        `${lockFile} is damaged; it holds no data: delete it and start again`,
+        { cause: error },
       );
     throw new ClickrateError(
       'config_invalid',

@@ -11,6 +11,7 @@ import { addGenerate } from './generate.ts';
 import { addKey } from './key.ts';
 import { addProduce } from './produce.ts';
 import { addRejected } from './rejected.ts';
+import { addRepair } from './repair.ts';
 import { addReplay } from './replay-command.ts';
 import { addRun } from './run.ts';
 import { concealCommandLine } from './secrets.ts';
@@ -36,6 +37,7 @@ const COMMANDS = [
   addVerify,
   addKey,
   addBackup,
+  addRepair,
   addConfig,
 ];
 

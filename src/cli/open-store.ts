@@ -1,14 +1,11 @@
 /** The store that the options name. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Limits, Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { openDatabase } from '../sqlite.ts';
 import { RedisStore } from '../stores/redis/store.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { Store, Writer } from '../stores/store.ts';
-import { lockDirectory } from './lock.ts';
+import { openData } from './data.ts';
 
 export type StoreChoice = {
   options: Options;
@@ -41,9 +38,7 @@ export function limitsOf({ store }: Pick<Options, 'store'>, limits: Limits): Lim
 }
 
 function openSqlite({ data, timeZone }: Options, settings: Omit<StoreChoice, 'options'>): Store {
-  mkdirSync(data, { recursive: true });
-  const lock = lockDirectory(data, {});
-  const db = openDatabase(join(data, 'clickrate.db'));
+  const { lock, db } = openData(data, settings.log);
   const store = new SqliteStore(db, { ...settings, timeZone });
   const close = store.close.bind(store);
   store.close = async () => {

@@ -20,12 +20,14 @@ import {
   interruption,
   KAFKA_OPTIONS,
   numberOf,
+  pick,
 } from './command.ts';
 import { JAR } from './flink.ts';
 import { generateCommand } from './generate.ts';
 import { createLogger } from './logger.ts';
 import { flinkDifferences } from './verify-flink.ts';
 import { localOutcome } from './verify-local.ts';
+import { verifyDirectory, verifyRedis } from './verify-store.ts';
 
 const ENGINES = ['local', 'flink'] as const;
 type Engine = (typeof ENGINES)[number];
@@ -35,8 +37,11 @@ const TRAFFIC = { disorderMs: 3_000, duplicates: 0.01, broken: 0.01 };
 const GENERATED_FROM_MS = 1_700_000_000_000;
 
 export function addVerify(top: Command): void {
-  configurable(top.command('verify'), { ...KAFKA_OPTIONS, ...FLINK_OPTIONS })
-    .description('run files through the engines and a batch oracle, and show every difference')
+  configurable(top.command('verify'), {
+    ...{ ...KAFKA_OPTIONS, ...FLINK_OPTIONS },
+    ...pick('data', 'store', 'redis', 'redisPassword'),
+  })
+    .description('hold engines, or a store, against a batch oracle, and show every difference')
     .argument('[file...]', 'files, in the order they are to be read')
     .option('--engines <names>', 'local, flink or both, by comma', 'local')
     .option('--csv <mapping>', 'files are CSV: time=COL,product=COL,clicked=COL')
@@ -58,7 +63,9 @@ The exit code is 0 when nothing differs, and 1 when something does.
 Examples:
   clickrate verify events.ndjson
   clickrate verify --engines local,flink day.csv --csv time=ts,product=item,clicked=click
-  clickrate verify --engines local,flink --generate 1000000 --seed 7`,
+  clickrate verify --engines local,flink --generate 1000000 --seed 7
+  clickrate verify --data /var/lib/clickrate
+  clickrate verify --store redis --redis redis://127.0.0.1:6379 --brokers 127.0.0.1:9092`,
     )
     .action(verify);
 }
@@ -77,10 +84,13 @@ type Case = {
 };
 
 async function verify(files: string[], flags: Flags): Promise<void> {
+  const isStore = files.length === 0 && flags.generate === undefined;
+  if (isStore && (flags.data !== undefined || flags.store === 'redis'))
+    return await verifyStore(flags);
   const engines = enginesOf(String(flags.engines));
   const { generate, seed, late, ...rest } = flags;
   if ((files.length === 0) === (generate === undefined))
-    throw new ClickrateError('usage', 'verify takes files, or --generate');
+    throw new ClickrateError('usage', 'verify takes files, --generate, --data or --store redis');
   const { options, settings } = configurationOf({ logLevel: 'warn', ...rest });
   const signal = interruption();
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-verify-'));
@@ -102,6 +112,20 @@ async function verify(files: string[], flags: Flags): Promise<void> {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Its log decides: the journal in the directory, or the topics. */
+async function verifyStore(flags: Flags): Promise<void> {
+  const { engines: _, show, ...rest } = flags;
+  const { options } = configurationOf({ logLevel: 'warn', ...rest });
+  const { expected, found, differences, how } = await (flags.store === 'redis'
+    ? verifyRedis(options, interruption())
+    : verifyDirectory(options.data));
+  process.stdout.write(`${how}\n`);
+  process.stdout.write(ledgerTable([expected, { ...found, engine: 'store' }]));
+  process.stdout.write(differenceTable(differences, Number(show)));
+  process.stdout.write(`${summaryLine(expected, ['store'], differences)}\n`);
+  if (differences.length > 0) process.exitCode = 1;
 }
 
 function enginesOf(names: string): Engine[] {

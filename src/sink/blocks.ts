@@ -43,7 +43,7 @@ export function restoreBlock(table: Table, part: Part, windowMs: number): boolea
   const reader = new PackReader(part.name, part.bytes);
   if (reader.uint() !== FORM) throw reader.damaged();
   const counted = reader.uint();
-  const count = reader.uint();
+  const count = reader.uint(65_536);
   const entries = Array.from({ length: count }, () => decodeEntry(reader, windowMs));
   reader.end();
   table.restore(Number(match[1]), counted, entries);

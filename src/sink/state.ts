@@ -3,6 +3,7 @@
  * times are handed in. Everything here may be told again without harm.
  */
 import type { Settings } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
 import { COUNTED, codeOf, type RecordBatch, VERDICTS, type Verdict } from '../event.ts';
 import { windowStart } from '../result.ts';
 import type { Fetch } from '../sources/source.ts';
@@ -79,7 +80,7 @@ export class SinkState {
     for (const part of parts) {
       if (restoreBlock(this.table, part, this.#settings.windowMs)) continue;
       if (part.name !== STATE_PART) continue;
-      Object.assign(this.#kept, JSON.parse(new TextDecoder().decode(part.bytes)) as Kept);
+      Object.assign(this.#kept, readKept(part));
     }
     if (this.watermark !== null) this.table.expire(this.watermark);
     // A watermark that was read, but whose results had not all been.
@@ -207,4 +208,15 @@ export class SinkState {
     }
     return { received, verdicts, since: { ...this.since }, missed: this.missed };
   }
+}
+
+function readKept({ name, bytes }: Part): Kept {
+  try {
+    const { verdicts, origins, progress } = JSON.parse(new TextDecoder().decode(bytes)) as Kept;
+    const isWhole = [verdicts, origins, progress].every((map) => Object(map) === map);
+    if (isWhole) return { verdicts, origins, progress };
+  } catch {
+    // As damaged as one without its fields.
+  }
+  throw new ClickrateError('checkpoint_damaged', `checkpoint part ${name} is damaged`);
 }

@@ -9,6 +9,7 @@ import { ClickrateError } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
 import { BatchBuilder } from './journal/batch.ts';
 import { type Group, newGroup } from './journal/group.ts';
+import { behindHoles, rowsFrom } from './journal/reading.ts';
 import { type JournalRow, sizeOf, sizeOfRecords } from './journal/row.ts';
 import { JournalTable } from './journal/table.ts';
 import { Tail } from './journal/tail.ts';
@@ -172,11 +173,13 @@ export class Journal implements Source {
     return { topicId: this.#topicId, offset, floorMs: null, missed: 0 };
   }
 
-  /** Where something was pruned already, windows of that time would lack events. */
+  /** Where something was pruned already, or is a hole, windows of that time would lack events. */
   #openAtBegin(): Opened {
     const first = this.#table.first() ?? { offset: this.#next, arrivalMs: this.#arrivalMs };
-    const floorMs = first.offset === 0 ? null : first.arrivalMs + this.#futureMs;
-    return { topicId: this.#topicId, offset: first.offset, floorMs, missed: 0 };
+    const holes = this.#table.missing(first.offset);
+    const sinceMs = first.offset === 0 ? holes.arrivalMs : (holes.arrivalMs ?? first.arrivalMs);
+    const floorMs = sinceMs === null ? null : sinceMs + this.#futureMs;
+    return { topicId: this.#topicId, offset: first.offset, floorMs, missed: holes.count };
   }
 
   async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {
@@ -190,8 +193,8 @@ export class Journal implements Source {
       throw new ClickrateError('source_unavailable', 'the journal is closed');
     // An empty answer proves the end as of this look, which takes no time of its own.
     const sentAtMs = this.#clock.monotonicMs();
-    const from = this.#position;
-    const rows = this.#rowsFrom(from);
+    const from = behindHoles(this.#rowAt, this.#position, this.#next);
+    const rows = rowsFrom(this.#rowAt, from, this.#next, this.#limits);
     const records = this.#batches.build(rows, from);
     this.#position = from + records.count;
     const next = this.#position;
@@ -203,23 +206,11 @@ export class Journal implements Source {
     return this.read(wanted, 0);
   }
 
-  /** Rows from `offset` on that fit one batch whole; at least one, if there is one. */
-  #rowsFrom(offset: number): JournalRow[] {
-    const { batchBytes, batchRecords } = this.#limits;
-    const rows: JournalRow[] = [];
-    let bytes = 0;
-    for (let at = offset; at < this.#next; ) {
-      const row = this.#tail.rowAt(at) ?? this.#table.rowAt(at);
-      if (row === null)
-        throw new ClickrateError('source_gap', `the journal holds no record at offset ${at}`);
-      const end = row.first + row.count;
-      bytes += row.bytes.length;
-      if (rows.length > 0 && (bytes > batchBytes || end - offset > batchRecords)) break;
-      rows.push(row);
-      at = end;
-    }
-    return rows;
-  }
+  readonly #rowAt = (offset: number): JournalRow => {
+    const row = this.#tail.rowAt(offset) ?? this.#table.rowAt(offset);
+    if (row !== null) return row;
+    throw new ClickrateError('source_gap', `the journal holds no record at offset ${offset}`);
+  };
 
   /** Rows wholly before the offset are dropped, now or together with later ones. */
   async acknowledge([offset]: readonly number[]): Promise<void> {

@@ -7,7 +7,11 @@ import { LIMITS } from '../../src/config.ts';
 import { ClickrateError, ERRORS } from '../../src/errors.ts';
 import { counts, FakeReader, healthOf, keptEvent, partsWith, row, START } from './fake-reader.ts';
 
-type Operation = { responses: Record<string, { description: string; content?: object }> };
+type Parameter = { name: string; required?: boolean; schema: { default?: unknown } };
+type Operation = {
+  parameters?: Parameter[];
+  responses: Record<string, { description: string; content?: object }>;
+};
 type Document = {
   openapi: string;
   info: { version: string };
@@ -74,6 +78,15 @@ test('the document is OpenAPI 3.1 and every reference in it leads somewhere', as
   assert.doesNotMatch(text, /"\$ref":"(?!#\/components\/schemas\/)/);
   assert.doesNotMatch(text, /https?:\/\//);
   assert.deepEqual((await app.inject('/docs/json')).json(), document);
+});
+
+test('a parameter with a default need not be given', async (t) => {
+  const { document } = await served(t);
+  const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+  const parameters = operations.flatMap((operation) => operation.parameters ?? []);
+  const named = parameters.filter(({ schema }) => schema.default !== undefined);
+  assert.ok(named.length >= 5);
+  for (const { name, required } of named) assert.notEqual(required, true, name);
 });
 
 test('the document has every path, and each operation names what can come anywhere', async (t) => {

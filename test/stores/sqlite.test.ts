@@ -225,5 +225,5 @@ PRAGMA user_version = 1;`);
   await harness.store.commit(commitOf('a', fence, 2, { results: [resultIn('x', 1, 8)] }));
   assert.deepEqual(await windowsOf(harness.store, 'x'), [countsOf(0, 7), countsOf(1, 8)]);
   const version = harness.db.prepare('PRAGMA user_version').get()?.user_version;
-  assert.equal(version, 2);
+  assert.equal(version, 3);
 });

@@ -14,6 +14,7 @@ import { differences } from '../../src/verify/compare.ts';
 import { oracle } from '../../src/verify/oracle.ts';
 import { expected } from '../../src/verify/outcome.ts';
 import { readRecords } from '../../src/verify/records.ts';
+import { change, used } from '../hostile/directory.ts';
 import { ROOT } from '../support/processes.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'clickrate-verify-test-'));
@@ -92,8 +93,22 @@ test('an engine that counts by other rules is seen, event by event', async () =>
 });
 
 test('what cannot be verified is said in one sentence', () => {
-  assert.match(verify().stderr, /verify takes files, or --generate/);
+  assert.match(verify().stderr, /verify takes files, --generate, --data or --store redis/);
   assert.match(verify('x', '--engines', 'local,spark').stderr, /--engines takes local,flink/);
   assert.match(verify('/nonexistent.ndjson').stderr, /nonexistent/);
   assert.equal(verify('/nonexistent.ndjson').status, 1);
+});
+
+test('a data directory: 0 when it agrees, 1 when it differs or is not there', async (t) => {
+  const data = await used(t);
+  const agrees = verify('--data', data);
+  assert.equal(agrees.status, 0, agrees.stderr);
+  assert.match(agrees.stdout, /\d+ windows: store and the oracle agree, 0 differences/);
+  change(data, "UPDATE tasks SET status = json_set(status, '$.ledger.received', 5)");
+  const differs = verify('--data', data);
+  assert.equal(differs.status, 1);
+  assert.match(differs.stdout, /latest, previous +ledger +received +1200 +5/);
+  const missing = verify('--data', join(data, 'no'));
+  assert.equal(missing.status, 1);
+  assert.match(missing.stderr, /clickrate\.db does not exist; is --data right\?/);
 });

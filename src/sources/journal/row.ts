@@ -19,6 +19,11 @@ export function holds(row: JournalRow, offset: number): boolean {
   return offset >= row.first && offset < row.first + row.count;
 }
 
+/** A row that `clickrate repair` put where records were damaged: it has offsets, but no records. */
+export function isHole(row: JournalRow): boolean {
+  return row.ends.length === 0;
+}
+
 /** What a row weighs against the journal's limit. */
 export function sizeOf(row: JournalRow): number {
   return row.bytes.length + row.ends.byteLength;

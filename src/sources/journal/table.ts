@@ -1,10 +1,10 @@
 /**
  * The journal's rows on disk. An offset is never used twice and the receive time never goes back,
- * because
- * both are stored beside the rows, in the same transaction.
+ * because both are stored beside the rows, in the same transaction.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { ClickrateError } from '../../errors.ts';
+import { rowSum, WAY_OUT } from '../../seal.ts';
 import { reading, transaction } from '../../sqlite.ts';
 import { holds, type JournalRow, sizeOf } from './row.ts';
 
@@ -14,23 +14,31 @@ type StoredRow = {
   first: number;
   count: number;
   arrival: number;
+  size: number;
   ends: Uint8Array;
   bytes: Uint8Array;
+  crc: number;
 };
 
 function statements(db: DatabaseSync) {
   return {
     head: db.prepare('SELECT topic, next, arrival FROM journal_head'),
-    advance: db.prepare('UPDATE journal_head SET next = ?, arrival = ?'),
-    append: db.prepare('INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)'),
+    advance: db.prepare(
+      'UPDATE journal_head SET next = ?1, arrival = ?2, crc = row_sum(topic, ?1, ?2)',
+    ),
+    append: db.prepare('INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)'),
     rowAt: db.prepare(
-      'SELECT first, count, arrival, ends, bytes FROM journal ' +
+      'SELECT first, count, arrival, size, ends, bytes, crc FROM journal ' +
         'WHERE first <= ? ORDER BY first DESC LIMIT 1',
     ),
     first: db.prepare('SELECT first, arrival FROM journal ORDER BY first LIMIT 1'),
     size: db.prepare('SELECT coalesce(sum(size), 0) AS size FROM journal'),
     sizeBefore: db.prepare(
       'SELECT coalesce(sum(size), 0) AS size FROM journal WHERE first < ?1 AND first + count <= ?1',
+    ),
+    holes: db.prepare(
+      'SELECT coalesce(sum(count), 0) AS count, max(arrival) AS arrival FROM journal ' +
+        'WHERE first >= ? AND size = 0 AND length(ends) = 0',
     ),
     prune: db.prepare('DELETE FROM journal WHERE first < ?1 AND first + count <= ?1'),
   };
@@ -65,12 +73,19 @@ export class JournalTable {
     return { offset: Number(row.first), arrivalMs: Number(row.arrival) };
   }
 
+  /** Records from `offset` on that are in holes, and the newest receive time of one. */
+  missing(offset: number): { count: number; arrivalMs: number | null } {
+    const row = reading(this.#db, () => this.#sql.holes.get(offset));
+    return { count: Number(row?.count), arrivalMs: row?.arrival as number | null };
+  }
+
   append(rows: readonly JournalRow[], next: number, arrivalMs: number): void {
     transaction(this.#db, () => {
       for (const row of rows) {
         const { first, count, ends, bytes } = row;
         const packed = new Uint8Array(ends.buffer, ends.byteOffset, ends.byteLength);
-        this.#sql.append.run(first, count, row.arrivalMs, sizeOf(row), packed, bytes);
+        const values = [first, count, row.arrivalMs, sizeOf(row), packed, bytes] as const;
+        this.#sql.append.run(...values, rowSum(...values));
       }
       this.#sql.advance.run(next, arrivalMs);
     });
@@ -86,10 +101,15 @@ export class JournalTable {
   #read(offset: number): JournalRow | null {
     const stored = reading(this.#db, () => this.#sql.rowAt.get(offset)) as StoredRow | undefined;
     if (stored === undefined) return null;
-    const { first, count, bytes } = stored;
+    const { first, count, arrival, size, bytes } = stored;
+    const isWhole = rowSum(first, count, arrival, size, stored.ends, bytes) === stored.crc;
+    const isFull = stored.ends.length === count * Uint32Array.BYTES_PER_ELEMENT;
+    if (!isWhole || !(isFull || stored.ends.length === 0))
+      throw new ClickrateError(
+        'journal_damaged',
+        `${this.#db.location()}: the journal's row at offset ${first} is damaged; ${WAY_OUT}`,
+      );
     const ends = new Uint32Array(new Uint8Array(stored.ends).buffer);
-    if (ends.length !== count || ends.at(-1) !== bytes.length)
-      throw new ClickrateError('checkpoint_damaged', `journal row ${first} is damaged`);
     const row = { first, count, arrivalMs: stored.arrival, ends, bytes };
     return holds(row, offset) ? row : null;
   }

@@ -3,9 +3,10 @@
  * lies: no object and no copy a record. Batches that are compressed are decompressed into one
  * buffer that is used again. Format: kafka.apache.org/documentation/#recordbatch.
  */
+
+import { crc32c } from '../../crc32c.ts';
 import { ClickrateError, messageOf } from '../../errors.ts';
 import type { RecordBatch } from '../../event.ts';
-import { crc32c } from './crc32c.ts';
 import { decompress } from './decompress.ts';
 import type { Aborted } from './fetch.ts';
 import { walkRecords } from './records.ts';
@@ -15,6 +16,8 @@ const HEAD_BYTES = 61;
 /** Where the checksum begins to count. */
 const CHECKED_FROM = 21;
 const ABORT_MARKER = 0;
+/** From the beginning of a marker's record to the end of its type. */
+const MARKER_BYTES = 9;
 
 const CODEC_BITS = 0x07;
 const APPEND_TIME_BIT = 0x08;
@@ -91,8 +94,10 @@ export class BatchWalk {
     this.#check(bytes, at, size, base);
     const attributes = bytes.readInt16BE(at + CHECKED_FROM);
     const next = base + bytes.readInt32BE(at + 23) + 1;
-    if (attributes & CONTROL_BIT) this.#control(bytes, at);
-    else if (next > this.#position && !this.#isAborted(bytes, at, attributes, next)) {
+    if (attributes & CONTROL_BIT) {
+      if (size < HEAD_BYTES + MARKER_BYTES) throw this.#damaged(base, 'its marker is cut off');
+      this.#control(bytes, at);
+    } else if (next > this.#position && !this.#isAborted(bytes, at, attributes, next)) {
       const from = this.#position;
       const isAppendTime = (attributes & APPEND_TIME_BIT) !== 0;
       const firstMs = Number(bytes.readBigInt64BE(at + (isAppendTime ? 35 : 27)));

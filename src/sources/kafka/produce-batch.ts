@@ -4,8 +4,8 @@
  * is the first with compact lengths (Kafka 2.6). Layout: kafka.apache.org/protocol and the record
  * batch in kafka.apache.org/documentation.
  */
+import { crc32c } from '../../crc32c.ts';
 import { LONGEST_EVENT, writeEvent, writeName } from '../event-text.ts';
-import { crc32c } from './crc32c.ts';
 
 const PRODUCE_KEY = 0;
 const PRODUCE_VERSION = 9;

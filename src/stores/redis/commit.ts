@@ -4,11 +4,12 @@
  */
 import type { Limits } from '../../config.ts';
 import type { ProductResult } from '../../result.ts';
+import { sealPart, sealStatus } from '../../seal.ts';
 import type { Commit, CommitAnswer } from '../store.ts';
 import { CHANGES_LUA } from './changes.ts';
 import { type Argument, type Connection, type Script, scriptOf } from './connection.ts';
 import { HISTORY_LUA, historyArguments } from './history.ts';
-import { bufferOf, KEPT_LUA, keptArguments, keptLimits, numberText } from './kept.ts';
+import { KEPT_LUA, keptArguments, keptLimits, numberText } from './kept.ts';
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
 import { PRELUDE_LUA } from './lua.ts';
 import type { Products } from './products.ts';
@@ -153,6 +154,7 @@ writeHistory(staged, tonumber(store[7]))
 hash('HSET', partsKey, ARGV, parts, removedParts - 1)
 hash('HDEL', partsKey, ARGV, removedParts, kept - 1)
 redis.call('HSET', taskKey, 'number', ARGV[4], 'committed', '1', 'status', ARGV[6],
+  'parts', redis.call('HLEN', partsKey),
   'at', time[1] .. string.format('%03d', math.floor(tonumber(time[2]) / 1000)))
 redis.call('HSET', '${KEYS.store}', 'nextNo', whole(nextNo), 'windowMs', ARGV[7])
 keep(kept, count[8], task, tonumber(ARGV[9]), tonumber(ARGV[10]))
@@ -228,11 +230,15 @@ function commitArguments(
   const { latest, previous, without, packed } =
     areAll && rows !== undefined ? rows : rowArguments(results, windowMs);
   const history = historyArguments(results, numbers);
-  const parts = commit.parts.flatMap(({ name, bytes }) => [name, bufferOf(bytes)]);
+  const parts = commit.parts.flatMap(({ name, bytes }) => [name, sealPart(name, bytes)]);
   const removals = [...new Set(commit.removals)];
   return [
     ...[commit.task, String(commit.epoch), commit.token, String(commit.number), writer],
-    ...[JSON.stringify(commit.status), String(windowMs), numberText(limits.historyProducts)],
+    ...[
+      sealStatus(commit.task, commit.status),
+      String(windowMs),
+      numberText(limits.historyProducts),
+    ],
     ...[...keptLimits(limits, nowMs), packed, numbers === null ? '1' : '0'],
     ...[removals, commit.claims, results, without, { length: history.windows }].map(lengthOf),
     ...[commit.parts, commit.removedParts, commit.kept, commit.comebacks].map(lengthOf),

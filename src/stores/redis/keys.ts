@@ -35,4 +35,4 @@ export const PERIODS_PREFIX = 'ctr:periods:';
 export const HISTORY_PREFIX = 'ctr:history:';
 
 /** Version of the form of all keys. Newer code reads older forms; a newer form is refused. */
-export const FORM = 2;
+export const FORM = 3;

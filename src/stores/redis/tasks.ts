@@ -1,4 +1,6 @@
 /** A task's checkpoint and status as they stand in Redis. */
+import { ClickrateError } from '../../errors.ts';
+import { openPart, openStatus, WAY_OUT } from '../../seal.ts';
 import type { Status } from '../../status.ts';
 import type { TaskState } from '../store.ts';
 import type { Connection } from './connection.ts';
@@ -18,18 +20,32 @@ export type Committed = {
 export async function readTask(connection: Connection, task: string): Promise<TaskState> {
   // In one go: after the claim nobody else can commit in between.
   const [row, fields] = await connection.sendAllForBytes<(Buffer | null)[]>([
-    ['HMGET', TASK_PREFIX + task, 'number', 'status'],
+    ['HMGET', TASK_PREFIX + task, 'number', 'status', 'parts'],
     ['HGETALL', PARTS_PREFIX + task],
   ]);
-  const [number, status] = row;
+  const [number, status, count] = row;
+  const where = `${PARTS_PREFIX}${task} in Redis at ${connection.where}`;
+  // Written since form 3.
+  if (count !== null && Number(count) !== fields.length / 2)
+    throw new ClickrateError(
+      'checkpoint_damaged',
+      `${where} has ${fields.length / 2} checkpoint parts, not ${count}; ${WAY_OUT}`,
+    );
   const parts = [];
   for (let i = 0; i < fields.length; i += 2)
-    parts.push({ name: fields[i]!.toString(), bytes: new Uint8Array(fields[i + 1]!) });
+    parts.push({ name: fields[i]!.toString(), bytes: fields[i + 1]! });
   return {
     number: number === null ? 0 : Number(number),
-    status: status === null ? null : (JSON.parse(status.toString()) as Status),
-    parts,
+    status: status === null ? null : openStatus(whereOf(connection, task), task, String(status)),
+    parts: parts.map(({ name, bytes }) => ({
+      name,
+      bytes: new Uint8Array(openPart(where, name, bytes)),
+    })),
   };
+}
+
+function whereOf({ where }: Connection, task: string): string {
+  return `${TASK_PREFIX}${task} in Redis at ${where}`;
 }
 
 /** The last commit of every task that has one, by name. */
@@ -45,7 +61,7 @@ export async function readCommitted(connection: Connection): Promise<Committed[]
     if (status === null) continue;
     found.push({
       task: tasks[i],
-      status: JSON.parse(status) as Status,
+      status: openStatus(whereOf(connection, tasks[i]), tasks[i], status),
       ageMs: Math.max(0, nowMs - Number(at)),
       epoch: Number(epoch),
       number: Number(number),

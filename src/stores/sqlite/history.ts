@@ -7,6 +7,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Limits } from '../../config.ts';
 import { type Level, WINDOW } from '../../history.ts';
 import type { Counts } from '../../result.ts';
+import { rowSum } from '../../seal.ts';
 import { getMeta, setMeta } from '../../sqlite.ts';
 import { due, type Ladder } from '../history/levels.ts';
 import type { HistoryHeld, LevelHeld } from '../store.ts';
@@ -26,8 +27,9 @@ function statements(db: DatabaseSync) {
     oldest: db.prepare('SELECT min(start) AS start FROM cells WHERE level = ?'),
     get: db.prepare('SELECT count, cells FROM cells WHERE level = ? AND bucket = ? AND start = ?'),
     put: db.prepare(
-      'INSERT INTO cells VALUES (?, ?, ?, ?, ?) ON CONFLICT (level, bucket, start) ' +
-        'DO UPDATE SET count = excluded.count, cells = excluded.cells',
+      'INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?) ' +
+        'ON CONFLICT (level, bucket, start) ' +
+        'DO UPDATE SET count = excluded.count, cells = excluded.cells, crc = excluded.crc',
     ),
     some: db.prepare(
       'SELECT bucket, count, cells FROM cells WHERE level = ? AND start = ? LIMIT ?',
@@ -102,7 +104,8 @@ export class History {
 
   #put(level: Level, bucket: number, start: number, before: PackedRow | undefined): void {
     const { size } = this.#table;
-    this.#sql.put.run(level, bucket, start, size, this.#table.pack());
+    const values = [level, bucket, start, size, this.#table.pack()] as const;
+    this.#sql.put.run(...values, rowSum(...values));
     const more = size - (before?.count ?? 0);
     if (more !== 0) this.#sql.add.run(level, more);
   }

@@ -13,9 +13,9 @@ type ProductRow = { no: number; product: string; task: string };
 function statements(db: DatabaseSync) {
   return {
     all: db.prepare("SELECT no, product, task FROM products WHERE task <> '' ORDER BY no"),
-    insert: db.prepare('INSERT INTO products VALUES (?, ?, ?)'),
+    insert: db.prepare('INSERT INTO products VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))'),
     find: db.prepare('SELECT no FROM products WHERE product = ?'),
-    own: db.prepare('UPDATE products SET task = ? WHERE no = ?'),
+    own: db.prepare('UPDATE products SET task = ?1, crc = row_sum(no, product, ?1) WHERE no = ?2'),
     depart: db.prepare('INSERT INTO departed (no) VALUES (?)'),
     comeBack: db.prepare('DELETE FROM departed WHERE no = ?'),
     departed: db.prepare('SELECT count(*) AS count FROM departed'),

@@ -5,6 +5,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { Counts } from '../../result.ts';
+import { rowSum } from '../../seal.ts';
 
 /** Products in a bucket: a write touches three pages. */
 const BUCKET_PRODUCTS = 256;
@@ -19,7 +20,8 @@ function statements(db: DatabaseSync) {
     get: db.prepare('SELECT bucket, rows FROM rows WHERE bucket = ?'),
     all: db.prepare('SELECT bucket, rows FROM rows'),
     put: db.prepare(
-      'INSERT INTO rows VALUES (?, ?) ON CONFLICT (bucket) DO UPDATE SET rows = excluded.rows',
+      'INSERT INTO rows VALUES (?, ?, ?) ' +
+        'ON CONFLICT (bucket) DO UPDATE SET rows = excluded.rows, crc = excluded.crc',
     ),
     delete: db.prepare('DELETE FROM rows WHERE bucket = ?'),
   };
@@ -65,7 +67,10 @@ export class Rows {
   write(): void {
     for (const [bucket, numbers] of this.#changed) {
       if (isEmpty(numbers)) this.#sql.delete.run(bucket);
-      else this.#sql.put.run(bucket, new Uint8Array(numbers.buffer));
+      else {
+        const rows = new Uint8Array(numbers.buffer);
+        this.#sql.put.run(bucket, rows, rowSum(bucket, rows));
+      }
     }
     this.#changed.clear();
   }

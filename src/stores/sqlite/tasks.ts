@@ -1,5 +1,6 @@
 /** A task's fence, write number, status and checkpoint parts. */
 import type { DatabaseSync } from 'node:sqlite';
+import { openStatus, rowSum } from '../../seal.ts';
 import type { Status } from '../../status.ts';
 import type { Commit, Fence, TaskState } from '../store.ts';
 
@@ -8,17 +9,22 @@ type TaskRow = Fence & { number: number; committed: number; status: string | nul
 function statements(db: DatabaseSync) {
   return {
     claim: db.prepare(
-      'INSERT INTO tasks VALUES (?, 1, ?, 0, 0, NULL) ON CONFLICT (task) DO UPDATE ' +
+      'INSERT INTO tasks VALUES (?1, 1, ?2, 0, 0, NULL, 0, row_sum(?1, 0, NULL, 0)) ' +
+        'ON CONFLICT (task) DO UPDATE ' +
         'SET epoch = epoch + 1, token = excluded.token, committed = 0 RETURNING epoch',
     ),
     get: db.prepare('SELECT epoch, token, number, committed, status FROM tasks WHERE task = ?'),
     fence: db.prepare('SELECT epoch, token, number, committed FROM tasks WHERE task = ?'),
-    write: db.prepare('UPDATE tasks SET number = ?, committed = 1, status = ? WHERE task = ?'),
+    write: db.prepare(
+      'UPDATE tasks SET number = ?1, committed = 1, status = ?2, parts = ?4, ' +
+        'crc = row_sum(?3, ?1, ?2, ?4) WHERE task = ?3',
+    ),
+    countParts: db.prepare('SELECT count(*) AS count FROM parts WHERE task = ?'),
     statuses: db.prepare('SELECT task, status FROM tasks WHERE status IS NOT NULL'),
     parts: db.prepare('SELECT name, bytes FROM parts WHERE task = ? ORDER BY name'),
     putPart: db.prepare(
-      'INSERT INTO parts VALUES (?, ?, ?) ' +
-        'ON CONFLICT (task, name) DO UPDATE SET bytes = excluded.bytes',
+      'INSERT INTO parts VALUES (?, ?, ?, ?) ' +
+        'ON CONFLICT (task, name) DO UPDATE SET bytes = excluded.bytes, crc = excluded.crc',
     ),
     removePart: db.prepare('DELETE FROM parts WHERE task = ? AND name = ?'),
   };
@@ -27,7 +33,11 @@ function statements(db: DatabaseSync) {
 export class Tasks {
   readonly #sql: ReturnType<typeof statements>;
 
+  /** For sentences about damage. */
+  readonly #file: string;
+
   constructor(db: DatabaseSync) {
+    this.#file = db.location() ?? 'the database';
     this.#sql = statements(db);
   }
 
@@ -46,21 +56,27 @@ export class Tasks {
   }
 
   write({ task, number, status, parts, removedParts }: Commit): void {
-    for (const { name, bytes } of parts) this.#sql.putPart.run(task, name, bytes);
+    for (const { name, bytes } of parts)
+      this.#sql.putPart.run(task, name, bytes, rowSum(task, name, bytes));
     for (const name of removedParts) this.#sql.removePart.run(task, name);
-    this.#sql.write.run(number, JSON.stringify(status), task);
+    const { count } = this.#sql.countParts.get(task) as { count: number };
+    this.#sql.write.run(number, JSON.stringify(status), task, count);
   }
 
   read(task: string): TaskState {
     const row = this.#sql.get.get(task) as TaskRow | undefined;
     if (row === undefined) return { number: 0, status: null, parts: [] };
-    const status = row.status === null ? null : (JSON.parse(row.status) as Status);
+    const status = row.status === null ? null : this.#open(task, row.status);
     const parts = this.#sql.parts.all(task) as { name: string; bytes: Uint8Array }[];
     return { number: row.number, status, parts: parts.map((part) => ({ ...part })) };
   }
 
   statuses(): Map<string, Status> {
     const rows = this.#sql.statuses.all() as { task: string; status: string }[];
-    return new Map(rows.map(({ task, status }) => [task, JSON.parse(status) as Status]));
+    return new Map(rows.map(({ task, status }) => [task, this.#open(task, status)]));
+  }
+
+  #open(task: string, status: string): Status {
+    return openStatus(this.#file, task, status);
   }
 }

@@ -1,4 +1,4 @@
-/** CRC32C of record batches: the native library where it is installed, WebAssembly elsewhere. */
+/** CRC32C: the native library where it is installed, WebAssembly elsewhere. */
 import { createRequire } from 'node:module';
 import { crc32c as portable } from '@platformatic/kafka';
 

@@ -1,0 +1,47 @@
+/** The part of `clickrate repair` that mends checkpoints in Redis. */
+import { writeFileSync } from 'node:fs';
+import { LIMITS, type Options } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+import { textOf } from '../repair/steps.ts';
+import { Connection } from '../stores/redis/connection.ts';
+import { type DamagedTask, damagedTasks, dropCheckpoint } from '../stores/redis/damage.ts';
+
+const TIMEOUT_MS = 10_000;
+
+/** How many checkpoints are damaged. An engine that still commits is not interfered with. */
+export async function repairRedis(
+  { redis: url, redisPassword: password }: Pick<Options, 'redis' | 'redisPassword'>,
+  isDry: boolean,
+  nowMs: number,
+): Promise<number> {
+  const connection = new Connection({ url, password }, TIMEOUT_MS);
+  try {
+    const found = await damagedTasks(connection);
+    const busy = found.find(({ ageMs }) => ageMs < 2 * LIMITS.commitMaxMs);
+    if (busy !== undefined && !isDry)
+      throw new ClickrateError(
+        'task_lost',
+        `task ${busy.task} was committed ${busy.ageMs} ms ago: stop the process that owns it`,
+      );
+    process.stdout.write(textOf(found.map(stepOf), isDry));
+    if (found.length === 0 || isDry) return found.length;
+    const copy = `clickrate-damaged-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}.json`;
+    const kept = Object.assign({}, ...found.map((one) => one.copy)) as object;
+    writeFileSync(copy, `${JSON.stringify(kept, null, 1)}\n`, { flag: 'wx' });
+    for (const { task } of found) await dropCheckpoint(connection, task);
+    process.stdout.write(`mended; the damaged keys are in ${copy} (base64)\n`);
+    return found.length;
+  } finally {
+    connection.close();
+  }
+}
+
+function stepOf({ task, what }: DamagedTask) {
+  return {
+    what: what.replace(/; `clickrate repair.*/, ''),
+    does:
+      `the checkpoint of task ${task} is dropped: it begins as with a lost store ` +
+      '(an hour ago, or earliest by --on-lost-store), behind a publish floor',
+    lost: 'the windows that were open, and the ledger, which begins anew; results and history stay',
+  };
+}

@@ -1,0 +1,117 @@
+/** `clickrate verify --data`, and with `--store redis`: a store against the log it counted. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Options } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+import { WINDOW } from '../history.ts';
+import { JournalTable } from '../sources/journal/table.ts';
+import { readTopic } from '../sources/kafka/reader.ts';
+import { teachSums } from '../sqlite-check.ts';
+import { SCHEMA_VERSION, versionOf } from '../sqlite-tables.ts';
+import type { Comeback } from '../status.ts';
+import { RedisStore } from '../stores/redis/store.ts';
+import { SqliteStore } from '../stores/sqlite/store.ts';
+import type { ResultReader } from '../stores/store.ts';
+import type { Log, LogRecord } from '../verify/oracle.ts';
+import { type Recount, recount, type StoreView, selfCheck } from '../verify/store.ts';
+
+export type Verified = Recount & {
+  /** What was compared, in words. */
+  how: string;
+};
+
+const JOURNAL = 'journal-0';
+
+/** A data directory, read only, also while its process runs: all as of one instant. */
+export async function verifyDirectory(directory: string): Promise<Verified> {
+  const file = join(directory, 'clickrate.db');
+  if (!existsSync(file))
+    throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+  const db = new DatabaseSync(file, { readOnly: true });
+  try {
+    if (versionOf(db) !== SCHEMA_VERSION)
+      throw new ClickrateError(
+        'checkpoint_damaged',
+        `${file} has tables of version ${versionOf(db)}, not ${SCHEMA_VERSION}: start it once ` +
+          'with this version',
+      );
+    teachSums(db);
+    db.exec('BEGIN');
+    const view = await viewOf(new SqliteStore(db));
+    const log = journalLog(new JournalTable(db));
+    const since = [...view.statuses.values()][0]?.ledger.since[JOURNAL] ?? 0;
+    const position = [...view.statuses.values()][0]?.partitions[0]?.position ?? 0;
+    const isWhole = position === since || log.records[0]?.offset === since;
+    if (isWhole) return { ...(await recount(view, [log])), how: 'the journal has all events' };
+    const how = `the journal has no event before offset ${log.records[0]?.offset ?? position}`;
+    return { ...(await selfCheck(view)), how: `${how}: the store is held against itself` };
+  } finally {
+    db.close();
+  }
+}
+
+type Comebacks = { comebacks(): Promise<(Comeback & { task: string })[]> };
+
+async function viewOf(store: ResultReader & Comebacks): Promise<StoreView> {
+  const [statuses, { rows }, comebacks, held] = [
+    await store.statuses(),
+    await store.load(),
+    await store.comebacks(),
+    await store.historyHeld(),
+  ];
+  const oldest = held.levels.find(({ level }) => level === WINDOW)?.oldest ?? null;
+  const span = { levels: [WINDOW], fromMs: oldest ?? 0, toMs: Infinity };
+  const windowsOf = async (product: string) =>
+    oldest === null ? [] : (await store.history({ ...span, products: [product] }))[0];
+  return { statuses, rows, comebacks, oldest, windowsOf };
+}
+
+function journalLog(table: JournalTable): Log {
+  const records: LogRecord[] = [];
+  const { next } = table.head();
+  for (let at = table.first()?.offset ?? next; at < next; ) {
+    const row = table.rowAt(at);
+    if (row === null) break;
+    row.ends.forEach((end, i) => {
+      const bytes = row.bytes.subarray(row.ends[i - 1] ?? 0, end);
+      records.push({ offset: row.first + i, arrivalMs: row.arrivalMs, bytes });
+    });
+    at = row.first + row.count;
+  }
+  return { partition: JOURNAL, records };
+}
+
+/** Redis against the topics, up to the positions of the checkpoints. */
+export async function verifyRedis(options: Options, signal: AbortSignal): Promise<Verified> {
+  const { redis: url, redisPassword: password, timeZone } = options;
+  const store = new RedisStore({ url, password, timeZone });
+  try {
+    const before = await store.committed();
+    const view = await viewOf(store);
+    const after = await store.committed();
+    if (before.some(({ number }, i) => number !== after[i]?.number))
+      throw new ClickrateError(
+        'not_ready',
+        'an engine commits while the store is read: stop the engines, or verify when all is quiet',
+      );
+    const logs: Log[] = [];
+    for (const topic of [options.impressionsTopic, options.clicksTopic])
+      logs.push(...(await topicLogs(options, topic, signal)));
+    return { ...(await recount(view, logs)), how: 'the topics have all events' };
+  } finally {
+    await store.close();
+  }
+}
+
+async function topicLogs(options: Options, topic: string, signal: AbortSignal): Promise<Log[]> {
+  const logs = new Map<string, LogRecord[]>();
+  const read = readTopic(options, { topic, from: 'earliest', toEnd: true, signal });
+  for await (const { partition, offset, timeMs, value } of read) {
+    const name = `${topic}-${partition}`;
+    const records = logs.get(name) ?? [];
+    if (records.length === 0) logs.set(name, records);
+    records.push({ offset, arrivalMs: timeMs, bytes: value });
+  }
+  return [...logs].map(([partition, records]) => ({ partition, records }));
+}

@@ -1,0 +1,130 @@
+/** Damaged rows of a database that can be read: mended where what they held is known elsewhere. */
+import { randomUUID } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import { openStatus, rowSum } from '../seal.ts';
+import { getMeta, setMeta, transaction } from '../sqlite.ts';
+import { brokenRows, type Damage } from '../sqlite-check.ts';
+import type { Status } from '../status.ts';
+import { mendHead, mendJournal } from './mend-journal.ts';
+import { mendProducts } from './mend-products.ts';
+import { counted, NOTHING, type Step } from './steps.ts';
+
+const ALL = 1_000_000;
+
+/** `torn`: tables of which rows may be missing. What it has done leaves nothing damaged. */
+export function mendRows(db: DatabaseSync, torn: ReadonlySet<string>): Step[] {
+  return transaction(db, () => {
+    const damage = brokenRows(db, ALL);
+    const of = (table: string) => damage.filter((one) => one.table === table);
+    const tasks = db.prepare('SELECT task FROM tasks').all();
+    const lost = new Set([...of('tasks'), ...of('parts')].map(({ key }) => String(key[0])));
+    if (torn.has('parts') || torn.has('tasks'))
+      for (const { task } of tasks) lost.add(String(task));
+    const checkpoints = [...lost].flatMap((task) => dropCheckpoint(db, task, damage));
+    const statuses = statusesOf(db);
+    return [
+      ...checkpoints,
+      ...mendHead(db, of('journal_head'), statuses),
+      ...mendJournal(db, of('journal'), statuses),
+      ...of('rows').map((one) => dropRow(db, one)),
+      ...of('cells').map((one) => dropCells(db, one)),
+      ...mendProducts(db, of('products')),
+      ...mendMeta(db, of('meta'), statuses),
+    ];
+  });
+}
+
+function statusesOf(db: DatabaseSync): Map<string, Status> {
+  const rows = db.prepare('SELECT task, status FROM tasks WHERE status IS NOT NULL').all();
+  return new Map(
+    rows.map(({ task, status }) => [
+      String(task),
+      openStatus('the file', String(task), String(status)),
+    ]),
+  );
+}
+
+/**
+ * The task begins again with the oldest event of the journal. What it published stays in history;
+ * latest and previous go, for the new beginning would set them back.
+ */
+function dropCheckpoint(db: DatabaseSync, task: string, damage: readonly Damage[]): Step[] {
+  const words = damage
+    .filter(({ table, key }) => (table === 'tasks' || table === 'parts') && key[0] === task)
+    .map(({ what }) => what);
+  const what = [...new Set(words)].join(', ') || `the checkpoint of task ${task} is not whole`;
+  const products = Number(
+    db.prepare('SELECT count(*) AS n FROM products WHERE task = ?').get(task)?.n,
+  );
+  db.prepare('DELETE FROM parts WHERE task = ?').run(task);
+  const row = db.prepare('SELECT number FROM tasks WHERE task = ?').get(task);
+  const number = Math.max(0, Math.trunc(Number(row?.number ?? 0)) || 0);
+  db.prepare('UPDATE tasks SET number = ?, status = NULL, parts = 0, crc = ? WHERE task = ?').run(
+    number,
+    rowSum(task, number, null, 0),
+    task,
+  );
+  db.exec(`INSERT OR IGNORE INTO departed (no) SELECT no FROM products WHERE task <> '';
+UPDATE products SET task = '', crc = row_sum(no, product, '') WHERE task <> '';
+DELETE FROM rows`);
+  setMeta(db, 'incarnation', randomUUID());
+  const first = db.prepare('SELECT min(first) AS first FROM journal').get()?.first;
+  const isWhole = first === 0;
+  const does = isWhole
+    ? `task ${task} counts all events again: the journal still has the first`
+    : `task ${task} begins again at ${first === null ? 'the next event' : `offset ${first}`}, ` +
+      'behind a publish floor';
+  const gone =
+    `latest and previous of ${counted(products, 'product')} until their next window; ` +
+    'the windows that were open; the ledger begins anew';
+  return [{ what, does, lost: isWhole ? NOTHING : gone }];
+}
+
+function dropRow(db: DatabaseSync, { key, what }: Damage): Step {
+  const bucket = Number(key[0]);
+  const { n } = db
+    .prepare("SELECT count(*) AS n FROM products WHERE task <> '' AND no / 256 = ?")
+    .get(bucket) as { n: number };
+  db.prepare('DELETE FROM rows WHERE bucket = ?').run(key[0]);
+  setMeta(db, 'incarnation', randomUUID());
+  const lost = `latest and previous of ${counted(n, 'product')} until their next window`;
+  return { what, does: 'they are left out', lost };
+}
+
+function dropCells(db: DatabaseSync, { key, what }: Damage): Step {
+  const where = 'WHERE level IS ?1 AND bucket IS ?2 AND start IS ?3';
+  const row = db.prepare(`SELECT count FROM cells ${where}`).get(...key);
+  db.prepare(`DELETE FROM cells ${where}`).run(...key);
+  const count = Number(row?.count ?? 0);
+  db.prepare('UPDATE cell_counts SET cells = max(0, cells - ?) WHERE level = ?').run(count, key[0]);
+  return { what, does: 'it is left out of history', lost: `${counted(count, 'cell')} of history` };
+}
+
+/** Settings can be told from what is there. */
+function mendMeta(
+  db: DatabaseSync,
+  damage: readonly Damage[],
+  statuses: ReadonlyMap<string, Status>,
+): Step[] {
+  for (const { key } of damage) db.prepare('DELETE FROM meta WHERE name IS ?').run(key[0]);
+  const set = (name: string, value: string | number | undefined | null) => {
+    if (value !== undefined && value !== null && getMeta(db, name) === null)
+      setMeta(db, name, value);
+  };
+  const isNew = ['incarnation', 'change'].some((name) => getMeta(db, name) === null);
+  if (isNew) setMeta(db, 'incarnation', randomUUID());
+  set('change', 0);
+  const numbers = db
+    .prepare(
+      `SELECT max(coalesce((SELECT max(no) FROM products), 0),
+        1024 * coalesce((SELECT max(bucket) FROM cells) + 1, 0)) + 1 AS next,
+      (SELECT min(start) FROM cells WHERE level = 'window') AS oldest,
+      (SELECT max(start) + 60000 FROM cells WHERE level = '1m') AS folded`,
+    )
+    .get();
+  set('next_no', numbers?.next as number);
+  set('window_ms', [...statuses.values()][0]?.settings.windowMs);
+  if (numbers?.folded !== null)
+    set('history_folded_to', (numbers?.oldest ?? numbers?.folded) as number);
+  return damage.map(({ what }) => ({ what, does: 'it is found again', lost: NOTHING }));
+}

@@ -1,0 +1,57 @@
+/** Damaged checkpoints in Redis: found, copied out, dropped. */
+import { ClickrateError } from '../../errors.ts';
+import type { Connection } from './connection.ts';
+import { scriptOf } from './connection.ts';
+import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
+import { readTask } from './tasks.ts';
+
+export type DamagedTask = {
+  task: string;
+  what: string;
+  /** Milliseconds since its last commit. */
+  ageMs: number;
+  /** Everything under its keys, bytes in base64. */
+  copy: Record<string, Record<string, string>>;
+};
+
+/** Takes status and parts away; fence and number stay. ARGV: task. */
+const DROP = scriptOf(`
+redis.call('HDEL', '${TASK_PREFIX}' .. ARGV[1], 'status', 'parts', 'at')
+redis.call('DEL', '${PARTS_PREFIX}' .. ARGV[1])
+return {'ok'}
+`);
+
+/** Tasks whose checkpoint `readTask` refuses. */
+export async function damagedTasks(connection: Connection): Promise<DamagedTask[]> {
+  const found: DamagedTask[] = [];
+  for (const task of (await connection.send<string[]>(['SMEMBERS', KEYS.tasks])).sort())
+    try {
+      await readTask(connection, task);
+    } catch (error) {
+      if (!(error instanceof ClickrateError) || error.code !== 'checkpoint_damaged') throw error;
+      found.push({ task, what: error.message, ...(await copyOf(connection, task)) });
+    }
+  return found;
+}
+
+async function copyOf(connection: Connection, task: string) {
+  const keys = [TASK_PREFIX + task, PARTS_PREFIX + task];
+  const hashes = await connection.sendAllForBytes<Buffer[]>(keys.map((key) => ['HGETALL', key]));
+  const copy = Object.fromEntries(
+    hashes.map((fields, i) => {
+      const pairs: [string, string][] = [];
+      for (let at = 0; at < fields.length; at += 2)
+        pairs.push([String(fields[at]), fields[at + 1].toString('base64')]);
+      return [keys[i], Object.fromEntries(pairs)];
+    }),
+  );
+  const [at, time] = await connection.sendAll<string | string[]>([
+    ['HGET', keys[0], 'at'],
+    ['TIME'],
+  ]);
+  return { copy, ageMs: Number(time[0]) * 1_000 - Number(at ?? 0) };
+}
+
+export async function dropCheckpoint(connection: Connection, task: string): Promise<void> {
+  await connection.run(DROP, [task]);
+}

@@ -1,0 +1,156 @@
+/** A store held against a recount of the log that was counted into it. */
+import { ClickrateError } from '../errors.ts';
+import { WINDOW } from '../history.ts';
+import type { Counts } from '../result.ts';
+import type { Comeback, Status } from '../status.ts';
+import { type Difference, differences } from './compare.ts';
+import { type Answer, type Log, oracle } from './oracle.ts';
+import { exactCtr, type Outcome, type Window, windowKey } from './outcome.ts';
+
+/** What is read of a store, all as of one commit. */
+export type StoreView = {
+  statuses: ReadonlyMap<string, Status>;
+  rows: readonly { product: string; latest: Counts | null; previous: Counts | null }[];
+  /** Comebacks that no longer fit a status. */
+  comebacks: readonly (Comeback & { task: string })[];
+  /** Start of the oldest window in history by window; null: there is none. */
+  oldest: number | null;
+  /** Windows of a product from `oldest` on. */
+  windowsOf(product: string): Promise<Counts[]>;
+};
+
+export type Recount = { expected: Outcome; found: Outcome; differences: Difference[] };
+
+/** Every record that each task counted, as its positions say. Throws `source_gap`. */
+export async function recount(view: StoreView, logs: readonly Log[]): Promise<Recount> {
+  const truth = { ledger: new Map<string, number>(), history: newOutcome(), results: newOutcome() };
+  for (const [task, status] of view.statuses) {
+    const mine = status.partitions.map((at) => logOf(logs, at, status));
+    const comebacks = view.comebacks.filter((one) => one.task === task);
+    const numbers = { ...status.settings, publishFloor: status.publishFloor };
+    const answer = oracle(mine, [...comebacks, ...status.comebacks], numbers);
+    addTo(truth.ledger, 'received', answer.received);
+    for (const [verdict, events] of answer.totals) addTo(truth.ledger, verdict, events);
+    publishedOf(answer, status, view.oldest, truth);
+  }
+  const history = await historyOf(view, truth.results);
+  const results = resultsOf(view);
+  const ledger = ledgerOf(view);
+  return {
+    expected: { ...truth.history, ledger: truth.ledger },
+    found: { ...history, ledger },
+    differences: [
+      ...differences({ ...truth.history, ledger: truth.ledger }, { ...history, ledger }),
+      ...differences(truth.results, results),
+    ],
+  };
+}
+
+/**
+ * Where the log is gone the store is held against itself: its ledger against how far it has read,
+ * latest and previous against history.
+ */
+export async function selfCheck(view: StoreView): Promise<Recount> {
+  const results = resultsOf(view);
+  const history = await historyOf(view, results);
+  const expected = newOutcome();
+  const oldest = view.oldest ?? Infinity;
+  for (const { product } of view.rows) {
+    const newest = [...history.windows.values()]
+      .filter((window) => window.product === product)
+      .sort((a, b) => b.startMs - a.startMs);
+    for (const window of newest.slice(0, 2))
+      expected.windows.set(windowKey(product, window.startMs), window);
+  }
+  for (const [key, { startMs }] of results.windows)
+    if (startMs < oldest) results.windows.delete(key);
+  for (const { partitions, ledger } of view.statuses.values()) {
+    const read = partitions.map(({ name, position }) => position - (ledger.since[name] ?? 0));
+    addTo(expected.ledger, 'received', read.reduce((a, b) => a + b, 0) - ledger.missed);
+  }
+  const found = { ...results, ledger: ledgerOf(view) };
+  const verdicts = [...found.ledger].filter(([name]) => name !== 'received');
+  const sum = verdicts.reduce((total, [, events]) => total + events, 0);
+  // The verdicts themselves cannot be known, but their sum is.
+  expected.ledger.set('sum of verdicts', expected.ledger.get('received') ?? 0);
+  found.ledger = new Map([
+    ['received', found.ledger.get('received') ?? 0],
+    ['sum of verdicts', sum],
+  ]);
+  return { expected, found, differences: differences(expected, found) };
+}
+
+function newOutcome(engine = 'oracle'): Outcome {
+  return { engine, ledger: new Map(), windows: new Map(), kept: new Map() };
+}
+
+function addTo(ledger: Map<string, number>, name: string, events: number): void {
+  ledger.set(name, (ledger.get(name) ?? 0) + events);
+}
+
+function logOf(logs: readonly Log[], at: Status['partitions'][number], status: Status): Log {
+  const since = status.ledger.since[at.name] ?? 0;
+  const all = logs.find(({ partition }) => partition === at.name)?.records ?? [];
+  const records = all.filter(({ offset }) => offset >= since && offset < at.position);
+  if (at.position > since && records[0]?.offset !== since)
+    throw new ClickrateError(
+      'source_gap',
+      `${at.name} begins at offset ${all[0]?.offset ?? at.position}, but the ledger counts from ` +
+        `${since}: it cannot be recounted`,
+    );
+  return { partition: at.name, records };
+}
+
+/** Windows that have fired, in history and as latest and previous. */
+function publishedOf(
+  answer: Answer,
+  { watermark, settings, publishFloor }: Status,
+  oldest: number | null,
+  truth: { history: Outcome; results: Outcome },
+): void {
+  if (watermark === null) return;
+  for (const [product, cells] of answer.cells) {
+    const fired = [...cells.values()]
+      .filter(({ start }) => start + settings.windowMs - 1 <= watermark)
+      .filter(({ start }) => start > (publishFloor ?? -Infinity))
+      .sort((a, b) => b.start - a.start);
+    for (const cell of fired)
+      if (oldest !== null && cell.start >= oldest) put(truth.history, product, cell);
+    const isExpired = (fired[0]?.start ?? 0) + settings.windowMs + settings.expiryMs <= watermark;
+    if (!isExpired) for (const cell of fired.slice(0, 2)) put(truth.results, product, cell);
+  }
+}
+
+function put({ windows }: Outcome, product: string, cell: Counts): void {
+  const { start, impressions, clicks } = cell;
+  const ctr = exactCtr(impressions, clicks);
+  const window: Window = { product, startMs: start, impressions, clicks, ctr };
+  windows.set(windowKey(product, start), window);
+}
+
+/** Of every product that has results, or should have. */
+async function historyOf(view: StoreView, also: Outcome): Promise<Outcome> {
+  const found = newOutcome(`history (${WINDOW})`);
+  const names = [...also.windows.values()].map(({ product }) => product);
+  const products = new Set([...view.rows.map(({ product }) => product), ...names]);
+  for (const product of products)
+    for (const cell of await view.windowsOf(product)) put(found, product, cell);
+  return found;
+}
+
+function resultsOf({ rows }: StoreView): Outcome {
+  const found = newOutcome('latest, previous');
+  for (const { product, latest, previous } of rows)
+    for (const cell of [latest, previous]) if (cell !== null) put(found, product, cell);
+  return found;
+}
+
+function ledgerOf({ statuses }: StoreView): Outcome['ledger'] {
+  const found = new Map<string, number>();
+  for (const { ledger } of statuses.values()) {
+    addTo(found, 'received', ledger.received);
+    for (const [verdict, events] of Object.entries(ledger.verdicts))
+      if (events > 0) addTo(found, verdict, events);
+  }
+  return found;
+}

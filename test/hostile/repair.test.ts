@@ -1,0 +1,121 @@
+/** What a repair does about each damage, what it says is lost, and what comes out afterwards. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { recordsOf } from '../../src/event.ts';
+import { tryRepair } from '../../src/repair/repair.ts';
+import { temporary } from '../support/processes.ts';
+import { change, copy, engineOn, outcomeOf, used } from './directory.ts';
+
+type Outcome = Awaited<ReturnType<typeof outcomeOf>>;
+
+/** Steps of the repair after `sql`, and the outcome before and after both. */
+async function repaired(t: Parameters<typeof temporary>[0], origin: string, sql: string) {
+  const base = temporary(t);
+  copy(origin, join(base, 'whole'));
+  copy(origin, join(base, 'damaged'));
+  change(join(base, 'damaged'), sql);
+  const { steps, keep } = tryRepair(join(base, 'damaged'));
+  keep(0);
+  return {
+    ...{ steps, directory: join(base, 'damaged') },
+    whole: await outcomeOf(join(base, 'whole')),
+    mended: await outcomeOf(join(base, 'damaged')),
+  };
+}
+
+const LOSSLESS = [
+  'DELETE FROM journal_head',
+  'UPDATE journal_head SET next = next + 50',
+  "UPDATE journal_head SET topic = 'x'",
+  "UPDATE products SET product = 'product-x' WHERE no = 3",
+  "UPDATE products SET task = '1' WHERE no = 4",
+  "UPDATE meta SET value = 1 WHERE name = 'next_no'",
+  "DELETE FROM meta WHERE name = 'next_no'; UPDATE meta SET value = 5 WHERE name = 'window_ms'",
+  "UPDATE meta SET value = 'x' WHERE name = 'incarnation'",
+  "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = 'nonsense' WHERE name = 'cells'",
+];
+
+for (const sql of LOSSLESS)
+  test(`nothing is lost by: ${sql}`, async (t) => {
+    const { steps, whole, mended } = await repaired(t, await used(t), sql);
+    assert.deepEqual(new Set(steps.map(({ lost }) => lost)), new Set(['nothing']));
+    assert.deepEqual(mended, whole);
+  });
+
+const received = ({ ledgers }: Outcome) => ledgers[0].received;
+
+test('a row of the journal that was not counted is missed, and said so', async (t) => {
+  const sql = `UPDATE journal SET bytes = zeroblob(length(bytes))
+    WHERE first = (SELECT max(first) FROM journal WHERE first < 1650)`;
+  const { steps, whole, mended } = await repaired(t, await used(t), sql);
+  assert.deepEqual(steps, [
+    {
+      what: 'the journal from offset 1500 to 1649',
+      does: 'it is set aside and counted as missed, behind a publish floor',
+      lost: '150 events that were accepted',
+    },
+  ]);
+  assert.equal(received(mended), received(whole) - 150);
+  assert.equal(mended.ledgers[0].missed, 150);
+});
+
+test('with a damaged part a task begins again where the journal does', async (t) => {
+  const origin = await used(t);
+  const sql = "UPDATE parts SET bytes = x'00' WHERE name = 'block/0'";
+  const { steps, whole, mended } = await repaired(t, origin, sql);
+  assert.equal(steps.length, 1);
+  assert.match(steps[0].does, /^task 0 begins again at offset \d+, behind a publish floor$/);
+  assert.match(steps[0].lost, /latest and previous of 40 products.*open; the ledger begins anew/);
+  assert.equal(received(mended), 600);
+  // What was published before stays in history, as it was.
+  const published = whole.history.map(([windows]) => windows.slice(0, 6));
+  assert.deepEqual(
+    mended.history.map(([windows]) => windows.slice(0, 6)),
+    published,
+  );
+});
+
+test('with all events in the journal, a damaged checkpoint costs nothing', async (t) => {
+  const directory = join(temporary(t), 'data');
+  const engine = await engineOn(directory);
+  // The source is never acknowledged, as if the process had ended right after its commit.
+  engine.journal.acknowledge = async () => {};
+  const line = (n: number) =>
+    `{"product_id":"product-${n % 7}","timestamp":${1_574_553_600_000 + n * 20},"event_type":"click"}`;
+  await engine.journal.append(
+    recordsOf(
+      Array.from({ length: 500 }, (_, n) => line(n)),
+      0,
+    ),
+  );
+  await engine.run(false);
+  await engine.end();
+  const sql = "UPDATE tasks SET status = 'damaged'";
+  const { steps, whole, mended } = await repaired(t, directory, sql);
+  assert.match(steps[0].does, /counts all events again/);
+  assert.equal(steps[0].lost, 'nothing');
+  assert.deepEqual(mended, whole);
+});
+
+test('damaged history and results are left out, with their numbers', async (t) => {
+  const origin = await used(t);
+  const cells = await repaired(t, origin, 'UPDATE cells SET count = count + 1 WHERE start % 3 = 0');
+  assert.match(cells.steps[0].lost, /^\d+ cells of history$/);
+  assert.deepEqual(cells.mended.rows, cells.whole.rows);
+  assert.deepEqual(cells.mended.ledgers, cells.whole.ledgers);
+  const rows = await repaired(t, origin, 'UPDATE rows SET rows = zeroblob(8)');
+  assert.equal(rows.steps[0].lost, 'latest and previous of 40 products until their next window');
+  assert.deepEqual(rows.mended.history, rows.whole.history);
+});
+
+test('a file of another program is not touched', async (t) => {
+  const directory = temporary(t);
+  const db = new DatabaseSync(join(directory, 'clickrate.db'));
+  db.exec('CREATE TABLE recipes (name TEXT)');
+  db.close();
+  assert.throws(() => tryRepair(directory), /a file of another program/);
+  assert.deepEqual(readdirSync(directory), ['clickrate.db']);
+});
