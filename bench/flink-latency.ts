@@ -9,7 +9,7 @@ import { startFlink, withoutFlink } from '../test/support/flink-cluster.ts';
 import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
 import { outputOf, startNode } from '../test/support/processes.ts';
 import { startRedis, withoutRedis } from '../test/support/redis-server.ts';
-import { machine, sleep } from './measure.ts';
+import { MAIN, machine, sleep } from './measure.ts';
 import { percentiles } from './percentiles.ts';
 
 const CLOSINGS = Number(process.argv[2] ?? 300);
@@ -39,7 +39,7 @@ async function bench(): Promise<void> {
   const flink = await startFlink(1);
   t.after(() => flink.stop());
   const start = (...args: string[]) => {
-    const child = startNode('src/cli/main.ts', args, {
+    const child = startNode(MAIN, args, {
       ...{ CLICKRATE_BROKERS: kafka.bootstrap, CLICKRATE_REDIS: redis.url },
       ...{ CLICKRATE_GATEWAY: flink.gatewayUrl, CLICKRATE_JOB_MANAGER: flink.jobManagerUrl },
       CLICKRATE_WINDOW_MS: String(WINDOW_MS),

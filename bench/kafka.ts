@@ -7,7 +7,7 @@ import { type Engine, startEngine } from '../test/kafka/engines.ts';
 import { eventually, outputOf, startNode } from '../test/support/processes.ts';
 import { startRedis } from '../test/support/redis-server.ts';
 import type { Filled } from './kafka-fill.ts';
-import { cpuSecondsOf, peakMbOf, sleep } from './measure.ts';
+import { cpuSecondsOf, MAIN, peakMbOf, sleep } from './measure.ts';
 import type { Run } from './slope.ts';
 
 const LONGEST_MS = 300_000;
@@ -52,7 +52,7 @@ export async function withEngines<T>(
   const closers: (() => unknown)[] = [];
   const redis = await startRedis({ after: (fn) => closers.push(fn) }, { aof: 'everysec' });
   const group = `bench-${process.pid}-${groups++}`;
-  const options = { bootstrap, redis: redis.url, impressions, clicks, group };
+  const options = { bootstrap, redis: redis.url, impressions, clicks, group, file: MAIN };
   try {
     const engines = await Promise.all(Array.from({ length: count }, () => startEngine(options)));
     for (const engine of engines) closers.push(() => engine.kill('SIGTERM'));

@@ -16,7 +16,7 @@ import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
 import { startNode } from '../test/support/processes.ts';
 import { withoutRedis } from '../test/support/redis-server.ts';
 import type { Observed, Sightings, Watch } from './closing-observer.ts';
-import { cpuSecondsOf, machine } from './measure.ts';
+import { cpuSecondsOf, MAIN, machine } from './measure.ts';
 
 const CLOSINGS = Number(process.argv[2] ?? 300);
 /** Impressions and tries of clicks a second: of these some 10 000 become events. */
@@ -49,7 +49,7 @@ async function bench(): Promise<void> {
   });
   const engine = await world.engine();
   // Processes of their own: producing and looking must not keep each other waiting.
-  const producer = startNode('src/cli/main.ts', [
+  const producer = startNode(MAIN, [
     ...['produce', '--rate', String(RATE), '--products', String(PRODUCTS)],
     ...['--brokers', cluster.bootstrap, '--impressions-topic', world.impressions],
     ...['--clicks-topic', world.clicks],

@@ -91,3 +91,6 @@ function library(name: string): string {
   const file = new URL(`../node_modules/${name}/package.json`, import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
+
+/** What is installed and run: JavaScript, as `npm pack` ships it; `prebench` builds it. */
+export const MAIN = 'dist/cli/main.js';

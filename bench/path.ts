@@ -12,10 +12,9 @@ import { Decoder } from '../src/decode/scan.ts';
 import { Task } from '../src/engine/task.ts';
 import type { RecordBatch } from '../src/event.ts';
 import { outputOf, start } from '../test/support/processes.ts';
-import { cpuSeconds } from './measure.ts';
+import { cpuSeconds, MAIN } from './measure.ts';
 import type { Run } from './slope.ts';
 
-const MAIN = 'src/cli/main.ts';
 const LONGEST_MS = 300_000;
 const USAGE = new URL('./usage.ts', import.meta.url);
 const AWAKE = { partitions: [{ idle: false, passed: false }], silenceMs: 0 };

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { outputOf, startNode } from '../test/support/processes.ts';
-import { median } from './measure.ts';
+import { MAIN, median } from './measure.ts';
 
 const STARTS = 5;
 const PRODUCTS = 100_000;
@@ -14,7 +14,7 @@ function temporary(): string {
 }
 
 async function up(data: string) {
-  const child = startNode('src/cli/main.ts', ['run', '--port', '0', '--data', data]);
+  const child = startNode(MAIN, ['run', '--port', '0', '--data', data]);
   const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/);
   return { child, url };
 }

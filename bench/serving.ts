@@ -20,7 +20,7 @@ import { outputOf, startNode } from '../test/support/processes.ts';
 import { startRedis } from '../test/support/redis-server.ts';
 import { type Shape, writeEvents } from './event-files.ts';
 import type { Load } from './http-load.ts';
-import { cpuSecondsOf, sleep } from './measure.ts';
+import { cpuSecondsOf, MAIN, sleep } from './measure.ts';
 import { startFastapi } from './peers/fastapi.ts';
 
 const CONNECTIONS = 8;
@@ -39,7 +39,7 @@ export async function serving(products: number, rounds: number, seconds: number)
   try {
     const redis = await startRedis({ after });
     await fillRedis(redis.url, products);
-    const api = startNode('src/cli/main.ts', ['api', '--redis', redis.url, '--port', '0']);
+    const api = startNode(MAIN, ['api', '--redis', redis.url, '--port', '0']);
     after(() => api.kill('SIGTERM'));
     const [, port] = await outputOf(api, /http:\/\/127\.0\.0\.1:(\d+)/);
     const peer = await startFastapi(redis.url);

@@ -2,51 +2,41 @@
 /** The command line: which subcommands there are, and how they end. */
 import './tuning.ts';
 import { Command, CommanderError } from 'commander';
-import { addApi } from './api.ts';
-import { addBackup } from './backup.ts';
-import { addEngine } from './engine.ts';
 import { exitCodeOf, isPipeClosed } from './exit.ts';
-import { addFlink } from './flink.ts';
-import { addGenerate } from './generate.ts';
-import { addKey } from './key.ts';
-import { addProduce } from './produce.ts';
-import { addRejected } from './rejected.ts';
-import { addRepair } from './repair.ts';
-import { addReplay } from './replay-command.ts';
-import { addRun } from './run.ts';
 import { concealCommandLine } from './secrets.ts';
-import { addConfig } from './show-config.ts';
-import { addSink } from './sink.ts';
-import { addTopics } from './topics.ts';
-import { addVerify } from './verify.ts';
 import { VERSION } from './version.ts';
 import { workerSlot } from './workers.ts';
 
-/** Each adds a command with its flags, its help and what it does. */
-const COMMANDS = [
-  addRun,
-  addEngine,
-  addApi,
-  addReplay,
-  addGenerate,
-  addTopics,
-  addProduce,
-  addRejected,
-  addFlink,
-  addSink,
-  addVerify,
-  addKey,
-  addBackup,
-  addRepair,
-  addConfig,
-];
+/** Adds a command with its flags, its help and what it does. */
+type Add = (top: Command) => void;
 
-function program(): Command {
+/** By name. Only the one that is asked for is loaded: the clients of Kafka and Redis are large. */
+const COMMANDS: Record<string, () => Promise<Add>> = {
+  run: async () => (await import('./run.ts')).addRun,
+  engine: async () => (await import('./engine.ts')).addEngine,
+  api: async () => (await import('./api.ts')).addApi,
+  replay: async () => (await import('./replay-command.ts')).addReplay,
+  generate: async () => (await import('./generate.ts')).addGenerate,
+  topics: async () => (await import('./topics.ts')).addTopics,
+  produce: async () => (await import('./produce.ts')).addProduce,
+  rejected: async () => (await import('./rejected.ts')).addRejected,
+  flink: async () => (await import('./flink.ts')).addFlink,
+  sink: async () => (await import('./sink.ts')).addSink,
+  verify: async () => (await import('./verify.ts')).addVerify,
+  key: async () => (await import('./key.ts')).addKey,
+  backup: async () => (await import('./backup.ts')).addBackup,
+  repair: async () => (await import('./repair.ts')).addRepair,
+  config: async () => (await import('./show-config.ts')).addConfig,
+};
+
+async function program(): Promise<Command> {
   const top = new Command('clickrate')
     .description('Exact click-through rates in real time.')
     .version(VERSION)
     .showHelpAfterError('(add --help for the options)');
-  for (const add of COMMANDS) add(top);
+  const name = process.argv[2] ?? '';
+  const wanted = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
+  for (const add of await Promise.all(wanted.map((load) => load()))) add(top);
   exitByThrowing(top);
   return top;
 }
@@ -69,7 +59,7 @@ process.stdout.on('error', (error) => {
 });
 
 try {
-  await program().parseAsync();
+  await (await program()).parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;

@@ -3,10 +3,9 @@ import type { Command } from 'commander';
 import { Doors } from '../api/doors/doors.ts';
 import { LIMITS, OPTIONS } from '../config.ts';
 import { configurable, configurationOf, type Flags } from './command.ts';
-import { startEmbedded } from './embedded.ts';
-import { startKafkaSize } from './kafka-size.ts';
+import type { KafkaSizeParts } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
-import { untilStopped } from './running.ts';
+import { type Running, untilStopped } from './running.ts';
 import { mustBeOne } from './workers.ts';
 
 export function addRun(top: Command): void {
@@ -30,10 +29,17 @@ Examples:
     const resetWindows = flags.resetWindows === true;
     const takeOver = flags.takeOver === true;
     const parts = { options, settings, limits: LIMITS, log, resetWindows, takeOver };
-    const isEmbedded = options.source === 'journal' && options.store === 'sqlite';
-    const running = isEmbedded
-      ? await startEmbedded({ ...parts, doors: new Doors(options, true) })
-      : await startKafkaSize(parts);
-    await untilStopped(running, options, log);
+    await untilStopped(await started(parts), options, log);
   });
+}
+
+/** One process needs no client of Kafka or Redis, and does not load them. */
+async function started(parts: KafkaSizeParts): Promise<Running> {
+  const { options } = parts;
+  if (options.source === 'journal' && options.store === 'sqlite') {
+    const { startEmbedded } = await import('./embedded.ts');
+    return startEmbedded({ ...parts, doors: new Doors(options, true) });
+  }
+  const { startKafkaSize } = await import('./kafka-size.ts');
+  return startKafkaSize(parts);
 }
