@@ -188,13 +188,14 @@ export function newestTwo(cells: readonly Cell[], floor: number | null): Row | n
   return latest === undefined ? null : { latest, previous: published[1] ?? null };
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** The event a record carries, or why it carries none. */
 export function decode(record: LogRecord, numbers: Numbers): Event | string {
   if (record.bytes.length > numbers.maxEventBytes) return 'too_large';
   let parsed: unknown;
   try {
-    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    parsed = JSON.parse(decoder.decode(record.bytes));
+    parsed = JSON.parse(utf8.decode(record.bytes));
   } catch {
     return 'not_json';
   }

@@ -67,7 +67,8 @@ export class Brokers {
   /** Offset behind the last record that has arrived. */
   endOf({ batches, logStart }: BrokerLog): number {
     const now = this.#scheduler.trueMs;
-    return Math.max(logStart, batches.findLast(({ arrivalMs }) => arrivalMs <= now)?.next ?? 0);
+    const arrived = firstWith(batches, ({ arrivalMs }) => arrivalMs > now);
+    return Math.max(logStart, batches[arrived - 1]?.next ?? 0);
   }
 
   connect(process: Process, network: Network, { host }: BrokerAddress): BrokerLine {
@@ -143,11 +144,16 @@ export class Brokers {
 
 /** Index of the batch that holds `offset` or comes after it. */
 function firstAfter(batches: readonly StoredBatch[], offset: number): number {
+  return firstWith(batches, ({ next }) => next > offset);
+}
+
+/** Index of the first batch that `is`, as are all after it. */
+function firstWith(batches: readonly StoredBatch[], is: (batch: StoredBatch) => boolean): number {
   let low = 0;
   let high = batches.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (batches[middle]!.next > offset) high = middle;
+    if (is(batches[middle]!)) high = middle;
     else low = middle + 1;
   }
   return low;
@@ -191,8 +197,7 @@ export class SimLine implements BrokerLine {
 
   request(bytes: Buffer): Promise<Buffer> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    const { offset, waitMs, topicId, partition } = parseFetch(bytes);
-    const topic = topicId === this.#brokers.topicId('clicks') ? 'clicks' : 'impressions';
+    const { offset, waitMs, topic, partition } = parseFetch(bytes);
     const log = this.#brokers.log(topic, partition);
     const holdMs = this.#brokers.answerAt(log, offset, waitMs) - this.#scheduler.nowMs;
     const answer = this.#network.call(
@@ -232,10 +237,9 @@ function parseFetch(bytes: Buffer) {
   const waitMs = bytes.readInt32BE(at);
   // Wait, least and most bytes, isolation, session, one topic.
   at += 4 + 4 + 4 + 1 + 8 + 1;
-  const hex = bytes.toString('hex', at, at + 16);
-  const topicId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  const topic = bytes[at]! >>> 4 === 0xc ? 'clicks' : 'impressions';
   const partition = bytes.readInt32BE(at + 17);
-  return { waitMs, topicId, partition, offset: Number(bytes.readBigInt64BE(at + 25)) };
+  return { waitMs, topic, partition, offset: Number(bytes.readBigInt64BE(at + 25)) };
 }
 
 function fetchAnswer(

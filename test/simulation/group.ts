@@ -40,6 +40,9 @@ export class Group {
   }
 
   join(consumer: SimConsumer): void {
+    if (consumer.isClosed) return;
+    // Who joins again is no second member.
+    if (consumer.memberId !== null) this.#members.delete(consumer.memberId);
     const id = `member-${++this.#names}`;
     consumer.memberId = id;
     this.#members.set(id, consumer);
@@ -113,7 +116,7 @@ export class SimConsumer extends EventEmitter {
   readonly #network: Network;
   readonly #partitions: number;
   #joining: (() => void) | null = null;
-  #isClosed = false;
+  isClosed = false;
 
   constructor(
     parts: { group: Group; brokers: Brokers; network: Network },
@@ -144,7 +147,7 @@ export class SimConsumer extends EventEmitter {
   }
 
   joined(id: string, generation: number, partitions: number[]): void {
-    if (this.memberId !== id || this.#isClosed || generation < this.generationId) return;
+    if (this.memberId !== id || this.isClosed || generation < this.generationId) return;
     this.generationId = generation;
     this.#joining?.();
     this.#joining = null;
@@ -154,14 +157,14 @@ export class SimConsumer extends EventEmitter {
 
   /** Its next heartbeat says so: the library joins again by itself, or gives up with an error. */
   thrownOut(id: string): void {
-    if (this.memberId !== id || this.#isClosed) return;
+    if (this.memberId !== id || this.isClosed) return;
     this.emit('consumer:heartbeat:error', { error: new Error('unknown member') });
     if (this.generationId % 2 === 0) this.emit('error', new Error('the heartbeats ended'));
     else void this.joinGroup().catch((error) => this.emit('error', error));
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.isClosed = true;
     const id = this.memberId;
     this.memberId = null;
     if (id !== null) await this.#ask(() => this.#group.leave(id));
@@ -230,8 +233,12 @@ export class SimConsumer extends EventEmitter {
     _answerTags: boolean,
     callback: (error: Error | null, value?: unknown) => void,
   ): void => {
-    const request = Reader.from(payload().buffer);
-    this.#ask(() => (key === HEARTBEAT_KEY ? this.#heartbeat(request) : this.#commit(request)))
+    const { buffer } = payload();
+    const execute = () => {
+      const request = Reader.from(buffer);
+      return key === HEARTBEAT_KEY ? this.#heartbeat(request) : this.#commit(request);
+    };
+    this.#ask(execute)
       .then((answer) => parse(1, key, version, Reader.from(answer)))
       .then(
         (value) => callback(null, value),

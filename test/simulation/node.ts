@@ -92,8 +92,8 @@ export class Node {
     const { scheduler, note } = this.#parts;
     return {
       debug() {},
-      info: (_, message) => note(process, message),
-      warn: (_, message) => note(process, message),
+      info: (fields, message) => note(process, `${message}${wordsOf(fields)}`),
+      warn: (fields, message) => note(process, `${message}${wordsOf(fields)}`),
       error: (_, message) => {
         if (!process.isDead) scheduler.fail(new Error(`an error was logged: ${message}`));
       },
@@ -140,4 +140,11 @@ export class Node {
       );
     process.isDead = true;
   }
+}
+
+/** Of what a log line carries, what a story needs. */
+function wordsOf(fields: object): string {
+  const { task, partitions } = fields as { task?: string; partitions?: number[] };
+  if (task !== undefined) return ` (task ${task})`;
+  return partitions === undefined ? '' : ` (${partitions.join(', ') || 'none'})`;
 }

@@ -26,6 +26,9 @@ export class Process {
 /** What a turn of the event loop takes, at least. */
 const TURN_MS = 0.2;
 
+/** More than this is a loop that does not wait. */
+const MOST_HAPPENINGS = 400_000;
+
 export type Timer = { atMs: number; owner: Process | null; run: () => void; isOff: boolean };
 
 export class Scheduler {
@@ -75,6 +78,7 @@ export class Scheduler {
         continue;
       }
       this.count++;
+      if (this.count > MOST_HAPPENINGS) throw new Error('the world spins: too much happens');
       this.current = owner;
       timer.run();
       // Called when no promise can go on any more.

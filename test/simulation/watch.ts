@@ -77,7 +77,7 @@ export class Watch {
     assert.equal(commit.number, seen.number + 1, 'write numbers are consecutive');
     const { status } = commit;
     this.#takeComebacks(commit);
-    this.#recountTo(commit);
+    this.#checkKept(commit, this.#recountTo(status));
     this.#checkStatus(commit);
     this.#checkResults(commit);
     seen.number = commit.number;
@@ -107,14 +107,13 @@ export class Watch {
   }
 
   /** Counts on from the commit before, or from the beginning after the store went back. */
-  #recountTo({ status, kept }: Commit): void {
+  #recountTo(status: Commit['status']): Recount {
     const { since } = status.ledger;
     const isNew = this.#recount === null;
     const begins = this.#logs.map((log) => since[log.partition]!);
     const recount = this.#recount ?? new Recount(this.#logs, this.#settings, begins);
     this.#recount = recount;
     this.#takeGaps(status, recount, isNew);
-    const before = recount.judged.map((list) => list.length);
     const jumps = this.#seen.comebacks.map((list) => new Map(list));
     status.partitions.forEach((at, p) => {
       for (const gap of this.#seen.gaps.filter((one) => isNew && one.p === p)) {
@@ -125,14 +124,20 @@ export class Watch {
       assert.ok(at.position >= (this.#seen.positions[p] ?? 0), `${at.name} went back`);
     });
     assert.deepEqual(recount.complaints, []);
-    if (isNew) return;
+    return recount;
+  }
+
+  /** Every event between the commit before and this one that was not counted is kept with it. */
+  #checkKept({ kept }: Commit, recount: Recount): void {
     const got = kept.map(({ partition, offset, reason }) => `${partition} ${offset} ${reason}`);
-    const expected = recount.judged.flatMap((list, p) =>
-      list
-        .slice(before[p])
+    const expected = recount.judged.flatMap((list, p) => {
+      const from = this.#seen.positions[p]!;
+      const first = list.findLastIndex(({ offset }) => offset < from) + 1;
+      return list
+        .slice(first)
         .filter(({ verdict }) => verdict !== 'counted' && verdict !== 'duplicate')
-        .map(({ offset, verdict }) => `${this.#logs[p]!.partition} ${offset} ${verdict}`),
-    );
+        .map(({ offset, verdict }) => `${this.#logs[p]!.partition} ${offset} ${verdict}`);
+    });
     assert.deepEqual(got.sort(), expected.sort(), 'events kept with the commit');
   }
 
@@ -223,8 +228,9 @@ export class Watch {
   /** At rest: every closed window above the floor is published, and comebacks were true pauses. */
   checkEnd(startMs: number, outages: readonly Outage[]): void {
     const { published, left, status, gaps } = this.#seen;
-    const recount = this.#recount!;
-    const floor = status?.publishFloor ?? Number.NEGATIVE_INFINITY;
+    if (status === null) return;
+    const recount = this.#recountTo(status);
+    const floor = status.publishFloor ?? Number.NEGATIVE_INFINITY;
     for (const [product, cells] of recount.cells)
       for (const cell of cells.values()) {
         const got = published.get(product)?.get(cell.start);

@@ -35,6 +35,8 @@ type World = {
   silences: { fromMs: number; toMs: number }[];
   /** Shares of what may be wrong with an event. */
   disorder: number;
+  /** Share of events in the usual spelling. */
+  plain: number;
   duplicates: number;
   late: number;
   junk: number;
@@ -73,7 +75,7 @@ export function taskLogs(
   const products = world.products.map((product) => (task === 0 ? product : `${product}@${task}`));
   const share = random.pick([0.5, 0.8]);
   return [share, 1 - share].map((part, p) =>
-    new LogWriter({ ...world, products }, p, task).fill(Math.round(events * part)),
+    new LogWriter({ ...world, products, plain: 0.97 }, p, task).fill(Math.round(events * part)),
   );
 }
 
@@ -120,6 +122,7 @@ function drawWorld(random: Random, settings: Settings, startMs: number): World {
     products: drawProducts(random),
     silences,
     disorder: share(1),
+    plain: 0.7,
     duplicates: share(0.5),
     late: share(0.2),
     junk: share(0.3),
@@ -305,6 +308,6 @@ class LogWriter {
     this.#events.push(event);
     if (event.ts <= this.#arrivalMs + this.#world.settings.futureMs)
       this.#maxTs = Math.max(this.#maxTs, event.ts);
-    this.#append(spell(event, this.#random));
+    this.#append(spell(event, this.#random, this.#world.plain));
   }
 }
