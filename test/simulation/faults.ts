@@ -23,6 +23,7 @@ export type Fault =
   | { kind: 'leader moved'; atMs: number; lane: number }
   | { kind: 'log truncated'; atMs: number; lane: number; share: number }
   | { kind: 'store rolled back'; fromMs: number; atMs: number }
+  | { kind: 'store forgets a claim'; nth: number; ms: number }
   | { kind: 'store lost'; atMs: number }
   | { kind: 'disk full' | 'slow store' | 'store away'; atMs: number; ms: number };
 
@@ -125,6 +126,8 @@ class Draw {
       'store rolled back',
     ] as const);
     if (random.chance(0.12)) return { kind: 'store lost', atMs };
+    if (random.chance(0.15))
+      return { kind: 'store forgets a claim', nth: this.#nth(10), ms: random.pick([300, 2_000]) };
     if (kind === 'store rolled back')
       return { kind, atMs, fromMs: Math.max(0, atMs - random.pick([150, 1_000, 6_000])) };
     return { kind, atMs, ms: random.pick([400, 2_500, 7_000]) };

@@ -33,8 +33,13 @@ export async function hunt({ from, seeds, events }: Hunt): Promise<Bag> {
 }
 
 function thread(share: Share, bag: Bag): Promise<void> {
+  return inThread(share, (told) => add(bag, told));
+}
+
+/** Runs a share of seeds in a thread of its own. */
+export function inThread(share: Share, onTold: (told: Told) => void): Promise<void> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: share });
-  worker.on('message', (told: Told) => add(bag, told));
+  worker.on('message', onTold);
   return new Promise((resolve, reject) => {
     worker.on('error', reject);
     worker.on('exit', () => resolve());

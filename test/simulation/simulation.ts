@@ -46,6 +46,9 @@ export class Simulation {
   readonly #lastMs: number;
   readonly #steps = new Map<number, number>();
   readonly #stepFaults: Map<string, Extract<Fault, { step: number }>>;
+  #claims = 0;
+  /** The faults are over. */
+  #isCalm = false;
   readonly outcome: Outcome;
 
   constructor(plan: Plan, withStory: boolean) {
@@ -88,7 +91,9 @@ export class Simulation {
       onFault: (fault, process) => this.#befell(fault, process),
       crash: (process, ms) => this.#crash(process, ms),
     });
-    this.#storeSide = new StoreSide(scheduler, random.fork(), this.#network, this.#watches);
+    const onClaim = () => this.#onClaim();
+    const parts = [scheduler, random.fork(), this.#network, this.#watches, onClaim] as const;
+    this.#storeSide = new StoreSide(...parts);
     this.#group = new Group(scheduler, random.fork(), plan.tasks, (topic, partition, offset) => {
       const durable = this.#watches[partition]!.durable[topic === 'impressions' ? 0 : 1]!;
       assert.ok(
@@ -101,14 +106,14 @@ export class Simulation {
         fault.kind === 'crash in a step' ? [[`${fault.step} ${fault.nth}`, fault]] : [],
       ),
     );
-    const parts = {
+    const world = {
       ...{ scheduler, network: this.#network, brokers: this.#brokers, group: this.#group },
       ...{ storeSide: this.#storeSide, settings, limits: drawLimits(random), tasks: plan.tasks },
       random: random.fork(),
       onStep: (process: Process, step: number) => this.#onStep(process, step),
       note: tell,
     };
-    this.#nodes = Array.from({ length: plan.engines }, (_, n) => new Node(parts, n));
+    this.#nodes = Array.from({ length: plan.engines }, (_, n) => new Node(world, n));
     for (const node of this.#nodes)
       scheduler.after(random.fraction() * 500, null, () => this.#begin(node));
     for (const fault of plan.faults) this.#schedule(fault);
@@ -145,6 +150,22 @@ export class Simulation {
     this.#befell(fault, process, ` step ${step}`);
     this.#crash(process, fault.ms);
     throw new Crash();
+  }
+
+  /** Right before a claim: the store may go back to this moment, and the next claim be like it. */
+  #onClaim(): void {
+    const nth = ++this.#claims;
+    const fault = this.#plan.faults.find(
+      (one) => one.kind === 'store forgets a claim' && one.nth === nth,
+    );
+    if (fault?.kind !== 'store forgets a claim' || this.#isCalm) return;
+    const snapshot = this.#storeSide.snapshot();
+    this.#scheduler.after(fault.ms, null, () => {
+      if (this.#isCalm) return;
+      const gone = this.#storeSide.rollback(snapshot);
+      this.#befell(fault, null, `, and ${gone} commits`);
+      this.#group.rebalance();
+    });
   }
 
   #schedule(fault: Fault): void {
@@ -216,6 +237,7 @@ export class Simulation {
       this.#network.calm();
       this.#storeSide.calm();
       this.#stepFaults.clear();
+      this.#isCalm = true;
       const untilMs = Math.max(this.#scheduler.nowMs, this.#lastMs) + REST_MS;
       await this.#scheduler.run(untilMs, () => this.#isAtRest());
       this.#mustBeAtRest();

@@ -28,13 +28,22 @@ export class StoreSide {
   readonly #network: Network;
   readonly #watches: readonly Watch[];
   readonly #until = new Map<Weather, number>();
+  readonly #onClaim: () => void;
   readonly #resultsPerCommit: number;
   /** Digest of each commit in flight, by fence and number: one sent again is the same. */
   readonly #frozen = new Map<string, number>();
+  readonly #tokens = new Set<string>();
   /** What followers of the store were told, and what was committed since. */
   #told: Change[] = [];
 
-  constructor(scheduler: Scheduler, random: Random, network: Network, watches: readonly Watch[]) {
+  constructor(
+    scheduler: Scheduler,
+    random: Random,
+    network: Network,
+    watches: readonly Watch[],
+    onClaim: () => void,
+  ) {
+    this.#onClaim = onClaim;
     this.#scheduler = scheduler;
     this.#random = random;
     this.#network = network;
@@ -77,12 +86,15 @@ export class StoreSide {
   link(process: Process): TaskStore {
     return {
       resultsPerCommit: this.#resultsPerCommit,
-      claim: (task, token) =>
-        this.#call(process, 'claim', async () => {
+      claim: (task, token) => {
+        this.#mustBeNew(token);
+        return this.#call(process, 'claim', async () => {
+          this.#onClaim();
           const fence = await this.store.claim(task, token);
-          this.#watches[Number(task)]!.claimed(token);
+          this.#watches[Number(task)]!.claimed(fence);
           return fence;
-        }),
+        });
+      },
       read: (task) => this.#call(process, 'read', () => this.store.read(task)),
       commit: (commit) => {
         this.#mustBeFrozen(commit);
@@ -117,6 +129,12 @@ export class StoreSide {
 
   #isNow(kind: Weather): boolean {
     return (this.#until.get(kind) ?? 0) > this.#scheduler.nowMs;
+  }
+
+  /** A claim is sent once: nobody knows whether one without an answer was heard. */
+  #mustBeNew(token: string): void {
+    if (this.#tokens.has(token)) this.#scheduler.fail(new Error(`${token} was sent twice`));
+    this.#tokens.add(token);
   }
 
   #mustBeFrozen(commit: Commit): void {

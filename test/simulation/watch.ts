@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { Settings } from '../../src/config.ts';
-import type { Commit } from '../../src/stores/store.ts';
+import type { Commit, Fence } from '../../src/stores/store.ts';
 import { checkComebacks } from '../oracle/compare.ts';
 import type { Cell } from '../oracle/oracle.ts';
 import type { Outage } from '../support/sim-source.ts';
@@ -34,7 +34,7 @@ export class Watch {
   readonly #starts: readonly number[][];
   #seen: Seen;
   #recount: Recount | null = null;
-  #token = '';
+  #fence: Fence = { epoch: 0, token: '' };
   #firstOfEpoch = true;
   /** Largest offsets that a commit ever made durable. */
   readonly durable: number[];
@@ -56,8 +56,8 @@ export class Watch {
     return this.#seen.number;
   }
 
-  claimed(token: string): void {
-    this.#token = token;
+  claimed(fence: Fence): void {
+    this.#fence = fence;
     this.#firstOfEpoch = true;
   }
 
@@ -73,7 +73,8 @@ export class Watch {
 
   accepted(commit: Commit): void {
     const seen = this.#seen;
-    assert.equal(commit.token, this.#token, 'a commit of an owner that is not the last to claim');
+    const { epoch, token } = commit;
+    assert.deepEqual({ epoch, token }, this.#fence, 'a commit of another than the last to claim');
     assert.equal(commit.number, seen.number + 1, 'write numbers are consecutive');
     const { status } = commit;
     this.#takeComebacks(commit);

@@ -1,12 +1,21 @@
 /** A thread that runs seeds, one after another, until one fails or there are no more. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { bugOf, plant } from './planted/plant.ts';
 import type { Outcome } from './simulation.ts';
-import { planOf, simulate } from './simulation.ts';
 
-export type Share = { from: number; step: number; before: number; events: number };
+export type Share = {
+  from: number;
+  step: number;
+  before: number;
+  events: number;
+  /** Name of a bug to plant first. */
+  bug?: string;
+};
 export type Told = { seed: number } & ({ outcome: Outcome } | { failure: string });
 
-const { from, step, before, events } = workerData as Share;
+const { from, step, before, events, bug } = workerData as Share;
+if (bug !== undefined) plant(bugOf(bug));
+const { planOf, simulate } = await import('./simulation.ts');
 for (let seed = from; seed < before; seed += step) {
   let told: Told;
   try {
