@@ -1,6 +1,7 @@
 /** The proof is tested: each planted bug makes the suite fail that is named for it. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -48,6 +49,16 @@ async function tested(file: string, tests: string, bug: Bug | null) {
 
 let caught = 0;
 after(() => process.stdout.write(`  planted bugs caught: ${caught}/${BUGS.length}\n`));
+
+test('docs/reliability.md lists the planted bugs', () => {
+  const rows = BUGS.map(({ name, file, caughtBy }) => {
+    const suite = caughtBy === 'simulation' ? caughtBy : `\`${caughtBy.file}\``;
+    return `| ${name} | \`${file}\` | ${suite} |`;
+  });
+  const text = readFileSync(join(ROOT, 'docs/reliability.md'), 'utf8');
+  const table = text.slice(text.indexOf('| bug | where |')).split('\n\n')[0]!;
+  assert.deepEqual(table.split('\n').slice(2), rows);
+});
 
 describe('bugs that the simulation catches', { concurrency: availableParallelism() }, () => {
   for (const bug of BUGS.filter(({ caughtBy }) => caughtBy === 'simulation'))
