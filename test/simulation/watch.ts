@@ -12,6 +12,9 @@ import { type Read, Recount } from './recount.ts';
 
 /** What a store that goes back in time takes back, too. */
 type Seen = {
+  /** The last claim, and whether nothing was committed since. */
+  fence: Fence;
+  isFirstOfEpoch: boolean;
   number: number;
   watermark: number;
   missed: number;
@@ -34,8 +37,6 @@ export class Watch {
   readonly #starts: readonly number[][];
   #seen: Seen;
   #recount: Recount | null = null;
-  #fence: Fence = { epoch: 0, token: '' };
-  #firstOfEpoch = true;
   /** Largest offsets that a commit ever made durable. */
   readonly durable: number[];
   commits = 0;
@@ -57,8 +58,8 @@ export class Watch {
   }
 
   claimed(fence: Fence): void {
-    this.#fence = fence;
-    this.#firstOfEpoch = true;
+    this.#seen.fence = fence;
+    this.#seen.isFirstOfEpoch = true;
   }
 
   snapshot(): Seen {
@@ -74,7 +75,7 @@ export class Watch {
   accepted(commit: Commit): void {
     const seen = this.#seen;
     const { epoch, token } = commit;
-    assert.deepEqual({ epoch, token }, this.#fence, 'a commit of another than the last to claim');
+    assert.deepEqual({ epoch, token }, seen.fence, 'a commit of another than the last to claim');
     assert.equal(commit.number, seen.number + 1, 'write numbers are consecutive');
     const { status } = commit;
     this.#takeComebacks(commit);
@@ -88,7 +89,7 @@ export class Watch {
       this.durable[p] = Math.max(this.durable[p]!, position);
     });
     seen.status = status;
-    this.#firstOfEpoch = false;
+    seen.isFirstOfEpoch = false;
     this.commits++;
   }
 
@@ -154,7 +155,7 @@ export class Watch {
         assert.equal(lost, null, 'an event before the first one read, above the publish floor');
       });
     if (missed === seen.missed) return;
-    assert.ok(this.#firstOfEpoch, 'offsets were passed over in the middle');
+    assert.ok(seen.isFirstOfEpoch, 'offsets were passed over in the middle');
     const [first, second] = this.#logs.map((_, p) => {
       const from = seen.positions[p]!;
       return [from, ...this.#starts[p]!.filter((start) => start > from)];
@@ -269,6 +270,8 @@ export class Watch {
 
 function nothing(logs: number): Seen {
   return {
+    fence: { epoch: 0, token: '' },
+    isFirstOfEpoch: true,
     number: 0,
     watermark: Number.NEGATIVE_INFINITY,
     missed: 0,
