@@ -8,6 +8,7 @@ import { drawSettings, taskLogs } from '../support/streams.ts';
 import { Brokers } from './broker.ts';
 import { drawPlan, type Fault, type FaultKind, type Plan } from './faults.ts';
 import { Group } from './group.ts';
+import { happen, type Stage } from './happen.ts';
 import { Network } from './network.ts';
 import { drawLimits, Node } from './node.ts';
 import { readLogs } from './recount.ts';
@@ -41,7 +42,9 @@ export class Simulation {
   readonly #storeSide: StoreSide;
   readonly #watches: Watch[];
   readonly #nodes: Node[];
-  readonly #ends: Map<string, { offset: number; newestMs: number }>;
+  readonly #stage: Stage;
+  /** Offset behind the last record, by topic partition. */
+  readonly #ends: Map<string, number>;
   readonly #startMs: number;
   readonly #lastMs: number;
   readonly #steps = new Map<number, number>();
@@ -68,12 +71,7 @@ export class Simulation {
     const arrivals = logs.flat().map((log) => log.records.at(-1)?.arrivalMs ?? 0);
     this.#lastMs = Math.max(...arrivals) - this.#startMs;
     this.#ends = new Map(
-      logs
-        .flat()
-        .map((log) => [
-          log.partition,
-          { offset: (log.records.at(-1)?.offset ?? -1) + 1, newestMs: 0 },
-        ]),
+      logs.flat().map((log) => [log.partition, (log.records.at(-1)?.offset ?? -1) + 1]),
     );
     this.#watches = logs.map((pair, task) => {
       const starts = pair.map((_, p) => this.#brokers.starts[2 * task + p]!);
@@ -116,6 +114,11 @@ export class Simulation {
     this.#nodes = Array.from({ length: plan.engines }, (_, n) => new Node(world, n));
     for (const node of this.#nodes)
       scheduler.after(random.fraction() * 500, null, () => this.#begin(node));
+    this.#stage = {
+      ...{ ...world, storeSide: this.#storeSide, nodes: this.#nodes },
+      crash: (process, ms) => this.#crash(process, ms),
+      begin: (node) => this.#begin(node),
+    };
     for (const fault of plan.faults) this.#schedule(fault);
   }
 
@@ -182,52 +185,8 @@ export class Simulation {
       });
     } else
       this.#scheduler.after(fault.atMs, null, () => {
-        if (this.#happens(fault)) this.#befell(fault, null, ` ${JSON.stringify(fault)}`);
+        if (happen(this.#stage, fault)) this.#befell(fault, null, ` ${JSON.stringify(fault)}`);
       });
-  }
-
-  /** Lets a fault happen; false where it finds nobody. */
-  #happens(fault: Fault): boolean {
-    const scheduler = this.#scheduler;
-    switch (fault.kind) {
-      case 'crash':
-      case 'pause':
-      case 'restart':
-      case 'clock jump':
-        return this.#toNode(fault.kind, this.#nodes[fault.engine], fault.ms);
-      case 'rebalance storm':
-        for (let n = 0; n < fault.times; n++)
-          scheduler.after(n * 700, null, () => this.#group.rebalance());
-        return true;
-      case 'broker down':
-        this.#brokers.down(fault.broker, fault.ms);
-        return true;
-      case 'leader moved':
-        this.#brokers.moveLeader(this.#brokers.logs[fault.lane]!);
-        return true;
-      case 'log truncated':
-        return this.#brokers.truncate(this.#brokers.logs[fault.lane]!, fault.share);
-      case 'store lost':
-        this.#storeSide.rollback(null);
-        return true;
-      case 'disk full':
-      case 'slow store':
-      case 'store away':
-        this.#storeSide.weather(fault.kind, fault.ms);
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  #toNode(kind: FaultKind, node: Node | undefined, ms: number): boolean {
-    if (node === undefined || !node.isUp) return false;
-    const { process } = node;
-    if (kind === 'crash') this.#crash(process, ms);
-    else if (kind === 'pause') process.pausedUntilMs = this.#scheduler.nowMs + ms;
-    else if (kind === 'clock jump') process.wallJumpMs += ms;
-    else node.stop(() => this.#scheduler.after(ms, null, () => this.#begin(node)));
-    return true;
   }
 
   async run(): Promise<Outcome> {
@@ -267,7 +226,7 @@ export class Simulation {
   #unrest({ status }: Watch): string | null {
     if (status === null) return 'it has committed nothing';
     for (const { name, position } of status.partitions) {
-      const { offset } = this.#ends.get(name)!;
+      const offset = this.#ends.get(name)!;
       if (position < offset) return `${name} stands at ${position} of ${offset}`;
     }
     const newest = Math.max(...status.partitions.map(({ maxTs }) => maxTs ?? -Infinity));

@@ -9,26 +9,7 @@ import { checkComebacks } from '../oracle/compare.ts';
 import type { Cell } from '../oracle/oracle.ts';
 import type { Outage } from '../support/sim-source.ts';
 import { type Read, Recount } from './recount.ts';
-
-/** What a store that goes back in time takes back, too. */
-type Seen = {
-  /** The last claim, and whether nothing was committed since. */
-  fence: Fence;
-  isFirstOfEpoch: boolean;
-  number: number;
-  watermark: number;
-  missed: number;
-  positions: number[];
-  /** Watermarks by offset, by log. */
-  comebacks: Map<number, number>[];
-  /** Published counts by product and window. */
-  published: Map<string, Map<number, Cell>>;
-  /** Products that left, and the time then. */
-  left: Map<string, number>;
-  /** Records passed over because they were gone: log, from, to. */
-  gaps: { p: number; from: number; to: number }[];
-  status: Commit['status'] | null;
-};
+import { newestTwo, nothing, type Seen, sumOf } from './seen.ts';
 
 export class Watch {
   readonly #settings: Settings;
@@ -266,32 +247,4 @@ export class Watch {
       [...this.#seen.published].map(([product, windows]) => [product, newestTwo(windows)]),
     );
   }
-}
-
-function nothing(logs: number): Seen {
-  return {
-    fence: { epoch: 0, token: '' },
-    isFirstOfEpoch: true,
-    number: 0,
-    watermark: Number.NEGATIVE_INFINITY,
-    missed: 0,
-    positions: new Array<number>(logs).fill(0),
-    comebacks: Array.from({ length: logs }, () => new Map()),
-    published: new Map(),
-    left: new Map(),
-    gaps: [],
-    status: null,
-  };
-}
-
-function sumOf(cell: Cell | undefined): number {
-  return cell === undefined ? 0 : cell.impressions + cell.clicks;
-}
-
-function newestTwo(windows: Map<number, Cell>): [Cell, Cell | null] {
-  let [newest, second] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const start of windows.keys())
-    if (start > newest) [newest, second] = [start, newest];
-    else if (start > second) second = start;
-  return [windows.get(newest)!, windows.get(second) ?? null];
 }
