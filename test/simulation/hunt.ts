@@ -1,6 +1,8 @@
 /** Runs many seeds on every core, and adds up what befell them. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
 import type { FaultKind } from './faults.ts';
 import type { Share, Told } from './worker.ts';
 
@@ -12,38 +14,36 @@ export type Bag = {
   commits: number;
   simulatedMs: number;
   faults: Map<FaultKind, number>;
-  /** The first failing seed of each thread. */
+  /** The first failing seed of each process. */
   failures: { seed: number; failure: string }[];
 };
 
-/** Each thread stops at its first failure. */
+/** Each process stops at its first failure. */
 export async function hunt({ from, seeds, events }: Hunt): Promise<Bag> {
   const bag: Bag = {
     ...{ seeds: 0, happenings: 0, commits: 0, simulatedMs: 0 },
     ...{ faults: new Map(), failures: [] },
   };
-  const threads = Math.min(availableParallelism(), seeds);
+  const processes = Math.min(availableParallelism(), seeds);
   await Promise.all(
-    Array.from({ length: threads }, (_, n) =>
-      thread({ from: from + n, step: threads, before: from + seeds, events }, bag),
+    Array.from({ length: processes }, (_, n) =>
+      inProcess({ from: from + n, step: processes, before: from + seeds, events }, (told) =>
+        add(bag, told),
+      ),
     ),
   );
   bag.failures.sort((a, b) => a.seed - b.seed);
   return bag;
 }
 
-function thread(share: Share, bag: Bag): Promise<void> {
-  return inThread(share, (told) => add(bag, told));
-}
-
-/** Runs a share of seeds in a thread of its own. */
-export function inThread(share: Share, onTold: (told: Told) => void): Promise<void> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: share });
-  worker.on('message', onTold);
-  return new Promise((resolve, reject) => {
-    worker.on('error', reject);
-    worker.on('exit', () => resolve());
-  });
+/** Runs a share of seeds in a process of its own. */
+export async function inProcess(share: Share, onTold: (told: Told) => void): Promise<void> {
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const worker = fileURLToPath(new URL('./worker.ts', import.meta.url));
+  const child = fork(worker, [JSON.stringify(share)], { serialization: 'advanced', env });
+  child.on('message', (told: Told) => onTold(told));
+  const [code] = await once(child, 'close');
+  if (code !== 0) throw new Error(`seeds from ${share.from} on: their process ended with ${code}`);
 }
 
 function add(bag: Bag, told: Told): void {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { withoutRedis } from '../support/redis-server.ts';
-import { inThread } from './hunt.ts';
+import { inProcess } from './hunt.ts';
 import { BUGS, type Bug } from './planted/bugs.ts';
 
 const ROOT = join(fileURLToPath(import.meta.url), '../../..');
@@ -19,7 +19,7 @@ const EVENTS = 5_000;
 async function simulated(bug: Bug): Promise<string | null> {
   let failure: string | null = null;
   const share = { from: 1, step: 1, before: MOST_SEEDS + 1, events: EVENTS, bug: bug.name };
-  await inThread(share, (told) => {
+  await inProcess(share, (told) => {
     if ('failure' in told) failure = `seed ${told.seed}: ${told.failure.split('\n')[0]}`;
   });
   return failure;

@@ -1,5 +1,4 @@
-/** A thread that runs seeds, one after another, until one fails or there are no more. */
-import { parentPort, workerData } from 'node:worker_threads';
+/** A process that runs seeds, one after another, until one fails or there are no more. */
 import { bugOf, plant } from './planted/plant.ts';
 import type { Outcome } from './simulation.ts';
 
@@ -13,7 +12,7 @@ export type Share = {
 };
 export type Told = { seed: number } & ({ outcome: Outcome } | { failure: string });
 
-const { from, step, before, events, bug } = workerData as Share;
+const { from, step, before, events, bug } = JSON.parse(process.argv[2] ?? '') as Share;
 if (bug !== undefined) plant(bugOf(bug));
 const { planOf, simulate } = await import('./simulation.ts');
 for (let seed = from; seed < before; seed += step) {
@@ -23,6 +22,7 @@ for (let seed = from; seed < before; seed += step) {
   } catch (error) {
     told = { seed, failure: error instanceof Error ? error.message : String(error) };
   }
-  parentPort?.postMessage(told);
+  process.send?.(told);
   if ('failure' in told) break;
 }
+process.disconnect();
