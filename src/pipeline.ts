@@ -146,7 +146,8 @@ export class Pipeline {
     const { task, pending } = session;
     const wanted = pending.map((p, i) => p === null && !task.drifted(i));
     if (!wanted.includes(true)) return [];
-    const isBusy = pending.some((p) => p !== null);
+    // What is held and may not be applied yet waits for others to arrive, and so do we.
+    const isBusy = pending.some((p, i) => p !== null && task.mayApply(i));
     return this.#reading.fetch(() =>
       this.#parts.source.read(wanted, isBusy ? 0 : this.#parts.limits.readWaitMs),
     );

@@ -1,6 +1,6 @@
 /** The engine of the Kafka size: a membership in the group, a pipeline for each task of ours. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { systemClock } from '../clock.ts';
+import { type Clock, systemClock } from '../clock.ts';
 import type { Limits, Options, Settings } from '../config.ts';
 import { ClickrateError, type ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -36,15 +36,31 @@ export type KafkaEngine = {
   stop(): Promise<void>;
 };
 
+/** What an engine has of the world outside: time, brokers, chance. */
+export type World = {
+  clock: Clock;
+  cluster: KafkaCluster;
+  newToken(): string;
+  newIdKey(): string;
+};
+
 /** Joins the group in the background; tasks begin as it gives them. Throws `config_invalid`. */
 export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
+  return kafkaEngineIn(parts, {
+    clock: systemClock,
+    cluster: new KafkaCluster(parts.options),
+    newToken: randomUUID,
+    newIdKey: () => randomBytes(16).toString('hex'),
+  });
+}
+
+export function kafkaEngineIn(parts: KafkaEngineParts, world: World): KafkaEngine {
   const { options, limits, log } = parts;
   const { futureMs } = parts.settings;
   const onGap = oneOf('onGap', options.onGap, ['stop', 'skip'] as const);
   const onLostStore = oneOf('onLostStore', options.onLostStore, ['hour', 'earliest'] as const);
-  const clock = systemClock;
+  const { clock, cluster } = world;
   const topics = [options.impressionsTopic, options.clicksTopic];
-  const cluster = new KafkaCluster(options);
   const member = new GroupMember({
     ...{ cluster, topic: options.impressionsTopic, clock, limits, log },
     onAssigned: () => tasks.reconcile(),
@@ -55,7 +71,8 @@ export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
       ...{ cluster, clock, log, limits, topics, partition, futureMs, onAcknowledge },
       ...{ onGap, onLostStore },
     });
-    const pipeline = pipelineOf(parts, partition, source, () => member.isOurs(partition));
+    const stillOurs = () => member.isOurs(partition);
+    const pipeline = pipelineOf(parts, world, partition, source, stillOurs);
     return { pipeline, close: () => source.close() };
   };
   // Begun again: where the group gives it to us, at a new topic, or behind a gap.
@@ -81,6 +98,7 @@ export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
 
 function pipelineOf(
   parts: KafkaEngineParts,
+  { clock, newToken, newIdKey }: World,
   partition: number,
   source: KafkaSource,
   stillOurs: () => Promise<boolean>,
@@ -88,9 +106,7 @@ function pipelineOf(
   const { store, settings, limits, log, resetWindows, keep, onStep } = parts;
   return new Pipeline({
     task: String(partition),
-    clock: systemClock,
-    newToken: randomUUID,
-    newIdKey: () => randomBytes(16).toString('hex'),
+    ...{ clock, newToken, newIdKey },
     ...{ source, store, settings, limits, log, resetWindows, stillOurs },
     ...(keep === undefined ? {} : { keep }),
     ...(onStep === undefined ? {} : { onStep }),

@@ -179,9 +179,10 @@ export class Task {
   collect(names: Names, limit: number): Collected {
     const core = this.#core;
     this.#seeNewProducts();
+    // Stores remove before they write: what this commit publishes leaves with a later one.
+    const { expired, owned } = expire(core, limit);
     const results = publish(core, names, limit);
     free(core);
-    const { expired, owned } = expire(core, limit);
     const claims = takeClaims(core, limit);
     const blocks = takeBlockParts(core);
     const ids = core.duplicates.takeParts();

@@ -46,7 +46,12 @@ export type Answer = {
   complaints: string[];
 };
 
-type Event = { product: string; ts: number; kind: 'impression' | 'click'; id: string | null };
+export type Event = {
+  product: string;
+  ts: number;
+  kind: 'impression' | 'click';
+  id: string | null;
+};
 
 export function oracle(
   logs: readonly Log[],
@@ -81,38 +86,64 @@ function judgeLog(
   const jumps = new Map<number, number>();
   for (const entry of comebacks)
     if (entry.partition === log.partition) jumps.set(entry.offset, entry.watermark);
-  const judged: Judged[] = [];
-  /** Window end of the first counted event of each id. */
-  const remembered = new Map<string, number>();
-  let watermark = Number.NEGATIVE_INFINITY;
-  let maxTs = Number.NEGATIVE_INFINITY;
-  for (const record of log.records) {
-    const event = decode(record, numbers);
-    if (typeof event === 'string') {
-      judged.push({ offset: record.offset, verdict: event, ts: null });
-      continue;
-    }
-    const jump = jumps.get(record.offset);
-    if (jump !== undefined) {
-      if (jump <= watermark)
-        answer.complaints.push(`comeback at ${log.partition} ${record.offset} raises nothing`);
-      watermark = jump;
-      jumps.delete(record.offset);
-    }
-    const verdict = judge(event, watermark, remembered, numbers);
-    judged.push({ offset: record.offset, verdict, ts: event.ts });
-    if (verdict === 'counted') count(event, numbers.windowMs, answer.cells);
-    maxTs = Math.max(maxTs, event.ts);
-    watermark = Math.max(watermark, event.ts - numbers.watermarkDelayMs);
-  }
+  const { complaints, cells } = answer;
+  const walk = new LogWalk(log.partition, numbers, cells, complaints);
+  const judged = log.records.map((record) =>
+    walk.next(record.offset, decode(record, numbers), jumps),
+  );
   for (const offset of jumps.keys())
-    answer.complaints.push(`comeback at ${log.partition} ${offset}, where no event is judged`);
+    complaints.push(`comeback at ${log.partition} ${offset}, where no event is judged`);
   answer.judged.set(log.partition, judged);
   answer.received += judged.length;
   for (const { verdict } of judged)
     answer.totals.set(verdict, (answer.totals.get(verdict) ?? 0) + 1);
-  answer.watermarks.set(log.partition, Number.isFinite(watermark) ? watermark : null);
-  answer.maxTs.set(log.partition, Number.isFinite(maxTs) ? maxTs : null);
+  answer.watermarks.set(log.partition, finite(walk.watermark));
+  answer.maxTs.set(log.partition, finite(walk.maxTs));
+}
+
+function finite(time: number): number | null {
+  return Number.isFinite(time) ? time : null;
+}
+
+/** One topic partition, record by record: its watermark, its ids, what it adds to the counts. */
+export class LogWalk {
+  readonly #partition: string;
+  readonly #numbers: Numbers;
+  readonly #cells: Map<string, Map<number, Cell>>;
+  readonly #complaints: string[];
+  /** Window end of the first counted event of each id. */
+  readonly #remembered = new Map<string, number>();
+  watermark = Number.NEGATIVE_INFINITY;
+  maxTs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    partition: string,
+    numbers: Numbers,
+    cells: Map<string, Map<number, Cell>>,
+    complaints: string[],
+  ) {
+    this.#partition = partition;
+    this.#numbers = numbers;
+    this.#cells = cells;
+    this.#complaints = complaints;
+  }
+
+  /** Judges what the record at `offset` carries; the comeback before it is taken out of `jumps`. */
+  next(offset: number, event: Event | string, jumps: Map<number, number>): Judged {
+    if (typeof event === 'string') return { offset, verdict: event, ts: null };
+    const jump = jumps.get(offset);
+    if (jump !== undefined) {
+      if (jump <= this.watermark)
+        this.#complaints.push(`comeback at ${this.#partition} ${offset} raises nothing`);
+      this.watermark = jump;
+      jumps.delete(offset);
+    }
+    const verdict = judge(event, this.watermark, this.#remembered, this.#numbers);
+    if (verdict === 'counted') count(event, this.#numbers.windowMs, this.#cells);
+    this.maxTs = Math.max(this.maxTs, event.ts);
+    this.watermark = Math.max(this.watermark, event.ts - this.#numbers.watermarkDelayMs);
+    return { offset, verdict, ts: event.ts };
+  }
 }
 
 /** Verdict of an event that is not rejected, with its partition's watermark before it. */
@@ -149,7 +180,7 @@ function count(event: Event, windowMs: number, cells: Map<string, Map<number, Ce
   else cell.clicks += 1;
 }
 
-function newestTwo(cells: readonly Cell[], floor: number | null): Row | null {
+export function newestTwo(cells: readonly Cell[], floor: number | null): Row | null {
   const published = cells
     .filter((cell) => floor === null || cell.start > floor)
     .sort((a, b) => b.start - a.start);
@@ -157,13 +188,14 @@ function newestTwo(cells: readonly Cell[], floor: number | null): Row | null {
   return latest === undefined ? null : { latest, previous: published[1] ?? null };
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 /** The event a record carries, or why it carries none. */
-function decode(record: LogRecord, numbers: Numbers): Event | string {
+export function decode(record: LogRecord, numbers: Numbers): Event | string {
   if (record.bytes.length > numbers.maxEventBytes) return 'too_large';
   let parsed: unknown;
   try {
-    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-    parsed = JSON.parse(decoder.decode(record.bytes));
+    parsed = JSON.parse(utf8.decode(record.bytes));
   } catch {
     return 'not_json';
   }

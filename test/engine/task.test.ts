@@ -217,6 +217,23 @@ test('after 1 h of watermark without a window a product is removed and its id is
   );
 });
 
+test('a product whose last window is published leaves in a later commit: stores remove first', () => {
+  const bench = new Bench();
+  bench.apply([{ ts: 0, product: 1 }]);
+  bench.settle();
+  bench.apply([{ ts: 7_200_000 }]);
+  const [published, ...rest] = [...bench.settle(), ...bench.settle()];
+  assert.deepEqual(
+    published.results.map(({ product }) => product),
+    ['p1'],
+  );
+  assert.deepEqual(published.removals, []);
+  assert.deepEqual(
+    rest.flatMap((c) => c.removals),
+    [1],
+  );
+});
+
 test('kept events have a limit: apply stops before it is exceeded by more than one', () => {
   const bench = new Bench({}, 1, { keptBytes: 1_000 });
   const { records, events } = batchOf(

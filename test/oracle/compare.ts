@@ -175,12 +175,16 @@ function checkHistory(stream: Stream, commits: readonly Commit[]): void {
  * what had arrived before: the task's time passes an idle partition only when a fetch, sent after
  * those records were there, found the partition's log at its end.
  */
-function checkComebacks(stream: Stream, answer: Answer, comebacks: readonly Comeback[]): void {
+export function checkComebacks(
+  stream: Pick<Stream, 'settings' | 'startMs' | 'outages' | 'logs'>,
+  { judged: verdicts }: Pick<Answer, 'judged'>,
+  comebacks: readonly Comeback[],
+): void {
   const { idleAfterMs, windowMs, allowedLatenessMs } = stream.settings;
   for (const { partition, offset, watermark } of comebacks) {
     const p = stream.logs.findIndex((log) => log.partition === partition);
     const records = stream.logs[p]!.records;
-    const judged = answer.judged.get(partition)!;
+    const judged = verdicts.get(partition)!;
     const at = judged.findIndex((event) => event.offset === offset);
     const arrivalMs = records[at]!.arrivalMs;
     let goodMs = stream.startMs;
@@ -194,7 +198,7 @@ function checkComebacks(stream: Stream, answer: Answer, comebacks: readonly Come
     assert.ok(!hidden, `${partition} was out of reach, not idle, before ${offset}`);
     let newest = Number.NEGATIVE_INFINITY;
     for (const log of stream.logs)
-      answer.judged.get(log.partition)!.forEach(({ ts }, i) => {
+      verdicts.get(log.partition)!.forEach(({ ts }, i) => {
         if (ts !== null && log.records[i]!.arrivalMs < arrivalMs) newest = Math.max(newest, ts);
       });
     const most = startOf(newest, windowMs) + windowMs - 1 + allowedLatenessMs;

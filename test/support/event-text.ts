@@ -11,9 +11,9 @@ export type PlainEvent = {
 
 const encoder = new TextEncoder();
 
-/** One of many spellings of the same event. */
-export function spell(event: PlainEvent, random: Random): Uint8Array {
-  const plain = random.chance(0.7);
+/** One of many spellings of the same event; `plainShare` of them are what everybody writes. */
+export function spell(event: PlainEvent, random: Random, plainShare = 0.7): Uint8Array {
+  const plain = random.chance(plainShare);
   const fields: [string, string][] = [
     ['product_id', JSON.stringify(event.product)],
     ['timestamp', plain ? String(event.ts) : spellNumber(event.ts, random)],

@@ -35,6 +35,8 @@ type World = {
   silences: { fromMs: number; toMs: number }[];
   /** Shares of what may be wrong with an event. */
   disorder: number;
+  /** Share of events in the usual spelling. */
+  plain: number;
   duplicates: number;
   late: number;
   junk: number;
@@ -64,7 +66,22 @@ export function stream(seed: number): Stream {
   return { seed, settings, logs, startMs, endMs, floorMs, outages };
 }
 
-function drawSettings(random: Random): Settings {
+/** The logs of one task of several: `events` of them, its own products, settings in common. */
+export function taskLogs(
+  random: Random,
+  { settings, startMs, task, events }: TaskStream,
+): SimLog[] {
+  const world = drawWorld(random, settings, startMs);
+  const products = world.products.map((product) => (task === 0 ? product : `${product}@${task}`));
+  const share = random.pick([0.5, 0.8]);
+  return [share, 1 - share].map((part, p) =>
+    new LogWriter({ ...world, products, plain: 0.97 }, p, task).fill(Math.round(events * part)),
+  );
+}
+
+export type TaskStream = { settings: Settings; startMs: number; task: number; events: number };
+
+export function drawSettings(random: Random): Settings {
   if (random.chance(0.5)) return settingsWith({});
   const allowedLatenessMs = random.pick([0, 500, 5_000, 20_000]);
   const idMemoryMs = allowedLatenessMs + random.pick([0, 2_000, 60_000]);
@@ -105,6 +122,7 @@ function drawWorld(random: Random, settings: Settings, startMs: number): World {
     products: drawProducts(random),
     silences,
     disorder: share(1),
+    plain: 0.7,
     duplicates: share(0.5),
     late: share(0.2),
     junk: share(0.3),
@@ -132,6 +150,7 @@ class LogWriter {
   #world: World;
   #random: Random;
   #partition: number;
+  #task: number;
   #records: SimRecord[] = [];
   #events: PlainEvent[] = [];
   #arrivalMs: number;
@@ -139,10 +158,11 @@ class LogWriter {
   #jumpedMs = 0;
   #maxTs: number;
 
-  constructor(world: World, partition: number) {
+  constructor(world: World, partition: number, task = 0) {
     this.#world = world;
     this.#random = world.random.fork();
     this.#partition = partition;
+    this.#task = task;
     this.#arrivalMs = world.startMs + this.#random.int(0, 500);
     this.#offset = this.#random.chance(0.8) ? 0 : this.#random.int(1, 1e9);
     this.#maxTs = world.startMs + world.shiftMs;
@@ -158,8 +178,26 @@ class LogWriter {
       else if (kind < 0.8) this.#arrivalMs += random.int(800, 20_000);
       else this.#junkOnly(random.int(1, 15), random.pick([0, 300, 2_000]));
     }
+    return this.#log();
+  }
+
+  /** Goes on, dense and with few pauses, until there are so many records. */
+  fill(events: number): SimLog {
+    const random = this.#random;
+    while (this.#records.length < events) {
+      const kind = random.fraction();
+      const count = Math.min(random.int(1, 200), events - this.#records.length);
+      if (kind < 0.8) this.#busy(count, random.pick([0, 1, 4, 15]));
+      else if (kind < 0.9) this.#arrivalMs += random.int(800, 8_000);
+      else this.#junkOnly(Math.min(count, 12), random.pick([0, 300]));
+    }
+    return this.#log();
+  }
+
+  #log(): SimLog {
     const topic = this.#partition === 0 ? 'impressions' : 'clicks';
-    return { partition: `${topic}-0`, topicId: `id-of-${topic}`, records: this.#records };
+    const partition = `${topic}-${this.#task}`;
+    return { partition, topicId: `id-of-${topic}`, records: this.#records };
   }
 
   #busy(count: number, everyMs: number): void {
@@ -270,6 +308,6 @@ class LogWriter {
     this.#events.push(event);
     if (event.ts <= this.#arrivalMs + this.#world.settings.futureMs)
       this.#maxTs = Math.max(this.#maxTs, event.ts);
-    this.#append(spell(event, this.#random));
+    this.#append(spell(event, this.#random, this.#world.plain));
   }
 }

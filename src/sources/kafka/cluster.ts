@@ -1,8 +1,14 @@
 /** What a source asks a Kafka cluster beside records: topics, leaders, offsets. */
-import { type ClusterTopicMetadata, Consumer, findErrorBy } from '@platformatic/kafka';
+import {
+  type BaseOptions,
+  type ClusterTopicMetadata,
+  Consumer,
+  type ConsumerOptions,
+  findErrorBy,
+} from '@platformatic/kafka';
 import { ClickrateError, messageOf } from '../../errors.ts';
 import { clientOptions, type KafkaOptions } from './client.ts';
-import type { BrokerAddress } from './connection.ts';
+import { type BrokerAddress, BrokerConnection, type BrokerLine } from './connection.ts';
 
 /** Tries of the library itself are few and quick: whoever calls tries again, and says so. */
 const RETRIES = { retries: 1, retryDelay: 200 };
@@ -12,6 +18,17 @@ const METADATA_MAX_AGE_MS = 60_000;
 const EARLIEST = -2n;
 const LATEST = -1n;
 
+/** How brokers are reached: other ways take its place in a simulation. */
+export type Reach = {
+  consumer(options: ConsumerOptions<Buffer, Buffer, Buffer, Buffer>): Consumer;
+  connect(address: BrokerAddress, options: BaseOptions): BrokerLine;
+};
+
+const NETWORK: Reach = {
+  consumer: (options) => new Consumer(options),
+  connect: (address, options) => new BrokerConnection(address, options),
+};
+
 export type Group = { group: string; groupInstance: string };
 
 /** An offset, and the time of the record there; null: there is no such record. */
@@ -20,10 +37,12 @@ export type Found = { offset: number; timeMs: number } | null;
 export class KafkaCluster {
   readonly consumer: Consumer;
   readonly options: KafkaOptions;
+  readonly reach: Reach;
 
-  constructor(options: KafkaOptions & Group) {
+  constructor(options: KafkaOptions & Group, reach: Reach = NETWORK) {
     this.options = options;
-    this.consumer = new Consumer({
+    this.reach = reach;
+    this.consumer = reach.consumer({
       ...clientOptions(options),
       ...RETRIES,
       metadataMaxAge: METADATA_MAX_AGE_MS,

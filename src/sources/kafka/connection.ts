@@ -13,6 +13,9 @@ import { login } from './login.ts';
 /** Where a broker is. */
 export type BrokerAddress = { host: string; port: number };
 
+/** What a lane needs of a connection; others take its place in a simulation. */
+export type BrokerLine = Pick<BrokerConnection, 'open' | 'request' | 'close' | 'isClosed'>;
+
 const FIRST_BYTES = 65_536;
 /** Largest answer: far above what is asked for, and what one batch may have. */
 const MAX_ANSWER_BYTES = 268_435_456;

@@ -10,7 +10,7 @@ import { recordBatch } from '../../event.ts';
 import type { Fetch } from '../source.ts';
 import { BatchWalk } from './batches.ts';
 import type { KafkaCluster } from './cluster.ts';
-import { BrokerConnection } from './connection.ts';
+import type { BrokerLine } from './connection.ts';
 import { FetchRequest, OFFSET_OUT_OF_RANGE, readFetchHead } from './fetch.ts';
 
 export type LaneParts = {
@@ -34,7 +34,7 @@ export class Lane {
   readonly #request: FetchRequest;
   readonly #walk: BatchWalk;
   readonly #records = recordBatch(new Uint8Array(0), 1_024);
-  #connection: BrokerConnection | null = null;
+  #connection: BrokerLine | null = null;
   #isInFlight = false;
   #arrived: Arrived | null = null;
   /** The answer being handed over, in pieces where it is compressed. */
@@ -96,13 +96,13 @@ export class Lane {
     return { bytes, sentAtMs, arrivedAtMs: clock.monotonicMs() };
   }
 
-  async #connected(): Promise<BrokerConnection> {
+  async #connected(): Promise<BrokerLine> {
     if (this.#connection !== null && !this.#connection.isClosed) return this.#connection;
     const { cluster, topic, partition, client } = this.#parts;
     const { topicId, ...address } = await cluster.leader(topic, partition);
     if (topicId !== this.#topicId)
       throw new ClickrateError('topic_renewed', `topic ${topic} was deleted and made anew`);
-    const connection = new BrokerConnection(address, client);
+    const connection = cluster.reach.connect(address, client);
     this.#connection = connection;
     await connection.open();
     if (this.#isClosed) connection.close();

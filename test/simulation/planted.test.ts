@@ -1,0 +1,86 @@
+/** The proof is tested: each planted bug makes the suite fail that is named for it. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { withoutRedis } from '../support/redis-server.ts';
+import { inProcess } from './hunt.ts';
+import { BUGS, type Bug } from './planted/bugs.ts';
+
+const ROOT = join(fileURLToPath(import.meta.url), '../../..');
+/** Each bug shows within so many seeds; without one, `simulation.test.ts` passes them all. */
+const MOST_SEEDS = 150;
+const EVENTS = 5_000;
+
+/** What the simulation says of the first seed that shows the bug; null when none does. */
+async function simulated(bug: Bug): Promise<string | null> {
+  let failure: string | null = null;
+  const share = { from: 1, step: 1, before: MOST_SEEDS + 1, events: EVENTS, bug: bug.name };
+  await inProcess(share, (told) => {
+    if ('failure' in told) failure = `seed ${told.seed}: ${told.failure.split('\n')[0]}`;
+  });
+  return failure;
+}
+
+/** Runs the named tests of a file, with the bug if there is one; says how many passed and failed. */
+async function tested(file: string, tests: string, bug: Bug | null) {
+  const plant = join(ROOT, 'test/simulation/planted/plant.ts');
+  const args = ['--import', plant, '--test', '--test-reporter=tap', '--test-timeout=60000'];
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const child = spawn(
+    process.execPath,
+    [...args, `--test-name-pattern=${tests}`, join(ROOT, file)],
+    { cwd: ROOT, env: { ...env, CLICKRATE_PLANT: bug?.name ?? '', CLICKRATE_RUNS: '5' } },
+  );
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (more: string) => {
+      text += more;
+    });
+  }
+  await new Promise((resolve) => child.once('close', resolve));
+  const count = (what: string) => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  return { passed: count('pass'), failed: count('fail'), text };
+}
+
+let caught = 0;
+after(() => process.stdout.write(`  planted bugs caught: ${caught}/${BUGS.length}\n`));
+
+test('docs/reliability.md lists the planted bugs', () => {
+  const rows = BUGS.map(({ name, file, caughtBy }) => {
+    const suite = caughtBy === 'simulation' ? caughtBy : `\`${caughtBy.file}\``;
+    return `| ${name} | \`${file}\` | ${suite} |`;
+  });
+  const text = readFileSync(join(ROOT, 'docs/reliability.md'), 'utf8');
+  const table = text.slice(text.indexOf('| bug | where |')).split('\n\n')[0]!;
+  assert.deepEqual(table.split('\n').slice(2), rows);
+});
+
+describe('bugs that the simulation catches', { concurrency: availableParallelism() }, () => {
+  for (const bug of BUGS.filter(({ caughtBy }) => caughtBy === 'simulation'))
+    test(bug.name, async (t) => {
+      const failure = await simulated(bug);
+      assert.ok(failure !== null, `${MOST_SEEDS} seeds did not show it`);
+      t.diagnostic(`${bug.name}: ${failure}`);
+      caught++;
+    });
+});
+
+describe('bugs that other suites catch', () => {
+  for (const bug of BUGS) {
+    if (bug.caughtBy === 'simulation') continue;
+    const { file, tests } = bug.caughtBy;
+    const skip = file.includes('redis') ? withoutRedis() : false;
+    test(`${bug.name}: ${file}`, { skip }, async () => {
+      const without = await tested(file, tests, null);
+      assert.ok(without.passed > 0 && without.failed === 0, without.text);
+      const { failed, text } = await tested(file, tests, bug);
+      assert.ok(failed > 0, text);
+      caught++;
+    });
+  }
+});
