@@ -2,7 +2,7 @@
  * Partitions as brokers keep them, in record batches, and fetches as they travel: in the protocol's
  * own layout, for the real lanes to read.
  */
-import { crc32c } from '../../src/sources/kafka/crc32c.ts';
+import { crc32c } from '../../src/crc32c.ts';
 import { ProduceBatch } from '../../src/sources/kafka/produce-batch.ts';
 import type { Random } from '../support/random.ts';
 import type { SimLog } from '../support/sim-source.ts';
@@ -68,7 +68,7 @@ export function brokerLog(log: SimLog, random: Random): BrokerLog {
   for (let from = 0; from < records.length; ) {
     const first = records[from]!;
     const most = random.int(1, 40);
-    produce.clear();
+    produce.clear(first.arrivalMs);
     let to = from;
     while (to < records.length && to - from < most) {
       const record = records[to]!;
@@ -76,7 +76,7 @@ export function brokerLog(log: SimLog, random: Random): BrokerLog {
       if (record.arrivalMs > first.arrivalMs + 300) break;
       record.arrivalMs = first.arrivalMs;
       const { bytes } = record;
-      produce.add(bytes, 0, -1, bytes, 0, bytes.length, null, first.arrivalMs);
+      produce.add(bytes, 0, -1, bytes, 0, bytes.length, null);
       to++;
     }
     const bytes = appended(produce, first.offset, first.arrivalMs);

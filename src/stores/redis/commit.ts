@@ -180,11 +180,6 @@ export type CommitTerms = {
   rows?: RowArguments;
 };
 
-/** Makes the rows of a commit, which takes most of the time before it can be sent. */
-export function rowsOf({ results, status }: Commit): RowArguments {
-  return rowArguments(results, status.settings.windowMs);
-}
-
 /** Results and their products' numbers, null where the script must find them. */
 type Numbered = { results: ProductResult[]; numbers: number[] | null };
 

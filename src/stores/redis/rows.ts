@@ -5,6 +5,7 @@
  * put together by hand, in one pass: a closing of 100 000 products spends its time here.
  */
 import { type Counts, ctr, type ProductResult } from '../../result.ts';
+import type { Commit } from '../store.ts';
 
 export type RowArguments = {
   /** Packed lists: product and result in turn. */
@@ -15,6 +16,11 @@ export type RowArguments = {
   /** All rows, as `changeOf` reads them: product, then start, impressions, clicks of one or two. */
   packed: string;
 };
+
+/** The rows of a commit: what takes most of the time before it can be sent. */
+export function rowsOf({ results, status }: Commit): RowArguments {
+  return rowArguments(results, status.settings.windowMs);
+}
 
 /** A packed list as it grows; each character of `bytes` is a byte. */
 type List = { fields: number; bytes: string };

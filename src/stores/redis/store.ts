@@ -26,7 +26,7 @@ import type {
   TaskState,
   Writer,
 } from '../store.ts';
-import { rowsOf, sendCommit } from './commit.ts';
+import { sendCommit } from './commit.ts';
 import { Connection, type RedisAddress } from './connection.ts';
 import { fold, readHeld } from './fold.ts';
 import { EMPTY, Follower } from './follower.ts';
@@ -36,7 +36,7 @@ import { KEYS } from './keys.ts';
 import { loadRows } from './load.ts';
 import { CLAIM } from './lua.ts';
 import { numbersOf, Products } from './products.ts';
-import type { RowArguments } from './rows.ts';
+import { type RowArguments, rowsOf } from './rows.ts';
 import { type Committed, readCommitted, readTask } from './tasks.ts';
 
 export type RedisStoreOptions = RedisAddress & {
