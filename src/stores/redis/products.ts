@@ -33,8 +33,11 @@ export class Products {
     const { numbers } = known;
     for (const product of removals) numbers.delete(product);
     if (changed.size > 0 && results.some(({ product }) => changed.has(product))) return null;
+    const found = results.map(({ product }) => numbers.get(product));
     const missing: string[] = [];
-    for (const { product } of results) if (!numbers.has(product)) missing.push(product);
+    for (let i = 0; i < found.length; i++)
+      if (found[i] === undefined) missing.push(results[i].product);
+    if (missing.length === 0) return found;
     for (let from = 0; from < missing.length; from += ASKED_PRODUCTS) {
       const asked = missing.slice(from, from + ASKED_PRODUCTS);
       const claims = await connection.send<(string | null)[]>(['HMGET', KEYS.products, ...asked]);
