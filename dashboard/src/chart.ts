@@ -1,6 +1,7 @@
 /** The two charts of a product: the rate with its interval over the counts, one cursor for both. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { type Colours, coloursOf } from './colours.ts';
 import { count } from './format.ts';
 import type { Live, OpenWindow } from './types.ts';
 
@@ -88,27 +89,6 @@ export class Charts {
     const from = Math.max(fromMs, Math.min(first, end - 60_000));
     return [from / 1_000, end / 1_000];
   }
-}
-
-type Colours = Record<'text' | 'line' | 'accent' | 'band' | 'soft' | 'warm', string>;
-
-function coloursOf(place: HTMLElement): Colours {
-  // A canvas knows no variables; what one comes to is read from an element that has it.
-  const probe = place.appendChild(document.createElement('i'));
-  const read = (name: string) => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const colours = {
-    text: read('--muted'),
-    line: read('--line'),
-    accent: read('--accent'),
-    band: read('--band'),
-    soft: read('--bar'),
-    warm: read('--amber'),
-  };
-  probe.remove();
-  return colours;
 }
 
 /** Columns of both charts; the open window is a column more. */

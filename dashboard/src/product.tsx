@@ -1,6 +1,7 @@
 /** One product: its rate over time with how sure it is, its counts, and every window. */
 import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { ChartData, Charts } from './chart.ts';
+import { Choice } from './choice.tsx';
 import { csvOf } from './csv.ts';
 import { download } from './download.ts';
 import { count, moment, percent } from './format.ts';
@@ -230,33 +231,6 @@ function summaryOf(windows: readonly Live[]): string {
   return (
     `Chart of ${windows.length} windows: the rate lies between ${percent(least)} and ` +
     `${percent(most)} percent. The table below has every figure.`
-  );
-}
-
-type ChoiceProps<T extends string> = {
-  name: string;
-  value: T;
-  options: [T, string][];
-  onChange: (value: T) => void;
-};
-
-function Choice<T extends string>({ name, value, options, onChange }: ChoiceProps<T>) {
-  return (
-    <fieldset class="choice">
-      <legend class="hidden">{name}</legend>
-      {options.map(([key, text]) => (
-        <label key={key} class={key === value ? 'on' : ''}>
-          <input
-            type="radio"
-            name={name}
-            value={key}
-            checked={key === value}
-            onChange={() => onChange(key)}
-          />
-          {text}
-        </label>
-      ))}
-    </fieldset>
   );
 }
 
