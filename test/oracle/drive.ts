@@ -18,6 +18,8 @@ import type { Stream } from '../support/streams.ts';
 import { Crash, type FaultRates, FaultyStore } from './faulty-store.ts';
 
 export const TASK = 'task-0';
+/** A stream has fewer results to publish at its end. */
+const MOST_RESULTS = 500;
 
 export type Drive = {
   store: MemoryStore;
@@ -179,10 +181,11 @@ class Driver {
       await this.#turn();
       this.#clock.advance(Math.ceil(silence / turns));
     }
-    // A window is freed in a commit, and one without news comes at the longest interval; a turn
-    // that has results to commit reads nothing.
+    // A window is freed in a commit, and one without news comes at the longest interval. A turn that
+    // has results to commit reads nothing, and a commit may carry as little as one.
     this.#clock.advance(this.#limits.commitMaxMs);
-    for (let i = 0; i < 10; i++) await this.#turn();
+    for (let i = 0; i < 3; i++) await this.#turn();
+    for (let i = 0; i < MOST_RESULTS && this.#pipeline.openWindows > 0; i++) await this.#turn();
   }
 
   /** One step of the pipeline, and what may befall it. */
