@@ -3,17 +3,20 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { ClickrateError } from '../errors.ts';
 import { ProblemError } from './problem-error.ts';
+import type { Hold } from './under-way.ts';
 
 const inflate = promisify(gunzip);
 
 /**
  * The body as it was before `Content-Encoding`. Throws `unsupported_media` for anything but gzip,
  * `body_too_large` when more than `limitBytes` would come out, `bad_request` when it is not gzip.
+ * How much comes out is not known before: `hold` must have room for the limit, and keeps the size.
  */
 export async function decoded(
   body: Buffer,
   encoding: string | undefined,
   limitBytes: number,
+  hold: Hold,
 ): Promise<Buffer> {
   const name = (encoding ?? 'identity').trim().toLowerCase();
   if (name === 'identity' || name === '') return body;
@@ -22,11 +25,17 @@ export async function decoded(
       'accept-encoding',
       'gzip',
     ]);
+  hold.take(limitBytes);
+  let outBytes = 0;
   try {
-    return await inflate(body, { maxOutputLength: limitBytes });
+    const out = await inflate(body, { maxOutputLength: limitBytes });
+    outBytes = out.length;
+    return out;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw new ClickrateError('body_too_large', `the body unpacks to over ${limitBytes} bytes`);
     throw new ClickrateError('bad_request', 'the body is not gzip as its Content-Encoding says');
+  } finally {
+    hold.giveBack(limitBytes - outBytes);
   }
 }

@@ -63,21 +63,22 @@ export async function eventRoutes(app: FastifyInstance, context: Context): Promi
         done(null, payload);
       },
     },
-    async (request, reply) => {
-      const sent = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
-      const encoding = request.headers['content-encoding'];
-      const body = withoutMark(await decoded(sent, encoding, limits.bodyBytes));
-      const type = (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
-      const { records, unusable } = judged(body, type, judge);
-      if (unusable.length === records.count) throw nothingUsable(unusable, limits.listedItems);
-      await push(records);
-      const answer = {
-        accepted: records.count - unusable.length,
-        unusable: unusable.slice(0, limits.listedItems),
-        unusable_total: unusable.length,
-      };
-      const headers = ['content-type', JSON_TYPE, 'cache-control', 'no-store'];
-      send(context, request, reply, 202, headers, JSON.stringify(answer));
-    },
+    (request, reply) =>
+      underWay.during(request, async (hold) => {
+        const sent = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+        const encoding = request.headers['content-encoding'];
+        const body = withoutMark(await decoded(sent, encoding, limits.bodyBytes, hold));
+        const type = (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
+        const { records, unusable } = judged(body, type, judge);
+        if (unusable.length === records.count) throw nothingUsable(unusable, limits.listedItems);
+        await push(records);
+        const answer = {
+          accepted: records.count - unusable.length,
+          unusable: unusable.slice(0, limits.listedItems),
+          unusable_total: unusable.length,
+        };
+        const headers = ['content-type', JSON_TYPE, 'cache-control', 'no-store'];
+        send(context, request, reply, 202, headers, JSON.stringify(answer));
+      }),
   );
 }

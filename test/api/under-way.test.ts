@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { createServer } from '../../src/api/server.ts';
 import { LIMITS } from '../../src/config.ts';
 import { eventually } from '../support/processes.ts';
@@ -50,4 +51,82 @@ test('bodies that come at once share a limit', async (t) => {
   again.write(HEAD + 'x'.repeat(BODY));
   const [data] = await once(again, 'data');
   assert.match(String(data), /^HTTP\/1.1 202 /);
+});
+
+/** A server whose pushes wait until `letGo`, and what posts a body that unpacks to so many bytes. */
+async function slow(t: { after(fn: () => unknown): void }, bodyBytes: number, bodiesBytes: number) {
+  const { promise: gate, resolve: letGo } = Promise.withResolvers<void>();
+  let waiting = 0;
+  const { parts } = partsWith(new FakeReader(), {
+    limits: { ...LIMITS, bodyBytes, bodiesBytes },
+    judge: () => [],
+    push: async () => {
+      waiting += 1;
+      await gate;
+      return { offset: 0, arrivalMs: 0 };
+    },
+  });
+  const app = await createServer(parts);
+  t.after(() => {
+    letGo();
+    return app.close();
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const headers = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' };
+  const post = (bytes: number, signal: AbortSignal | null = null) =>
+    fetch(`http://127.0.0.1:${port}/v1/events`, {
+      ...{ method: 'POST', headers, signal },
+      body: new Uint8Array(gzipSync(Buffer.alloc(bytes, 'x'))),
+    });
+  return { post, letGo, waiting: () => waiting };
+}
+
+test('bodies count as what they unpack to', async (t) => {
+  const { post, letGo, waiting } = await slow(t, 100_000, 320_000);
+  const statuses: number[] = [];
+  const all = Array.from({ length: 12 }, async () => {
+    const answer = await post(90_000);
+    statuses.push(answer.status);
+    return answer;
+  });
+  await eventually(async () => statuses.length === 9 && waiting() === 3, 5_000);
+  assert.deepEqual(statuses, Array(9).fill(429));
+  letGo();
+  const taken = (await Promise.all(all)).filter(({ status }) => status !== 429);
+  assert.deepEqual(
+    taken.map(({ status }) => status),
+    [202, 202, 202],
+  );
+  // What was held is free again, also after what is no body: no room leaks.
+  for (let n = 0; n < 5; n++) {
+    assert.equal((await post(100_001)).status, 413);
+    assert.equal((await post(90_000)).status, 202);
+  }
+});
+
+test('a small body holds only what came out of it', async (t) => {
+  const { post, letGo, waiting } = await slow(t, 100_000, 200_000);
+  const all: Promise<Response>[] = [];
+  for (let n = 1; n <= 9; n++) {
+    all.push(post(10_000));
+    await eventually(async () => waiting() === n, 5_000, 5);
+  }
+  letGo();
+  for (const { status } of await Promise.all(all)) assert.equal(status, 202);
+});
+
+test('a body is held until it is pushed, though its sender has left', async (t) => {
+  const { post, letGo, waiting } = await slow(t, 100_000, 200_000);
+  const leaving = new AbortController();
+  const left = post(90_000, leaving.signal);
+  await eventually(async () => waiting() === 1, 5_000, 5);
+  leaving.abort();
+  await assert.rejects(left, { name: 'AbortError' });
+  const stays = post(90_000);
+  await eventually(async () => waiting() === 2, 5_000, 5);
+  assert.equal((await post(90_000)).status, 429);
+  letGo();
+  assert.equal((await stays).status, 202);
+  await eventually(async () => (await post(90_000)).status === 202, 5_000);
 });
