@@ -58,11 +58,15 @@ export type WorkersParts = { workers: number; scheme: string; log: Log; stop: Ab
 export async function runWorkers(parts: WorkersParts): Promise<number> {
   const { workers, scheme, log, stop } = parts;
   relayMetrics();
-  const slots = Array.from({ length: workers }, (_, n) => new Slot(String(n + 1), log, stop));
+  // Where one cannot start, the others are not to be started again when they are ended.
+  const own = new AbortController();
+  const ending = AbortSignal.any([stop, own.signal]);
+  const slots = Array.from({ length: workers }, (_, n) => new Slot(String(n + 1), log, ending));
   try {
     // The first one tells what is wrong with the port or the options, once.
     for (const slot of slots) await slot.start();
   } catch (error) {
+    own.abort();
     for (const slot of slots) slot.end();
     await Promise.all(slots.map((slot) => slot.ended));
     if (error instanceof StartFailed) return error.code;

@@ -10,8 +10,8 @@ type Test = { after(fn: () => unknown): void };
 /** Starting processes takes long on a busy machine. */
 const WAIT_MS = 60_000;
 
-function started(t: Test, args: readonly string[]) {
-  const child = startNode('src/cli/main.ts', args);
+function started(t: Test, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = startNode('src/cli/main.ts', args, env);
   t.after(() => child.kill('SIGKILL'));
   return child;
 }
@@ -34,8 +34,12 @@ suite('several workers', { skip: withoutRedis() }, () => {
     const child = started(t, ['api', '--workers', '2', '--port', '0', '--redis', redis.url]);
     const [, url] = await outputOf(child, /open (http:\/\/[\d.:]+)/, WAIT_MS);
     assert.equal((await fetch(`${url}/ctr/latest`)).status, 200);
-    const uptimes = await byWorker(url, 'clickrate_process_uptime_seconds');
-    assert.deepEqual([...uptimes.keys()].sort(), ['1', '2']);
+    // A worker that takes over a second to say is left out of that answer.
+    await eventually(async () => {
+      const uptimes = await byWorker(url, 'clickrate_process_uptime_seconds');
+      assert.deepEqual([...uptimes.keys()].sort(), ['1', '2']);
+      return true;
+    }, WAIT_MS);
     const text = await (await fetch(`${url}/metrics`)).text();
     assert.equal(text.match(/^clickrate_ready /gm)?.length, 1, 'what is of the store is told once');
 
@@ -68,6 +72,16 @@ suite('several workers', { skip: withoutRedis() }, () => {
     const child = started(t, ['api', ...flags]);
     assert.equal(await child.ended, 1);
     assert.equal(child.output().match(/is in use; choose another/g)?.length, 1, child.output());
+  });
+
+  test('end together when a later one cannot begin', { timeout: WAIT_MS }, async (t) => {
+    const redis = await startRedis(t);
+    const exits = "if(process.env.CLICKRATE_WORKER_SLOT==='2')process.exit(3)";
+    const args = ['api', '--workers', '2', '--port', '0', '--redis', redis.url];
+    const env = { NODE_OPTIONS: `--import=data:text/javascript,${exits}` };
+    const child = started(t, args, env);
+    assert.equal(await child.ended, 3, child.output());
+    assert.doesNotMatch(child.output(), /started again|the API is up/);
   });
 });
 
