@@ -13,8 +13,9 @@ import { counts, FakeReader, partsWith, row, START } from './fake-reader.ts';
 type Closers = { after(fn: () => unknown): void };
 
 const SHORT = { ...LIMITS, requestMs: 300, keepAliveMs: 300 };
-/** When it must be over: the limit, the interval of looking, and time for a busy machine. */
-const CUT_MS = 3_000;
+/** When it must be over: the limit, the interval of looking, and time for a busy machine, which
+ *  may take seconds to make an answer of 100 000 rows. */
+const CUT_MS = 10_000;
 
 async function listening(t: Closers, limits = SHORT, options = {}) {
   const reader = new FakeReader();

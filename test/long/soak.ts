@@ -24,6 +24,8 @@ export type SoakOptions = {
   readers: number;
   seed: number;
   faults: number;
+  /** What the faults are drawn from. */
+  kinds?: readonly Fault[];
   products: number;
   settings?: Partial<Settings>;
 };
@@ -81,12 +83,14 @@ export async function soak(
   };
   const probe = new Probe(watched);
   t.after(() => probe.stop());
-  const held: Held[] = [];
+  const looks: Promise<Held>[] = [];
   const beganMs = performance.now();
-  const timer = setInterval(
-    () => void heldBy(watched).then((one) => held.push(one)),
-    HELD_EVERY_MS,
-  );
+  const timer = setInterval(() => {
+    const look = heldBy(watched);
+    // One without an answer fails the soak at its end, where they are awaited.
+    look.catch(() => {});
+    looks.push(look);
+  }, HELD_EVERY_MS);
   t.after(() => clearInterval(timer));
   const faults = await made(world, watched, options, random);
   await readersBack(world, options.readers);
@@ -96,6 +100,7 @@ export async function soak(
   const seconds = (performance.now() - beganMs) / 1_000;
   probe.stop();
   clearInterval(timer);
+  const held = await Promise.all(looks);
   readers.leave();
   const events = await mustBeExact(setting);
   for (const why of probe.mustBeTrue(faults)) say(`not ready without a fault: ${why}`);
@@ -134,7 +139,7 @@ function produced(
 async function made(
   world: World,
   watched: Engine,
-  { minutes, faults, rate }: SoakOptions,
+  { minutes, faults, kinds = FAULTS, rate }: SoakOptions,
   random: Random,
 ): Promise<Done[]> {
   const done: Done[] = [];
@@ -143,7 +148,7 @@ async function made(
   let waiting: Fault[] = [];
   for (let n = 1; n <= faults; n++) {
     await pause(Math.max(0, beganMs + n * everyMs - performance.now()));
-    if (waiting.length === 0) waiting = random.shuffle(FAULTS);
+    if (waiting.length === 0) waiting = random.shuffle(kinds);
     const { name, isSeen, act } = waiting.shift()!;
     const faultMs = performance.now();
     await act(world);
