@@ -1,7 +1,10 @@
 /** What the audit of our dependencies makes of a registry's answers. */
 import assert from 'node:assert/strict';
+import { chmodSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { judged } from '../../scripts/audit.ts';
+import { startNode, temporary } from '../support/processes.ts';
 
 const none = { info: 0, low: 0, moderate: 0, high: 0, critical: 0, total: 0 };
 
@@ -26,5 +29,25 @@ test('a registry that does not answer is said', () => {
   assert.match(judged(refused).text, /^not audited, .*405 Method Not Allowed/);
   const away = JSON.stringify({ error: { code: 'ENOTFOUND', summary: '' } });
   assert.match(judged(away).text, /^not audited, .*ENOTFOUND/);
-  assert.match(judged('').text, /^not audited/);
+  for (const nothing of ['', 'null', '[]', '{"metadata":null}', '<html>'])
+    assert.match(judged(nothing).text, /^not audited/);
+});
+
+test('only a hole in what runs fails; one in what development needs is told', async (t) => {
+  const report = (high: number) => JSON.stringify({ metadata: { vulnerabilities: { high } } });
+  const audited = async (runs: number, all: number) => {
+    const bin = temporary(t);
+    const npm = `case "$*" in *--omit=dev*) echo '${report(runs)}';; *) echo '${report(all)}';; esac`;
+    writeFileSync(join(bin, 'npm'), `#!/bin/sh\n${npm}\nexit 1\n`);
+    chmodSync(join(bin, 'npm'), 0o755);
+    const PATH = `${bin}${delimiter}${process.env.PATH}`;
+    const child = startNode('scripts/audit.ts', [], { PATH });
+    return [await child.ended, ...child.output().trim().split('\n')];
+  };
+  const none = 'audited: no known hole';
+  const one = 'audited: known holes: 1 high';
+  const needs = 'and what development needs';
+  assert.deepEqual(await audited(0, 0), [0, `what runs: ${none}`, `${needs}: ${none}`]);
+  assert.deepEqual(await audited(0, 1), [0, `what runs: ${none}`, `${needs}: ${one}`]);
+  assert.deepEqual(await audited(1, 1), [1, `what runs: ${one}`, `${needs}: ${one}`]);
 });
