@@ -51,8 +51,8 @@ export type Rules = { maxEventBytes: number; maxProductIdBytes: number };
 
 /**
  * Matches rows from `first` on, to row `rows` of the run (see `run.ts`), and stops before the first
- * that has not the layout; returns that row. `shift` is added to where rows start and end; `seed` is
- * that of the hash of product ids.
+ * that has not the layout; returns that row. `shift` is added to where rows start and end; `seed`
+ * is that of the hash of product ids.
  */
 export type Match = (first: number, rows: number, shift: number, seed: number) => number;
 
