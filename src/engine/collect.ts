@@ -72,7 +72,7 @@ function publishWindow(
     const cells = window.cells[b];
     if (cells === undefined || (cells.fired && cells.unpublished.size === 0)) continue;
     const slots = slotsToPublish(cells);
-    const owned = ownedOf(core, b, slots);
+    const owned = window.start <= core.publishFloor ? 0 : ownedOf(core, b, slots);
     if (size.cells > 0 && size.cells + owned > limit) {
       core.publishAgain = true;
       return false;

@@ -54,3 +54,16 @@ suite('the first closing of new products', () => {
       assert.ok(parts.length <= 3, parts.map(({ name }) => name).join());
   });
 });
+
+test('a window that is never published takes no room in a commit', () => {
+  const bench = closing(5_000);
+  bench.settle(awake, LIMIT);
+  bench.task.raiseFloor(10_000);
+  const rows = Array.from({ length: 5_000 }, (_, product) => ({ ts: 13_000, product }));
+  bench.apply([...rows, { ts: 23_000 }]);
+  const commits = bench.settle(awake, LIMIT);
+  assert.deepEqual(
+    commits.map(({ results }) => results.length),
+    [0],
+  );
+});
