@@ -2,11 +2,20 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { KAFKA_VERSION } from '../scripts/stack/artifacts.ts';
 import { FLINK_VERSION } from '../scripts/stack/flink-artifacts.ts';
 
 /** Ticks of /proc a second: fixed by Linux for user space. */
 const TICKS = 100;
+
+/** Bytes of buffers that this process holds, without those that nobody refers to any more. */
+export function heldBufferBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().arrayBuffers;
+}
 
 /** User and system time of this process so far. */
 export function cpuSeconds(): number {

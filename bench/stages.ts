@@ -10,7 +10,7 @@ import { Task } from '../src/engine/task.ts';
 import { Generator } from '../src/sources/generate.ts';
 import { EVENTS_PER_WINDOW } from './event-files.ts';
 import { rateOf } from './kafka-fill.ts';
-import { cpuSeconds } from './measure.ts';
+import { cpuSeconds, heldBufferBytes } from './measure.ts';
 
 const START = 1_700_000_000_000;
 const BATCH = 8_192;
@@ -46,7 +46,7 @@ export function stages({ events, products, ids, snapshotEvery }: StagesOptions):
   const columns = eventBatch(BATCH);
   const spent = { decode: 0, apply: 0, snapshot: 0 };
   const counted = { behindHalf: 0, snapshots: 0, sinceSnapshot: 0 };
-  const buffersBefore = process.memoryUsage().arrayBuffers;
+  const buffersBefore = heldBufferBytes();
   while (generator.events < events) {
     const records = generator.next(Infinity, Math.min(BATCH, events - generator.events));
     records.arrivals.fill(START + 1e9, 0, records.count);
@@ -85,6 +85,6 @@ export function stages({ events, products, ids, snapshotEvery }: StagesOptions):
     decode: (spent.decode / counted.behindHalf) * 1e6,
     apply: (spent.apply / counted.behindHalf) * 1e6,
     snapshot: spent.snapshot / counted.snapshots,
-    idsMb: (process.memoryUsage().arrayBuffers - buffersBefore) / events,
+    idsMb: (heldBufferBytes() - buffersBefore) / events,
   };
 }
