@@ -8,11 +8,10 @@ import { verifyDirectory } from '../../src/cli/verify-store.ts';
 import { recordsOf } from '../../src/event.ts';
 import { WINDOW } from '../../src/history.ts';
 import { openDatabase } from '../../src/sqlite.ts';
-import { SUMMED, teachSums } from '../../src/sqlite-check.ts';
 import { BUCKET_PRODUCTS, CellTable } from '../../src/stores/sqlite/cells.ts';
 import { everyHistory } from '../../src/stores/sqlite/every-history.ts';
 import { selfCheck } from '../../src/verify/store.ts';
-import { change, engineOn, events, use, used } from '../hostile/directory.ts';
+import { change, engineOn, events, plant, use, used } from '../hostile/directory.ts';
 import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
 
@@ -27,16 +26,6 @@ async function whole(t: Parameters<typeof temporary>[0]): Promise<string> {
   await engine.run(false);
   await engine.end();
   return directory;
-}
-
-/** Changes the file as a fault of the program would: every checksum is right. */
-function plant(directory: string, sql: string): void {
-  const db = new DatabaseSync(join(directory, 'clickrate.db'));
-  teachSums(db);
-  db.exec(sql);
-  for (const [table, { columns }] of Object.entries(SUMMED))
-    db.exec(`UPDATE ${table} SET crc = row_sum(${columns.join(', ')})`);
-  db.close();
 }
 
 /** Latest of product number 1: one impression more. */
