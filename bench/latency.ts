@@ -16,7 +16,8 @@ import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
 import { startNode } from '../test/support/processes.ts';
 import { withoutRedis } from '../test/support/redis-server.ts';
 import type { Observed, Sightings, Watch } from './closing-observer.ts';
-import { cpuSecondsOf, MAIN, machine } from './measure.ts';
+import { cpuSecondsOf, MAIN, machine, sleep } from './measure.ts';
+import { percentiles } from './percentiles.ts';
 
 const CLOSINGS = Number(process.argv[2] ?? 300);
 /** Impressions and tries of clicks a second: of these some 10 000 become events. */
@@ -81,8 +82,10 @@ async function bench(): Promise<void> {
       `CPU, of a core: ${sharesOf(before, cpu, seconds)}\n\n` +
       'append time of the closing record → all its products, ms p50      p90      p99      max\n',
   );
-  row('in Redis', delaysIn(observed.redis));
-  row('at a client of the live stream', delaysIn(observed.stream));
+  process.stdout.write(
+    `${percentiles('in Redis', delaysIn(observed.redis))}\n` +
+      `${percentiles('at a client of the live stream', delaysIn(observed.stream))}\n`,
+  );
 }
 
 /** CPU seconds by name of the children of this process, and of the whole machine. */
@@ -147,18 +150,4 @@ function passedBy(records: readonly LogRecord[]): Map<number, number> {
     for (; next <= ended; next += WINDOW_MS) passed.set(next - WINDOW_MS, arrivalMs);
   }
   return passed;
-}
-
-function row(name: string, values: readonly number[]): void {
-  const known = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
-  const at = (share: number) => known[Math.min(known.length - 1, Math.floor(share * known.length))];
-  const figures = [0.5, 0.9, 0.99, 1].map((share) => at(share).toFixed(0).padStart(8));
-  const unseen = values.length - known.length;
-  process.stdout.write(
-    `${name.padEnd(46)}${figures.join(' ')}${unseen > 0 ? `   ${unseen} unseen` : ''}\n`,
-  );
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

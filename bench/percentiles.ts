@@ -1,6 +1,6 @@
 /** Delays as programs of the bench tell them: in a line with a name and four percentiles. */
 
-/** In milliseconds; `unseen`: how many never came. */
+/** In milliseconds, NaN where nothing was seen; `unseen`: how many never came. */
 export type Row = {
   way: string;
   p50: number;
@@ -10,13 +10,15 @@ export type Row = {
   unseen: number;
 };
 
-const ROW = /^(.*?\S) +(\d+) +(\d+) +(\d+) +(\d+)(?: +(\d+) unseen)?$/;
+const ROW = /^(.*?\S) +(\d+|-) +(\d+|-) +(\d+|-) +(\d+|-)(?: +(\d+) unseen)?$/;
 
 /** The line of a way whose delays are these; those that are no number were never seen. */
 export function percentiles(way: string, delays: readonly number[]): string {
   const known = delays.filter((delay) => !Number.isNaN(delay)).sort((a, b) => a - b);
   const at = (share: number) => known[Math.min(known.length - 1, Math.floor(share * known.length))];
-  const figures = [0.5, 0.9, 0.99, 1].map((share) => at(share).toFixed(0).padStart(8));
+  const figures = [0.5, 0.9, 0.99, 1].map((share) =>
+    (known.length === 0 ? '-' : at(share).toFixed(0)).padStart(8),
+  );
   const unseen = delays.length - known.length;
   return `${way.padEnd(46)}${figures.join(' ')}${unseen > 0 ? `   ${unseen} unseen` : ''}`;
 }

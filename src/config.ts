@@ -196,6 +196,11 @@ export function settingsWith(overrides: Partial<Settings>): Settings {
   check(settings.maxProducts >= 1, 'maxProducts must be at least 1');
   check(settings.maxIds >= 1, 'maxIds must be at least 1');
   check(settings.maxProductIdBytes >= 1, 'maxProductIdBytes must be at least 1');
+  // Redis rows and checkpoint parts have lengths of 16 bits, and JSON may take 6 bytes for one.
+  check(
+    settings.maxProductIdBytes <= 8_192,
+    'maxProductIdBytes must be at most 8 192: rows of a store hold no longer ids',
+  );
   check(settings.maxEventBytes <= LIMITS.batchBytes, 'maxEventBytes must fit a batch (1 MiB)');
   // An id remembered for less than a window lives would let its duplicate be counted.
   check(

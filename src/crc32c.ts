@@ -1,18 +1,20 @@
 /** CRC32C: the native library where it is installed, WebAssembly elsewhere. */
 import { createRequire } from 'node:module';
-import { crc32c as portable } from '@platformatic/kafka';
 
-function native(): ((bytes: Uint8Array) => number) | null {
+type Crc32c = (bytes: Uint8Array) => number;
+
+function best(): Crc32c {
+  const require = createRequire(import.meta.url);
+  const of = (name: string) => (require(name) as { crc32c: Crc32c }).crc32c;
   try {
     // An optional package: some platforms have no build of it.
-    const found = createRequire(import.meta.url)('@node-rs/crc32') as {
-      crc32c(bytes: Uint8Array): number;
-    };
-    return found.crc32c;
+    return of('@node-rs/crc32');
   } catch {
-    return null;
+    // The client of Kafka has one too. It is large: loaded only where it is needed.
+    const portable = of('@platformatic/kafka');
+    return (bytes) => portable(bytes);
   }
 }
 
 /** The checksum of `bytes` as an unsigned 32-bit number. */
-export const crc32c: (bytes: Uint8Array) => number = native() ?? ((bytes) => portable(bytes));
+export const crc32c: Crc32c = best();

@@ -81,7 +81,8 @@ export class Pipeline {
     try {
       const { session, committer } = this.#current();
       // While a closing is spread over commits nothing is applied between them: each event would
-      // make its block's part one that the next commit has to carry again.
+      // make its block's part one that the next commit has to carry again. Nor while the events
+      // kept for the next commit are full: there is no room for another.
       if (session.task.due() !== 'now') {
         this.#hold(session, await this.#read(session));
         this.#applyPending();

@@ -4,7 +4,7 @@
  * copy of the records in a memory of its own, so no address of it can be outside of that.
  */
 import { CLICK, IMPRESSION } from '../event.ts';
-import { digits, notDigits, numberOf } from './digits.ts';
+import { digits, digitsAt, notDigits, numberOf } from './digits.ts';
 import { ID, PRODUCT, TIME, TYPE } from './fields.ts';
 import { FIRST_MIX, LAST_MIX } from './keys.ts';
 import { columns, MEMORY } from './run.ts';
@@ -17,6 +17,7 @@ import {
   I64,
   i32,
   i64,
+  load8,
   load32,
   load64,
   load128,
@@ -24,6 +25,7 @@ import {
   moduleOf,
   op,
   set,
+  splat,
   store8,
   store32,
   storeDouble,
@@ -33,9 +35,10 @@ import {
   when,
 } from './wasm.ts';
 
-/** Step codes beside those of the fields: any other plain string, and the end of the record. */
+/** Step codes beside those of the fields: other plain strings and numbers, the record's end. */
 export const STRING = 5;
-export const END = 6;
+export const NUMBER = 6;
+export const END = 7;
 
 /** Digits of a time that is matched: epoch milliseconds from 2001 to 2286 have as many. */
 export const TIME_DIGITS = 13;
@@ -47,27 +50,28 @@ export type Plan = { literals: readonly Uint8Array[]; steps: readonly number[] }
 export type Rules = { maxEventBytes: number; maxProductIdBytes: number };
 
 /**
- * Matches rows from 0 to `rows` of the run (see `run.ts`), and stops before the first that has not
- * the layout; returns that row. `shift` is added to where rows start and end; `seed` is that of the
- * hash of product ids.
+ * Matches rows from `first` on, to row `rows` of the run (see `run.ts`), and stops before the first
+ * that has not the layout; returns that row. `shift` is added to where rows start and end; `seed`
+ * is that of the hash of product ids.
  */
-export type Match = (rows: number, shift: number, seed: number) => number;
+export type Match = (first: number, rows: number, shift: number, seed: number) => number;
 
 // Parameters and locals.
-const [ROWS, SHIFT, SEED, ROW, AT, RECORD_END, BITS, START, HASH, BAD] = Array(10).keys();
+const [ROW, ROWS, SHIFT, SEED, AT, RECORD_END, BITS, START, HASH, BAD] = Array(10).keys();
 const [HEAD, TAIL, BAD_LONG, TEXT, WRONG] = [10, 11, 12, 13, 14];
-const LOCALS = [I32, I32, I32, I32, I32, I32, I32, I64, I64, I64, V128, V128];
+const LOCALS = [I32, I32, I32, I32, I32, I32, I64, I64, I64, V128, V128];
 
-/** Compiled layouts, by their code: tasks share them. At the limit the oldest goes. */
-const compiled = new Map<string, Match>();
+/** Compiled layouts, by what they are of: tasks share them. At the limit the oldest goes. */
+const compiled = new Map<string, Match | null>();
 const MAX_COMPILED = 32;
 
-/** Null where the process has no WebAssembly. */
+/** Null where the process cannot run it. */
 export function compile(plan: Plan, rules: Rules): Match | null {
-  const module = moduleOf(3, LOCALS, bodyOf(plan, rules));
-  const key = module.join();
-  const match = compiled.get(key) ?? (functionOf(module, MEMORY) as Match | null);
-  if (match === null || compiled.has(key)) return match;
+  const key = JSON.stringify([plan.steps, plan.literals.map((bytes) => bytes.join()), rules]);
+  const known = compiled.get(key);
+  if (known !== undefined) return known;
+  const module = moduleOf(4, LOCALS, bodyOf(plan, rules));
+  const match = functionOf(module, MEMORY) as Match | null;
   const [oldest] = compiled.keys();
   if (compiled.size >= MAX_COMPILED) compiled.delete(oldest);
   compiled.set(key, match);
@@ -138,12 +142,11 @@ function value(step: number, rules: Rules): Code {
   if (step === TIME) return time();
   if (step === TYPE) return type();
   if (step === PRODUCT) return product(rules);
+  if (step === NUMBER) return number();
   if (step === ID)
     return [...put(columns.idStart, get(AT)), ...string(), ...put(columns.idEnd, get(AT))];
   return string();
 }
-
-const splat = (byte: number): Code => v128(new Uint8Array(16).fill(byte));
 
 /**
  * A string's plain bytes: up to the first that is `"`, `\`, below space or above ASCII (negative,
@@ -170,7 +173,6 @@ function product({ maxProductIdBytes }: Rules): Code {
     ...[...get(HASH), ...word, ...op.xor, ...i32(factor), ...op.multiply, ...tee(HASH)],
     ...get(HASH),
   ];
-  const left = [...get(AT), ...get(BITS), ...op.subtract];
   const hashWords = loop(
     [...get(BITS), ...i32(4), ...op.add, ...get(AT), ...op.lessOrEqual],
     when([
@@ -179,7 +181,7 @@ function product({ maxProductIdBytes }: Rules): Code {
       ...[...i32(1), ...againIf(1)],
     ]),
   );
-  const bitsLeft = [...left, ...i32(3), ...op.shiftLeft];
+  const bitsLeft = [...get(AT), ...get(BITS), ...op.subtract, ...i32(3), ...op.shiftLeft];
   const mask = [...i32(1), ...bitsLeft, ...op.shiftLeft, ...i32(1), ...op.subtract];
   const last = [
     ...[...get(BITS), ...load32(), ...mask, ...op.and],
@@ -195,6 +197,20 @@ function product({ maxProductIdBytes }: Rules): Code {
   ];
 }
 
+/** A number without exponent, of at most fifteen digits before its point and behind it. */
+function number(): Code {
+  const is = (text: string) => [...get(AT), ...load8(), ...i32(text.charCodeAt(0)), ...op.equal];
+  const some = [...digitsAt(get(AT)), ...set(BITS)];
+  const none = bad([...get(BITS), ...i32(1), ...op.subtract, ...i32(14), ...op.moreUnsigned]);
+  return [
+    ...[...move(is('-')), ...some, ...none],
+    // More than one digit, the first a zero.
+    ...bad([...is('0'), ...get(BITS), ...i32(1), ...op.notEqual, ...op.and]),
+    ...[...move(get(BITS)), ...is('.')],
+    ...when([...move(i32(1)), ...some, ...none, ...move(get(BITS))]),
+  ];
+}
+
 /** Thirteen digits, as the last five of a long before and the eight of one behind it. */
 function time(): Code {
   const digitsAt = (offset: number, local: number) => [
@@ -207,8 +223,7 @@ function time(): Code {
     ...[...get(HEAD), ...i64(24n), ...op.shiftLeft64, ...set(HEAD)],
     ...[...get(ROW), ...i32(3), ...op.shiftLeft, ...numberOf(HEAD), ...i64(100_000_000n)],
     ...[...op.multiply64, ...numberOf(TAIL), ...op.add64, ...op.doubleFrom64],
-    ...storeDouble(columns.time),
-    ...move(i32(TIME_DIGITS)),
+    ...[...storeDouble(columns.time), ...move(i32(TIME_DIGITS))],
   ];
 }
 

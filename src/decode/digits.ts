@@ -1,5 +1,5 @@
 /** Eight digits at once, the first in the lowest byte, as code of WebAssembly. */
-import { type Code, get, i64, op, tee } from './wasm.ts';
+import { type Code, get, i32, i64, load128, op, splat, tee } from './wasm.ts';
 
 /** Makes digits of what is on the stack: of a byte that is none, something above nine. */
 export const digits: Code = [...i64(0x3030303030303030n), ...op.subtract64];
@@ -24,5 +24,14 @@ export function numberOf(local: number): Code {
     ...[...get(local), ...i64(16n), ...op.shiftRight64, ...two, ...op.and64],
     ...[...i64(0x0000_2710_0000_0001n), ...op.multiply64, ...op.add64, ...i64(32n)],
     ...op.shiftRight64,
+  ];
+}
+
+/** How many digits stand at an address; 32 when there are sixteen or more. */
+export function digitsAt(address: Code): Code {
+  return [
+    ...[...address, ...load128(), ...splat(0x30), ...op.subtractBytes, ...splat(10)],
+    ...[...op.lessUnsignedBytes, ...op.bitsOfBytes, ...i32(0xffff), ...op.xor],
+    ...op.trailingZeros,
   ];
 }

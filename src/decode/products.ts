@@ -51,11 +51,11 @@ export class Products {
   }
 
   /**
-   * Dense ids of the product ids of the run's first `rows` rows, into `out` from `at` on; `UNKNOWN`
-   * where there is none yet: nothing is added. With many products their cache lines are touched
-   * first, all at once, so that they are not waited for one after the other.
+   * Dense ids of the product ids of `rows` rows of the run, from row `first` on, into `out` from
+   * `at` on; `UNKNOWN` where there is none yet: nothing is added. With many products their cache
+   * lines are touched first, all at once, so that they are not waited for one after the other.
    */
-  lookUp(rows: number, out: Uint32Array, at: number): void {
+  lookUp(first: number, rows: number, out: Uint32Array, at: number): void {
     const { bytes, view, productStart, productEnd, productHash } = run;
     const table = this.#table;
     const slots = this.#slots.words;
@@ -63,11 +63,11 @@ export class Products {
     const slotView = this.#slots.view;
     if (this.size > NEAR_PRODUCTS) {
       let touched = 0;
-      for (let row = 0; row < rows; row++)
+      for (let row = first; row < first + rows; row++)
         touched ^= slots[(Math.max(1, table[productHash[row] & mask]) - 1) << SLOT_SHIFT];
       this.touched = touched;
     }
-    for (let row = 0; row < rows; row++) {
+    for (let row = first; row < first + rows; row++) {
       const start = productStart[row];
       const end = productEnd[row];
       const length = (end - start) | 0;
@@ -77,7 +77,7 @@ export class Products {
       const slot = ((entry - 1) << SLOT_SHIFT) | 0;
       const key = ((slot << 2) + KEY_AT) | 0;
       const last = (length - 8) | 0;
-      out[at + row] =
+      out[at + row - first] =
         entry !== 0 &&
         slots[slot] === hash &&
         slots[slot + 1] === length &&

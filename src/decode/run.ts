@@ -1,7 +1,7 @@
 /**
  * A run: records in a row that are matched at once, in the memory that the code of layouts works
- * on. It is small, so it stays in the processor's nearest cache; one serves all tasks, since each
- * run is used up before the next is begun.
+ * on. Of usual events it stays in the processor's nearest cache. One serves all tasks, since each
+ * run is used up before another batch is begun.
  */
 import type { RecordBatch } from '../event.ts';
 import { viewOf } from './keys.ts';
@@ -58,23 +58,28 @@ export const run = {
 };
 export type Run = typeof run;
 
-/** Rows taken into the run, and what to add to their starts and ends to find them there. */
-export type Taken = { rows: number; shift: number };
-const taken: Taken = { rows: 0, shift: 0 };
+/** The rows that are in the run, and what to add to their starts and ends to find them there. */
+export const taken = { from: 0, to: 0, shift: 0 };
 
-/** Takes as many rows from `from` on as there is room for, to row `to` at most; maybe none. */
-export function take(records: RecordBatch, from: number, to: number): Taken {
+/**
+ * Takes as many rows from `from` on as there is room for, to row `to` at most: while each record
+ * lies behind the one before. Maybe none.
+ */
+export function take(records: RecordBatch, from: number, to: number): void {
   const first = records.starts[from];
-  let last = Math.min(to, from + RUN_ROWS);
-  // Records lie behind one another, mostly closely.
-  while (last > from && records.ends[last - 1] - first > RUN_BYTES)
-    last = from + ((last - from) >> 1);
-  taken.rows = last - from;
-  taken.shift = RECORDS_AT - first;
-  if (last > from) {
-    bytes.set(records.bytes.subarray(first, records.ends[last - 1]), RECORDS_AT);
-    starts.set(records.starts.subarray(from, last));
-    ends.set(records.ends.subarray(from, last));
+  const last = Math.min(to, from + RUN_ROWS);
+  let at = first;
+  let i = from;
+  for (; i < last; i++) {
+    const start = records.starts[i];
+    const end = records.ends[i];
+    if (start < at || end < start || end - first > RUN_BYTES) break;
+    starts[i - from] = start;
+    ends[i - from] = end;
+    at = end;
   }
-  return taken;
+  taken.from = from;
+  taken.to = i;
+  taken.shift = RECORDS_AT - first;
+  bytes.set(records.bytes.subarray(first, at), RECORDS_AT);
 }

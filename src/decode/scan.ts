@@ -21,7 +21,7 @@ export type ProductLookup = {
   /** `view` is over the same bytes; `hash` is theirs. */
   find(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number;
   /** The same for the rows of the run, but gives no new ids: `UNKNOWN`. */
-  lookUp(rows: number, out: Uint32Array, at: number): void;
+  lookUp(first: number, rows: number, out: Uint32Array, at: number): void;
 };
 
 const TOO_LARGE = codeOf('too_large');
@@ -79,6 +79,7 @@ export class Decoder {
     out.to = to;
     this.#bytes = bytes;
     this.#view = viewOf(bytes);
+    this.#layouts.begin();
     for (let i = from; i < to; ) {
       const rows = this.#layouts.match(records, i, to);
       if (rows > 0) this.#fillRun(i, rows, arrivals, out);
@@ -93,8 +94,9 @@ export class Decoder {
     const { bytes, view, productStart, productEnd, productHash, idStart, idEnd } = run;
     const { product, reject, time, kind, hasId, id } = out;
     const futureMs = this.#futureMs;
-    this.#products.lookUp(rows, product, from);
-    for (let row = 0, i = from; row < rows; row++, i++) {
+    const first = this.#layouts.row;
+    this.#products.lookUp(first, rows, product, from);
+    for (let row = first, i = from; row < first + rows; row++, i++) {
       time[i] = run.time[row];
       kind[i] = run.kind[row];
       reject[i] = time[i] > arrivals[i] + futureMs ? FUTURE : 0;

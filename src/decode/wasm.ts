@@ -7,6 +7,8 @@
 /** What the processor of JavaScript offers; a process started with `--jitless` has none of it. */
 declare const WebAssembly:
   | {
+      /** False where the processor lacks what the module needs: SSE 4.1 on x86. */
+      validate(bytes: Uint8Array): boolean;
       Module: new (bytes: Uint8Array) => object;
       Instance: new (module: object, imports: object) => { exports: { run: unknown } };
       Memory: new (pages: { initial: number; maximum: number }) => { buffer: ArrayBuffer };
@@ -21,9 +23,9 @@ export function memoryOf(size: number): { buffer: ArrayBuffer } {
   return new WebAssembly.Memory({ initial: pages, maximum: pages });
 }
 
-/** The function of a module made by `moduleOf`; null where there is no WebAssembly. */
+/** The function of a module made by `moduleOf`; null where it cannot run. */
 export function functionOf(module: Uint8Array, memory: { buffer: ArrayBuffer }): unknown {
-  if (typeof WebAssembly === 'undefined') return null;
+  if (typeof WebAssembly === 'undefined' || !WebAssembly.validate(module)) return null;
   const compiled = new WebAssembly.Module(module);
   return new WebAssembly.Instance(compiled, { host: { memory } }).exports.run;
 }
@@ -60,6 +62,9 @@ export const i64 = (value: bigint): Code => [0x42, ...signed(BigInt.asIntN(64, v
 /** Sixteen bytes. */
 export const v128 = (bytes: ArrayLike<number>): Code => [...simd(12), ...Array.from(bytes)];
 
+/** Sixteen times the same byte. */
+export const splat = (byte: number): Code => v128(new Uint8Array(16).fill(byte));
+
 const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
 
 export const get = (local: number): Code => [0x20, local];
@@ -72,6 +77,7 @@ const access = (opcode: readonly number[], offset: number): Code => [
   0,
   ...unsigned(offset),
 ];
+export const load8 = (offset = 0): Code => access([0x2d], offset);
 export const load32 = (offset = 0): Code => access([0x28], offset);
 export const load64 = (offset = 0): Code => access([0x29], offset);
 export const load128 = (offset = 0): Code => access(simd(0), offset);
@@ -98,8 +104,6 @@ export const op = {
   shiftLeft: [0x74],
   shiftRight: [0x76],
   isZero64: [0x50],
-  equal64: [0x51],
-  notEqual64: [0x52],
   add64: [0x7c],
   subtract64: [0x7d],
   multiply64: [0x7e],
@@ -111,6 +115,8 @@ export const op = {
   doubleFrom64: [0xb9],
   equalBytes: simd(0x23),
   lessBytes: simd(0x25),
+  lessUnsignedBytes: simd(0x26),
+  subtractBytes: simd(0x71),
   and128: simd(0x4e),
   or128: simd(0x50),
   xor128: simd(0x51),

@@ -8,6 +8,12 @@ import { slotOf, type TaskCore } from './core.ts';
 import { CLAIM_SENT, ELSEWHERE, OWNED, UNCLAIMED } from './published.ts';
 import { type Cells, hasCounts, type Window } from './windows.ts';
 
+/**
+ * Counts that wait for owners are looked over for so many commits of claims, no further: claims go
+ * in the order of blocks, so what lies behind those has no owner yet either.
+ */
+const WAITING_COMMITS = 4;
+
 /** Names of products by dense id. */
 export type Names = { name(product: number): string };
 
@@ -34,7 +40,7 @@ export function due(core: TaskCore): Due {
  */
 export function publish(core: TaskCore, names: Names, limit: number): ProductResult[] {
   const published = new Map<number, Counts[]>();
-  const size = { cells: 0 };
+  const size = { cells: 0, waiting: 0 };
   core.publishAgain = false;
   for (const window of core.windows.inOrder()) {
     if (window.end - 1 > core.watermark) break;
@@ -54,28 +60,41 @@ export function publish(core: TaskCore, names: Names, limit: number): ProductRes
   return results;
 }
 
-/** False when the limit was reached before the window's last block. */
+/** False when one of the limits was reached before the window's last block. */
 function publishWindow(
   core: TaskCore,
   window: Window,
   published: Map<number, Counts[]>,
-  size: { cells: number },
+  size: { cells: number; waiting: number },
   limit: number,
 ): boolean {
   for (let b = 0; b < window.cells.length; b++) {
     const cells = window.cells[b];
     if (cells === undefined || (cells.fired && cells.unpublished.size === 0)) continue;
     const slots = slotsToPublish(cells);
-    if (size.cells > 0 && size.cells + slots.length > limit) {
+    const owned = window.start <= core.publishFloor ? 0 : ownedOf(core, b, slots);
+    if (size.cells > 0 && size.cells + owned > limit) {
       core.publishAgain = true;
       return false;
     }
-    size.cells += slots.length;
+    if (size.waiting > WAITING_COMMITS * limit) return false;
+    size.cells += owned;
+    const isFirst = !cells.fired;
     cells.fired = true;
-    core.changedBlocks[b] = 1;
     for (const slot of slots) publishSlot(core, window, cells, b, slot, published);
+    // A block whose counts all wait for an owner is as it was: its part need not be written again.
+    if (isFirst || cells.unpublished.size < slots.length) core.changedBlocks[b] = 1;
+    size.waiting += cells.unpublished.size;
   }
   return true;
+}
+
+/** How many of `slots` may be published: what waits for an owner takes no room in a commit. */
+function ownedOf(core: TaskCore, b: number, slots: readonly number[]): number {
+  const { claim } = core.blockOf(b << BLOCK_SHIFT);
+  let owned = 0;
+  for (const slot of slots) if (claim[slot] === OWNED) owned++;
+  return owned;
 }
 
 function slotsToPublish(cells: Cells): number[] {
@@ -134,17 +153,22 @@ export function free(core: TaskCore): void {
   }
 }
 
-/** Takes up to `limit` products to claim; each is asked for once. */
+/**
+ * Takes up to `limit` products to claim, each once, those first that came first: the commit after
+ * the answer publishes them while others are claimed.
+ */
 export function takeClaims(core: TaskCore, limit: number): number[] {
   const claims: number[] = [];
-  while (core.toClaim.length > 0 && claims.length < limit) {
-    const product = core.toClaim.pop() as number;
+  let taken = 0;
+  while (taken < core.toClaim.length && claims.length < limit) {
+    const product = core.toClaim[taken++];
     const block = core.blockOf(product);
     const slot = slotOf(product);
     if (block.claim[slot] !== UNCLAIMED || Number.isNaN(block.lastEnd[slot])) continue;
     block.claim[slot] = CLAIM_SENT;
     claims.push(product);
   }
+  core.toClaim.splice(0, taken);
   return claims;
 }
 

@@ -80,6 +80,11 @@ export class Duplicates {
       // Places have moved.
       table.find(this.#a, this.#b, this.#c, this.#d);
     }
+    this.#put(partition, end);
+  }
+
+  #put(partition: number, end: number): void {
+    const table = this.#table;
     let bucket = this.#last;
     if (bucket === null || bucket.end !== end || bucket.partition !== partition) {
       bucket = this.#last = this.#bucket(partition, end);
@@ -153,6 +158,11 @@ export class Duplicates {
     return { parts, removed };
   }
 
+  /** All parts are taken: what is more than the limit, which may be another now, is dropped. */
+  restored(): void {
+    while (this.#table.size > this.#settings.maxIds) this.#dropOldest();
+  }
+
   /** The words of the ids of a part. */
   #words({ pages, count }: Bucket, first: number): Uint32Array {
     const last = Math.min(count, first + PART_IDS);
@@ -179,7 +189,7 @@ export class Duplicates {
       this.#d = words[at + 3];
       if (this.#table.find(this.#a, this.#b, this.#c, this.#d))
         throw new PackReader(part.name, part.bytes).damaged();
-      this.remember(partition, Number(match[2]));
+      this.#put(partition, Number(match[2]));
     }
     const bucket = this.#bucket(partition, Number(match[2]));
     bucket.written = bucket.count;

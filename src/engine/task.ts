@@ -93,6 +93,7 @@ export class Task {
       a.name.localeCompare(b.name, 'en', { numeric: true }),
     );
     for (const part of inOrder) if (!restoreBlock(core, part)) core.duplicates.restore(part);
+    core.duplicates.restored();
   }
 
   /**

@@ -77,8 +77,8 @@ function writePiece(view: DataView, at: number, { words, length }: Piece): numbe
   return at + length;
 }
 
-/** Times of one 10 s share all digits but the last four: those are kept. */
-let sharedTime = -1;
+/** Times of one 10 s share all digits but the last four: those are kept. NaN: of none yet. */
+let sharedTime = Number.NaN;
 const sharedDigits = new DataView(new ArrayBuffer(12));
 
 function writeTime(view: DataView, at: number, ts: number): number {

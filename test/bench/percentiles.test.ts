@@ -25,6 +25,14 @@ suite('lines of percentiles', () => {
     });
   });
 
+  test('have dashes where nothing was seen, and are read back as no number', () => {
+    const never = percentiles('in Redis', [Number.NaN, Number.NaN]);
+    assert.match(never, /^in Redis {37} {8}-( {8}-){3} {3}2 unseen$/);
+    assert.match(percentiles('in Redis', []), /^in Redis {37} {8}-( {8}-){3}$/);
+    const none = { p50: Number.NaN, p90: Number.NaN, p99: Number.NaN, max: Number.NaN };
+    assert.deepEqual(rowsOf(never).rows, [{ way: 'in Redis', ...none, unseen: 2 }]);
+  });
+
   test('are not found in other lines', () => {
     assert.deepEqual(rowsOf('a 1 2 3\nb 1 2 3 4 5 6x\n').rows, []);
   });

@@ -178,6 +178,35 @@ test('ids are remembered exactly as long as they live, over restarts and a full 
   );
 });
 
+test('with fewer ids allowed than the checkpoint holds, it stays one that can be restored', () => {
+  const parts = new Map<string, Part>();
+  let ids = new Duplicates({ ...SETTINGS, maxIds: 100_000 }, 1);
+  const keep = () => {
+    const taken = ids.takeParts();
+    for (const name of taken.removed) parts.delete(name);
+    for (const part of taken.parts) parts.set(part.name, part);
+  };
+  const addIds = (from: number, to: number, end: number) => {
+    for (let n = from; n < to; n++) {
+      assert.equal(ids.seen(Uint32Array.of(n, 1, 2, 3), 0, 0, 1, 0), false);
+      ids.remember(0, end);
+    }
+  };
+  const restart = (maxIds: number) => {
+    keep();
+    ids = new Duplicates({ ...SETTINGS, maxIds }, 1);
+    for (const part of parts.values()) assert.equal(ids.restore(part), true);
+    ids.restored();
+  };
+  addIds(0, 9_000, 10_000);
+  restart(8_500);
+  assert.equal(ids.size, 0);
+  assert.equal(ids.dropped, 9_000);
+  addIds(0, 200, 10_000);
+  restart(8_500);
+  assert.equal(ids.size, 200);
+});
+
 test('names of unknown parts are left to others', () => {
   const bench = new Bench();
   bench.task.restore(bench.task.status([0]), []);

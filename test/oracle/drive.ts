@@ -181,8 +181,8 @@ class Driver {
       await this.#turn();
       this.#clock.advance(Math.ceil(silence / turns));
     }
-    // A window is freed in a commit, and one without news comes at the longest interval. A turn that
-    // has results to commit reads nothing, and a commit may carry as little as one.
+    // A window is freed in a commit, and one without news comes at the longest interval. A turn
+    // that has results to commit reads nothing, and a commit may carry as little as one.
     this.#clock.advance(this.#limits.commitMaxMs);
     for (let i = 0; i < 3; i++) await this.#turn();
     for (let i = 0; i < MOST_RESULTS && this.#pipeline.openWindows > 0; i++) await this.#turn();

@@ -93,7 +93,10 @@ function newList(): List {
   return { fields: 0, bytes: '' };
 }
 
-/** Field and value, both at most 65 535 bytes: a product id has 256, and its result little more. */
+/**
+ * Field and value, both at most 65 535 bytes: a product id has at most 8 192, whatever the settings
+ * say, each at most 6 bytes long in JSON, and its result little more.
+ */
 function add(list: List, field: string, value: string): void {
   list.fields += 2;
   list.bytes += headOf(field.length) + field + headOf(value.length) + value;
