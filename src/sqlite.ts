@@ -91,6 +91,35 @@ export function openDatabase(file: string): DatabaseSync {
   }
 }
 
+/**
+ * Opens the file to read, as of this instant; throws as a start would. Only the write-ahead log is
+ * not looked at while another process writes it (`isInUse`).
+ */
+export function openToRead(file: string, isInUse: boolean): DatabaseSync {
+  if (!isInUse) mustBeWholeLog(file);
+  const db = translated(file, () => new DatabaseSync(file, { readOnly: true, timeout: BUSY_MS }));
+  try {
+    translated(file, () => {
+      refuseForeign(db, file);
+      if (versionOf(db) !== SCHEMA_VERSION)
+        throw new ClickrateError(
+          'checkpoint_damaged',
+          `${file} has tables of version ${versionOf(db)}, not ${SCHEMA_VERSION}: start it once ` +
+            'with this version',
+        );
+      teachSums(db);
+      db.exec('BEGIN');
+      refuseDamaged(file, brokenPages(db, 1));
+      refuseDamaged(file, brokenSchema(db, freshSchema()));
+      refuseDamaged(file, brokenRows(db, 1));
+    });
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
 function refuseDamaged(file: string, found: readonly Damage[]): void {
   if (found.length > 0) throw new ClickrateError(found[0].code, sentenceOf(file, found));
 }

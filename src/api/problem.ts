@@ -1,7 +1,7 @@
 /** Errors as clients see them: RFC 9457 problem details, from the table of errors. */
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { ClickrateError, ERRORS, type ErrorCode } from '../errors.ts';
-import { send } from './answer.ts';
+import { DATA_GUARDS, send } from './answer.ts';
 import type { Context } from './parts.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -108,11 +108,14 @@ export function clientErrorText(code: string | undefined): string {
         : [400, 'Bad Request', 'this is not HTTP as this server understands it'];
   const problem = { ...problemOf('bad_request', String(detail), ''), status };
   const body = JSON.stringify({ ...problem, instance: undefined });
+  const guards = DATA_GUARDS.flatMap((name, i) =>
+    i % 2 === 0 ? [`${name}: ${DATA_GUARDS[i + 1]}`] : [],
+  );
   return [
     `HTTP/1.1 ${status} ${name}`,
     `Content-Type: ${PROBLEM_TYPE}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
-    'X-Content-Type-Options: nosniff',
+    ...guards,
     'Connection: close',
     '',
     body,

@@ -1,20 +1,20 @@
 /** `clickrate verify --data`, and with `--store redis`: a store against the log it counted. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { WINDOW } from '../history.ts';
 import { JournalTable } from '../sources/journal/table.ts';
 import { readTopic } from '../sources/kafka/reader.ts';
-import { teachSums } from '../sqlite-check.ts';
-import { SCHEMA_VERSION, versionOf } from '../sqlite-tables.ts';
+import { openToRead } from '../sqlite.ts';
 import type { Comeback } from '../status.ts';
 import { RedisStore } from '../stores/redis/store.ts';
+import { everyHistory } from '../stores/sqlite/every-history.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { ResultReader } from '../stores/store.ts';
 import type { Log, LogRecord } from '../verify/oracle.ts';
 import { type Recount, recount, type StoreView, selfCheck } from '../verify/store.ts';
+import { type DirectoryLock, lockDirectory } from './lock.ts';
 
 export type Verified = Recount & {
   /** What was compared, in words. */
@@ -23,22 +23,41 @@ export type Verified = Recount & {
 
 const JOURNAL = 'journal-0';
 
-/** A data directory, read only, also while its process runs: all as of one instant. */
+/**
+ * A data directory, read only, also while its process runs: all as of one instant. Throws where a
+ * start would refuse it.
+ */
 export async function verifyDirectory(directory: string): Promise<Verified> {
   const file = join(directory, 'clickrate.db');
   if (!existsSync(file))
     throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
-  const db = new DatabaseSync(file, { readOnly: true });
+  const lock = lockOrHolder(directory);
   try {
-    if (versionOf(db) !== SCHEMA_VERSION)
-      throw new ClickrateError(
-        'checkpoint_damaged',
-        `${file} has tables of version ${versionOf(db)}, not ${SCHEMA_VERSION}: start it once ` +
-          'with this version',
-      );
-    teachSums(db);
-    db.exec('BEGIN');
-    const view = await viewOf(new SqliteStore(db));
+    const isInUse = typeof lock === 'string';
+    const verified = await verifyFile(file, isInUse);
+    if (!isInUse) return verified;
+    return { ...verified, how: `${verified.how}; the write-ahead log was not checked: ${lock}` };
+  } finally {
+    if (typeof lock !== 'string') lock.release();
+  }
+}
+
+/** Who holds the directory, in words, where it is not free. */
+function lockOrHolder(directory: string): DirectoryLock | string {
+  try {
+    return lockDirectory(directory, {});
+  } catch (error) {
+    if (!(error instanceof ClickrateError) || error.code !== 'directory_locked') throw error;
+    return error.message.split(';', 1)[0]!;
+  }
+}
+
+async function verifyFile(file: string, isInUse: boolean): Promise<Verified> {
+  const db = openToRead(file, isInUse);
+  try {
+    const view = await viewOf(new SqliteStore(db), async function* (_, newest) {
+      yield* everyHistory(db, WINDOW, newest);
+    });
     const log = journalLog(new JournalTable(db));
     const since = [...view.statuses.values()][0]?.ledger.since[JOURNAL] ?? 0;
     const position = [...view.statuses.values()][0]?.partitions[0]?.position ?? 0;
@@ -53,7 +72,10 @@ export async function verifyDirectory(directory: string): Promise<Verified> {
 
 type Comebacks = { comebacks(): Promise<(Comeback & { task: string })[]> };
 
-async function viewOf(store: ResultReader & Comebacks): Promise<StoreView> {
+async function viewOf(
+  store: ResultReader & Comebacks,
+  histories: StoreView['histories'],
+): Promise<StoreView> {
   const [statuses, { rows }, comebacks, held] = [
     await store.statuses(),
     await store.load(),
@@ -61,10 +83,18 @@ async function viewOf(store: ResultReader & Comebacks): Promise<StoreView> {
     await store.historyHeld(),
   ];
   const oldest = held.levels.find(({ level }) => level === WINDOW)?.oldest ?? null;
-  const span = { levels: [WINDOW], fromMs: oldest ?? 0, toMs: Infinity };
-  const windowsOf = async (product: string) =>
-    oldest === null ? [] : (await store.history({ ...span, products: [product] }))[0];
-  return { statuses, rows, comebacks, oldest, windowsOf };
+  return { statuses, rows, comebacks, oldest, histories };
+}
+
+/** Of those asked for: Redis lists the products of its history nowhere. */
+function historiesIn(store: RedisStore): StoreView['histories'] {
+  return async function* (products, newest) {
+    for (const product of products) {
+      const span = { levels: [WINDOW], fromMs: 0, toMs: Infinity, products: [product] };
+      const windows = (await store.history(span))[0]!;
+      yield { product, windows: windows.slice(-newest) };
+    }
+  };
 }
 
 function journalLog(table: JournalTable): Log {
@@ -88,7 +118,7 @@ export async function verifyRedis(options: Options, signal: AbortSignal): Promis
   const store = new RedisStore({ url, password, timeZone });
   try {
     const before = await store.committed();
-    const view = await viewOf(store);
+    const view = await viewOf(store, historiesIn(store));
     const after = await store.committed();
     if (before.some(({ number }, i) => number !== after[i]?.number))
       throw new ClickrateError(

@@ -15,9 +15,14 @@ export type StoreView = {
   comebacks: readonly (Comeback & { task: string })[];
   /** Start of the oldest window in history by window; null: there is none. */
   oldest: number | null;
-  /** Windows of a product from `oldest` on. */
-  windowsOf(product: string): Promise<Counts[]>;
+  /**
+   * The `newest` windows of each product of history, oldest first: of all that it has, or, where a
+   * store cannot list them, of `products`.
+   */
+  histories(products: ReadonlySet<string>, newest: number): AsyncIterable<ProductWindows>;
 };
+
+type ProductWindows = { product: string; windows: readonly Counts[] };
 
 export type Recount = { expected: Outcome; found: Outcome; differences: Difference[] };
 
@@ -33,7 +38,7 @@ export async function recount(view: StoreView, logs: readonly Log[]): Promise<Re
     for (const [verdict, events] of answer.totals) addTo(truth.ledger, verdict, events);
     publishedOf(answer, status, view.oldest, truth);
   }
-  const history = await historyOf(view, truth.results);
+  const history = await historyOf(view, truth);
   const results = resultsOf(view);
   const ledger = ledgerOf(view);
   return {
@@ -48,23 +53,20 @@ export async function recount(view: StoreView, logs: readonly Log[]): Promise<Re
 
 /**
  * Where the log is gone the store is held against itself: its ledger against how far it has read,
- * latest and previous against history.
+ * latest and previous against history. Each product of history that has not expired has them.
  */
 export async function selfCheck(view: StoreView): Promise<Recount> {
   const results = resultsOf(view);
-  const history = await historyOf(view, results);
   const expected = newOutcome();
   const oldest = view.oldest ?? Infinity;
-  for (const { product } of view.rows) {
-    const newest = [...history.windows.values()]
-      .filter((window) => window.product === product)
-      .sort((a, b) => b.startMs - a.startMs);
-    for (const window of newest.slice(0, 2))
-      expected.windows.set(windowKey(product, window.startMs), window);
-  }
+  const statuses = [...view.statuses.values()];
+  const shown = new Set(view.rows.map(({ product }) => product));
+  for await (const { product, windows } of view.histories(shown, 2))
+    if (shown.has(product) || !statuses.some((status) => hasExpired(windows.at(-1), status)))
+      for (const cell of windows) put(expected, product, cell);
   for (const [key, { startMs }] of results.windows)
     if (startMs < oldest) results.windows.delete(key);
-  for (const { partitions, ledger } of view.statuses.values()) {
+  for (const { partitions, ledger } of statuses) {
     const read = partitions.map(({ name, position }) => position - (ledger.since[name] ?? 0));
     addTo(expected.ledger, 'received', read.reduce((a, b) => a + b, 0) - ledger.missed);
   }
@@ -104,10 +106,11 @@ function logOf(logs: readonly Log[], at: Status['partitions'][number], status: S
 /** Windows that have fired, in history and as latest and previous. */
 function publishedOf(
   answer: Answer,
-  { watermark, settings, publishFloor }: Status,
+  status: Status,
   oldest: number | null,
   truth: { history: Outcome; results: Outcome },
 ): void {
+  const { watermark, settings, publishFloor } = status;
   if (watermark === null) return;
   for (const [product, cells] of answer.cells) {
     const fired = [...cells.values()]
@@ -116,9 +119,15 @@ function publishedOf(
       .sort((a, b) => b.start - a.start);
     for (const cell of fired)
       if (oldest !== null && cell.start >= oldest) put(truth.history, product, cell);
-    const isExpired = (fired[0]?.start ?? 0) + settings.windowMs + settings.expiryMs <= watermark;
-    if (!isExpired) for (const cell of fired.slice(0, 2)) put(truth.results, product, cell);
+    if (!hasExpired(fired[0], status))
+      for (const cell of fired.slice(0, 2)) put(truth.results, product, cell);
   }
+}
+
+/** Whether a product whose newest window this is has left latest and previous. */
+function hasExpired(newest: Counts | undefined, { watermark, settings }: Status): boolean {
+  const { windowMs, expiryMs } = settings;
+  return watermark !== null && (newest?.start ?? 0) + windowMs + expiryMs <= watermark;
 }
 
 function put({ windows }: Outcome, product: string, cell: Counts): void {
@@ -128,13 +137,17 @@ function put({ windows }: Outcome, product: string, cell: Counts): void {
   windows.set(windowKey(product, start), window);
 }
 
-/** Of every product that has results, or should have. */
-async function historyOf(view: StoreView, also: Outcome): Promise<Outcome> {
+/** Of every product that has windows, or should have. */
+async function historyOf(
+  view: StoreView,
+  truth: { history: Outcome; results: Outcome },
+): Promise<Outcome> {
   const found = newOutcome(`history (${WINDOW})`);
-  const names = [...also.windows.values()].map(({ product }) => product);
-  const products = new Set([...view.rows.map(({ product }) => product), ...names]);
-  for (const product of products)
-    for (const cell of await view.windowsOf(product)) put(found, product, cell);
+  const products = new Set(view.rows.map(({ product }) => product));
+  for (const { windows } of [truth.history, truth.results])
+    for (const { product } of windows.values()) products.add(product);
+  for await (const { product, windows } of view.histories(products, Infinity))
+    for (const cell of windows) put(found, product, cell);
   return found;
 }
 

@@ -63,7 +63,14 @@ suite('a page of another origin', () => {
       assert.equal(await asked(host), 200, host);
     assert.equal(await asked('ctr.example', { hostNames: 'ctr.example' }), 200);
     assert.equal(await asked('ctr.example', { host: '0.0.0.0', insecure: true }), 200);
-    assert.equal(await asked('ctr.example', {}, '/livez'), 200);
+    // Probes carry no key, but come by address; what /readyz says is no page's business.
+    for (const url of ['/livez', '/readyz', '/readyz?verbose']) {
+      assert.equal(await asked('evil.example', {}, url), 403, url);
+      assert.notEqual(await asked('127.0.0.1:8000', {}, url), 403, url);
+      assert.notEqual(await asked('localhost:8000', {}, url), 403, url);
+      assert.notEqual(await asked('ctr.example', { hostNames: 'ctr.example' }, url), 403, url);
+    }
+    assert.equal(await asked('127.0.0.1:8000', {}, '/livez'), 200);
     // Where keys are needed, the name says nothing.
     const keys = { readKeys: newKey().hash, writeKeys: newKey().hash };
     assert.equal(await asked('ctr.example', keys), 401);

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { test } from 'node:test';
+import { DATA_GUARDS } from '../../src/api/answer.ts';
 import { createServer } from '../../src/api/server.ts';
 import { LIMITS } from '../../src/config.ts';
 import { counts, FakeReader, partsWith, row, START } from './fake-reader.ts';
@@ -106,6 +107,8 @@ test('what is not HTTP, too large a head, or too slow is refused as a problem', 
     const answer = await exchange(port, text);
     assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
     assert.match(answer, /Content-Type: application\/problem\+json/i);
+    for (let i = 0; i < DATA_GUARDS.length; i += 2)
+      assert.ok(answer.includes(`\r\n${DATA_GUARDS[i]}: ${DATA_GUARDS[i + 1]}\r\n`), answer);
     const problem = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
     assert.equal(problem.status, status);
     assert.equal(problem.code, 'bad_request');

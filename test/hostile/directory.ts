@@ -9,6 +9,7 @@ import { MINUTE, QUARTER, WINDOW } from '../../src/history.ts';
 import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { Journal } from '../../src/sources/journal.ts';
+import { SUMMED, teachSums } from '../../src/sqlite-check.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
@@ -98,6 +99,16 @@ export async function used(t: Parameters<typeof temporary>[0]): Promise<string> 
 export function change(directory: string, sql: string): void {
   const db = new DatabaseSync(join(directory, 'clickrate.db'), { defensive: false });
   db.exec(sql);
+  db.close();
+}
+
+/** Changes the file as a fault of the program would: every checksum is right. */
+export function plant(directory: string, sql: string): void {
+  const db = new DatabaseSync(join(directory, 'clickrate.db'));
+  teachSums(db);
+  db.exec(sql);
+  for (const [table, { columns }] of Object.entries(SUMMED))
+    db.exec(`UPDATE ${table} SET crc = row_sum(${columns.join(', ')})`);
   db.close();
 }
 

@@ -14,6 +14,8 @@ const ROOT = join(fileURLToPath(import.meta.url), '../../..');
 /** Each bug shows within so many seeds; without one, `simulation.test.ts` passes them all. */
 const MOST_SEEDS = 150;
 const EVENTS = 5_000;
+/** What `plant` says where the text is not found once. */
+const NOT_PLANTED = /places in src\//;
 
 /** What the simulation says of the first seed that shows the bug; null when none does. */
 async function simulated(bug: Bug): Promise<string | null> {
@@ -25,8 +27,10 @@ async function simulated(bug: Bug): Promise<string | null> {
   return failure;
 }
 
+type Run = { tests: number; passed: number; failed: number; text: string };
+
 /** Runs the named tests of a file, with the bug if there is one; says how many passed and failed. */
-async function tested(file: string, tests: string, bug: Bug | null) {
+async function tested(file: string, tests: string, bug: Bug | null): Promise<Run> {
   const plant = join(ROOT, 'test/simulation/planted/plant.ts');
   const args = ['--import', plant, '--test', '--test-reporter=tap', '--test-timeout=60000'];
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
@@ -44,7 +48,15 @@ async function tested(file: string, tests: string, bug: Bug | null) {
   }
   await new Promise((resolve) => child.once('close', resolve));
   const count = (what: string) => Number(new RegExp(`^# ${what} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
-  return { passed: count('pass'), failed: count('fail'), text };
+  return { tests: count('tests'), passed: count('pass'), failed: count('fail'), text };
+}
+
+/** The same tests ran, and some failed: not because the bug could not be planted. */
+function mustBeCaught(without: Run, planted: Run): void {
+  assert.ok(without.passed > 0 && without.passed === without.tests, without.text);
+  assert.doesNotMatch(planted.text, NOT_PLANTED);
+  assert.equal(planted.tests, without.tests, planted.text);
+  assert.ok(planted.failed > 0, planted.text);
 }
 
 let caught = 0;
@@ -60,11 +72,34 @@ test('docs/reliability.md lists the planted bugs', () => {
   assert.deepEqual(table.split('\n').slice(2), rows);
 });
 
+describe('a bug is planted', () => {
+  for (const { name, file, find, replace } of BUGS)
+    test(`in one place: ${name}`, () => {
+      const text = readFileSync(join(ROOT, 'src', file), 'utf8');
+      assert.equal(text.split(find).length - 1, 1, `src/${file}: ${find}`);
+      assert.ok(find !== replace);
+    });
+
+  test('or it does not count as caught', () => {
+    const run = { tests: 3, passed: 3, failed: 0, text: '' };
+    mustBeCaught(run, { ...run, passed: 2, failed: 1 });
+    const wrong: Partial<Run>[] = [
+      {},
+      { tests: 1, passed: 0, failed: 1 },
+      { passed: 2, failed: 1, text: 'Error: "a bug" has 0 places in src/a.ts, not one: x' },
+    ];
+    for (const more of wrong) assert.throws(() => mustBeCaught(run, { ...run, ...more }));
+    const none = { ...run, tests: 0, passed: 0 };
+    assert.throws(() => mustBeCaught(none, { ...none, failed: 1 }));
+  });
+});
+
 describe('bugs that the simulation catches', { concurrency: availableParallelism() }, () => {
   for (const bug of BUGS.filter(({ caughtBy }) => caughtBy === 'simulation'))
     test(bug.name, async (t) => {
       const failure = await simulated(bug);
       assert.ok(failure !== null, `${MOST_SEEDS} seeds did not show it`);
+      assert.doesNotMatch(failure, NOT_PLANTED);
       t.diagnostic(`${bug.name}: ${failure}`);
       caught++;
     });
@@ -77,9 +112,7 @@ describe('bugs that other suites catch', () => {
     const skip = file.includes('redis') ? withoutRedis() : false;
     test(`${bug.name}: ${file}`, { skip }, async () => {
       const without = await tested(file, tests, null);
-      assert.ok(without.passed > 0 && without.failed === 0, without.text);
-      const { failed, text } = await tested(file, tests, bug);
-      assert.ok(failed > 0, text);
+      mustBeCaught(without, await tested(file, tests, bug));
       caught++;
     });
   }

@@ -1,13 +1,17 @@
 /** A data directory held against a recount of its journal, or, where that is gone, against itself. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { verifyDirectory } from '../../src/cli/verify-store.ts';
 import { recordsOf } from '../../src/event.ts';
-import { SUMMED, teachSums } from '../../src/sqlite-check.ts';
-import { engineOn, events, used } from '../hostile/directory.ts';
+import { WINDOW } from '../../src/history.ts';
+import { openDatabase } from '../../src/sqlite.ts';
+import { BUCKET_PRODUCTS, CellTable } from '../../src/stores/sqlite/cells.ts';
+import { everyHistory } from '../../src/stores/sqlite/every-history.ts';
+import { selfCheck } from '../../src/verify/store.ts';
+import { change, engineOn, events, plant, use, used } from '../hostile/directory.ts';
 import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
 
@@ -22,16 +26,6 @@ async function whole(t: Parameters<typeof temporary>[0]): Promise<string> {
   await engine.run(false);
   await engine.end();
   return directory;
-}
-
-/** Changes the file as a fault of the program would: every checksum is right. */
-function plant(directory: string, sql: string): void {
-  const db = new DatabaseSync(join(directory, 'clickrate.db'));
-  teachSums(db);
-  db.exec(sql);
-  for (const [table, { columns }] of Object.entries(SUMMED))
-    db.exec(`UPDATE ${table} SET crc = row_sum(${columns.join(', ')})`);
-  db.close();
 }
 
 /** Latest of product number 1: one impression more. */
@@ -88,4 +82,134 @@ test('without the journal the store is held against itself', async (t) => {
     planted.differences.map(({ what, where }) => (what === 'ledger' ? where : what)),
     ['window', 'sum of verdicts'],
   );
+});
+
+test('a product of history that lost its row, its owner or its name is found', async (t) => {
+  const lose = async (sql: string) => {
+    const directory = await used(t);
+    plant(directory, sql);
+    return (await verifyDirectory(directory)).differences;
+  };
+  const half = '(SELECT no FROM products ORDER BY no LIMIT 20)';
+  for (const sql of [
+    `UPDATE products SET task = '' WHERE no IN ${half}`,
+    `DELETE FROM products WHERE no IN ${half}`,
+  ]) {
+    const found = await lose(sql);
+    assert.equal(new Set(found.map(({ where }) => where.split(' 20')[0])).size, 20, sql);
+    assert.ok(found.every(({ found, what }) => found === '-' && what === 'window'));
+  }
+  assert.equal((await lose('DELETE FROM rows')).length, 80);
+});
+
+test('a product that expired has no row, and that is right', async (t) => {
+  const directory = await used(t);
+  plant(directory, "UPDATE products SET task = ''");
+  assert.ok((await verifyDirectory(directory)).differences.length > 0);
+  plant(directory, "UPDATE tasks SET status = json_set(status, '$.settings.expiryMs', 1)");
+  const watermark = "json_set(status, '$.watermark', json_extract(status, '$.watermark') + 60000)";
+  plant(directory, `UPDATE tasks SET status = ${watermark}`);
+  assert.deepEqual((await verifyDirectory(directory)).differences, []);
+});
+
+test('what a start refuses is refused: a byte of the log, of a row, of the structure', async (t) => {
+  const crashed = join(temporary(t), 'crashed');
+  await use(join(temporary(t), 'stopped'), crashed, 1);
+  assert.deepEqual((await verifyDirectory(crashed)).differences, []);
+  const log = join(crashed, 'clickrate.db-wal');
+  const bytes = readFileSync(log);
+  bytes[32 + 24 + 100] ^= 1;
+  writeFileSync(log, bytes);
+  await assert.rejects(verifyDirectory(crashed), {
+    code: 'checkpoint_damaged',
+    message: /wal is damaged at byte 32/,
+  });
+  assert.deepEqual(readFileSync(log), bytes);
+
+  const row = await used(t);
+  change(row, 'UPDATE cells SET crc = crc + 1 WHERE start = (SELECT max(start) FROM cells)');
+  await assert.rejects(verifyDirectory(row), { code: 'checkpoint_damaged', message: /history of/ });
+
+  const pages = await used(t);
+  const file = readFileSync(join(pages, 'clickrate.db'));
+  file.writeUInt32BE(file.readUInt32BE(36) + 3, 36);
+  writeFileSync(join(pages, 'clickrate.db'), file);
+  await assert.rejects(verifyDirectory(pages), {
+    code: 'checkpoint_damaged',
+    message: /structure/,
+  });
+});
+
+test('while a process runs its rows are checked, and its log is said not to be', async (t) => {
+  const directory = await used(t);
+  assert.doesNotMatch((await verifyDirectory(directory)).how, /log was not checked/);
+  const engine = await engineOn(directory);
+  t.after(() => engine.end());
+  const { how, differences } = await verifyDirectory(directory);
+  assert.match(how, /the write-ahead log was not checked: .* is in use by process/);
+  assert.deepEqual(differences, []);
+  change(directory, 'UPDATE rows SET crc = crc + 1');
+  await assert.rejects(verifyDirectory(directory), { code: 'checkpoint_damaged' });
+});
+
+/** Three buckets full of products, each with a cell in each of `windows`. */
+function fullHistory(file: string, windows: number): DatabaseSync {
+  const db = openDatabase(file);
+  db.exec(`BEGIN; WITH RECURSIVE n(no) AS (
+      SELECT 0 UNION ALL SELECT no + 1 FROM n WHERE no < ${3 * BUCKET_PRODUCTS - 1})
+    INSERT INTO products SELECT no, 'product ' || no, '0', 0 FROM n`);
+  const insert = db.prepare('INSERT INTO cells VALUES (?, ?, ?, ?, ?, 0)');
+  const table = new CellTable();
+  for (let start = 0; start < windows; start++) {
+    for (let slot = 0; slot < BUCKET_PRODUCTS; slot++) table.set(slot, start + slot, start);
+    for (let bucket = 0; bucket < 3; bucket++)
+      insert.run(WINDOW, bucket, start, BUCKET_PRODUCTS, table.pack());
+  }
+  db.exec('COMMIT');
+  return db;
+}
+
+/** `db`, telling of every row that is read. */
+function watched(db: DatabaseSync, onRow: () => void): DatabaseSync {
+  const prepare = (sql: string) => {
+    const statement = db.prepare(sql);
+    function* rowsOf(...values: never[]) {
+      for (const row of statement.iterate(...values)) {
+        onRow();
+        yield row;
+      }
+    }
+    return { iterate: rowsOf, all: (...values: never[]) => [...rowsOf(...values)] };
+  };
+  return { prepare } as unknown as DatabaseSync;
+}
+
+test('work grows with what history holds: 3 072 products of 360 windows', async (t) => {
+  const [products, windows] = [3 * BUCKET_PRODUCTS, 360];
+  const db = fullHistory(join(temporary(t), 'clickrate.db'), windows);
+  t.after(() => db.close());
+  const work = { rows: 0, handedOver: 0 };
+  const rows = Array.from({ length: products }, (_, no) => {
+    const of = (start: number) => ({
+      ...{ start, impressions: start + (no % BUCKET_PRODUCTS), clicks: start },
+    });
+    return { product: `product ${no}`, latest: of(windows - 1), previous: of(windows - 2) };
+  });
+  async function* histories(_: unknown, newest: number) {
+    for (const one of everyHistory(
+      watched(db, () => work.rows++),
+      WINDOW,
+      newest,
+    )) {
+      work.handedOver += one.windows.length;
+      yield one;
+    }
+  }
+  const view = { statuses: new Map(), comebacks: [], oldest: 0, rows, histories };
+  const { differences, expected } = await selfCheck(view);
+  assert.deepEqual(differences, []);
+  assert.equal(expected.windows.size, 2 * products);
+  assert.deepEqual(work, { rows: 3 + products + 3 * windows, handedOver: 2 * products });
+  const lost = await selfCheck({ ...view, rows: rows.slice(1) });
+  assert.equal(lost.differences.length, 2);
 });

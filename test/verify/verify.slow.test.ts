@@ -14,7 +14,7 @@ import { differences } from '../../src/verify/compare.ts';
 import { oracle } from '../../src/verify/oracle.ts';
 import { expected } from '../../src/verify/outcome.ts';
 import { readRecords } from '../../src/verify/records.ts';
-import { change, used } from '../hostile/directory.ts';
+import { change, plant, used } from '../hostile/directory.ts';
 import { ROOT } from '../support/processes.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'clickrate-verify-test-'));
@@ -104,7 +104,12 @@ test('a data directory: 0 when it agrees, 1 when it differs or is not there', as
   const agrees = verify('--data', data);
   assert.equal(agrees.status, 0, agrees.stderr);
   assert.match(agrees.stdout, /\d+ windows: store and the oracle agree, 0 differences/);
-  change(data, "UPDATE tasks SET status = json_set(status, '$.ledger.received', 5)");
+  const sql = "UPDATE tasks SET status = json_set(status, '$.ledger.received', 5)";
+  change(data, sql);
+  const damaged = verify('--data', data);
+  assert.equal(damaged.status, 1);
+  assert.match(damaged.stderr, /the status of task 0 is damaged; .*clickrate repair/);
+  plant(data, sql);
   const differs = verify('--data', data);
   assert.equal(differs.status, 1);
   assert.match(differs.stdout, /latest, previous +ledger +received +1200 +5/);

@@ -76,9 +76,14 @@ export class Doors {
   check(request: FastifyRequest, access: Access, nowMs: number): void {
     const key = keyOf(request.headers.authorization);
     this.#checkRate(request, key, nowMs);
+    this.#checkHost(request);
     // A browser asks beforehand what it may send, without a key.
     if (access === 'none' || request.method === 'OPTIONS') return;
-    this.#checkPage(request, access);
+    if (access === 'write' && !this.#origins.mayWrite(request))
+      throw new ClickrateError(
+        'forbidden',
+        `pages of ${request.headers.origin} may not write here; name it in --cors-origins`,
+      );
     const [keys, others] =
       access === 'read' ? [this.#read, this.#write] : [this.#write, this.#read];
     if (keys.isEmpty) return;
@@ -89,19 +94,14 @@ export class Doors {
     throw new ProblemError('unauthorized', `a key that may ${access} is needed`, {}, asks);
   }
 
-  /** What a browser says about the page that asks. */
-  #checkPage(request: FastifyRequest, access: Access): void {
-    const { host, origin } = request.headers;
-    if (this.#hosts !== null && !this.#hosts.has(host))
-      throw new ClickrateError(
-        'forbidden',
-        `this server is not known as ${host}; name it in --host-names, or ask for a key`,
-      );
-    if (access === 'write' && !this.#origins.mayWrite(request))
-      throw new ClickrateError(
-        'forbidden',
-        `pages of ${origin} may not write here; name it in --cors-origins`,
-      );
+  /** The name by which a browser's page asks. */
+  #checkHost(request: FastifyRequest): void {
+    const { host } = request.headers;
+    if (this.#hosts === null || this.#hosts.has(host)) return;
+    throw new ClickrateError(
+      'forbidden',
+      `this server is not known as ${host}; name it in --host-names, or ask for a key`,
+    );
   }
 
   /** By key where it is one of ours, else by address: guessed keys are one client. */

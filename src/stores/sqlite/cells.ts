@@ -81,7 +81,7 @@ export function addCells(
 }
 
 /** Visits the cells by rising slot, until `visit` answers false. */
-function eachCell(
+export function eachCell(
   cells: Uint8Array,
   visit: (slot: number, impressions: number, clicks: number) => boolean,
 ): void {
