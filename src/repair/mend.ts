@@ -7,7 +7,7 @@ import { brokenRows, type Damage } from '../sqlite-check.ts';
 import type { Status } from '../status.ts';
 import { Rows } from '../stores/sqlite/rows.ts';
 import { mendHead, mendJournal } from './mend-journal.ts';
-import { mendProducts } from './mend-products.ts';
+import { mendProducts, unusedNumber } from './mend-products.ts';
 import { counted, NOTHING, type Step } from './steps.ts';
 
 const ALL = 1_000_000;
@@ -138,13 +138,11 @@ function mendMeta(
   set('change', 0);
   const numbers = db
     .prepare(
-      `SELECT max(coalesce((SELECT max(no) FROM products), 0),
-        1024 * coalesce((SELECT max(bucket) FROM cells) + 1, 0)) + 1 AS next,
-      (SELECT min(start) FROM cells WHERE level = 'window') AS oldest,
+      `SELECT (SELECT min(start) FROM cells WHERE level = 'window') AS oldest,
       (SELECT max(start) + 60000 FROM cells WHERE level = '1m') AS folded`,
     )
     .get();
-  set('next_no', numbers?.next as number);
+  set('next_no', unusedNumber(db));
   set('window_ms', [...statuses.values()][0]?.settings.windowMs);
   if (numbers?.folded !== null)
     set('history_folded_to', (numbers?.oldest ?? numbers?.folded) as number);
