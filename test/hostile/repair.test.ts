@@ -1,11 +1,12 @@
 /** What a repair does about each damage, what it says is lost, and what comes out afterwards. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { recordsOf } from '../../src/event.ts';
+import { backUp } from '../../src/repair/backup.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
 import { temporary } from '../support/processes.ts';
 import { change, copy, engineOn, outcomeOf, used } from './directory.ts';
@@ -135,6 +136,17 @@ test('damaged history and results are left out, with their numbers', async (t) =
   const rows = await repaired(t, origin, 'UPDATE rows SET rows = zeroblob(8)');
   assert.equal(rows.steps[0].lost, 'latest and previous of 40 products until their next window');
   assert.deepEqual(rows.mended.history, rows.whole.history);
+});
+
+test('nothing is damaged in a backup', async (t) => {
+  const directory = temporary(t);
+  const copied = join(directory, 'clickrate.db');
+  backUp(join(await used(t), 'clickrate.db'), copied);
+  const before = readFileSync(copied);
+  const { steps, drop } = tryRepair(directory);
+  drop();
+  assert.deepEqual(steps, []);
+  assert.deepEqual(readFileSync(copied), before);
 });
 
 test('a file of another program is not touched', async (t) => {
