@@ -3,10 +3,13 @@
  * lost by it is known before anything is changed, and the damaged files stay beside the mended one.
  */
 import {
+  closeSync,
   copyFileSync,
   existsSync,
+  fsyncSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -50,6 +53,7 @@ export function tryRepair(directory: string): Repair {
     const keep = (nowMs: number) => {
       const damaged = setAside(directory, nowMs);
       renameSync(mended.file, file);
+      syncDirectory(directory);
       drop();
       return damaged;
     };
@@ -66,7 +70,19 @@ function setAside(directory: string, nowMs: number): string {
   mkdirSync(damaged);
   for (const name of [NAME, LOG, `${NAME}-shm`])
     if (existsSync(join(directory, name))) renameSync(join(directory, name), join(damaged, name));
+  syncDirectory(damaged);
+  syncDirectory(directory);
   return damaged;
+}
+
+/** Names are on disk before the next step, so that a crash leaves a state that a start knows. */
+function syncDirectory(directory: string): void {
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Mends the copy `file`, or makes a new one of it beside it. */
