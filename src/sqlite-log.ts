@@ -3,12 +3,14 @@
  * wrong and says nothing: right for the last write, which a crash may have cut, but behind a byte
  * that the disk changed lie writes that were acknowledged.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ClickrateError } from './errors.ts';
 import { WAY_OUT } from './seal.ts';
 
 const HEAD = 32;
 const FRAME_HEAD = 24;
+/** Read in one go: a megabyte. */
+const PIECE_FRAMES = 256;
 const MAGIC = 0x377f0682;
 
 /** Commits of the log that SQLite would not see; `at` is the byte where it stops reading. */
@@ -25,46 +27,65 @@ export function mustBeWholeLog(file: string): void {
   );
 }
 
-/** What of the log beside `file` is lost, or null. */
+/** What of the log beside `file` is lost, or null. It is read in pieces, however long it is. */
 export function lostIn(file: string): LostLog | null {
   const path = `${file}-wal`;
   if (!existsSync(path)) return null;
-  const bytes = readFileSync(path);
-  if (bytes.length < HEAD + FRAME_HEAD) return null;
-  const isBig = (bytes.readUInt32BE(0) & 1) === 1;
-  const sums = new Checksum(isBig);
-  sums.add(bytes, 0, 24);
-  const isHead = bytes.readUInt32BE(0) >>> 1 === MAGIC >>> 1 && sums.isAt(bytes, 24);
+  const fd = openSync(path, 'r');
+  try {
+    return lostOf(fd, fstatSync(fd).size);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function lostOf(fd: number, size: number): LostLog | null {
+  if (size < HEAD + FRAME_HEAD) return null;
+  const head = Buffer.alloc(HEAD);
+  readSync(fd, head, 0, HEAD, 0);
+  const sums = new Checksum((head.readUInt32BE(0) & 1) === 1);
+  sums.add(head, 0, 24);
+  const isHead = head.readUInt32BE(0) >>> 1 === MAGIC >>> 1 && sums.isAt(head, 24);
   // The header is on disk before any frame is.
   if (!isHead) return { at: 0, commits: 1 };
-  const frame = FRAME_HEAD + bytes.readUInt32BE(8);
-  for (let at = HEAD; at + frame <= bytes.length; at += frame) {
-    sums.add(bytes, at, 8);
-    sums.add(bytes, at + FRAME_HEAD, frame - FRAME_HEAD);
-    if (!isOfLog(bytes, at) || !sums.isAt(bytes, at + 16)) return behind(bytes, at, frame);
+  let bad: number | null = null;
+  let commits = 0;
+  // Only the last commit may be cut: it is known by nothing of this log coming after it.
+  let hasMore = false;
+  for (const { at, frame } of framesOf(fd, FRAME_HEAD + head.readUInt32BE(8))) {
+    const isOurs = isOfLog(head, frame);
+    if (bad === null) {
+      sums.add(frame, 0, 8);
+      sums.add(frame, FRAME_HEAD, frame.length - FRAME_HEAD);
+      if (isOurs && sums.isAt(frame, 16)) continue;
+      bad = at;
+      commits = isCommit(frame) ? 1 : 0;
+    } else if (isOurs) {
+      if (commits > 0) hasMore = true;
+      if (isCommit(frame)) commits++;
+    }
   }
-  return null;
+  return bad !== null && hasMore ? { at: bad, commits } : null;
+}
+
+/** The whole frames, read in pieces; each is good until the next. */
+function* framesOf(fd: number, bytes: number): Generator<{ at: number; frame: Buffer }> {
+  const piece = Buffer.alloc(bytes * PIECE_FRAMES);
+  for (let at = HEAD; ; ) {
+    const whole = Math.floor(readSync(fd, piece, 0, piece.length, at) / bytes);
+    if (whole === 0) return;
+    for (let i = 0; i < whole; i++, at += bytes)
+      yield { at, frame: piece.subarray(i * bytes, (i + 1) * bytes) };
+  }
 }
 
 /** Frames of an older log lie behind those of this one: their salts are others. */
-function isOfLog(bytes: Buffer, at: number): boolean {
-  return bytes.compare(bytes, 16, 24, at + 8, at + 16) === 0;
+function isOfLog(head: Buffer, frame: Buffer): boolean {
+  return head.compare(frame, 8, 16, 16, 24) === 0;
 }
 
-function isCommit(bytes: Buffer, at: number): boolean {
-  return bytes.readUInt32BE(at + 4) !== 0;
-}
-
-/** Only the last commit may be cut: it is known by nothing of this log coming after it. */
-function behind(bytes: Buffer, bad: number, frame: number): LostLog | null {
-  let commits = isCommit(bytes, bad) ? 1 : 0;
-  let hasMore = false;
-  for (let at = bad + frame; at + frame <= bytes.length; at += frame) {
-    if (!isOfLog(bytes, at)) continue;
-    if (commits > 0) hasMore = true;
-    if (isCommit(bytes, at)) commits++;
-  }
-  return hasMore ? { at: bad, commits } : null;
+function isCommit(frame: Buffer): boolean {
+  return frame.readUInt32BE(4) !== 0;
 }
 
 /** The log's own checksum, carried on from frame to frame. */

@@ -1,5 +1,5 @@
 /** The data directory of the embedded size: its lock, and the one database in it. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { ClickrateError } from '../errors.ts';
@@ -10,29 +10,57 @@ import { type DirectoryLock, lockDirectory } from './lock.ts';
 
 export type DataDirectory = { lock: DirectoryLock; db: DatabaseSync };
 
+const NAME = 'clickrate.db';
+
+/** There from before a new database is made until it is whole. */
+const BEGINNING = 'beginning';
+
 /** Locks the directory and opens its database; throws as both do, and holds nothing then. */
 export function openData(directory: string, log: Log): DataDirectory {
   const wasUsed = existsSync(join(directory, 'lock.db'));
   const lock = lockDirectory(directory, {});
   try {
-    const file = join(directory, 'clickrate.db');
-    if (wasUsed) mustHaveData(file, log);
-    return { lock, db: openDatabase(file) };
+    return { lock, db: begin(directory, wasUsed, log) };
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-/** A directory that was used has data, unless somebody took them away. */
-function mustHaveData(file: string, log: Log): void {
+function begin(directory: string, wasUsed: boolean, log: Log): DatabaseSync {
+  const file = join(directory, NAME);
+  const mark = join(directory, BEGINNING);
+  const isBeginning = existsSync(mark);
   const size = statSync(file, { throwIfNoEntry: false })?.size;
-  if (size === 0)
-    throw new ClickrateError(
-      'checkpoint_damaged',
-      `${file} is empty although its directory was used: restore a copy, or delete the file to ` +
-        `begin anew; ${WAY_OUT}`,
-    );
-  if (size === undefined)
+  if (size === undefined) mustNotBeInRepair(directory, file);
+  if (size === undefined && wasUsed && !isBeginning)
     log.warn({ file }, 'the directory was used, but its data are gone: beginning anew');
+  // A start that ended before its first write, as on a full disk, had no data yet.
+  if (size === 0 && wasUsed && (!isBeginning || existsSync(`${file}-wal`))) throw emptied(file);
+  if (size === undefined) writeFileSync(mark, '');
+  const db = openDatabase(file);
+  rmSync(mark, { force: true });
+  return db;
+}
+
+function emptied(file: string): ClickrateError {
+  return new ClickrateError(
+    'checkpoint_damaged',
+    `${file} is empty although its directory was used: restore a copy, or delete the file to ` +
+      `begin anew; ${WAY_OUT}`,
+  );
+}
+
+/** A repair sets the damaged file aside before the mended one takes its place. */
+function mustNotBeInRepair(directory: string, file: string): void {
+  const names = readdirSync(directory).sort();
+  const aside = (prefix: string) =>
+    names.findLast((name) => name.startsWith(prefix) && existsSync(join(directory, name, NAME)));
+  const found = aside('damaged-') ?? aside('repair-');
+  if (found === undefined) return;
+  throw new ClickrateError(
+    'checkpoint_damaged',
+    `${file} is missing, but a repair left ${join(directory, found)}: move its files back and ` +
+      'repair again, or move it out of the directory to begin anew',
+  );
 }

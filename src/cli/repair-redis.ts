@@ -42,6 +42,8 @@ function stepOf({ task, what }: DamagedTask) {
     does:
       `the checkpoint of task ${task} is dropped: it begins as with a lost store ` +
       '(an hour ago, or earliest by --on-lost-store), behind a publish floor',
-    lost: 'the windows that were open, and the ledger, which begins anew; results and history stay',
+    lost:
+      'latest and previous of its products until their next window; the windows that were open; ' +
+      'the ledger begins anew; history stays',
   };
 }

@@ -1,11 +1,10 @@
 /** Damaged names of products: the checkpoint's dictionary knows those that a task owns. */
 import type { DatabaseSync } from 'node:sqlite';
 import { readPart } from '../decode/products-part.ts';
-import { rowSum } from '../seal.ts';
+import { type RowValue, rowSum } from '../seal.ts';
 import type { Damage } from '../sqlite-check.ts';
+import { Rows } from '../stores/sqlite/rows.ts';
 import { counted, NOTHING, type Step } from './steps.ts';
-
-type ProductRow = { no: number; product: string; task: string };
 
 /** Product → task, as the checkpoints have it. */
 function owned(db: DatabaseSync): Map<string, string> {
@@ -18,45 +17,89 @@ function owned(db: DatabaseSync): Map<string, string> {
   return found;
 }
 
-/** Every product of a checkpoint has a row afterwards, under its own number where that is known. */
+type Puts = (no: number | bigint, product: string, task: string) => void;
+
+/** Puts a sound row; a product without a task waits for its next event, its history kept. */
+function putting(db: DatabaseSync): Puts {
+  const put = db.prepare('INSERT INTO products VALUES (?1, ?2, ?3, row_sum(?1, ?2, ?3))');
+  const depart = db.prepare('INSERT OR IGNORE INTO departed (no) VALUES (?)');
+  const live = new Set(
+    db.prepare('SELECT task FROM tasks WHERE status IS NOT NULL').all().map(taskOf),
+  );
+  const rows = new Rows(db);
+  return (no, product, task) => {
+    const owner = live.has(task) ? task : '';
+    put.run(no, product, owner);
+    if (owner !== '') return;
+    depart.run(no);
+    rows.clear(Number(no));
+    rows.write();
+  };
+}
+
+const taskOf = ({ task }: Record<string, unknown>): string => String(task);
+
+/**
+ * Every product of a checkpoint has a row afterwards. Under its own number only where the damaged
+ * row's checksum says so: any other may be the number of another product's history.
+ */
 export function mendProducts(db: DatabaseSync, damage: readonly Damage[]): Step[] {
   const names = owned(db);
-  const put = (no: number, product: string, task: string) =>
-    db
-      .prepare('INSERT OR REPLACE INTO products VALUES (?, ?, ?, ?)')
-      .run(no, product, task, rowSum(no, product, task));
-  const numbers: number[] = [];
-  for (const { key } of damage) {
-    const row = db.prepare('SELECT no, product, task FROM products WHERE no IS ?').get(key[0]);
-    const { no, product } = row as ProductRow;
-    db.prepare('DELETE FROM products WHERE no IS ?').run(key[0]);
-    const task = names.get(product);
-    // Only its task was damaged.
-    if (task !== undefined) put(no, product, task);
-    else numbers.push(no);
-  }
+  const tasks = ['', ...db.prepare('SELECT task FROM tasks').all().map(taskOf)];
+  const rows = damage.map(({ key }) => take(db, key[0]));
+  const put = putting(db);
   const has = db.prepare('SELECT 1 FROM products WHERE product = ?');
-  const missing = [...names].filter(([product]) => has.get(product) === undefined);
-  const isClear = missing.length === 1 && numbers.length === 1;
-  const next = db.prepare('SELECT max(no) AS no FROM products').get()?.no;
-  let no = Math.max(Number(next ?? 0), ...numbers) + 1;
-  for (const [product, task] of missing) put(isClear ? numbers[0] : no++, product, task);
+  const unknown: Taken[] = [];
+  for (const row of rows) {
+    const task = tasks.find((one) => rowSum(row.no, row.product, one) === row.crc);
+    if (task !== undefined) put(row.no, row.product as string, task);
+    else unknown.push(row);
+  }
+  const lostNames: string[] = [];
+  for (const [product, task] of names) {
+    if (has.get(product) !== undefined) continue;
+    const at = unknown.findIndex(({ no, crc }) => rowSum(no, product, task) === crc);
+    if (at < 0) lostNames.push(product);
+    else put(unknown.splice(at, 1)[0].no, product, task);
+  }
+  const count = Math.max(unknown.length, lostNames.length);
+  if (damage.length === 0 && count === 0) return [];
+  let no = unusedNumber(db);
+  for (const product of lostNames) put(no++, product, names.get(product)!);
   db.prepare(
     'UPDATE meta SET value = max(value, ?1), crc = row_sum(name, max(value, ?1)) ' +
       "WHERE name = 'next_no'",
   ).run(no);
-  if (!isClear) db.exec('DELETE FROM departed WHERE no NOT IN (SELECT no FROM products)');
-  const isLossless = isClear || (numbers.length === 0 && missing.length === 0);
-  if (damage.length === 0 && missing.length === 0) return [];
-  const what = damage[0]?.what ?? 'the list of products';
+  db.exec('DELETE FROM departed WHERE no NOT IN (SELECT no FROM products)');
   const more = damage.length > 1 ? ` and ${damage.length - 1} more` : '';
   return [
     {
-      what: what + more,
+      what: (damage[0]?.what ?? 'the list of products') + more,
       does: 'the names are taken from the checkpoint',
-      lost: isLossless
-        ? NOTHING
-        : `the history of ${counted(Math.max(missing.length, numbers.length), 'product')}`,
+      lost: count === 0 ? NOTHING : `latest, previous and history of ${counted(count, 'product')}`,
     },
   ];
+}
+
+type Taken = { no: number; product: RowValue; crc: number };
+
+/** A damaged row, which is gone afterwards. */
+function take(db: DatabaseSync, key: RowValue): Taken {
+  const find = db.prepare('SELECT no, product, crc FROM products WHERE no IS ?');
+  // A damaged number may be too large for a number of JavaScript.
+  find.setReadBigInts(true);
+  const { no, product, crc } = find.get(key) as Record<string, RowValue>;
+  db.prepare('DELETE FROM products WHERE no IS ?').run(key);
+  return { no: Number(no), product, crc: Number(crc) };
+}
+
+/** Above every number that has a row or is in a bucket with history. */
+export function unusedNumber(db: DatabaseSync): number {
+  const { no } = db
+    .prepare(
+      `SELECT max(coalesce((SELECT max(no) FROM products), 0),
+1024 * coalesce((SELECT max(bucket) FROM cells) + 1, 0)) + 1 AS no`,
+    )
+    .get() as { no: number };
+  return no;
 }

@@ -5,8 +5,9 @@ import { openStatus, rowSum } from '../seal.ts';
 import { getMeta, setMeta, transaction } from '../sqlite.ts';
 import { brokenRows, type Damage } from '../sqlite-check.ts';
 import type { Status } from '../status.ts';
+import { Rows } from '../stores/sqlite/rows.ts';
 import { mendHead, mendJournal } from './mend-journal.ts';
-import { mendProducts } from './mend-products.ts';
+import { mendProducts, unusedNumber } from './mend-products.ts';
 import { counted, NOTHING, type Step } from './steps.ts';
 
 const ALL = 1_000_000;
@@ -16,22 +17,30 @@ export function mendRows(db: DatabaseSync, torn: ReadonlySet<string>): Step[] {
   return transaction(db, () => {
     const damage = brokenRows(db, ALL);
     const of = (table: string) => damage.filter((one) => one.table === table);
-    const tasks = db.prepare('SELECT task FROM tasks').all();
     const lost = new Set([...of('tasks'), ...of('parts')].map(({ key }) => String(key[0])));
-    if (torn.has('parts') || torn.has('tasks'))
-      for (const { task } of tasks) lost.add(String(task));
+    if (torn.has('parts') || torn.has('tasks')) for (const task of namesOf(db)) lost.add(task);
+    const rows = of('rows').map((one) => dropRow(db, one));
     const checkpoints = [...lost].flatMap((task) => dropCheckpoint(db, task, damage));
     const statuses = statusesOf(db);
     return [
       ...checkpoints,
       ...mendHead(db, of('journal_head'), statuses),
       ...mendJournal(db, of('journal'), statuses),
-      ...of('rows').map((one) => dropRow(db, one)),
+      ...rows,
       ...of('cells').map((one) => dropCells(db, one)),
       ...mendProducts(db, of('products')),
       ...mendMeta(db, of('meta'), statuses),
     ];
   });
+}
+
+/** Every task that a sound row names: its own row may be among those that are missing. */
+function namesOf(db: DatabaseSync): string[] {
+  const rows = db.prepare(
+    `SELECT task FROM tasks UNION SELECT task FROM parts UNION SELECT task FROM products
+WHERE task <> '' AND crc IS row_sum(no, product, task)`,
+  );
+  return rows.all().map(({ task }) => String(task));
 }
 
 function statusesOf(db: DatabaseSync): Map<string, Status> {
@@ -53,9 +62,7 @@ function dropCheckpoint(db: DatabaseSync, task: string, damage: readonly Damage[
     .filter(({ table, key }) => (table === 'tasks' || table === 'parts') && key[0] === task)
     .map(({ what }) => what);
   const what = [...new Set(words)].join(', ') || `the checkpoint of task ${task} is not whole`;
-  const products = Number(
-    db.prepare('SELECT count(*) AS n FROM products WHERE task = ?').get(task)?.n,
-  );
+  const products = release(db, task);
   db.prepare('DELETE FROM parts WHERE task = ?').run(task);
   const row = db.prepare('SELECT number FROM tasks WHERE task = ?').get(task);
   const number = Math.max(0, Math.trunc(Number(row?.number ?? 0)) || 0);
@@ -64,9 +71,6 @@ function dropCheckpoint(db: DatabaseSync, task: string, damage: readonly Damage[
     rowSum(task, number, null, 0),
     task,
   );
-  db.exec(`INSERT OR IGNORE INTO departed (no) SELECT no FROM products WHERE task <> '';
-UPDATE products SET task = '', crc = row_sum(no, product, '') WHERE task <> '';
-DELETE FROM rows`);
   setMeta(db, 'incarnation', randomUUID());
   const first = db.prepare('SELECT min(first) AS first FROM journal').get()?.first;
   const isWhole = first === 0;
@@ -78,6 +82,24 @@ DELETE FROM rows`);
     `latest and previous of ${counted(products, 'product')} until their next window; ` +
     'the windows that were open; the ledger begins anew';
   return [{ what, does, lost: isWhole ? NOTHING : gone }];
+}
+
+/**
+ * Takes the products of `task` from it; how many. They keep their numbers, for their history. Those
+ * of other tasks stay: no task claims again what its checkpoint says it owns.
+ */
+function release(db: DatabaseSync, task: string): number {
+  const sound = 'FROM products WHERE task = ? AND crc IS row_sum(no, product, task)';
+  const owned = db.prepare(`SELECT no ${sound}`).all(task);
+  const rows = new Rows(db);
+  for (const { no } of owned) rows.clear(Number(no));
+  rows.write();
+  db.prepare(`INSERT OR IGNORE INTO departed (no) SELECT no ${sound}`).run(task);
+  db.prepare(
+    `UPDATE products SET task = '', crc = row_sum(no, product, '')
+WHERE no IN (SELECT no ${sound})`,
+  ).run(task);
+  return owned.length;
 }
 
 function dropRow(db: DatabaseSync, { key, what }: Damage): Step {
@@ -116,13 +138,11 @@ function mendMeta(
   set('change', 0);
   const numbers = db
     .prepare(
-      `SELECT max(coalesce((SELECT max(no) FROM products), 0),
-        1024 * coalesce((SELECT max(bucket) FROM cells) + 1, 0)) + 1 AS next,
-      (SELECT min(start) FROM cells WHERE level = 'window') AS oldest,
+      `SELECT (SELECT min(start) FROM cells WHERE level = 'window') AS oldest,
       (SELECT max(start) + 60000 FROM cells WHERE level = '1m') AS folded`,
     )
     .get();
-  set('next_no', numbers?.next as number);
+  set('next_no', unusedNumber(db));
   set('window_ms', [...statuses.values()][0]?.settings.windowMs);
   if (numbers?.folded !== null)
     set('history_folded_to', (numbers?.oldest ?? numbers?.folded) as number);

@@ -3,11 +3,13 @@
  * lost by it is known before anything is changed, and the damaged files stay beside the mended one.
  */
 import {
+  closeSync,
   copyFileSync,
   existsSync,
+  fsyncSync,
   mkdirSync,
   mkdtempSync,
-  readFileSync,
+  openSync,
   renameSync,
   rmSync,
   statSync,
@@ -15,11 +17,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { ClickrateError, messageOf } from '../errors.ts';
+import { ClickrateError, type ErrorCode, messageOf } from '../errors.ts';
 import { openDatabase } from '../sqlite.ts';
 import { brokenPages, brokenSchema, schemaOf, teachSums } from '../sqlite-check.ts';
 import { lostIn } from '../sqlite-log.ts';
 import { freshSchema, SCHEMA_VERSION, versionOf } from '../sqlite-tables.ts';
+import { fileHas } from './find.ts';
 import { mendRows } from './mend.ts';
 import { mendHeader, mendSchema, salvage } from './salvage.ts';
 import { counted, NOTHING, type Step } from './steps.ts';
@@ -50,6 +53,7 @@ export function tryRepair(directory: string): Repair {
     const keep = (nowMs: number) => {
       const damaged = setAside(directory, nowMs);
       renameSync(mended.file, file);
+      syncDirectory(directory);
       drop();
       return damaged;
     };
@@ -66,7 +70,19 @@ function setAside(directory: string, nowMs: number): string {
   mkdirSync(damaged);
   for (const name of [NAME, LOG, `${NAME}-shm`])
     if (existsSync(join(directory, name))) renameSync(join(directory, name), join(damaged, name));
+  syncDirectory(damaged);
+  syncDirectory(directory);
   return damaged;
+}
+
+/** Names are on disk before the next step, so that a crash leaves a state that a start knows. */
+function syncDirectory(directory: string): void {
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** Mends the copy `file`, or makes a new one of it beside it. */
@@ -106,7 +122,7 @@ function mend(file: string): { steps: Step[]; file: string } {
 /** What is mended must not make a file of ours of another program's. */
 function mustBeOurs(file: string): void {
   for (const name of [file, `${file}-wal`])
-    if (existsSync(name) && readFileSync(name).includes('CREATE TABLE journal_head')) return;
+    if (existsSync(name) && fileHas(name, 'CREATE TABLE journal_head')) return;
   throw new ClickrateError('checkpoint_damaged', `${NAME} is a file of another program`);
 }
 
@@ -190,13 +206,26 @@ function salvaged(table: string, rows: number, whole: boolean): Step {
   return { what, does: `${counted(rows, 'row')} could be read`, lost: 'its other rows' };
 }
 
+/** What the system says that is no damage, and what to do about it. */
+const IN_THE_WAY: Record<string, [ErrorCode, then: string]> = {
+  ENOSPC: ['store_full', 'make room for a copy of it, and repair again'],
+  EDQUOT: ['store_full', 'make room for a copy of it, and repair again'],
+  EACCES: ['store_unavailable', 'repair as the user that runs clickrate'],
+  EPERM: ['store_unavailable', 'repair as the user that runs clickrate'],
+  EROFS: ['store_unavailable', 'repair where it can be written'],
+};
+/** SQLITE_FULL. */
+const SQLITE_FULL = 13;
+
 /** Why a repair is not possible, in one sentence. */
 export function impossible(file: string, error: unknown): ClickrateError {
   if (error instanceof ClickrateError) return error;
-  return new ClickrateError(
+  const { code, errcode } = error as { code?: string; errcode?: number };
+  const [known, then] = IN_THE_WAY[errcode === SQLITE_FULL ? 'ENOSPC' : (code ?? '')] ?? [
     'checkpoint_damaged',
-    `${file} cannot be repaired (${messageOf(error)}): restore a copy, or move it away to ` +
-      'begin anew',
-    { cause: error },
-  );
+    'restore a copy, or move it away to begin anew',
+  ];
+  return new ClickrateError(known, `${file} cannot be repaired (${messageOf(error)}): ${then}`, {
+    cause: error,
+  });
 }

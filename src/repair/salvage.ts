@@ -10,13 +10,18 @@ const PAGE_BYTES = 4_096;
 /** What the first page of our files says and never changes: where, and which bytes. */
 const HEADER: [at: number, bytes: Buffer][] = [
   [0, Buffer.from('SQLite format 3\0')],
-  // Page size, forms for writing and reading (log), nothing reserved, shares of a payload.
-  [16, Buffer.from([16, 0, 2, 2, 0, 64, 32, 32])],
+  // Page size; nothing reserved, shares of a payload.
+  [16, Buffer.from([16, 0])],
+  [20, Buffer.from([0, 64, 32, 32])],
   // Form of the schema; UTF-8.
   [44, Buffer.from([0, 0, 0, 4])],
   [56, Buffer.from([0, 0, 0, 1])],
   [68, Buffer.from('ctrs')],
 ];
+
+/** Where the forms for writing and reading are: with a log, or without, as a backup is written. */
+const FORMS_AT = 18;
+const [WITH_LOG, WITHOUT_LOG] = [Buffer.from([2, 2]), Buffer.from([1, 1])];
 
 /** Writes the constants of the file's header again; whether any was another. */
 export function mendHeader(file: string): boolean {
@@ -25,10 +30,15 @@ export function mendHeader(file: string): boolean {
     let isMended = false;
     const pages = Buffer.alloc(4);
     pages.writeUInt32BE(Math.floor(fstatSync(fd).size / PAGE_BYTES));
-    const header: typeof HEADER = [...HEADER, [28, pages]];
+    const bytesAt = (at: number, length: number) => {
+      const found = Buffer.alloc(length);
+      readSync(fd, found, 0, length, at);
+      return found;
+    };
+    const forms = bytesAt(FORMS_AT, 2).equals(WITHOUT_LOG) ? WITHOUT_LOG : WITH_LOG;
+    const header: typeof HEADER = [...HEADER, [FORMS_AT, forms], [28, pages]];
     for (const [at, bytes] of header) {
-      const found = Buffer.alloc(bytes.length);
-      readSync(fd, found, 0, found.length, at);
+      const found = bytesAt(at, bytes.length);
       if (found.equals(bytes)) continue;
       writeSync(fd, bytes, 0, bytes.length, at);
       isMended = true;

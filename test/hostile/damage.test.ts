@@ -1,9 +1,18 @@
 /** Damage of each part of a store, one at a time: who refuses it, with which words. */
 import assert from 'node:assert/strict';
-import { existsSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { lockDirectory } from '../../src/cli/lock.ts';
+import { tryRepair } from '../../src/repair/repair.ts';
 import { openPart, openStatus, sealPart, sealStatus } from '../../src/seal.ts';
 import { commitOf, statusOf } from '../stores/commits.ts';
 import { storeAt } from '../stores/redis-parts.ts';
@@ -74,6 +83,41 @@ test('a used directory without its data is told; an empty file is refused', asyn
   const engine = await engineOn(directory);
   assert.ok(existsSync(file));
   await engine.end();
+});
+
+test('a repair that a crash cut off is not begun anew over', async (t) => {
+  const directory = await used(t);
+  const file = join(directory, 'clickrate.db');
+  change(directory, 'UPDATE journal_head SET next = next + 1');
+  const { keep } = tryRepair(directory);
+  // As if the process had ended before the mended file was put in place.
+  const damaged = keep(0);
+  rmSync(file);
+  await assert.rejects(engineOn(directory), (error: Error & { code: string }) => {
+    assert.equal(error.code, 'checkpoint_damaged');
+    assert.ok(error.message.includes(`a repair left ${damaged}: move its files back`));
+    return true;
+  });
+  assert.equal(existsSync(file), false);
+  renameSync(damaged, `${directory}-away`);
+  await (await engineOn(directory)).end();
+  rmSync(`${directory}-away`, { recursive: true });
+});
+
+test('a first start that ended before its first write is made again', async (t) => {
+  const directory = join(temporary(t), 'data');
+  const file = join(directory, 'clickrate.db');
+  mkdirSync(directory);
+  for (const name of ['lock.db', 'clickrate.db', 'beginning'])
+    writeFileSync(join(directory, name), '');
+  writeFileSync(`${file}-wal`, 'log');
+  await assert.rejects(engineOn(directory), /is empty although its directory was used/);
+  rmSync(`${file}-wal`);
+  await (await engineOn(directory)).end();
+  assert.deepEqual(readdirSync(directory).sort(), ['clickrate.db', 'lock.db']);
+  // From now on it was used.
+  truncateSync(file, 0);
+  await assert.rejects(engineOn(directory), /is empty although its directory was used/);
 });
 
 test('a damaged lock is named, with what to do', (t) => {

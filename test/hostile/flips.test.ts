@@ -9,9 +9,13 @@ import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { ClickrateError } from '../../src/errors.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
+import { NOTHING } from '../../src/repair/steps.ts';
+import { lostIn } from '../../src/sqlite-log.ts';
 import { temporary } from '../support/processes.ts';
 import { Random, runsFromEnv } from '../support/random.ts';
 import { copy, FILES, outcomeOf, use } from './directory.ts';
+
+type Outcome = Awaited<ReturnType<typeof outcomeOf>>;
 
 const { seed, runs } = runsFromEnv({ seed: 1, runs: 100 });
 
@@ -55,8 +59,13 @@ async function refusal(directory: string, ...expected: unknown[]): Promise<Click
   return null;
 }
 
-/** What was refused starts again after a repair, unless that says that it can do nothing. */
-async function repaired(directory: string, refused: ClickrateError) {
+/**
+ * What was refused starts again after a repair, unless that says that it can do nothing: with the
+ * expected numbers where nothing was lost, else with none that is wrong.
+ */
+async function repaired(directory: string, refused: ClickrateError, whole: Outcome) {
+  const [expected, isCut] = await expectedOf(directory, whole);
+  let isWhole = true;
   if (/lock\.db/.test(refused.message)) {
     rmSync(join(directory, 'lock.db'));
   } else {
@@ -66,6 +75,7 @@ async function repaired(directory: string, refused: ClickrateError) {
       dry.drop();
       const real = tryRepair(directory);
       assert.deepEqual(real.steps, dry.steps);
+      isWhole = real.steps.every(({ lost }) => lost === NOTHING);
       const damaged = real.keep(Date.now());
       assert.ok(existsSync(join(damaged, 'clickrate.db')));
     } catch (error) {
@@ -74,8 +84,38 @@ async function repaired(directory: string, refused: ClickrateError) {
     }
   }
   const outcome = await outcomeOf(directory);
-  assert.equal(outcome.ledgers.length, 1);
-  return 'mended';
+  if (isWhole || isCut) assert.deepEqual(outcome, expected);
+  else mustBePartOf(outcome, expected);
+  return isWhole ? 'mended' : 'mended with losses';
+}
+
+/** Of a damaged log only what is before the damage counts; else `whole`. */
+async function expectedOf(directory: string, whole: Outcome): Promise<[Outcome, isCut: boolean]> {
+  const lost = lostIn(join(directory, 'clickrate.db'));
+  if (lost === null) return [whole, false];
+  const cut = `${directory}-before`;
+  copy(directory, cut);
+  truncateSync(join(cut, 'clickrate.db-wal'), lost.at);
+  const outcome = await outcomeOf(cut);
+  rmSync(cut, { recursive: true });
+  return [outcome, true];
+}
+
+/** Every window of history that is left is as expected, and every event received has a verdict. */
+function mustBePartOf({ windowMs, history, ledgers }: Outcome, expected: Outcome): void {
+  assert.equal(windowMs, expected.windowMs);
+  for (const [product, levels] of history.entries())
+    for (const counts of levels[0])
+      assert.deepEqual(
+        counts,
+        expected.history[product][0].find(({ start }) => start === counts.start),
+      );
+  assert.equal(ledgers.length, 1);
+  const [{ received, verdicts }] = ledgers;
+  assert.equal(
+    Object.values(verdicts).reduce((sum, count) => sum + count),
+    received,
+  );
 }
 
 for (const kind of ['stopped', 'crashed'] as const)
@@ -90,7 +130,7 @@ for (const kind of ['stopped', 'crashed'] as const)
     copy(origin, join(base, 'cut'));
     if (kind === 'crashed') truncateSync(join(base, 'cut', 'clickrate.db-wal'), tail);
     const without = await outcomeOf(join(base, 'cut'));
-    const tally = { same: 0, mended: 0, 'not mendable': 0 };
+    const tally = { same: 0, mended: 0, 'mended with losses': 0, 'not mendable': 0 };
     for (let run = 0; run < runs; run++) {
       const random = new Random(seed + run);
       const files = FILES.filter((name) => {
@@ -105,7 +145,7 @@ for (const kind of ['stopped', 'crashed'] as const)
       try {
         const refused = await refusal(directory, expected, ...others);
         if (refused === null) tally.same++;
-        else tally[await repaired(directory, refused)]++;
+        else tally[await repaired(directory, refused, expected)]++;
       } catch (error) {
         throw new Error(`CLICKRATE_SEED=${seed + run}: byte ${at} of ${name}`, { cause: error });
       }

@@ -1,10 +1,12 @@
 /** What a repair does about each damage, what it says is lost, and what comes out afterwards. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { recordsOf } from '../../src/event.ts';
+import { backUp } from '../../src/repair/backup.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
 import { temporary } from '../support/processes.ts';
 import { change, copy, engineOn, outcomeOf, used } from './directory.ts';
@@ -31,6 +33,7 @@ const LOSSLESS = [
   'UPDATE journal_head SET next = next + 50',
   "UPDATE journal_head SET topic = 'x'",
   "UPDATE products SET product = 'product-x' WHERE no = 3",
+  "UPDATE products SET product = 'x' || no WHERE no IN (3, 4)",
   "UPDATE products SET task = '1' WHERE no = 4",
   "UPDATE meta SET value = 1 WHERE name = 'next_no'",
   "DELETE FROM meta WHERE name = 'next_no'; UPDATE meta SET value = 5 WHERE name = 'window_ms'",
@@ -43,6 +46,30 @@ for (const sql of LOSSLESS)
     const { steps, whole, mended } = await repaired(t, await used(t), sql);
     assert.deepEqual(new Set(steps.map(({ lost }) => lost)), new Set(['nothing']));
     assert.deepEqual(mended, whole);
+  });
+
+/** Of one product, whose row no longer says under which number its history is. */
+const UNKNOWN_NUMBER = [
+  'UPDATE products SET no = no + 5 WHERE no = (SELECT max(no) FROM products)',
+  "UPDATE products SET product = 'x', crc = crc + 1 WHERE no = 3",
+];
+
+for (const sql of UNKNOWN_NUMBER)
+  test(`a product begins anew, and said so: ${sql}`, async (t) => {
+    const { steps, whole, mended } = await repaired(t, await used(t), sql);
+    assert.deepEqual(
+      steps.map(({ lost }) => lost),
+      ['latest, previous and history of 1 product'],
+    );
+    const changed = mended.history.flatMap((levels, n) =>
+      isDeepStrictEqual(levels, whole.history[n]) ? [] : [n],
+    );
+    assert.equal(changed.length, 1);
+    const [windows] = mended.history[changed[0]];
+    const [all] = whole.history[changed[0]];
+    assert.ok(windows.length > 0);
+    assert.deepEqual(windows, all.slice(-windows.length));
+    assert.deepEqual(mended.ledgers, whole.ledgers);
   });
 
 const received = ({ ledgers }: Outcome) => ledgers[0].received;
@@ -109,6 +136,17 @@ test('damaged history and results are left out, with their numbers', async (t) =
   const rows = await repaired(t, origin, 'UPDATE rows SET rows = zeroblob(8)');
   assert.equal(rows.steps[0].lost, 'latest and previous of 40 products until their next window');
   assert.deepEqual(rows.mended.history, rows.whole.history);
+});
+
+test('nothing is damaged in a backup', async (t) => {
+  const directory = temporary(t);
+  const copied = join(directory, 'clickrate.db');
+  backUp(join(await used(t), 'clickrate.db'), copied);
+  const before = readFileSync(copied);
+  const { steps, drop } = tryRepair(directory);
+  drop();
+  assert.deepEqual(steps, []);
+  assert.deepEqual(readFileSync(copied), before);
 });
 
 test('a file of another program is not touched', async (t) => {

@@ -1,0 +1,116 @@
+/** After a repair of a checkpoint in Redis the task goes on, and no reader sees results go back. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { LIMITS } from '../../src/config.ts';
+import { recordsOf } from '../../src/event.ts';
+import { silentLog } from '../../src/log.ts';
+import { Pipeline } from '../../src/pipeline.ts';
+import { Journal } from '../../src/sources/journal.ts';
+import { openDatabase } from '../../src/sqlite.ts';
+import { Connection } from '../../src/stores/redis/connection.ts';
+import { damagedTasks, dropCheckpoint } from '../../src/stores/redis/damage.ts';
+import type { RedisStore } from '../../src/stores/redis/store.ts';
+import type { Change } from '../../src/stores/store.ts';
+import { commitOf, countsOf, resultIn, START, windowsOf } from '../stores/commits.ts';
+import { storeAt } from '../stores/redis-parts.ts';
+import { eventually, temporary } from '../support/processes.ts';
+import { startRedis, withoutRedis } from '../support/redis-server.ts';
+import { SimClock } from '../support/sim-clock.ts';
+import { SETTINGS_HERE } from './directory.ts';
+
+const limits = { ...LIMITS, commitMinMs: 1 };
+const EVENTS = Array.from(
+  { length: 400 },
+  (_, n) =>
+    `{"product_id":"p${n % 2}","timestamp":${START + n * 20},"event_type":"${n % 5 === 0 ? 'click' : 'impression'}"}`,
+);
+
+/** Counts the journal from where the checkpoint says, to its end, in many commits. */
+async function count(journal: Journal, store: RedisStore): Promise<void> {
+  const pipeline = new Pipeline({
+    ...{ task: '0', source: journal, store, clock: new SimClock(START + 60_000), limits },
+    ...{ settings: SETTINGS_HERE, log: silentLog, stillOurs: async () => true },
+    ...{ newToken: () => `${Math.random()}`, newIdKey: () => '0123456789abcdef'.repeat(2) },
+  });
+  await pipeline.start();
+  while ((pipeline.health().live?.partitions[0].position ?? 0) < journal.nextOffset)
+    await pipeline.step();
+  await pipeline.close();
+}
+
+async function journalOf(t: TestContext): Promise<Journal> {
+  const db = openDatabase(join(temporary(t), 'log.db'));
+  const journal = new Journal(db, { limits, clock: new SimClock(START + 60_000) });
+  t.after(async () => {
+    await journal.close();
+    db.close();
+  });
+  // Every event can be read again, as from Kafka.
+  journal.acknowledge = async () => {};
+  await journal.append(recordsOf(EVENTS, 0));
+  return journal;
+}
+
+/** What a reader was told, and whether a product's latest ever went back within an incarnation. */
+function reader(store: RedisStore) {
+  const newest = new Map<string, number>();
+  const seen = { back: [] as string[], incarnation: '', number: 0 };
+  store.follow(({ incarnation, number, rows, removals }: Change) => {
+    for (const product of removals) newest.delete(`${incarnation} ${product}`);
+    for (const { product, latest } of rows) {
+      const name = `${incarnation} ${product}`;
+      const start = latest?.start ?? 0;
+      if (start < (newest.get(name) ?? 0)) seen.back.push(name);
+      newest.set(name, start);
+    }
+    Object.assign(seen, { incarnation, number });
+  });
+  return seen;
+}
+
+test('a task without its checkpoint publishes again from the beginning', {
+  skip: withoutRedis(),
+}, async (t) => {
+  const redis = await startRedis(t);
+  const store = storeAt(t, redis.url);
+  const seen = reader(store);
+  const journal = await journalOf(t);
+  const fence = await store.claim('1', 'other');
+  const results = [resultIn('other', 1, 7)];
+  await store.commit(commitOf('1', fence, 1, { results, claims: ['other'] }));
+  await count(journal, store);
+  const byName = async () =>
+    (await store.load()).rows.sort((a, b) => (a.product < b.product ? -1 : 1));
+  const [rows, p0] = [await byName(), await windowsOf(store, 'p0')];
+  assert.deepEqual([rows.length, p0.length], [3, 8]);
+  const before = (await store.load()).incarnation;
+
+  redis.cli('HSET', 'ctr:parts:0', 'block/77', 'x');
+  const connection = new Connection({ url: redis.url }, 5_000);
+  t.after(() => connection.close());
+  assert.deepEqual(
+    (await damagedTasks(connection)).map(({ task }) => task),
+    ['0'],
+  );
+  await dropCheckpoint(connection, '0');
+  // Readers are told to load, and then have only what another task published.
+  await eventually(async () => seen.incarnation !== before, 10_000);
+  assert.deepEqual(
+    (await byName()).map(({ product }) => product),
+    ['other'],
+  );
+  assert.equal(redis.cli('HKEYS', 'ctr:previous').includes('p0'), false);
+  assert.equal(redis.cli('ZCARD', 'ctr:departed').trim(), '2');
+  assert.deepEqual(await windowsOf(store, 'p0'), p0);
+
+  await count(journal, store);
+  await eventually(async () => seen.number === (await store.load()).number, 10_000);
+  assert.deepEqual(seen.back, []);
+  assert.deepEqual(await byName(), rows);
+  assert.deepEqual(await windowsOf(store, 'p0'), p0);
+  assert.equal(redis.cli('ZCARD', 'ctr:departed').trim(), '0');
+  const next = commitOf('1', fence, 2, { results: [resultIn('other', 2, 9)] });
+  assert.equal((await store.commit(next)).answer, 'ok');
+  assert.deepEqual(await windowsOf(store, 'other'), [countsOf(1, 7), countsOf(2, 9)]);
+});

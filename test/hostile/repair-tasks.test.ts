@@ -1,0 +1,63 @@
+/** A file with several tasks, as a Kafka source keeps in SQLite: a repair of one leaves the others. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { openData } from '../../src/cli/data.ts';
+import { silentLog } from '../../src/log.ts';
+import { tryRepair } from '../../src/repair/repair.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
+import { commitOf, countsOf, resultIn, windowsOf } from '../stores/commits.ts';
+import { temporary } from '../support/processes.ts';
+import { change } from './directory.ts';
+
+const BLOCK = [{ name: 'block/0', bytes: Uint8Array.of(1, 2, 3) }];
+
+function storeIn(directory: string) {
+  const { lock, db } = openData(directory, silentLog);
+  const store = new SqliteStore(db);
+  const end = async () => {
+    await store.close();
+    db.close();
+    lock.release();
+  };
+  return { store, end };
+}
+
+/** Tasks 0 and 1 have published the first window of their products x and y. */
+async function twoTasks(t: TestContext) {
+  const directory = join(temporary(t), 'data');
+  const { store, end } = storeIn(directory);
+  const commit = async (task: string, product: string) => {
+    const fence = await store.claim(task, task);
+    const results = [resultIn(product, 1, 7)];
+    await store.commit(commitOf(task, fence, 1, { parts: BLOCK, results, claims: [product] }));
+    return fence;
+  };
+  await commit('0', 'x');
+  const fence = await commit('1', 'y');
+  await end();
+  return { directory, fence };
+}
+
+test("a damaged part of one task leaves another's products its own", async (t) => {
+  const { directory, fence } = await twoTasks(t);
+  change(directory, "UPDATE parts SET bytes = x'00' WHERE task = '0'");
+  const { steps, keep } = tryRepair(directory);
+  assert.equal(steps.length, 1);
+  assert.match(steps[0].lost, /^latest and previous of 1 product until/);
+  keep(0);
+  const { store, end } = storeIn(directory);
+  t.after(end);
+  const rows = async () =>
+    (await store.load()).rows.map(({ product, latest }) => [product, latest]);
+  assert.deepEqual(await rows(), [['y', countsOf(1, 7)]]);
+  const next = commitOf('1', fence, 2, { parts: BLOCK, results: [resultIn('y', 2, 9)] });
+  assert.deepEqual(await store.commit(next), { answer: 'ok', heldElsewhere: [] });
+  assert.deepEqual(await rows(), [['y', countsOf(2, 9)]]);
+  assert.deepEqual(await windowsOf(store, 'y'), [countsOf(1, 7), countsOf(2, 9)]);
+  // The product of the damaged task comes back under its own number.
+  const again = await store.claim('0', 'again');
+  const results = [resultIn('x', 2, 5)];
+  await store.commit(commitOf('0', again, 2, { parts: BLOCK, results, claims: ['x'] }));
+  assert.deepEqual(await windowsOf(store, 'x'), [countsOf(1, 7), countsOf(2, 5)]);
+});
