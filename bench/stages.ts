@@ -78,6 +78,8 @@ export function stages({ events, products, ids, snapshotEvery }: StagesOptions):
     }
     task.answer(claims, new Set());
   }
+  // Asked before the task's last use, so that it is still held.
+  const idsMb = (heldBufferBytes() - buffersBefore) / events;
   const { received, verdicts } = task.status([0]).ledger;
   if (received !== events || verdicts.counted !== events)
     throw new Error(`${verdicts.counted} of ${events} events were counted`);
@@ -85,6 +87,6 @@ export function stages({ events, products, ids, snapshotEvery }: StagesOptions):
     decode: (spent.decode / counted.behindHalf) * 1e6,
     apply: (spent.apply / counted.behindHalf) * 1e6,
     snapshot: spent.snapshot / counted.snapshots,
-    idsMb: (heldBufferBytes() - buffersBefore) / events,
+    idsMb,
   };
 }
