@@ -56,7 +56,6 @@ export const run = {
   idStart: new Int32Array(buffer, columns.idStart, RUN_ROWS),
   idEnd: new Int32Array(buffer, columns.idEnd, RUN_ROWS),
 };
-export type Run = typeof run;
 
 /** The rows that are in the run, and what to add to their starts and ends to find them there. */
 export const taken = { from: 0, to: 0, shift: 0 };
