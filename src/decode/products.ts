@@ -54,8 +54,9 @@ export class Products {
    * Dense ids of the product ids of `rows` rows of the run, from row `first` on, into `out` from
    * `at` on; `UNKNOWN` where there is none yet: nothing is added. With many products their cache
    * lines are touched first, all at once, so that they are not waited for one after the other.
+   * Returns whether every product is known.
    */
-  lookUp(first: number, rows: number, out: Uint32Array, at: number): void {
+  lookUp(first: number, rows: number, out: Uint32Array, at: number): boolean {
     const { bytes, view, productStart, productEnd, productHash } = run;
     const table = this.#table;
     const slots = this.#slots.words;
@@ -67,27 +68,34 @@ export class Products {
         touched ^= slots[(Math.max(1, table[productHash[row] & mask]) - 1) << SLOT_SHIFT];
       this.touched = touched;
     }
-    for (let row = first; row < first + rows; row++) {
+    let known = true;
+    for (let row = first, i = at; row < first + rows; row++, i++) {
       const start = productStart[row];
       const end = productEnd[row];
       const length = (end - start) | 0;
       const hash = productHash[row];
       // Mostly it is in the first place, and of eight to sixteen bytes.
-      const entry = table[hash & mask];
-      const slot = ((entry - 1) << SLOT_SHIFT) | 0;
-      const key = ((slot << 2) + KEY_AT) | 0;
+      let place = hash & mask;
+      let entry = table[place];
       const last = (length - 8) | 0;
-      out[at + row - first] =
-        entry !== 0 &&
-        slots[slot] === hash &&
-        slots[slot + 1] === length &&
-        length >= 8 &&
-        length <= 16 &&
-        slotView.getFloat64(key, true) === view.getFloat64(start, true) &&
-        slotView.getFloat64((key + last) | 0, true) === view.getFloat64((start + last) | 0, true)
-          ? entry - 1
-          : table[this.#placeOf(bytes, view, start, end, hash)] - 1;
+      if (length >= 8 && length <= 16) {
+        const head = view.getFloat64(start, true);
+        const tail = view.getFloat64((start + last) | 0, true);
+        for (; entry !== 0; place = (place + 1) & mask, entry = table[place]) {
+          const slot = ((entry - 1) << SLOT_SHIFT) | 0;
+          const key = ((slot << 2) + KEY_AT) | 0;
+          if (
+            slots[slot + 1] === length &&
+            slotView.getFloat64(key, true) === head &&
+            slotView.getFloat64((key + last) | 0, true) === tail
+          )
+            break;
+        }
+      } else entry = table[this.#placeOf(bytes, view, start, end, hash)];
+      out[i] = entry - 1;
+      known &&= entry !== 0;
     }
+    return known;
   }
 
   /** Where the table holds the product id, or the free place where it would be put. */
@@ -190,7 +198,7 @@ export class Products {
     if (id >= this.capacity) this.capacity = id + 1;
     this.#slots.put(id, bytes, start, end, hash);
     this.size++;
-    if (this.size * 2 > this.#table.length) this.#growTable();
+    if (this.size * 4 > this.#table.length) this.#growTable();
     else this.#link(id);
   }
 

@@ -20,8 +20,8 @@ export type ProductLookup = {
   readonly seed: number;
   /** `view` is over the same bytes; `hash` is theirs. */
   find(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number;
-  /** The same for the rows of the run, but gives no new ids: `UNKNOWN`. */
-  lookUp(first: number, rows: number, out: Uint32Array, at: number): void;
+  /** The same for the rows of the run, but gives no new ids: `UNKNOWN`; whether none was. */
+  lookUp(first: number, rows: number, out: Uint32Array, at: number): boolean;
 };
 
 const TOO_LARGE = codeOf('too_large');
@@ -91,22 +91,38 @@ export class Decoder {
 
   /** What is left to do of rows that a layout fits. */
   #fillRun(from: number, rows: number, arrivals: Float64Array, out: EventBatch): void {
-    const { bytes, view, productStart, productEnd, productHash, idStart, idEnd } = run;
-    const { product, reject, time, kind, hasId, id } = out;
+    const { product, reject, time, kind, hasId } = out;
+    const { time: times, kind: kinds, idStart } = run;
     const futureMs = this.#futureMs;
     const first = this.#layouts.row;
-    this.#products.lookUp(first, rows, product, from);
+    // One layout has an id in each of its rows, or in none.
+    const ids = idStart[first] < 0 ? 0 : 1;
+    let isUsual = this.#products.lookUp(first, rows, product, from);
     for (let row = first, i = from; row < first + rows; row++, i++) {
-      time[i] = run.time[row];
-      kind[i] = run.kind[row];
-      reject[i] = time[i] > arrivals[i] + futureMs ? FUTURE : 0;
-      if (product[i] === UNKNOWN && reject[i] === 0) {
-        const [start, end, hash] = [productStart[row], productEnd[row], productHash[row]];
-        reject[i] = this.#fill(bytes, view, start, end, hash, arrivals, i, out);
-      }
-      hasId[i] = idStart[row] < 0 ? 0 : 1;
-      if (hasId[i] === 1) hashId(bytes, idStart[row], idEnd[row], this.#idKey, id, 4 * i);
+      time[i] = times[row];
+      kind[i] = kinds[row];
+      reject[i] = 0;
+      hasId[i] = ids;
+      if (times[row] > arrivals[i] + futureMs) isUsual = false;
     }
+    if (!isUsual) this.#judgeRun(from, rows, arrivals, out);
+    if (ids === 1) this.#hashIds(from, rows, out.id);
+  }
+
+  /** The last rejections, where a product is new or a time lies in the future. */
+  #judgeRun(from: number, rows: number, arrivals: Float64Array, out: EventBatch): void {
+    const { bytes, view, productStart, productEnd, productHash } = run;
+    for (let row = this.#layouts.row, i = from; i < from + rows; row++, i++) {
+      const [start, end, hash] = [productStart[row], productEnd[row], productHash[row]];
+      if (out.product[i] === UNKNOWN || out.time[i] > arrivals[i] + this.#futureMs)
+        out.reject[i] = this.#fill(bytes, view, start, end, hash, arrivals, i, out);
+    }
+  }
+
+  #hashIds(from: number, rows: number, out: Uint32Array): void {
+    const { bytes, idStart, idEnd } = run;
+    for (let row = this.#layouts.row, i = from; i < from + rows; row++, i++)
+      hashId(bytes, idStart[row], idEnd[row], this.#idKey, out, 4 * i);
   }
 
   /** The last rejections; time and kind stand in their columns already. */

@@ -7,6 +7,7 @@ import { BLOCK_PRODUCTS, BLOCK_SHIFT, type EventBatch } from '../decode/columns.
 import { COUNTED, DUPLICATE, type RecordBatch, TOO_LATE } from '../event.ts';
 import { windowStart } from '../result.ts';
 import type { TaskCore } from './core.ts';
+import { countUsual } from './usual.ts';
 import type { Cells, Window } from './windows.ts';
 
 /** So many rows' ids are brought near at once. */
@@ -31,7 +32,9 @@ export function judge(
   for (let i = from; i < events.to; ) {
     const to = Math.min(i + TOUCHED_ROWS, events.to);
     if (core.duplicates.size > 0) core.duplicates.touch(events, p, i, to);
-    const judged = judgeRows(core, p, records, events, from, i, to);
+    const unusual = countUsual(core, p, events, i, to);
+    good += unusual - i;
+    const judged = judgeRows(core, p, records, events, from, unusual, to);
     good += judged.good;
     i = judged.next;
     if (i < to) return { next: i, good };

@@ -42,6 +42,11 @@ export class Windows {
     return this.#open.values();
   }
 
+  /** The window that holds time `ts`, if it is open. */
+  find(ts: number): Window | undefined {
+    return this.#open.get(windowStart(ts, this.#windowMs));
+  }
+
   /** The window that holds time `ts`, opened if need be. */
   at(ts: number): Window {
     const start = windowStart(ts, this.#windowMs);
