@@ -35,36 +35,63 @@ export function due(core: TaskCore): Due {
   return 'later';
 }
 
+/** What a commit publishes as it is gathered: each product once, with its windows in their order. */
+class Publication {
+  readonly products: number[] = [];
+  readonly cells: Counts[][] = [];
+  /** Where each product stands; known from the second window on, as one alone has each once. */
+  #places: Map<number, number> | null = null;
+  #windows = 0;
+
+  beginWindow(): void {
+    if (++this.#windows < 2 || this.products.length === 0 || this.#places !== null) return;
+    this.#places = new Map(this.products.map((product, place) => [product, place]));
+  }
+
+  add(product: number, counts: Counts): void {
+    const place = this.#places?.get(product);
+    if (place !== undefined) {
+      this.cells[place].push(counts);
+      return;
+    }
+    this.#places?.set(product, this.products.length);
+    this.products.push(product);
+    this.cells.push([counts]);
+  }
+}
+
 /**
  * Publishes up to about `limit` cells into the owner's table; returns the results of the commit.
  */
 export function publish(core: TaskCore, names: Names, limit: number): ProductResult[] {
-  const published = new Map<number, Counts[]>();
+  const published = new Publication();
   const size = { cells: 0, waiting: 0 };
   core.publishAgain = false;
   for (const window of core.windows.inOrder()) {
     if (window.end - 1 > core.watermark) break;
+    published.beginWindow();
     if (!publishWindow(core, window, published, size, limit)) break;
   }
-  const results: ProductResult[] = [];
-  for (const [product, cells] of published) {
+  return published.products.map((product, place) => {
     const block = core.blockOf(product);
     const slot = slotOf(product);
-    results.push({
+    const cells = published.cells[place];
+    // Mostly the latest window is the one published last: then one object says both.
+    const last = cells[cells.length - 1];
+    return {
       product: names.name(product),
-      latest: block.latest(slot),
+      latest: block.latestStart[slot] === last.start ? last : block.latest(slot),
       previous: block.previous(slot),
       cells,
-    });
-  }
-  return results;
+    };
+  });
 }
 
 /** False when one of the limits was reached before the window's last block. */
 function publishWindow(
   core: TaskCore,
   window: Window,
-  published: Map<number, Counts[]>,
+  published: Publication,
   size: { cells: number; waiting: number },
   limit: number,
 ): boolean {
@@ -111,7 +138,7 @@ function publishSlot(
   cells: Cells,
   b: number,
   slot: number,
-  published: Map<number, Counts[]>,
+  published: Publication,
 ): void {
   const product = (b << BLOCK_SHIFT) + slot;
   const block = core.blockOf(product);
@@ -127,10 +154,7 @@ function publishSlot(
   const clicks = cells.counts[2 * slot + 1];
   if (block.holds(slot, window.start)) core.revisions++;
   block.publish(slot, window.start, impressions, clicks);
-  const counts = { start: window.start, impressions, clicks };
-  const list = published.get(product);
-  if (list === undefined) published.set(product, [counts]);
-  else list.push(counts);
+  published.add(product, { start: window.start, impressions, clicks });
 }
 
 /** Whether cells take no more events and everything in them is published. */

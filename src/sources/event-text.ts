@@ -1,28 +1,25 @@
 /**
  * The text of an event as the original's producers write it (Python's `json.dumps`: a space behind
- * `:` and `,`), put straight into the buffer it goes to, four bytes at a time.
+ * `:` and `,`), put straight into the buffer it goes to.
  */
 import { CLICK } from '../event.ts';
+import { DIGITS, pieceOf, wordOf, writeNumber, writePiece, writeShort } from '../text-bytes.ts';
 
 /** More bytes than an event can have, and what a piece may write behind its end. */
 export const LONGEST_EVENT = 384;
 const encoder = new TextEncoder();
 
-/** Bytes that are written as words; the last word may reach beyond their end. */
-type Piece = { words: Int32Array; length: number };
+const USER = pieceOf('{"user_id": "user_');
+const PRODUCT = pieceOf('", "product_id": "');
+const NAME = pieceOf('product');
+const TIME = pieceOf('", "timestamp": ');
+const IMPRESSION_TYPE = pieceOf(', "event_type": "impression", "session_id": "session_');
+const CLICK_TYPE = pieceOf(', "event_type": "click", "session_id": "session_');
+const ID = pieceOf('", "event_id": "');
+const END = pieceOf('"}');
 
-const USER = piece('{"user_id": "user_');
-const PRODUCT = piece('", "product_id": "');
-const NAME = piece('product');
-const TIME = piece('", "timestamp": ');
-const IMPRESSION_TYPE = piece(', "event_type": "impression", "session_id": "session_');
-const CLICK_TYPE = piece(', "event_type": "click", "session_id": "session_');
-const ID = piece('", "event_id": "');
-const END = piece('"}');
-
-/** The four decimal digits of 0 to 9999, and the two hexadecimal ones of a byte, as they lie. */
-const DIGITS = Int32Array.from({ length: 10_000 }, (_, n) => word(String(n).padStart(4, '0')));
-const HEX = Uint16Array.from({ length: 256 }, (_, n) => word(n.toString(16).padStart(2, '0')));
+/** The two hexadecimal digits of a byte, as they lie in memory. */
+const HEX = Uint16Array.from({ length: 256 }, (_, n) => wordOf(n.toString(16).padStart(2, '0')));
 const MINUS = 0x2d;
 /** Digits of a time but the last four. */
 const TIME_SHARED = 9;
@@ -72,11 +69,6 @@ export function writeName(view: DataView, at: number, product: number): number {
   return writeNumber(view, writePiece(view, at, NAME), product);
 }
 
-function writePiece(view: DataView, at: number, { words, length }: Piece): number {
-  for (let n = 0; n < words.length; n++) view.setInt32(at + 4 * n, words[n], true);
-  return at + length;
-}
-
 /** Times of one 10 s share all digits but the last four: those are kept. NaN: of none yet. */
 let sharedTime = Number.NaN;
 const sharedDigits = new DataView(new ArrayBuffer(12));
@@ -97,35 +89,9 @@ function writeTime(view: DataView, at: number, ts: number): number {
   return writeNumber(view, at + 1, -ts);
 }
 
-/** Decimal digits of a whole number of at least 0. */
-function writeNumber(view: DataView, at: number, value: number): number {
-  if (value < 10_000) return writeShort(view, at, value);
-  const high = Math.floor(value / 10_000);
-  const end = writeNumber(view, at, high);
-  view.setInt32(end, DIGITS[value - high * 10_000], true);
-  return end + 4;
-}
-
-/** The same of one below 10 000. */
-function writeShort(view: DataView, at: number, value: number): number {
-  const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1_000 ? 3 : 4;
-  view.setInt32(at, DIGITS[value] >>> (8 * (4 - digits)), true);
-  return at + digits;
-}
-
 function writeHex(view: DataView, at: number, value: number): number {
   for (let n = 0; n < 4; n++) view.setUint16(at + 2 * n, HEX[(value >>> (24 - 8 * n)) & 255], true);
   return at + 8;
-}
-
-/** The number whose bytes in memory are those of up to four letters. */
-function word(text: string): number {
-  return [...encoder.encode(text)].reduce((sum, byte, n) => sum | (byte << (8 * n)), 0);
-}
-
-function piece(text: string): Piece {
-  const words = text.match(/.{1,4}/g) as string[];
-  return { words: Int32Array.from(words, word), length: text.length };
 }
 
 /** Records that no decoder takes, one a reason. */

@@ -1,10 +1,11 @@
 /**
  * What a commit writes of its results: each as the original demo's clients read it, and once more
  * packed into one text for the stream of changes. All fields of a hash are one argument, a list in
- * MessagePack, which Redis unpacks in a fraction of the time that as many arguments take. Text is
+ * MessagePack, which Redis unpacks in a fraction of the time that as many arguments take. Bytes are
  * put together by hand, in one pass: a closing of 100 000 products spends its time here.
  */
 import { type Counts, ctr, type ProductResult } from '../../result.ts';
+import { LONGEST_NUMBER, type Piece, pieceOf, TextBytes } from '../../text-bytes.ts';
 import type { Commit } from '../store.ts';
 
 export type RowArguments = {
@@ -14,7 +15,7 @@ export type RowArguments = {
   /** Products without a previous window. */
   without: string[];
   /** All rows, as `changeOf` reads them: product, then start, impressions, clicks of one or two. */
-  packed: string;
+  packed: Buffer;
 };
 
 /** The rows of a commit: what takes most of the time before it can be sent. */
@@ -22,97 +23,156 @@ export function rowsOf({ results, status }: Commit): RowArguments {
   return rowArguments(results, status.settings.windowMs);
 }
 
-/** A packed list as it grows; each character of `bytes` is a byte. */
-type List = { fields: number; bytes: string };
-
 export function rowArguments(results: readonly ProductResult[], windowMs: number): RowArguments {
-  const [lists, without] = [{ latest: newList(), previous: newList() }, [] as string[]];
-  const spans = new Spans(windowMs);
-  let packed = '';
+  const [latestRows, previousRows] = [new List(results.length), new List(results.length)];
+  const packed = new TextBytes(results.length * PACKED_ROW_BYTES);
+  const without: string[] = [];
+  const windows = new WindowTexts(windowMs);
+  packed.reserve(2);
+  packed.byte(OPENING);
   for (const { product, latest, previous } of results) {
-    const quoted = JSON.stringify(product);
-    const name = bytesOf(product);
-    const head = `{"product_id":${name === product ? quoted : bytesOf(quoted)},"ctr":`;
-    add(lists.latest, name, head + countsText(latest) + spans.of(latest.start));
-    packed += `${packed === '' ? '' : ','}[${quoted},${packedCounts(latest)}`;
+    const isPlain = PLAIN.test(product);
+    const name = isPlain ? product : Buffer.from(product);
+    const inJson = isPlain ? product : Buffer.from(JSON.stringify(product)).subarray(1, -1);
+    latestRows.add(name, inJson, latest, windows.of(latest.start).tail);
+    packed.reserve(inJson.length + LONGEST_PACKED);
+    if (packed.at > 1) packed.byte(COMMA);
+    packed.byte(OPENING);
+    packed.byte(QUOTE);
+    packed.text(inJson);
+    packed.byte(QUOTE);
+    addPacked(packed, latest, windows);
     if (previous === null) without.push(product);
     else {
-      add(lists.previous, name, head + countsText(previous) + spans.of(previous.start));
-      packed += `,${packedCounts(previous)}`;
+      previousRows.add(name, inJson, previous, windows.of(previous.start).tail);
+      addPacked(packed, previous, windows);
     }
-    packed += ']';
+    packed.byte(CLOSING);
   }
-  const [latest, previous] = [closed(lists.latest), closed(lists.previous)];
-  return { latest, previous, without, packed: `[${packed}]` };
+  packed.reserve(1);
+  packed.byte(CLOSING);
+  return {
+    latest: latestRows.done(),
+    previous: previousRows.done(),
+    without,
+    packed: packed.done(),
+  };
 }
 
-/** With what is around them the same text as `JSON.stringify(resultOf(…))`. */
-function countsText({ impressions, clicks }: Counts): string {
-  const rate = ctr(impressions, clicks) ?? 0;
-  return `${rateText(rate)},"impressions":${impressions},"clicks":${clicks}`;
+/** Product ids that are the same in UTF-8 and in JSON, byte for byte a character. */
+const PLAIN = /^[ !#-[\]-~]*$/;
+const [QUOTE, COMMA, OPENING, CLOSING, ZERO, ONE, POINT] = Buffer.from('",[]01.');
+/** Of a usual row, and more than one can have beside the product id. */
+const ROW_BYTES = 160;
+const PACKED_ROW_BYTES = 64;
+const LONGEST_ROW = 256;
+const LONGEST_PACKED = 8 * LONGEST_NUMBER;
+
+function addPacked(
+  packed: TextBytes,
+  { start, impressions, clicks }: Counts,
+  windows: WindowTexts,
+): void {
+  packed.byte(COMMA);
+  packed.piece(windows.of(start).start);
+  packed.byte(COMMA);
+  packed.number(impressions);
+  packed.byte(COMMA);
+  packed.number(clicks);
 }
 
-/** Texts of the rates from 0 to 1: making one anew takes longer than all the rest of a row. */
-const RATES: string[] = Array.from({ length: 10_001 }, (_, n) => String(n / 10_000));
-
-function rateText(rate: number): string {
-  return rate <= 1 ? RATES[Math.round(rate * 10_000)] : String(rate);
-}
-
-/** The last members of a result: nearly all results of a commit have one of two windows. */
-class Spans {
+/** Texts of a window: nearly all results of a commit have one of two. */
+class WindowTexts {
   readonly #windowMs: number;
-  readonly #texts = new Map<number, string>();
+  readonly #texts = new Map<number, { start: Piece; tail: Piece }>();
 
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
   }
 
-  of(start: number): string {
-    let text = this.#texts.get(start);
-    if (text === undefined) {
-      text = `,"window_start":${start},"window_end":${start + this.#windowMs}}`;
-      this.#texts.set(start, text);
+  /** The start alone, and the last members of a result. */
+  of(start: number): { start: Piece; tail: Piece } {
+    let texts = this.#texts.get(start);
+    if (texts === undefined) {
+      const tail = pieceOf(`,"window_start":${start},"window_end":${start + this.#windowMs}}`);
+      texts = { start: pieceOf(String(start)), tail };
+      this.#texts.set(start, texts);
     }
-    return text;
+    return texts;
   }
 }
 
-function packedCounts({ start, impressions, clicks }: Counts): string {
-  return `${start},${impressions},${clicks}`;
-}
-
-const BEYOND_ASCII = /[^\0-\x7f]/;
-
-/** The text's bytes in UTF-8, each as a character. */
-function bytesOf(text: string): string {
-  return BEYOND_ASCII.test(text) ? Buffer.from(text).toString('latin1') : text;
-}
-
-function newList(): List {
-  return { fields: 0, bytes: '' };
-}
+const HEAD = pieceOf('{"product_id":"');
+const RATE = pieceOf('","ctr":');
+const IMPRESSIONS = pieceOf(',"impressions":');
+const CLICKS = pieceOf(',"clicks":');
+/** MessagePack: a list with its length in 32 bits; a string with its length in 8, in 16. */
+const [LIST, SHORT, LONG] = [0xdd, 0xd9, 0xda];
 
 /**
- * Field and value, both at most 65 535 bytes: a product id has at most 8 192, whatever the settings
- * say, each at most 6 bytes long in JSON, and its result little more.
+ * A packed list of products and results in turn. Both have at most 65 535 bytes: a product id has
+ * at most 8 192, whatever the settings say, each at most 6 bytes long in JSON, and its result little
+ * more.
  */
-function add(list: List, field: string, value: string): void {
-  list.fields += 2;
-  list.bytes += headOf(field.length) + field + headOf(value.length) + value;
+class List {
+  readonly #bytes: TextBytes;
+  #fields = 0;
+
+  constructor(rows: number) {
+    this.#bytes = new TextBytes(rows * ROW_BYTES);
+    this.#bytes.byte(LIST);
+    this.#bytes.at += 4;
+  }
+
+  /** The result is the same text as `JSON.stringify(resultOf(…))`. */
+  add(
+    name: string | Uint8Array,
+    inJson: string | Uint8Array,
+    { impressions, clicks }: Counts,
+    tail: Piece,
+  ): void {
+    const bytes = this.#bytes;
+    this.#fields += 2;
+    bytes.reserve(name.length + inJson.length + LONGEST_ROW);
+    if (name.length < 256) {
+      bytes.byte(SHORT);
+      bytes.byte(name.length);
+    } else {
+      bytes.byte(LONG);
+      bytes.uint16(bytes.at, name.length);
+      bytes.at += 2;
+    }
+    bytes.text(name);
+    bytes.byte(LONG);
+    const start = bytes.at + 2;
+    bytes.at = start;
+    bytes.piece(HEAD);
+    bytes.text(inJson);
+    bytes.piece(RATE);
+    addRate(bytes, ctr(impressions, clicks) ?? 0);
+    bytes.piece(IMPRESSIONS);
+    bytes.number(impressions);
+    bytes.piece(CLICKS);
+    bytes.number(clicks);
+    bytes.piece(tail);
+    bytes.uint16(start - 2, bytes.at - start);
+  }
+
+  done(): Buffer {
+    this.#bytes.uint32(1, this.#fields);
+    return this.#bytes.done();
+  }
 }
 
-/** Heads of strings of less than 256 bytes. */
-const HEADS = Array.from({ length: 256 }, (_, n) => `\xd9${String.fromCharCode(n)}`);
-
-function headOf(length: number): string {
-  return length < 256 ? HEADS[length] : `\xda${String.fromCharCode(length >>> 8, length & 255)}`;
-}
-
-function closed({ fields, bytes }: List): Buffer {
-  const list = Buffer.allocUnsafe(5 + bytes.length);
-  list[0] = 0xdd;
-  list.writeUInt32BE(fields, 1);
-  list.write(bytes, 5, 'latin1');
-  return list;
+/** A rate of at most four decimals, without zeros at their end. */
+function addRate(bytes: TextBytes, rate: number): void {
+  const units = Math.round(rate * 10_000);
+  if (units > 10_000) bytes.text(String(rate));
+  else if (units % 10_000 === 0) bytes.byte(units === 0 ? ZERO : ONE);
+  else {
+    bytes.byte(ZERO);
+    bytes.byte(POINT);
+    bytes.fourDigits(units);
+    for (let rest = units; rest % 10 === 0; rest /= 10) bytes.at--;
+  }
 }

@@ -1,0 +1,119 @@
+/**
+ * Text put straight into the bytes it becomes, four at a time. Where many short texts make a long
+ * one, strings take longer than all the rest, and what they leave behind must be collected.
+ */
+
+/** ASCII that is written as words; the last word may reach beyond its end. */
+export type Piece = { words: Int32Array; length: number };
+
+/** So many bytes a piece or a number may write behind its end. */
+export const BEHIND = 3;
+/** More than the digits of any safe integer. */
+export const LONGEST_NUMBER = 20;
+
+const encoder = new TextEncoder();
+
+export function pieceOf(text: string): Piece {
+  const words = text.match(/.{1,4}/g) as string[];
+  return { words: Int32Array.from(words, wordOf), length: text.length };
+}
+
+/** The number whose bytes in memory are those of up to four letters. */
+export function wordOf(text: string): number {
+  return [...encoder.encode(text)].reduce((sum, byte, n) => sum | (byte << (8 * n)), 0);
+}
+
+/** The four decimal digits of 0 to 9999, as they lie in memory. */
+export const DIGITS = Int32Array.from({ length: 10_000 }, (_, n) =>
+  wordOf(String(n).padStart(4, '0')),
+);
+
+/** Each of these answers the end of what it wrote at `at`. */
+export function writePiece(view: DataView, at: number, { words, length }: Piece): number {
+  for (let n = 0; n < words.length; n++) view.setInt32(at + 4 * n, words[n], true);
+  return at + length;
+}
+
+/** Decimal digits of a whole number of at least 0. */
+export function writeNumber(view: DataView, at: number, value: number): number {
+  if (value < 10_000) return writeShort(view, at, value);
+  const high = Math.floor(value / 10_000);
+  const end = writeNumber(view, at, high);
+  view.setInt32(end, DIGITS[value - high * 10_000], true);
+  return end + 4;
+}
+
+/** The same of one below 10 000. */
+export function writeShort(view: DataView, at: number, value: number): number {
+  const digits = value < 10 ? 1 : value < 100 ? 2 : value < 1_000 ? 3 : 4;
+  view.setInt32(at, DIGITS[value] >>> (8 * (4 - digits)), true);
+  return at + digits;
+}
+
+/** Bytes that grow; whoever writes reserves room first. */
+export class TextBytes {
+  #bytes: Buffer;
+  #view: DataView;
+  /** Where the next byte goes. */
+  at = 0;
+
+  constructor(room: number) {
+    this.#bytes = Buffer.allocUnsafe(Math.max(room, 64));
+    this.#view = viewOf(this.#bytes);
+  }
+
+  /** Room for so many bytes more. */
+  reserve(more: number): void {
+    const needed = this.at + more + BEHIND;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2));
+    this.#bytes.copy(larger, 0, 0, this.at);
+    this.#bytes = larger;
+    this.#view = viewOf(larger);
+  }
+
+  piece(piece: Piece): void {
+    this.at = writePiece(this.#view, this.at, piece);
+  }
+
+  /** A whole number of at least 0. */
+  number(value: number): void {
+    this.at = writeNumber(this.#view, this.at, value);
+  }
+
+  /** Four digits of a number below 10 000. */
+  fourDigits(value: number): void {
+    this.#view.setInt32(this.at, DIGITS[value], true);
+    this.at += 4;
+  }
+
+  byte(value: number): void {
+    this.#bytes[this.at++] = value;
+  }
+
+  /** Two bytes, the higher one first, at a place that was passed before. */
+  uint16(at: number, value: number): void {
+    this.#view.setUint16(at, value);
+  }
+
+  uint32(at: number, value: number): void {
+    this.#view.setUint32(at, value);
+  }
+
+  /** Text of ASCII, or bytes as they are. */
+  text(text: string | Uint8Array): void {
+    if (typeof text === 'string')
+      for (let n = 0; n < text.length; n++) this.#bytes[this.at + n] = text.charCodeAt(n);
+    else this.#bytes.set(text, this.at);
+    this.at += text.length;
+  }
+
+  /** What was written; it stays as it is, so nothing more may be. */
+  done(): Buffer {
+    return this.#bytes.subarray(0, this.at);
+  }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
