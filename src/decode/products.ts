@@ -11,8 +11,6 @@ const SMALLEST = 1024;
 const NEAR_PRODUCTS = 8_192;
 /** What `lookUp` says of a product id that has no dense id yet. */
 export const UNKNOWN = 0xffff_ffff;
-// A product id may begin with U+FEFF, which a decoder drops unless it is told not to.
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 export class Products {
@@ -124,7 +122,7 @@ export class Products {
   }
 
   name(id: number): string {
-    return decoder.decode(this.#slots.keyOf(id));
+    return this.#slots.nameOf(id);
   }
 
   /** Dense id of a product id, or -1. */

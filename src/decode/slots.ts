@@ -15,7 +15,7 @@ export class Slots {
   /** By dense id. A length of 0 marks a free id: no product id is empty. */
   words = new Int32Array(BLOCK_PRODUCTS << SLOT_SHIFT);
   view = new DataView(this.words.buffer);
-  #bytes = new Uint8Array(this.words.buffer);
+  #bytes = Buffer.from(this.words.buffer);
   /** Product ids that are too long for a slot, by dense id. */
   readonly #long = new Map<number, Uint8Array>();
 
@@ -33,6 +33,14 @@ export class Slots {
     if (length > INLINE_BYTES) return this.#long.get(id) as Uint8Array;
     const start = id * SLOT_BYTES + KEY_AT;
     return this.#bytes.subarray(start, start + length);
+  }
+
+  /** The same as text. */
+  nameOf(id: number): string {
+    const length = this.lengthOf(id);
+    if (length > INLINE_BYTES) return Buffer.from(this.#long.get(id) as Uint8Array).toString();
+    const start = id * SLOT_BYTES + KEY_AT;
+    return this.#bytes.toString('utf8', start, start + length);
   }
 
   /** Whether it holds the product id in `bytes[start, end)`; `view` is over the same bytes. */
@@ -72,6 +80,6 @@ export class Slots {
     larger.set(this.words);
     this.words = larger;
     this.view = new DataView(larger.buffer);
-    this.#bytes = new Uint8Array(larger.buffer);
+    this.#bytes = Buffer.from(larger.buffer);
   }
 }

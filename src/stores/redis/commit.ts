@@ -209,6 +209,7 @@ async function numberedOf(
   const changed = new Set([...commit.removals, ...commit.claims]);
   const known = await products.numbersOf(connection, commit, changed);
   if (known === null) return { results: commit.results, numbers: null };
+  if (!known.includes(undefined)) return { results: commit.results, numbers: known as number[] };
   return {
     results: commit.results.filter((_, i) => known[i] !== undefined),
     numbers: known.filter((number) => number !== undefined),

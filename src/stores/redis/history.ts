@@ -7,12 +7,15 @@
 import { ClickrateError } from '../../errors.ts';
 import { type Level, WINDOW } from '../../history.ts';
 import type { Counts, ProductResult } from '../../result.ts';
+import { TextBytes } from '../../text-bytes.ts';
 import type { Argument, Connection } from './connection.ts';
 import { HISTORY_PREFIX, KEYS, PERIODS_PREFIX } from './keys.ts';
-import { BASE, lastOf, parseLog } from './logs.ts';
+import { lastOf, parseLog, writeCell } from './logs.ts';
 
 /** Products of a bucket: a commit of 1 000 that were claimed together touches five. */
 const BUCKET_PRODUCTS = 256;
+/** What a commit writes of a usual bucket. */
+const TEXT_BYTES = 2_560;
 /** A log longer than this is written anew; twice the size of a full bucket with large counts. */
 const LOG_BYTES = 16_384;
 /** Periods read in one go; how often all is read again because something was folded. */
@@ -96,7 +99,7 @@ export function historyArguments(
   results: readonly ProductResult[],
   numbers: readonly number[] | null,
 ): { windows: number; args: Argument[] } {
-  const byStart = new Map<number, Map<string, string>>();
+  const byStart = new Map<number, Map<string | number, TextBytes>>();
   for (let i = 0; i < results.length; i++)
     for (const { start, impressions, clicks } of results[i].cells) {
       let texts = byStart.get(start);
@@ -104,18 +107,19 @@ export function historyArguments(
         texts = new Map();
         byStart.set(start, texts);
       }
-      const counts = `:${impressions.toString(BASE)}:${clicks.toString(BASE)};`;
-      if (numbers === null) texts.set(`r${i + 1}`, counts);
-      else {
-        const slot = numbers[i] % BUCKET_PRODUCTS;
-        const bucket = String((numbers[i] - slot) / BUCKET_PRODUCTS);
-        texts.set(bucket, `${texts.get(bucket) ?? ''}${slot}${counts}`);
+      const slot = numbers === null ? null : numbers[i] % BUCKET_PRODUCTS;
+      const key = slot === null ? `r${i + 1}` : ((numbers as number[])[i] - slot) / BUCKET_PRODUCTS;
+      let cells = texts.get(key);
+      if (cells === undefined) {
+        cells = new TextBytes(slot === null ? 0 : TEXT_BYTES);
+        texts.set(key, cells);
       }
+      writeCell(cells, slot, impressions, clicks);
     }
-  const args: string[] = [];
+  const args: Argument[] = [];
   for (const [start, texts] of byStart) {
     args.push(String(start), String(texts.size));
-    for (const [bucket, cells] of texts) args.push(bucket, cells);
+    for (const [bucket, cells] of texts) args.push(String(bucket), cells.done());
   }
   return { windows: byStart.size, args };
 }
