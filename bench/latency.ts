@@ -48,7 +48,7 @@ async function bench(): Promise<void> {
     aof: 'everysec',
     settings: { watermarkDelayMs: DELAY_MS },
   });
-  const engine = await world.engine();
+  const engine = await world.engine({ file: MAIN });
   // Processes of their own: producing and looking must not keep each other waiting.
   const producer = startNode(MAIN, [
     ...['produce', '--rate', String(RATE), '--products', String(PRODUCTS)],

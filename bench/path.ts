@@ -5,6 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { nodeFlags } from '../scripts/node-flags.ts';
 import { LIMITS, SETTINGS } from '../src/config.ts';
 import { eventBatch } from '../src/decode/columns.ts';
 import { Products } from '../src/decode/products.ts';
@@ -86,7 +87,7 @@ export function costBehindHalf(counter: Counter, batches: readonly RecordBatch[]
 export async function replay(file: string, events: number): Promise<Run> {
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
   try {
-    const args = [`--import=${USAGE.href}`, MAIN, 'replay', file];
+    const args = [...nodeFlags(MAIN), `--import=${USAGE.href}`, MAIN, 'replay', file];
     const child = start(process.execPath, [...args, '--data', join(directory, 'data')]);
     const [line] = await outputOf(child, /\{"cpuSeconds".*\}/, LONGEST_MS);
     if ((await child.ended) !== 0) throw new Error(child.output());

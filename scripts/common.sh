@@ -44,6 +44,6 @@ stack_directory="${CLICKRATE_STACK_DIRECTORY:-.clickrate/stack}"
 clickrate() {
   case "$CLICKRATE_STACK" in
     containers) compose run --rm -T --no-deps tools "$@" ;;
-    local) node src/cli/main.ts "$@" ;;
+    local) node --max-semi-space-size=4 src/cli/main.ts "$@" ;;
   esac
 }

@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../node-flags.ts';
 import { type ServerPlan, startServer, untilReady } from './server.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const COMMAND = [...nodeFlags(MAIN), MAIN];
 
 export type ServicesPlan = {
   directory: string;
@@ -41,7 +43,7 @@ export function planProducers(directory: string, args: readonly string[]): Serve
 function processOf(directory: string, name: string, args: readonly string[]) {
   const place = join(directory, 'services');
   mkdirSync(place, { recursive: true });
-  return { name, command: process.execPath, args: [MAIN, ...args], directory: place };
+  return { name, command: process.execPath, args: [...COMMAND, ...args], directory: place };
 }
 
 /** Makes the topics, starts the processes and waits until they answer. Rejects with why not. */
@@ -50,7 +52,14 @@ export async function startServices(
   brokers: string,
   withFlink: boolean,
 ): Promise<void> {
-  const args = [MAIN, 'topics', 'create', '--brokers', brokers, ...(withFlink ? ['--flink'] : [])];
+  const args = [
+    ...COMMAND,
+    'topics',
+    'create',
+    '--brokers',
+    brokers,
+    ...(withFlink ? ['--flink'] : []),
+  ];
   const made = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`making the topics failed:\n${made.stderr}`);
   for (const plan of plans) await startServer(plan);

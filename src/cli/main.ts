@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=4
 /** The command line: which subcommands there are, and how they end. */
 import './tuning.ts';
 import { Command, CommanderError } from 'commander';

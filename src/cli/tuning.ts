@@ -1,10 +1,8 @@
 /**
- * Two settings of V8, taken before anything is compiled; reasons and figures are in
- * docs/decisions/0004. The decoder's loop may be inlined whole, and the young generation stays
- * small: what a closing of 100 000 products leaves behind is collected before it makes room for
- * more.
+ * A setting of V8, taken before anything is compiled: the decoder's loop may be inlined whole. The
+ * other one, the size of the young generation, can only be given at launch: see `main.ts`, first
+ * line. Reasons and figures are in docs/decisions/0004.
  */
 import { setFlagsFromString } from 'node:v8';
 
 setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000');
-setFlagsFromString('--semi-space-growth-factor=1');

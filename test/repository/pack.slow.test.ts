@@ -74,7 +74,7 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
       join(elsewhere(), 'node_modules/clickrate/dist/cli/main.js'),
       'utf8',
     );
-    assert.match(imports, /^#!\/usr\/bin\/env node\n/);
+    assert.match(imports, /^#!\/usr\/bin\/env -S node --[^\n]*\n/);
     assert.doesNotMatch(imports, /from '\.[^']*\.ts'/);
   });
 

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../../scripts/node-flags.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -65,8 +66,10 @@ export function start(
   return { process: child, output: () => text, ended, kill };
 }
 
+/** Starts a file as its first line says. */
 export function startNode(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  return start(process.execPath, [join(ROOT, file), ...args], { env });
+  const path = join(ROOT, file);
+  return start(process.execPath, [...nodeFlags(path), path, ...args], { env });
 }
 
 /** The first match of `pattern` in the child's output; rejects when it ends or time is up. */

@@ -56,8 +56,8 @@ export class Lane {
     this.#parts = parts;
     this.#topicId = topicId;
     this.position = position;
-    this.#request = new FetchRequest(client.clientId, topicId, partition, limits.batchBytes);
-    this.#walk = new BatchWalk(`${topic}-${partition}`, limits.batchBytes);
+    this.#request = new FetchRequest(client.clientId, topicId, partition, limits.fetchBytes);
+    this.#walk = new BatchWalk(`${topic}-${partition}`, limits.fetchBytes);
   }
 
   /** End of the log as last seen; null before the first answer. */
