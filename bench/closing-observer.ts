@@ -4,7 +4,7 @@
  * time and read at the end, so that reading does not delay the next.
  */
 import { connect } from 'node:net';
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 
 export type Watch = { redis: string; port: number };
 /** By `task start`: when the last product of that closing was there, epoch milliseconds. */

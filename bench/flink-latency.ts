@@ -3,7 +3,7 @@
  * delay, in the time of events that are made now) its result is in Redis, on the Flink size whole:
  * broker, job, results topic, sink, Redis. Arguments: closings, events a second.
  */
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 import { Feed } from '../test/kafka/feed.ts';
 import { startFlink, withoutFlink } from '../test/support/flink-cluster.ts';
 import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';

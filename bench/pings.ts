@@ -1,5 +1,5 @@
 /** The process that asks Redis each millisecond whether it is there, for `bench/store.ts`. */
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 
 /** Milliseconds until the answer: all but one of a hundred, and the longest. */
 export type Pings = { p99Ms: number; maxMs: number };

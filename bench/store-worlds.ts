@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 import { openDatabase } from '../src/sqlite.ts';
 import { RedisStore } from '../src/stores/redis/store.ts';
 import { SqliteStore } from '../src/stores/sqlite/store.ts';

@@ -24,9 +24,10 @@ export function wordOf(text: string): number {
 }
 
 /** The four decimal digits of 0 to 9999, as they lie in memory. */
-export const DIGITS = Int32Array.from({ length: 10_000 }, (_, n) =>
-  wordOf(String(n).padStart(4, '0')),
-);
+export const DIGITS = Int32Array.from({ length: 10_000 }, (_, n) => {
+  const digit = (unit: number) => 0x30 + (Math.floor(n / unit) % 10);
+  return digit(1_000) | (digit(100) << 8) | (digit(10) << 16) | (digit(1) << 24);
+});
 
 /** Each of these answers the end of what it wrote at `at`. */
 export function writePiece(view: DataView, at: number, { words, length }: Piece): number {

@@ -1,6 +1,6 @@
 /** The Redis store under test, on a database of a server that several harnesses share. */
 import assert from 'node:assert/strict';
-import { createClient, RESP_TYPES } from 'redis';
+import { createClient, RESP_TYPES } from '@redis/client';
 import { RedisStore } from '../../src/stores/redis/store.ts';
 import { eventually } from '../support/processes.ts';
 import { Harness, type HarnessOptions } from './harness.ts';

@@ -1,5 +1,5 @@
 /** What Redis says, as errors of our table: which may pass, and which a person must mend. */
-import { ErrorReply } from 'redis';
+import { ErrorReply } from '@redis/client';
 import { ClickrateError, type ErrorCode, messageOf } from '../../errors.ts';
 import { FORM } from './keys.ts';
 
