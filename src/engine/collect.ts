@@ -3,8 +3,9 @@
  * block up to a limit, then windows that need no longer be kept, then products to claim or remove.
  */
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
-import type { Counts, ProductResult } from '../result.ts';
+import type { ProductResult } from '../result.ts';
 import { slotOf, type TaskCore } from './core.ts';
+import { Publication } from './publication.ts';
 import { CLAIM_SENT, ELSEWHERE, OWNED, UNCLAIMED } from './published.ts';
 import { type Cells, hasCounts, type Window } from './windows.ts';
 
@@ -33,31 +34,6 @@ export function due(core: TaskCore): Due {
     }
   }
   return 'later';
-}
-
-/** What a commit publishes as it is gathered: each product once, with its windows in their order. */
-class Publication {
-  readonly products: number[] = [];
-  readonly cells: Counts[][] = [];
-  /** Where each product stands; known from the second window on, as one alone has each once. */
-  #places: Map<number, number> | null = null;
-  #windows = 0;
-
-  beginWindow(): void {
-    if (++this.#windows < 2 || this.products.length === 0 || this.#places !== null) return;
-    this.#places = new Map(this.products.map((product, place) => [product, place]));
-  }
-
-  add(product: number, counts: Counts): void {
-    const place = this.#places?.get(product);
-    if (place !== undefined) {
-      this.cells[place].push(counts);
-      return;
-    }
-    this.#places?.set(product, this.products.length);
-    this.products.push(product);
-    this.cells.push([counts]);
-  }
 }
 
 /**

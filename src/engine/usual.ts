@@ -11,7 +11,7 @@ const NO_CELLS = new Uint32Array(0);
 
 /**
  * Counts the rows from `first` on of topic partition `p` that are usual; returns the first that is
- * not, or `to`. All in one window: none of them is too late, since none before it moves time so far.
+ * not, or `to`. All are of one window: none is too late, since none before it moves time so far.
  */
 export function countUsual(
   core: TaskCore,

@@ -26,12 +26,14 @@ export function scriptOf(text: string): Script {
 const BYTES = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 
 /** Made once: it puts hundreds of commands on a class, which none of the connections calls. */
-const create = RedisClient.factory({ RESP: 2 });
+const PROTOCOL = { RESP: 2 } as const;
+const create = RedisClient.factory(PROTOCOL);
 
 type Client = ReturnType<typeof newClient>;
 
 function newClient({ url, password }: RedisAddress) {
   return create({
+    ...PROTOCOL,
     url,
     ...(password === undefined || password === '' ? {} : { password }),
     name: 'clickrate',

@@ -111,8 +111,8 @@ const [LIST, SHORT, LONG] = [0xdd, 0xd9, 0xda];
 
 /**
  * A packed list of products and results in turn. Both have at most 65 535 bytes: a product id has
- * at most 8 192, whatever the settings say, each at most 6 bytes long in JSON, and its result little
- * more.
+ * at most 8 192, whatever the settings say, each at most 6 bytes long in JSON, and its result has
+ * little more.
  */
 class List {
   readonly #bytes: TextBytes;
