@@ -1,22 +1,23 @@
 /**
- * Gathers what comes close together into one tick. After a pause the first is passed on at once;
- * under load ticks keep a distance that leaves most of the time to others.
+ * Gathers what comes close together into one tick. After a pause a few follow each other at once,
+ * as the tasks of one window do; under load ticks keep a distance that leaves most of the time to
+ * others.
  */
 import type { Clock } from '../../clock.ts';
 
-/** Shortest time between two ticks. */
-const LEAST_MS = 4;
+/** Ticks take one of so many parts of the time, seen over a while. */
+const PARTS = 5;
+/** So much of the time may be taken before it is due. */
+const CREDIT_MS = 50;
 const LONGEST_MS = 100;
-/** The time between ticks is at least this many times what the last one took. */
-const SHARE = 4;
 
 export class Ticker {
   readonly #clock: Clock;
   readonly #tick: () => void;
   #timer: NodeJS.Timeout | null = null;
   #immediate: NodeJS.Immediate | null = null;
-  /** No tick before this. */
-  #notBeforeMs = -Infinity;
+  /** When the time that ticks took will have been due. */
+  #paidMs = -Infinity;
 
   constructor(clock: Clock, tick: () => void) {
     this.#clock = clock;
@@ -26,7 +27,7 @@ export class Ticker {
   /** There is something to pass on. */
   wake(): void {
     if (this.#timer !== null || this.#immediate !== null) return;
-    const waitMs = this.#notBeforeMs - this.#clock.monotonicMs();
+    const waitMs = this.#paidMs - CREDIT_MS - this.#clock.monotonicMs();
     if (waitMs <= 0) this.#immediate = setImmediate(() => this.#run());
     else this.#timer = setTimeout(() => this.#run(), waitMs);
   }
@@ -37,8 +38,8 @@ export class Ticker {
     const beganMs = this.#clock.monotonicMs();
     this.#tick();
     const endedMs = this.#clock.monotonicMs();
-    const pauseMs = Math.min(LONGEST_MS, Math.max(LEAST_MS, (endedMs - beganMs) * SHARE));
-    this.#notBeforeMs = endedMs + pauseMs;
+    const due = Math.max(this.#paidMs, beganMs) + (endedMs - beganMs) * PARTS;
+    this.#paidMs = Math.min(due, endedMs + CREDIT_MS + LONGEST_MS);
   }
 
   stop(): void {
