@@ -4,6 +4,8 @@ export type Clock = {
   wallMs(): number;
   /** Milliseconds since some start; never goes back. */
   monotonicMs(): number;
+  /** Calls once after `ms`, unless what it answers is called before. */
+  after(ms: number, call: () => void): () => void;
   /** Resolves after `ms`, or at once when the signal is aborted; never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 };
@@ -11,6 +13,10 @@ export type Clock = {
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
+  after: (ms, call) => {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  },
   sleep: (ms, signal) =>
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();

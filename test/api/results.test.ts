@@ -17,6 +17,7 @@ function handClock() {
   const clock: Clock = {
     wallMs: () => START,
     monotonicMs: () => 0,
+    after: () => () => {},
     sleep: () => new Promise((resolve) => sleepers.push(resolve)),
   };
   const wake = async () => {

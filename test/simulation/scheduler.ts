@@ -95,8 +95,23 @@ export class Scheduler {
     return {
       wallMs: () => this.trueMs + process.wallJumpMs,
       monotonicMs: () => process.zeroMs + this.nowMs,
+      after: (ms, call) => this.#after(process, ms, call),
       sleep: (ms, signal) => this.#sleep(process, ms, signal),
     };
+  }
+
+  #after(process: Process, ms: number, call: () => void): () => void {
+    const over = () => {
+      if (timer.isOff) return;
+      timer.isOff = true;
+      process.waiting--;
+    };
+    process.waiting++;
+    const timer = this.after(ms, process, () => {
+      over();
+      call();
+    });
+    return over;
   }
 
   #sleep(process: Process, ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -23,6 +23,14 @@ export class SimClock implements Clock {
     return this.#elapsedMs;
   }
 
+  after(ms: number, call: () => void): () => void {
+    let isOff = false;
+    void this.sleep(ms).then(() => isOff || call());
+    return () => {
+      isOff = true;
+    };
+  }
+
   /** Nobody else would move the time on, so a sleep does. */
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (!signal?.aborted) this.advance(ms);
@@ -45,6 +53,7 @@ export class SimClock implements Clock {
     return {
       wallMs: () => this.wallMs(),
       monotonicMs: () => zeroMs + this.#elapsedMs - bornMs,
+      after: (ms, call) => this.after(ms, call),
       sleep: (ms, signal) => this.sleep(ms, signal),
     };
   }

@@ -21,8 +21,6 @@ export type KafkaSourceParts = OpeningParts & {
 
 /** How long a probe waits for brokers that do not answer; what comes later comes with `read`. */
 const PROBE_MS = 250;
-/** Given a reason, `abort` makes no exception, which would cost more than the wait. */
-const ARRIVED = 'arrived';
 
 export class KafkaSource implements Source {
   readonly partitions: readonly string[];
@@ -30,7 +28,7 @@ export class KafkaSource implements Source {
   readonly #client: BaseOptions;
   #lanes: Lane[] = [];
   /** Ends the wait under way. */
-  #wake: AbortController | null = null;
+  #wake: (() => void) | null = null;
 
   constructor(parts: KafkaSourceParts) {
     this.#parts = parts;
@@ -74,7 +72,7 @@ export class KafkaSource implements Source {
 
   #lane(index: number, at: Opened): Lane {
     const { cluster, clock, limits, topics, partition } = this.#parts;
-    const onArrival = () => this.#wake?.abort(ARRIVED);
+    const onArrival = () => this.#wake?.();
     const topic = topics[index];
     const parts = { cluster, client: this.#client, clock, limits, topic, partition, index };
     return new Lane({ ...parts, onArrival }, at.topicId.split('/')[0], at.offset);
@@ -112,11 +110,16 @@ export class KafkaSource implements Source {
     return [...answers.values()];
   }
 
-  /** Waits until some lane has an answer, at most `waitMs`. */
-  async #arrival(waitMs: number): Promise<void> {
-    this.#wake = new AbortController();
-    await this.#parts.clock.sleep(waitMs, this.#wake.signal);
-    this.#wake = null;
+  /** Waits until some lane has an answer, at most `waitMs`. A signal would cost more than that. */
+  #arrival(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#parts.clock.after(waitMs, () => this.#wake?.());
+      this.#wake = () => {
+        this.#wake = null;
+        cancel();
+        resolve();
+      };
+    });
   }
 
   async acknowledge(offsets: readonly number[]): Promise<void> {
@@ -129,6 +132,6 @@ export class KafkaSource implements Source {
   async close(): Promise<void> {
     for (const lane of this.#lanes) lane.close();
     this.#lanes = [];
-    this.#wake?.abort(ARRIVED);
+    this.#wake?.();
   }
 }
