@@ -4,10 +4,6 @@
  * copy of the records in a memory of its own, so no address of it can be outside of that.
  */
 import { CLICK, IMPRESSION } from '../event.ts';
-import { digits, digitsAt, notDigits, numberOf } from './digits.ts';
-import { ID, PRODUCT, TIME, TYPE } from './fields.ts';
-import { FIRST_MIX, LAST_MIX } from './keys.ts';
-import { columns, MEMORY } from './run.ts';
 import {
   againIf,
   type Code,
@@ -33,7 +29,11 @@ import {
   V128,
   v128,
   when,
-} from './wasm.ts';
+} from '../wasm.ts';
+import { digits, digitsAt, notDigits, numberOf } from './digits.ts';
+import { ID, PRODUCT, TIME, TYPE } from './fields.ts';
+import { FIRST_MIX, LAST_MIX } from './keys.ts';
+import { columns, MEMORY } from './run.ts';
 
 /** Step codes beside those of the fields: other plain strings and numbers, the record's end. */
 export const STRING = 5;

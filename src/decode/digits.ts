@@ -1,5 +1,5 @@
 /** Eight digits at once, the first in the lowest byte, as code of WebAssembly. */
-import { type Code, get, i32, i64, load128, op, splat, tee } from './wasm.ts';
+import { type Code, get, i32, i64, load128, op, splat, tee } from '../wasm.ts';
 
 /** Makes digits of what is on the stack: of a byte that is none, something above nine. */
 export const digits: Code = [...i64(0x3030303030303030n), ...op.subtract64];

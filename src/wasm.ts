@@ -1,5 +1,5 @@
 /**
- * As much of the binary format of WebAssembly as `compile.ts` needs: pieces of code as lists of
+ * As much of the binary format of WebAssembly as decode and sources need: code as lists of
  * bytes, and a module of one function over an imported memory. Opcodes and encoding:
  * webassembly.github.io/spec/core/binary.
  */
