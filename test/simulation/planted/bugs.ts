@@ -198,6 +198,20 @@ const COUNT_BUGS: Bug[] = [
     caughtBy: 'simulation',
   },
   {
+    name: 'the short way counts an idle partition that speaks as if it had not been idle',
+    file: 'engine/usual.ts',
+    find: ' || at.idle',
+    replace: '',
+    caughtBy: 'simulation',
+  },
+  {
+    name: 'the short way forgets that a window is due',
+    file: 'engine/usual.ts',
+    find: 'end - 1 <= core.watermark || ',
+    replace: '',
+    caughtBy: 'simulation',
+  },
+  {
     name: 'time passes an idle partition without proof that nothing lies there',
     file: 'engine/watermark.ts',
     find: 'else if (!sights.partitions[p].passed) return current;',
