@@ -9,7 +9,8 @@ import type { FlinkTestCluster } from '../test/support/flink-cluster.ts';
 import type { KafkaTestCluster } from '../test/support/kafka-cluster.ts';
 import { eventually } from '../test/support/processes.ts';
 import type { Filled } from './kafka-fill.ts';
-import { cpuSecondsOf, peakMbOf, sleep } from './measure.ts';
+import { cpuSecondsOf, sleep } from './measure.ts';
+import { peakMbOf } from './peak.ts';
 import { jsonSession, jsonStatements } from './peers/flink-json.ts';
 import type { Run } from './slope.ts';
 

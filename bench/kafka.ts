@@ -7,7 +7,8 @@ import { type Engine, startEngine } from '../test/kafka/engines.ts';
 import { eventually, outputOf, startNode } from '../test/support/processes.ts';
 import { startRedis } from '../test/support/redis-server.ts';
 import type { Filled } from './kafka-fill.ts';
-import { cpuSecondsOf, MAIN, peakMbOf, sleep } from './measure.ts';
+import { cpuSecondsOf, MAIN, sleep } from './measure.ts';
+import { peakMbOf } from './peak.ts';
 import type { Run } from './slope.ts';
 
 const LONGEST_MS = 300_000;
@@ -72,6 +73,5 @@ export async function messageStream(
   const child = startNode('bench/peers/message-stream.ts', args);
   const [line] = await outputOf(child, /\{"read".*\}/, LONGEST_MS);
   await child.ended;
-  const { cpuSeconds, maxRssMb } = JSON.parse(line) as { cpuSeconds: number; maxRssMb: number };
-  return { events, cpuSeconds, peakMb: maxRssMb };
+  return { events, ...(JSON.parse(line) as Omit<Run, 'events'>) };
 }

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { KAFKA_VERSION, mavenJars } from '../../scripts/stack/artifacts.ts';
 import { outputOf, start } from '../../test/support/processes.ts';
-import { cpuSecondsOf, peakMbOf, sleep } from '../measure.ts';
+import { cpuSecondsOf, sleep } from '../measure.ts';
+import { peakMbOf } from '../peak.ts';
 import type { Run } from '../slope.ts';
 
 const SOURCE = fileURLToPath(new URL('./streams/StreamsPeer.java', import.meta.url));

@@ -4,6 +4,7 @@
  * the process since its launch. Arguments: brokers, topics by comma, records to read.
  */
 import { Consumer } from '@platformatic/kafka';
+import { peakMbOf } from '../peak.ts';
 
 type Event = { product_id: string; timestamp: number; event_type: string };
 
@@ -38,6 +39,6 @@ await new Promise<void>((resolve) => {
   });
 });
 const { user, system } = process.cpuUsage();
-const maxRssMb = process.resourceUsage().maxRSS / 1_024;
-process.stdout.write(`${JSON.stringify({ read, cpuSeconds: (user + system) / 1e6, maxRssMb })}\n`);
+const cpuSeconds = (user + system) / 1e6;
+process.stdout.write(`${JSON.stringify({ read, cpuSeconds, peakMb: peakMbOf(process.pid) })}\n`);
 process.exit(0);

@@ -18,7 +18,7 @@ import { EVENTS_PER_WINDOW } from '../event-files.ts';
 import { runJob } from '../flink.ts';
 import { engine } from '../kafka.ts';
 import { fillPair, loadOf, type Pair } from '../kafka-fill.ts';
-import { peakMbOf } from '../measure.ts';
+import { peakMbOf } from '../peak.ts';
 import type { Report } from '../report.ts';
 import { type Cost, interleaved } from '../slope.ts';
 
