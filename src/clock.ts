@@ -21,11 +21,11 @@ export const systemClock: Clock = {
     new Promise((resolve) => {
       if (signal?.aborted) return resolve();
       const done = () => {
-        clearTimeout(timer);
+        cancel();
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, ms);
+      const cancel = systemClock.after(ms, done);
       signal?.addEventListener('abort', done, { once: true });
     }),
 };

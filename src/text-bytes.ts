@@ -115,6 +115,7 @@ export class TextBytes {
   }
 }
 
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
+/** A view over the same bytes. */
+export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }

@@ -52,15 +52,8 @@ export async function startServices(
   brokers: string,
   withFlink: boolean,
 ): Promise<void> {
-  const args = [
-    ...COMMAND,
-    'topics',
-    'create',
-    '--brokers',
-    brokers,
-    ...(withFlink ? ['--flink'] : []),
-  ];
-  const made = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  const topics = ['topics', 'create', '--brokers', brokers, ...(withFlink ? ['--flink'] : [])];
+  const made = spawnSync(process.execPath, [...COMMAND, ...topics], { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`making the topics failed:\n${made.stderr}`);
   for (const plan of plans) await startServer(plan);
   for (const plan of plans) await untilReady(plan, () => isServing(plan.port));

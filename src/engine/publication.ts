@@ -6,10 +6,9 @@ export class Publication {
   readonly cells: Counts[][] = [];
   /** Where each product stands; known from the second window on, as one alone has each once. */
   #places: Map<number, number> | null = null;
-  #windows = 0;
 
   beginWindow(): void {
-    if (++this.#windows < 2 || this.products.length === 0 || this.#places !== null) return;
+    if (this.products.length === 0 || this.#places !== null) return;
     this.#places = new Map(this.products.map((product, place) => [product, place]));
   }
 

@@ -1,5 +1,6 @@
 /** Generated events as records of one growing buffer, without an object an event. */
 import { type RecordBatch, recordBatch } from '../event.ts';
+import { viewOf } from '../text-bytes.ts';
 import { type EventOut, LONGEST_EVENT, writeEvent } from './event-text.ts';
 
 const NEWLINE = 0x0a;
@@ -7,7 +8,7 @@ const NEWLINE = 0x0a;
 export class EventWriter implements EventOut {
   /** A newline lies behind each record. */
   batch = recordBatch(new Uint8Array(262_144), 1_024);
-  #view = viewOf(this.batch);
+  #view = viewOf(this.batch.bytes);
   #at = 0;
 
   clear(): void {
@@ -40,7 +41,7 @@ export class EventWriter implements EventOut {
     const { batch } = this;
     if (batch.count === batch.starts.length || this.#at + size > batch.bytes.length) {
       this.batch = enlarged(batch, this.#at + size);
-      this.#view = viewOf(this.batch);
+      this.#view = viewOf(this.batch.bytes);
     }
     this.batch.starts[this.batch.count] = this.#at;
   }
@@ -54,10 +55,6 @@ export class EventWriter implements EventOut {
 /** The records of an `EventWriter` as lines, each with its newline. */
 export function linesOf({ bytes, count, ends }: RecordBatch): Uint8Array {
   return bytes.subarray(0, count === 0 ? 0 : ends[count - 1] + 1);
-}
-
-function viewOf({ bytes }: RecordBatch): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function enlarged(batch: RecordBatch, size: number): RecordBatch {

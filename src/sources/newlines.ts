@@ -1,6 +1,6 @@
 /**
  * Where the newlines are in a chunk of bytes, sixteen bytes at a time: a WebAssembly function over
- * a copy of the chunk. Where the process cannot run it, `newlineFrom` finds them one by one.
+ * a copy of the chunk. Where the process cannot run it, they are found one by one.
  */
 import {
   againIf,
@@ -28,9 +28,6 @@ const READ_BYTES = 16;
 const FOUND_AT = CHUNK_BYTES + READ_BYTES;
 
 const NEWLINE = 0x0a;
-const NEWLINES = 0x0a0a0a0a;
-const ONES = 0x01010101;
-const HIGHS = 0x80808080;
 
 const MEMORY = memoryOf(FOUND_AT + 4 * (CHUNK_BYTES + READ_BYTES));
 const chunk = new Uint8Array(MEMORY.buffer, 0, CHUNK_BYTES);
@@ -75,32 +72,8 @@ export function findNewlines(bytes: Uint8Array): number {
 
 /** The same without WebAssembly. */
 export function findOneByOne(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let count = 0;
-  for (let at = newlineFrom(bytes, view, 0, bytes.length); at >= 0; ) {
+  for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1))
     found[count++] = at;
-    at = newlineFrom(bytes, view, at + 1, bytes.length);
-  }
   return count;
-}
-
-/** Index of the first newline in `[start, end)`, or -1. A call of `indexOf` would cost more. */
-function newlineFrom(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-  let at = start;
-  for (; at + 16 <= end; at += 16) {
-    const a = view.getInt32(at, true) ^ NEWLINES;
-    const b = view.getInt32(at + 4, true) ^ NEWLINES;
-    const c = view.getInt32(at + 8, true) ^ NEWLINES;
-    const d = view.getInt32(at + 12, true) ^ NEWLINES;
-    const zeros = ((a - ONES) & ~a) | ((b - ONES) & ~b) | ((c - ONES) & ~c) | ((d - ONES) & ~d);
-    if ((zeros & HIGHS) !== 0) break;
-  }
-  for (; at + 4 <= end; at += 4) {
-    const word = view.getInt32(at, true) ^ NEWLINES;
-    // The lowest byte that became zero is the first to set its high bit here.
-    const hits = (word - ONES) & ~word & HIGHS;
-    if (hits !== 0) return at + ((31 - Math.clz32(hits & -hits)) >>> 3);
-  }
-  for (; at < end; at++) if (bytes[at] === NEWLINE) return at;
-  return -1;
 }

@@ -46,37 +46,35 @@ export class LineSplitter implements Splitter {
     batch: RecordBatch,
     room: number,
   ): number {
-    const { starts, ends, offsets } = batch;
-    let count = batch.count;
     let at = start;
-    for (let from = start; from < end && count < room; from += CHUNK_BYTES) {
+    for (let from = start; from < end && batch.count < room; from += CHUNK_BYTES) {
       const newlines = findNewlines(bytes.subarray(from, Math.min(from + CHUNK_BYTES, end)));
-      for (let n = 0; n < newlines && count < room; n++) {
+      for (let n = 0; n < newlines && batch.count < room; n++) {
         const stop = from + found[n];
-        const last = lineEnd(bytes, at, stop);
-        if (last > at) {
-          starts[count] = at;
-          ends[count] = last;
-          offsets[count++] = base + (at - start);
-        }
+        addLine(batch, bytes, at, stop, base + (at - start));
         at = stop + 1;
       }
     }
-    if (isLast && at < end && count < room) {
-      const last = lineEnd(bytes, at, end);
-      if (last > at) {
-        starts[count] = at;
-        ends[count] = last;
-        offsets[count++] = base + (at - start);
-      }
+    if (isLast && at < end && batch.count < room) {
+      addLine(batch, bytes, at, end, base + (at - start));
       at = end;
     }
-    batch.count = count;
     return at;
   }
 }
 
-/** Without the `\r` before a newline. */
-function lineEnd(bytes: Uint8Array, start: number, stop: number): number {
-  return stop > start && bytes[stop - 1] === RETURN ? stop - 1 : stop;
+/** Without the `\r` before a newline; a blank line is no record. */
+function addLine(
+  batch: RecordBatch,
+  bytes: Uint8Array,
+  start: number,
+  stop: number,
+  offset: number,
+): void {
+  const end = stop > start && bytes[stop - 1] === RETURN ? stop - 1 : stop;
+  if (end === start) return;
+  const row = batch.count++;
+  batch.starts[row] = start;
+  batch.ends[row] = end;
+  batch.offsets[row] = offset;
 }

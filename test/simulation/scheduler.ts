@@ -118,13 +118,11 @@ export class Scheduler {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve();
       const done = () => {
-        timer.isOff = true;
-        process.waiting--;
+        cancel();
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      process.waiting++;
-      const timer = this.after(ms, process, done);
+      const cancel = this.#after(process, ms, done);
       signal?.addEventListener('abort', done, { once: true });
     });
   }

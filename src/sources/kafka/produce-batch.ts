@@ -5,6 +5,7 @@
  * batch in kafka.apache.org/documentation.
  */
 import { crc32c } from '../../crc32c.ts';
+import { viewOf } from '../../text-bytes.ts';
 import { LONGEST_EVENT, writeEvent, writeName } from '../event-text.ts';
 
 const PRODUCE_KEY = 0;
@@ -191,10 +192,6 @@ export class ProduceBatch {
 function writeEventSize(bytes: Buffer, at: number, size: number): void {
   bytes[at] = ((size << 1) & 0x7f) | 0x80;
   bytes[at + 1] = size >>> 6;
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** Bytes of a zigzag number. */
