@@ -32,10 +32,7 @@ export class Duplicates {
   /** Keeps the compiler from leaving out loads that only bring cache lines near. */
   touched = 0;
   /** The mixed id of the event at hand; set by `seen`, used by `remember`. */
-  #a = 0;
-  #b = 0;
-  #c = 0;
-  #d = 0;
+  readonly #id = new Int32Array(4);
   /** Bucket of the last remembered id: the next one is mostly in it too. */
   #last: Bucket | null = null;
 
@@ -53,11 +50,12 @@ export class Duplicates {
    * a bijection, so equal ids of two scopes never meet.
    */
   seen(words: Uint32Array, i: number, partition: number, product: number, kind: number): boolean {
-    this.#a = (words[4 * i] ^ scopeOf(partition, product, kind)) >>> 0;
-    this.#b = words[4 * i + 1];
-    this.#c = words[4 * i + 2];
-    this.#d = words[4 * i + 3];
-    return this.#table.find(this.#a, this.#b, this.#c, this.#d);
+    const id = this.#id;
+    id[0] = words[4 * i] ^ scopeOf(partition, product, kind);
+    id[1] = words[4 * i + 1];
+    id[2] = words[4 * i + 2];
+    id[3] = words[4 * i + 3];
+    return this.#table.find(id);
   }
 
   /** Brings near what `seen` will look at for rows `[from, to)`. */
@@ -78,7 +76,7 @@ export class Duplicates {
     if (table.size >= this.#settings.maxIds) {
       this.#dropOldest();
       // Places have moved.
-      table.find(this.#a, this.#b, this.#c, this.#d);
+      table.find(this.#id);
     }
     this.#put(partition, end);
   }
@@ -92,7 +90,7 @@ export class Duplicates {
     const n = bucket.count++ % PAGE_IDS;
     if (n === 0) bucket.pages.push(table.takePage());
     const page = bucket.pages[bucket.pages.length - 1];
-    table.add(page * PAGE_IDS + n, this.#a, this.#b, this.#c, this.#d);
+    table.add(page * PAGE_IDS + n, this.#id);
   }
 
   /** Forgets the partition's buckets whose life ended at this watermark. */
@@ -164,9 +162,9 @@ export class Duplicates {
   }
 
   /** The words of the ids of a part. */
-  #words({ pages, count }: Bucket, first: number): Uint32Array {
+  #words({ pages, count }: Bucket, first: number): Int32Array {
     const last = Math.min(count, first + PART_IDS);
-    const words = new Uint32Array(4 * (last - first));
+    const words = new Int32Array(4 * (last - first));
     for (let n = first; n < last; n += PAGE_IDS) {
       const some = this.#table.words(pages[n / PAGE_IDS], Math.min(PAGE_IDS, last - n));
       words.set(some, 4 * (n - first));
@@ -181,14 +179,10 @@ export class Duplicates {
     const partition = Number(match[1]);
     if (partition >= this.forgetAt.length || part.bytes.length % 16 !== 0)
       throw new PackReader(part.name, part.bytes).damaged();
-    const words = new Uint32Array(part.bytes.slice().buffer);
+    const words = new Int32Array(part.bytes.slice().buffer);
     for (let at = 0; at < words.length; at += 4) {
-      this.#a = words[at];
-      this.#b = words[at + 1];
-      this.#c = words[at + 2];
-      this.#d = words[at + 3];
-      if (this.#table.find(this.#a, this.#b, this.#c, this.#d))
-        throw new PackReader(part.name, part.bytes).damaged();
+      this.#id.set(words.subarray(at, at + 4));
+      if (this.#table.find(this.#id)) throw new PackReader(part.name, part.bytes).damaged();
       this.#put(partition, Number(match[2]));
     }
     const bucket = this.#bucket(partition, Number(match[2]));

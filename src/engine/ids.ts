@@ -3,8 +3,10 @@
  * first word too, so that looking for one that is not there touches one cache line.
  */
 
+const PAGE_SHIFT = 8;
 /** Ids of a page. */
-export const PAGE_IDS = 256;
+export const PAGE_IDS = 1 << PAGE_SHIFT;
+const PAGE_MASK = PAGE_IDS - 1;
 const SMALLEST = 1024;
 /** The table is at most so full: three places in four. */
 const FULL_NUMERATOR = 4;
@@ -12,60 +14,62 @@ const FULL_DENOMINATOR = 3;
 
 export class IdTable {
   /** Four words an id. */
-  readonly #pages: Uint32Array[] = [];
+  readonly #pages: Int32Array[] = [];
   readonly #freePages: number[] = [];
   /** Two words a place: an id's first word, and where the id is, plus 1; 0 there: a free place. */
-  #places = new Uint32Array(2 * SMALLEST);
+  #places = new Int32Array(2 * SMALLEST);
   #mask = SMALLEST - 1;
   /** The place where `find` ended. */
   #at = 0;
   size = 0;
 
-  /** Whether the id is there; `add` then puts it where it was looked for. */
-  find(a: number, b: number, c: number, d: number): boolean {
+  /** Whether the id of these four words is there; `add` then puts it where it was looked for. */
+  find(id: Int32Array): boolean {
     const places = this.#places;
     const mask = this.#mask;
-    let at = a & mask;
-    for (; places[2 * at + 1] !== 0; at = (at + 1) & mask) {
-      if (places[2 * at] !== a) continue;
-      const index = places[2 * at + 1] - 1;
-      const page = this.#pages[Math.floor(index / PAGE_IDS)];
-      const k = (index % PAGE_IDS) * 4;
-      if (page[k + 1] === b && page[k + 2] === c && page[k + 3] === d) break;
-    }
+    const first = id[0];
+    let at = first & mask;
+    for (; places[2 * at + 1] !== 0; at = (at + 1) & mask)
+      if (places[2 * at] === first && this.#holds(places[2 * at + 1] - 1, id)) break;
     this.#at = at;
     return places[2 * at + 1] !== 0;
   }
 
+  #holds(index: number, id: Int32Array): boolean {
+    const page = this.#pages[index >>> PAGE_SHIFT];
+    const k = (index & PAGE_MASK) << 2;
+    return page[k + 1] === id[1] && page[k + 2] === id[2] && page[k + 3] === id[3];
+  }
+
   /** Brings near what `find` will look at, so that many are waited for at once. */
-  touch(a: number): number {
-    return this.#places[2 * (a & this.#mask) + 1];
+  touch(first: number): number {
+    return this.#places[2 * (first & this.#mask) + 1];
   }
 
   /** Puts the id that `find` was last asked for, and did not find, at `index` of its pages. */
-  add(index: number, a: number, b: number, c: number, d: number): void {
-    const page = this.#pages[Math.floor(index / PAGE_IDS)];
-    const k = (index % PAGE_IDS) * 4;
-    page[k] = a;
-    page[k + 1] = b;
-    page[k + 2] = c;
-    page[k + 3] = d;
-    this.#places[2 * this.#at] = a;
+  add(index: number, id: Int32Array): void {
+    const page = this.#pages[index >>> PAGE_SHIFT];
+    const k = (index & PAGE_MASK) << 2;
+    page[k] = id[0];
+    page[k + 1] = id[1];
+    page[k + 2] = id[2];
+    page[k + 3] = id[3];
+    this.#places[2 * this.#at] = id[0];
     this.#places[2 * this.#at + 1] = index + 1;
     this.size++;
     if (this.size * FULL_NUMERATOR > (this.#mask + 1) * FULL_DENOMINATOR) this.#grow();
   }
 
-  /** A page of nobody's, by its number: index / `PAGE_IDS`. */
+  /** A page of nobody's, by its number: index >>> PAGE_SHIFT. */
   takePage(): number {
     const free = this.#freePages.pop();
     if (free !== undefined) return free;
-    this.#pages.push(new Uint32Array(4 * PAGE_IDS));
+    this.#pages.push(new Int32Array(4 * PAGE_IDS));
     return this.#pages.length - 1;
   }
 
   /** The words of a page's first `count` ids. */
-  words(page: number, count: number): Uint32Array {
+  words(page: number, count: number): Int32Array {
     return this.#pages[page].subarray(0, 4 * count);
   }
 
@@ -96,7 +100,7 @@ export class IdTable {
   #grow(): void {
     const old = this.#places;
     const mask = old.length - 1;
-    const places = new Uint32Array(old.length * 2);
+    const places = new Int32Array(old.length * 2);
     for (let from = 0; from < old.length; from += 2) {
       if (old[from + 1] === 0) continue;
       let at = old[from] & mask;

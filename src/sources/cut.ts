@@ -11,6 +11,11 @@ import type { Splitter } from './split.ts';
  * A line longer than this is not held whole: its beginning is judged (too large), the rest skipped.
  */
 const MAX_LINE_BYTES = 16_777_216;
+/**
+ * Read at a time: with its copy among the held bytes it fits a processor's second cache. A megabyte
+ * took a quarter more CPU an event, in the kernel's copy; less takes more steps.
+ */
+const CHUNK_BYTES = 262_144;
 const NEWLINE = 0x0a;
 
 export type Cut = {
@@ -63,7 +68,8 @@ async function* cutsOfFile(
   place: { base: number },
 ): AsyncGenerator<Cut, void> {
   const held = new Held();
-  const chunks = chunksOf(file, start, limits.batchBytes, progress);
+  const chunkBytes = Math.min(CHUNK_BYTES, limits.batchBytes);
+  const chunks = chunksOf(file, start, chunkBytes, progress);
   splitter.begin();
   try {
     // One chunk ahead, so that the last one is known to be the last.
