@@ -65,6 +65,14 @@ export type RecordBatch = {
   keyEnds?: Uint32Array;
 };
 
+/**
+ * A copy of `bytes[start, end)`, for whoever keeps them. `slice` is none where they are a Buffer:
+ * that is the same memory, which a source reads into again.
+ */
+export function copyOf(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array {
+  return new Uint8Array(bytes.subarray(start, end));
+}
+
 /** An empty record batch with room for `capacity` records over `bytes`. */
 export function recordBatch(bytes: Uint8Array, capacity: number): RecordBatch {
   return {

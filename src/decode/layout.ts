@@ -3,6 +3,7 @@
  * record that has exactly these bytes, with plain values between them, means the same fields, so it
  * need not be scanned as JSON. Whatever differs by one byte falls back to the tolerant scan.
  */
+import { copyOf } from '../event.ts';
 import { compile, END, type Match, NUMBER, type Rules, STRING, TIME_DIGITS } from './compile.ts';
 import { type Fields, OTHER, TIME } from './fields.ts';
 import { PLAIN } from './json.ts';
@@ -20,7 +21,7 @@ export function learn(fields: Fields, start: number, end: number, rules: Rules):
   let at = start;
   let size = 0;
   const literalTo = (stop: number, step: number) => {
-    literals.push(bytes.slice(at, stop));
+    literals.push(copyOf(bytes, at, stop));
     steps.push(step);
     size += stop - at;
   };

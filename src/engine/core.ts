@@ -4,7 +4,7 @@
  */
 import type { Limits, Settings } from '../config.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
-import { type Reason, type RecordBatch, VERDICTS } from '../event.ts';
+import { copyOf, type Reason, type RecordBatch, VERDICTS } from '../event.ts';
 import type { Comeback, KeptEvent } from '../status.ts';
 import { Duplicates } from './duplicates.ts';
 import { Tally } from './ledger.ts';
@@ -70,7 +70,7 @@ export class TaskCore {
 
   /** Keeps an event that is not counted for the next commit; its sentence is written there. */
   keep(p: number, records: RecordBatch, i: number, code: number): void {
-    const bytes = records.bytes.slice(records.starts[i], records.ends[i]);
+    const bytes = copyOf(records.bytes, records.starts[i], records.ends[i]);
     const key = keyOf(records, i);
     this.#keptBytes += bytes.length + (key?.length ?? 0) + KEPT_OVERHEAD;
     this.kept.push({
@@ -119,7 +119,7 @@ export class TaskCore {
 
 function keyOf({ bytes, keyStarts, keyEnds }: RecordBatch, i: number): Uint8Array | null {
   if (keyStarts === undefined || keyEnds === undefined || keyEnds[i] < keyStarts[i]) return null;
-  return bytes.slice(keyStarts[i], keyEnds[i]);
+  return copyOf(bytes, keyStarts[i], keyEnds[i]);
 }
 
 /** The place of a product in its block. */

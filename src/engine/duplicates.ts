@@ -4,6 +4,7 @@
  */
 import type { Settings } from '../config.ts';
 import type { EventBatch } from '../decode/columns.ts';
+import { copyOf } from '../event.ts';
 import type { Part } from '../status.ts';
 import { IdTable, PAGE_IDS } from './ids.ts';
 import { PackReader } from './packing.ts';
@@ -179,7 +180,7 @@ export class Duplicates {
     const partition = Number(match[1]);
     if (partition >= this.forgetAt.length || part.bytes.length % 16 !== 0)
       throw new PackReader(part.name, part.bytes).damaged();
-    const words = new Int32Array(part.bytes.slice().buffer);
+    const words = new Int32Array(copyOf(part.bytes).buffer);
     for (let at = 0; at < words.length; at += 4) {
       this.#id.set(words.subarray(at, at + 4));
       if (this.#table.find(this.#id)) throw new PackReader(part.name, part.bytes).damaged();

@@ -1,5 +1,6 @@
 /** Packed bytes of checkpoint parts: unsigned LEB128 integers and 64-bit times, nothing else. */
 import { ClickrateError } from '../errors.ts';
+import { copyOf } from '../event.ts';
 
 /** Writes into one growing buffer; `take` copies out what was written and starts again. */
 export class PackWriter {
@@ -35,7 +36,7 @@ export class PackWriter {
   }
 
   take(): Uint8Array {
-    const taken = this.#bytes.slice(0, this.#at);
+    const taken = copyOf(this.#bytes, 0, this.#at);
     this.#at = 0;
     return taken;
   }

@@ -1,7 +1,7 @@
 /** Orders the records of files by their time, in memory. */
 import type { Limits } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
-import { recordBatch } from '../event.ts';
+import { copyOf, recordBatch } from '../event.ts';
 import type { Cut } from './cut.ts';
 
 const MAX_SORTED_BYTES = 1_073_741_824;
@@ -75,7 +75,7 @@ async function collected(cuts: AsyncIterable<Cut>, maxBytes: number): Promise<Ke
     const last = ends[count - 1];
     total += last - first;
     if (total > maxBytes) throw tooMuch(maxBytes);
-    kept.chunks.push(bytes.slice(first, last));
+    kept.chunks.push(copyOf(bytes, first, last));
     for (let i = 0; i < count; i++) {
       const n = kept.count++;
       kept.chunk[n] = kept.chunks.length - 1;

@@ -8,6 +8,7 @@ import { createGunzip } from 'node:zlib';
 import { systemClock } from '../clock.ts';
 import { LIMITS } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
+import { copyOf } from '../event.ts';
 import type { CsvMapping } from '../sources/csv.ts';
 import { FileSource } from '../sources/file.ts';
 import type { LogRecord } from './oracle.ts';
@@ -63,7 +64,7 @@ async function fromSource(input: Files, arrivalMs: number): Promise<LogRecord[]>
     while (!source.ended)
       for (const { records: batch } of await source.read([true]))
         for (let i = 0; i < batch.count; i++) {
-          const bytes = batch.bytes.slice(batch.starts[i], batch.ends[i]);
+          const bytes = copyOf(batch.bytes, batch.starts[i], batch.ends[i]);
           records.push({ offset: batch.offsets[i], arrivalMs, bytes });
         }
   } finally {

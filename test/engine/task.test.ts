@@ -246,6 +246,23 @@ test('kept events have a limit: apply stops before it is exceeded by more than o
   assert.ok(bench.task.apply(0, records, events, first).next > first);
 });
 
+test('kept events are copies, whatever kind of bytes a source reads into', () => {
+  const kinds = [(all: Uint8Array) => Buffer.from(all), (all: Uint8Array) => all.slice()];
+  for (const bytesOf of kinds) {
+    const bench = new Bench();
+    const { records, events } = batchOf([{ ts: 1, reject: 'not_json' }]);
+    const said = Buffer.from(records.bytes).toString();
+    const bytes = bytesOf(records.bytes);
+    const keys = { keyStarts: Uint32Array.of(0), keyEnds: Uint32Array.of(3) };
+    bench.task.apply(0, { ...records, bytes, ...keys }, events, 0);
+    // The source reads the next records into the same bytes.
+    bytes.fill(0);
+    const [kept] = bench.task.collect(names, 10).kept;
+    assert.equal(Buffer.from(kept!.bytes).toString(), said);
+    assert.equal(Buffer.from(kept!.key!).toString(), said.slice(0, 3));
+  }
+});
+
 test('open cells have a limit; the partition that holds time back still goes on', () => {
   const bench = new Bench({}, 2, { openCells: 320 });
   const rows = Array.from({ length: 100 }, (_, n) => ({ ts: n * 10_000 }));

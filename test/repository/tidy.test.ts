@@ -20,6 +20,7 @@ import {
   onlyCli,
   purity,
   type SourceFile,
+  sharedSlices,
   specifiers,
   unmatchedTests,
   unreachable,
@@ -141,6 +142,13 @@ describe('decode and engine', () => {
     clean(onlyCli(planted({ 'src/cli/a.ts': 'process.exit(1);' })));
     clean(onlyCli(SRC));
   });
+});
+
+test('bytes that are kept are copied by what copies them', () => {
+  finds(sharedSlices(planted({ 'src/a.ts': 'keep(records.bytes.slice(1, 2));' })), /src\/a\.ts:1/);
+  finds(sharedSlices(planted({ 'src/a.ts': 'const part = this.#bytes.slice(0);' })), /copyOf/);
+  clean(sharedSlices(planted({ 'src/a.ts': 'keep(copyOf(records.bytes, 1, 2));' })));
+  clean(sharedSlices(SRC));
 });
 
 describe('lengths', () => {

@@ -157,6 +157,8 @@ export class SimLine implements BrokerLine {
   readonly process: Process;
   #failure: ClickrateError | null = null;
   #reject: ((error: ClickrateError) => void) | null = null;
+  /** As the real one: an answer stays as it is until the next but one. */
+  readonly #buffers: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
 
   constructor(
     brokers: Brokers,
@@ -197,11 +199,21 @@ export class SimLine implements BrokerLine {
     );
     return new Promise((resolve, reject) => {
       this.#reject = reject;
-      answer.then(resolve, (error: ClickrateError) => {
-        this.#fail(error.message);
-        reject(error);
-      });
+      answer.then(
+        (bytes) => resolve(this.#received(bytes)),
+        (error: ClickrateError) => {
+          this.#fail(error.message);
+          reject(error);
+        },
+      );
     });
+  }
+
+  #received(bytes: Buffer): Buffer {
+    this.#buffers.reverse();
+    if (this.#buffers[0].length < bytes.length) this.#buffers[0] = Buffer.alloc(bytes.length);
+    bytes.copy(this.#buffers[0]);
+    return this.#buffers[0].subarray(0, bytes.length);
   }
 
   /** The other end is gone: the process hears of it. */

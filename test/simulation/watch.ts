@@ -112,14 +112,18 @@ export class Watch {
 
   /** Every event between the commit before and this one that was not counted is kept with it. */
   #checkKept({ kept }: Commit, recount: Recount): void {
-    const got = kept.map(({ partition, offset, reason }) => `${partition} ${offset} ${reason}`);
+    const said = (partition: string, offset: number, reason: string, bytes: Uint8Array) =>
+      `${partition} ${offset} ${reason} ${Buffer.from(bytes).toString('latin1')}`;
+    const got = kept.map((one) => said(one.partition, one.offset, one.reason, one.bytes));
     const expected = recount.judged.flatMap((list, p) => {
+      const { partition, records } = this.#logs[p]!;
       const from = this.#seen.positions[p]!;
       const first = list.findLastIndex(({ offset }) => offset < from) + 1;
-      return list
-        .slice(first)
-        .filter(({ verdict }) => verdict !== 'counted' && verdict !== 'duplicate')
-        .map(({ offset, verdict }) => `${this.#logs[p]!.partition} ${offset} ${verdict}`);
+      return list.slice(first).flatMap(({ offset, verdict }, n) => {
+        if (verdict === 'counted' || verdict === 'duplicate') return [];
+        const { bytes } = records[recount.indexes[p]![first + n]!]!;
+        return [said(partition, offset, verdict, bytes)];
+      });
     });
     assert.deepEqual(got.sort(), expected.sort(), 'events kept with the commit');
   }

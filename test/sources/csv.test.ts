@@ -183,3 +183,15 @@ test('times: ISO 8601 with any fraction, floored, also before 1970; epoch millis
   ];
   for (const [text, expected] of cases) assert.equal(parseTime(text), expected, text);
 });
+
+test('rows of many batches come in the order of their times', async (t) => {
+  const file = join(temporary(t), 'f.csv');
+  const times = [5, 3, 4, 1, 2].map((n) => 1_577_836_800_000 + n);
+  writeFileSync(file, HEADER + times.map((time, n) => `${time},p${n},0\n`).join(''));
+  const parts = { files: [file], limits: batchesOf(2, 40), csv: parseCsvMapping(MAPPING) };
+  const records = await readAll({ ...parts, sort: true });
+  assert.deepEqual(
+    records.map(({ text }) => JSON.parse(text).product_id),
+    ['p3', 'p4', 'p1', 'p2', 'p0'],
+  );
+});

@@ -2,6 +2,7 @@
  * The packed cells of one period and one bucket of products: for each cell, by rising slot, three
  * numbers of 7 bits a byte: slot − previous slot − 1, impressions, clicks.
  */
+import { copyOf } from '../../event.ts';
 
 /** Products in a bucket; the slot of a product is its number modulo this. */
 export const BUCKET_PRODUCTS = 1_024;
@@ -61,7 +62,7 @@ export class CellTable {
       at = packNumber(bytes, at, this.#clicks[slot]);
       before = slot;
     }
-    return bytes.slice(0, at);
+    return copyOf(bytes, 0, at);
   }
 }
 

@@ -1,0 +1,22 @@
+/** The records of files, all in memory at once, as the oracle reads them. */
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { LIMITS } from '../../src/config.ts';
+import { parseCsvMapping } from '../../src/sources/csv.ts';
+import { readRecords } from '../../src/verify/records.ts';
+import { temporary } from '../support/processes.ts';
+
+test('CSV of several batches: each record stays what it was read as', async (t) => {
+  const file = join(temporary(t), 'f.csv');
+  const rows = Array.from({ length: 100_000 }, (_, n) => `${1_577_836_800_000 + n},p${n},0\n`);
+  const text = `time,product,clicked\n${rows.join('')}`;
+  assert.ok(text.length > 2 * LIMITS.batchBytes);
+  writeFileSync(file, text);
+  const csv = parseCsvMapping('time=time,product=product,clicked=clicked');
+  const records = await readRecords({ files: [file], csv, sort: false }, 0);
+  assert.equal(records.length, rows.length);
+  for (const [n, { bytes }] of records.entries())
+    assert.equal(JSON.parse(Buffer.from(bytes).toString()).product_id, `p${n}`);
+});
