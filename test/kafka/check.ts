@@ -113,7 +113,7 @@ export async function checkTasks(
       assert.deepEqual(row?.previous ?? null, expected.previous, `previous of ${product}`);
       rows.delete(product);
     }
-    kept.push(...keptIn(answer));
+    kept.push(...keptIn(answer, ours));
     answers.push({ ...answer, judged: new Map() });
   }
   if (options.floorMs === undefined) {
@@ -176,13 +176,19 @@ async function checkWindows(
   }
 }
 
-/** Place and verdict of every event that a store keeps. */
-function keptIn({ judged }: Answer): string[] {
-  return [...judged].flatMap(([partition, events]) =>
-    events
+/** Place, verdict and bytes of every event that a store keeps. */
+function keptIn({ judged }: Answer, logs: readonly Log[]): string[] {
+  return [...judged].flatMap(([partition, events]) => {
+    const log = logs.find((one) => one.partition === partition);
+    const bytes = new Map(log?.records.map((record) => [record.offset, record.bytes]));
+    return events
       .filter(({ verdict }) => verdict !== 'counted' && verdict !== 'duplicate')
-      .map(({ offset, verdict }) => `${partition} ${offset} ${verdict}`),
-  );
+      .map(({ offset, verdict }) => keptText(partition, offset, verdict, bytes.get(offset)!));
+  });
+}
+
+function keptText(partition: string, offset: number, reason: string, bytes: Uint8Array): string {
+  return `${partition} ${offset} ${reason} ${Buffer.from(bytes).toString('latin1')}`;
 }
 
 async function checkKept(
@@ -196,7 +202,8 @@ async function checkKept(
       limit: 1_000,
       ...(before === undefined ? {} : { before }),
     });
-    got.push(...page.map(({ partition, offset, reason }) => `${partition} ${offset} ${reason}`));
+    for (const { partition, offset, reason, bytes } of page)
+      got.push(keptText(partition, offset, reason, bytes));
     if (page.length === 0) break;
     before = page.at(-1)!.id;
   }
