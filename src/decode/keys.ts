@@ -1,9 +1,5 @@
 /** Keys as runs of bytes: how they are hashed and compared, four bytes at a time. */
 
-export function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
 /**
  * Whether two runs of `length` bytes of UTF-8 are the same: eight bytes at a time, then the last
  * ones, which overlap. As doubles no eight bytes of UTF-8 are a NaN (0x7f or 0xff behind 0xf0 or

@@ -1,7 +1,8 @@
 /** The dictionary of a task's products: the bytes of a product id ↔ a dense id. Open addressing. */
 import { ClickrateError } from '../errors.ts';
+import { viewOf } from '../text-bytes.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
-import { hashOf, viewOf } from './keys.ts';
+import { hashOf } from './keys.ts';
 import { type PartEntry, readPart, writePart } from './products-part.ts';
 import { run } from './run.ts';
 import { KEY_AT, SLOT_SHIFT, Slots } from './slots.ts';

@@ -4,8 +4,8 @@
  * run is used up before another batch is begun.
  */
 import type { RecordBatch } from '../event.ts';
+import { viewOf } from '../text-bytes.ts';
 import { memoryOf } from '../wasm.ts';
-import { viewOf } from './keys.ts';
 
 /** Most rows of a run, and most bytes of its records. */
 export const RUN_ROWS = 128;

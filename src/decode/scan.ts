@@ -4,10 +4,11 @@
  */
 import type { Settings } from '../config.ts';
 import { CLICK, codeOf, IMPRESSION, type RecordBatch } from '../event.ts';
+import { viewOf } from '../text-bytes.ts';
 import type { EventBatch } from './columns.ts';
 import { Fields, ID, NOT_JSON, OBJECT, PRODUCT, TIME, TYPE, textOf } from './fields.ts';
 import { hashId } from './hash.ts';
-import { hashOf, viewOf } from './keys.ts';
+import { hashOf } from './keys.ts';
 import { Layouts } from './layouts.ts';
 import { UNKNOWN } from './products.ts';
 import { run } from './run.ts';

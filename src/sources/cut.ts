@@ -15,7 +15,7 @@ const MAX_LINE_BYTES = 16_777_216;
  * Read at a time: with its copy among the held bytes it fits a processor's second cache. A megabyte
  * took a quarter more CPU an event, in the kernel's copy; less takes more steps.
  */
-const CHUNK_BYTES = 262_144;
+const FILE_READ_BYTES = 262_144;
 const NEWLINE = 0x0a;
 
 export type Cut = {
@@ -68,7 +68,7 @@ async function* cutsOfFile(
   place: { base: number },
 ): AsyncGenerator<Cut, void> {
   const held = new Held();
-  const chunkBytes = Math.min(CHUNK_BYTES, limits.batchBytes);
+  const chunkBytes = Math.min(FILE_READ_BYTES, limits.batchBytes);
   const chunks = chunksOf(file, start, chunkBytes, progress);
   splitter.begin();
   try {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { hashOf, viewOf } from '../../src/decode/keys.ts';
+import { hashOf } from '../../src/decode/keys.ts';
 import { Products } from '../../src/decode/products.ts';
+import { viewOf } from '../../src/text-bytes.ts';
 
 const encoder = new TextEncoder();
 const look = (products: Products, name: string) => {

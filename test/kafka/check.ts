@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import type { Settings } from '../../src/config.ts';
 import type { Status } from '../../src/status.ts';
 import type { Comeback, Store } from '../../src/stores/store.ts';
+import { keptText } from '../oracle/compare.ts';
 import { type Answer, type Cell, type Log, oracle } from '../oracle/oracle.ts';
 import { windowsOf } from '../stores/commits.ts';
 import { eventually } from '../support/processes.ts';
@@ -178,17 +179,16 @@ async function checkWindows(
 
 /** Place, verdict and bytes of every event that a store keeps. */
 function keptIn({ judged }: Answer, logs: readonly Log[]): string[] {
-  return [...judged].flatMap(([partition, events]) => {
-    const log = logs.find((one) => one.partition === partition);
-    const bytes = new Map(log?.records.map((record) => [record.offset, record.bytes]));
-    return events
-      .filter(({ verdict }) => verdict !== 'counted' && verdict !== 'duplicate')
-      .map(({ offset, verdict }) => keptText(partition, offset, verdict, bytes.get(offset)!));
+  return logs.flatMap(({ partition, records }) => {
+    const uncounted = (judged.get(partition) ?? []).filter(
+      ({ verdict }) => verdict !== 'counted' && verdict !== 'duplicate',
+    );
+    const reasons = new Map(uncounted.map(({ offset, verdict }) => [offset, verdict]));
+    return records.flatMap((record) => {
+      const reason = reasons.get(record.offset);
+      return reason === undefined ? [] : [keptText(partition, record, reason)];
+    });
   });
-}
-
-function keptText(partition: string, offset: number, reason: string, bytes: Uint8Array): string {
-  return `${partition} ${offset} ${reason} ${Buffer.from(bytes).toString('latin1')}`;
 }
 
 async function checkKept(
@@ -202,8 +202,7 @@ async function checkKept(
       limit: 1_000,
       ...(before === undefined ? {} : { before }),
     });
-    for (const { partition, offset, reason, bytes } of page)
-      got.push(keptText(partition, offset, reason, bytes));
+    got.push(...page.map((event) => keptText(event.partition, event, event.reason)));
     if (page.length === 0) break;
     before = page.at(-1)!.id;
   }

@@ -73,6 +73,15 @@ function compareStatus(
   }
 }
 
+/** A kept event as one text, bytes and all, to compare lists of them. */
+export function keptText(
+  partition: string,
+  { offset, bytes }: { offset: number; bytes: Uint8Array },
+  reason: string,
+): string {
+  return `${partition} ${offset} ${reason} ${Buffer.from(bytes).toString('latin1')}`;
+}
+
 /** Every event that was not counted and is no duplicate is kept once, as it came. */
 function compareKept(stream: Stream, drive: Drive, answer: Answer): void {
   const kept = drive.commits.flatMap((commit) => commit.kept);

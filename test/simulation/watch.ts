@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import type { Settings } from '../../src/config.ts';
 import type { Commit, Fence } from '../../src/stores/store.ts';
-import { checkComebacks } from '../oracle/compare.ts';
+import { checkComebacks, keptText } from '../oracle/compare.ts';
 import type { Cell } from '../oracle/oracle.ts';
 import type { Outage } from '../support/sim-source.ts';
 import { type Read, Recount } from './recount.ts';
@@ -112,17 +112,14 @@ export class Watch {
 
   /** Every event between the commit before and this one that was not counted is kept with it. */
   #checkKept({ kept }: Commit, recount: Recount): void {
-    const said = (partition: string, offset: number, reason: string, bytes: Uint8Array) =>
-      `${partition} ${offset} ${reason} ${Buffer.from(bytes).toString('latin1')}`;
-    const got = kept.map((one) => said(one.partition, one.offset, one.reason, one.bytes));
+    const got = kept.map((event) => keptText(event.partition, event, event.reason));
     const expected = recount.judged.flatMap((list, p) => {
       const { partition, records } = this.#logs[p]!;
       const from = this.#seen.positions[p]!;
       const first = list.findLastIndex(({ offset }) => offset < from) + 1;
-      return list.slice(first).flatMap(({ offset, verdict }, n) => {
+      return list.slice(first).flatMap(({ verdict }, n) => {
         if (verdict === 'counted' || verdict === 'duplicate') return [];
-        const { bytes } = records[recount.indexes[p]![first + n]!]!;
-        return [said(partition, offset, verdict, bytes)];
+        return [keptText(partition, records[recount.indexes[p]![first + n]!]!, verdict)];
       });
     });
     assert.deepEqual(got.sort(), expected.sort(), 'events kept with the commit');
