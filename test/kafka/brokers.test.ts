@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Admin } from '@platformatic/kafka';
+import { OPTIONS } from '../../src/config.ts';
+import { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
+import { Topics } from '../../src/sources/kafka/topics.ts';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { eventually } from '../support/processes.ts';
 import { withoutRedis } from '../support/redis-server.ts';
@@ -34,6 +37,29 @@ suite('brokers that fail', { skip: withoutKafka() || withoutRedis() }, () => {
   });
   after(() => cluster.stop());
   const brokerOf = (id: number) => cluster.brokers.find((broker) => broker.id === id)!;
+
+  test('a topic that was made is known to every broker, however busy they are', async (t) => {
+    const name = `made-${process.pid}`;
+    const plan = { replicas: 3, configs: {} };
+    const options = { ...OPTIONS, brokers: cluster.bootstrap };
+    const topics = new Topics(options);
+    t.after(() => topics.close());
+    // While brokers make these partitions, they do not hear of the next topic.
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: cluster.bootstrap.split(',') });
+    await admin.createTopics({ topics: [`many-${name}`], partitions: 100, replicas: 3 });
+    await admin.close();
+    await topics.ensure({ ...plan, name, partitions: 2 });
+    const partitionsOf = async (brokers: string) => {
+      const one = new KafkaCluster({ ...options, brokers, group: name, groupInstance: '' });
+      t.after(() => one.close());
+      return (await one.topic(name)).partitionsCount;
+    };
+    const all = () => Promise.all(cluster.bootstrap.split(',').map(partitionsOf));
+    assert.deepEqual(await all(), [2, 2, 2]);
+    await topics.grow(name, 4);
+    assert.deepEqual(await all(), [4, 4, 4]);
+    await topics.remove([name, `many-${name}`]);
+  });
 
   test('the leader of a partition is killed, and comes back', async (t) => {
     const world = await setUp(t, cluster);

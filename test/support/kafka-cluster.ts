@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { Admin } from '@platformatic/kafka';
 import { kafkaJars, missing } from '../../scripts/stack/artifacts.ts';
 import { type BrokerPorts, isClusterReady, planBrokers } from '../../scripts/stack/kafka.ts';
+import { OPTIONS } from '../../src/config.ts';
+import { topicsKnown } from '../../src/sources/kafka/topic-known.ts';
 import { type Child, eventually, outputOf, start } from './processes.ts';
 import { freePort } from './redis-server.ts';
 
@@ -81,6 +83,8 @@ export async function startKafka(options: KafkaTestOptions): Promise<KafkaTestCl
     const admin = new Admin({ clientId: 'test', bootstrapBrokers: bootstrap.split(',') });
     await admin.createTopics({ topics: [...topics], partitions, replicas: brokers.length });
     await admin.close();
+    const options = { ...OPTIONS, brokers: bootstrap };
+    await topicsKnown(options, bootstrap.split(','), topics, partitions);
   };
   return { bootstrap, brokers, createTopics, stop };
 }

@@ -3,6 +3,7 @@ import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
 import { LIMITS } from '../../config.ts';
 import { clientOptions, type KafkaOptions } from './client.ts';
 import { unavailable } from './cluster.ts';
+import { topicsKnown } from './topic-known.ts';
 
 export type TopicPlan = {
   name: string;
@@ -68,9 +69,11 @@ export function flinkPlansOf(
 
 /** Calls reject with `source_unavailable`. */
 export class Topics {
+  readonly #options: KafkaOptions;
   readonly #admin: Admin;
 
   constructor(options: KafkaOptions) {
+    this.#options = options;
     this.#admin = new Admin({ ...clientOptions(options), retries: 3, retryDelay: 300 });
     this.#admin.on('error', () => {});
   }
@@ -80,7 +83,7 @@ export class Topics {
     return brokers.size;
   }
 
-  /** Makes the topic, or says how the one that is there differs. */
+  /** Makes the topic, for all brokers to know, or says how the one that is there differs. */
   async ensure(plan: TopicPlan): Promise<TopicOutcome> {
     const { name, partitions, replicas } = plan;
     const existing = (await this.list()).find((topic) => topic.name === name);
@@ -92,6 +95,7 @@ export class Topics {
     } catch (error) {
       throw unavailable(`making topic ${name}`, error);
     }
+    await this.#known(name, partitions);
     return { name, isNew: true, differences: [] };
   }
 
@@ -102,6 +106,13 @@ export class Topics {
     } catch (error) {
       throw unavailable(`giving topic ${name} more partitions`, error);
     }
+    await this.#known(name, partitions);
+  }
+
+  async #known(name: string, partitions: number): Promise<void> {
+    const { brokers } = await this.#metadata([]);
+    const addresses = [...brokers.values()].map(({ host, port }) => `${host}:${port}`);
+    await topicsKnown(this.#options, addresses, [name], partitions);
   }
 
   /** Deletes topics with everything in them. */
