@@ -93,7 +93,7 @@ async function replayInto(
   options: ReplayOptions,
 ): Promise<Status> {
   const { settings, log, signal } = options;
-  const write = (text: string) => output?.write(Buffer.from(text));
+  const write = output === null ? null : (text: string) => output.write(Buffer.from(text));
   const recording = new RecordingStore(store, settings.windowMs, write, options.onKept);
   const pipeline = new Pipeline({
     task: 'file',

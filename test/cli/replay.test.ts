@@ -90,3 +90,18 @@ test('a file that is read is not overwritten, also by another of its names', asy
     await assert.rejects(replayed([events], results), { code: 'usage', message: /is read/ });
   assert.equal(lines(events).length, 1);
 });
+
+test('results of a window are in the order of their bytes, also beyond the basic plane', async (t) => {
+  const directory = temporary(t);
+  const [events, results] = [join(directory, 'events.ndjson'), join(directory, 'results.ndjson')];
+  // In UTF-16 the surrogates of 😀 come before both U+E000 and ～ (U+FF5E); in UTF-8 behind them.
+  const others = ['😀', '～', 'z', '\ue000', 'ab', 'é', 'a', 'B', ''];
+  const ids = (window: number) => (window === 0 ? others.slice(2, 3).concat('b', 'é') : others);
+  const record = (product_id: string, window: number) =>
+    JSON.stringify({ product_id, timestamp: window * 10_000, event_type: 'click' });
+  const all = [0, 1].flatMap((window) => ids(window).map((id) => record(id, window)));
+  writeFileSync(events, `${all.join('\n')}\n`);
+  await replayed([events], results);
+  const got = lines(results).map((line) => JSON.parse(line).product_id);
+  assert.deepEqual(got, ['b', 'z', 'é', 'B', 'a', 'ab', 'z', 'é', '\ue000', '～', '😀']);
+});
