@@ -4,6 +4,7 @@ import { OPTIONS } from '../src/config.ts';
 import { Generator } from '../src/sources/generate.ts';
 import { TrafficWriter } from '../src/sources/kafka/produce-traffic.ts';
 import { Sender } from '../src/sources/kafka/sender.ts';
+import { topicsKnown } from '../src/sources/kafka/topic-known.ts';
 import { cpuSeconds } from './measure.ts';
 
 const BATCH = 4_096;
@@ -58,6 +59,8 @@ export async function makeTopics(bootstrap: string, partitions: number) {
   const configs = [{ name: 'message.timestamp.type', value: 'LogAppendTime' }];
   await admin.createTopics({ topics: [impressions, clicks], partitions, replicas: 1, configs });
   await admin.close();
+  const options = { ...OPTIONS, brokers: bootstrap };
+  await topicsKnown(options, bootstrap.split(','), [impressions, clicks], partitions);
   return { impressions, clicks };
 }
 
