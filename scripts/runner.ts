@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 
+// Each test file is a process, and most load the same modules: compiled once, not 90 times.
+process.env.NODE_COMPILE_CACHE ??= join(ROOT, 'node_modules/.cache/clickrate-tests');
+
 export type Tally = { passed: number; failed: number; skipped: string[] };
 
 export function emptyTally(): Tally {

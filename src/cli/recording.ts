@@ -78,10 +78,10 @@ export class RecordingStore implements TaskStore {
   }
 }
 
-/** Where the order of UTF-16 units stops being that of UTF-8 bytes: surrogates come before these. */
+/** From here on UTF-16 units are not in the order of UTF-8 bytes: surrogates come too early. */
 const BEYOND = /[\ud800-\uffff]/;
 
-/** Sorts by the bytes of UTF-8. Making bytes of each to compare takes ten times as long and more. */
+/** Sorts by the bytes of UTF-8. To make bytes of each to compare takes ten times as long. */
 function inByteOrder(products: string[]): string[] {
   return products.some((product) => BEYOND.test(product))
     ? products.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))

@@ -53,8 +53,9 @@ async function knows(admin: Admin, names: readonly string[], partitions: number)
 }
 
 function notHeard(address: string, topics: readonly string[]): ClickrateError {
+  const names = topics.join(', ');
   return new ClickrateError(
     'source_unavailable',
-    `${topics.join(', ')}: made, but broker ${address} does not know of it after ${WITHIN_MS / 1000} s`,
+    `${names}: made, but broker ${address} does not know of it after ${WITHIN_MS / 1000} s`,
   );
 }
