@@ -109,6 +109,21 @@ test('an aborted transaction whose marker comes with a later fetch is passed ove
   assert.deepEqual(offsets(walked(rest, 12, aborted).seen), [14]);
 });
 
+test('an answer that begins with the marker of an aborted transaction hides nothing behind it', () => {
+  const bytes = Buffer.concat([
+    markerOf(13, 7n, false),
+    batchOf({ base: 14, rows: rows(14, 2), producerId: 7n }),
+    markerOf(16, 7n, true),
+    batchOf({ base: 17, rows: rows(17, 1), producerId: 7n }),
+    markerOf(18, 7n, false),
+  ]);
+  // A broker lists those that end at or behind the offset asked for.
+  const aborted = [10, 17].map((firstOffset) => ({ producerId: 7n, firstOffset }));
+  const { seen, position } = walked(bytes, 13, aborted);
+  assert.deepEqual(offsets(seen), [14, 15]);
+  assert.equal(position, 19);
+});
+
 const damages: [string, (bytes: Buffer) => Buffer, RegExp][] = [
   ['a flipped bit', (b) => Buffer.from(b.fill(b[70] ^ 1, 70, 71)), /checksum/],
   ['an old format', (b) => Buffer.from(b.fill(1, 16, 17)), /message format 1/],

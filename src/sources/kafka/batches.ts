@@ -94,10 +94,11 @@ export class BatchWalk {
     this.#check(bytes, at, size, base);
     const attributes = bytes.readInt16BE(at + CHECKED_FROM);
     const next = base + bytes.readInt32BE(at + 23) + 1;
+    this.#beginAborted(next);
     if (attributes & CONTROL_BIT) {
       if (size < HEAD_BYTES + MARKER_BYTES) throw this.#damaged(base, 'its marker is cut off');
       this.#control(bytes, at);
-    } else if (next > this.#position && !this.#isAborted(bytes, at, attributes, next)) {
+    } else if (next > this.#position && !this.#isAborted(bytes, at, attributes)) {
       const from = this.#position;
       const isAppendTime = (attributes & APPEND_TIME_BIT) !== 0;
       const firstMs = Number(bytes.readBigInt64BE(at + (isAppendTime ? 35 : 27)));
@@ -135,9 +136,13 @@ export class BatchWalk {
     if (type === ABORT_MARKER) this.#aborting.delete(bytes.readBigInt64BE(at + 43));
   }
 
-  #isAborted(bytes: Buffer, at: number, attributes: number, next: number): boolean {
+  /** Also before a marker: an answer may begin with the one that ends a transaction of its list. */
+  #beginAborted(next: number): void {
     while (this.#toAbort.length > 0 && this.#toAbort[0].firstOffset < next)
       this.#aborting.add((this.#toAbort.shift() as Aborted).producerId);
+  }
+
+  #isAborted(bytes: Buffer, at: number, attributes: number): boolean {
     return (
       (attributes & TRANSACTION_BIT) !== 0 && this.#aborting.has(bytes.readBigInt64BE(at + 43))
     );

@@ -35,6 +35,8 @@ export class BrokerConnection {
   #waiting: Waiting | null = null;
   #correlation = 0;
   #failure: ClickrateError | null = null;
+  /** Connected and logged in: from then on silence is rest, unless an answer is waited for. */
+  #isOpen = false;
 
   /** Begins to connect; `open` says when that is done. */
   constructor(address: BrokerAddress, options: BaseOptions) {
@@ -54,7 +56,9 @@ export class BrokerConnection {
       : connectTcp(settings);
     this.#socket.on('error', (error) => this.#fail(messageOf(error)));
     this.#socket.on('close', () => this.#fail('the connection was closed'));
-    this.#socket.setTimeout(options.connectTimeout ?? 0, () => this.#onTimeout());
+    // Not the callback of `setTimeout`, which hears of the first timeout only.
+    this.#socket.on('timeout', () => this.#onTimeout());
+    this.#socket.setTimeout(options.connectTimeout ?? 0);
     this.#opened = this.#open(tls ? 'secureConnect' : 'connect');
     // Whoever opens hears of it; one that is closed before that is nobody's error.
     this.#opened.catch(() => {});
@@ -76,9 +80,13 @@ export class BrokerConnection {
       this.#socket.once('close', () => reject(this.#failure));
     });
     this.#socket.setTimeout(this.#options.timeout ?? 0);
-    if (this.#options.sasl === undefined) return;
+    if (this.#options.sasl !== undefined) await this.#login(this.#options.sasl);
+    this.#isOpen = true;
+  }
+
+  async #login(sasl: NonNullable<BaseOptions['sasl']>): Promise<void> {
     try {
-      await login(this as unknown as Connection, this.#options.sasl);
+      await login(this as unknown as Connection, sasl);
     } catch (error) {
       this.#fail(`login failed: ${messageOf(error)}`);
       throw this.#failure;
@@ -167,7 +175,7 @@ export class BrokerConnection {
 
   #onTimeout(): void {
     // A connection that waits for us is not overdue.
-    if (this.#waiting === null && !this.#socket.connecting) return;
+    if (this.#isOpen && this.#waiting === null) return;
     this.#fail('it did not answer in time');
   }
 

@@ -75,6 +75,8 @@ export type Aborted = { producerId: bigint; firstOffset: number };
 /** What an answer says of the partition; its record batches lie in `[start, end)` of the bytes. */
 export type FetchHead = {
   error: number;
+  /** The broker did not look: a quota is used up, and for so long there is no use in asking. */
+  throttledMs: number | null;
   /** End of what may be read: the last stable offset. */
   stableOffset: number;
   logStart: number;
@@ -83,17 +85,31 @@ export type FetchHead = {
   end: number;
 };
 
-/** Reads the head of an answer: size, correlation id and tagged fields included. */
+/**
+ * Reads the head of an answer: size, correlation id and tagged fields included. Throws
+ * `source_unavailable` where it ends too early.
+ */
 export function readFetchHead(bytes: Buffer): FetchHead {
+  try {
+    return headOf(bytes);
+  } catch (error) {
+    throw error instanceof RangeError ? tornAnswer() : error;
+  }
+}
+
+const NOTHING = { stableOffset: 0, logStart: 0, aborted: [], start: 0, end: 0 };
+
+function headOf(bytes: Buffer): FetchHead {
   const reader = new HeadReader(bytes);
   // Size, correlation id, tagged fields; throttle time.
   reader.at = 8;
   reader.tags();
-  reader.at += 4;
+  const throttleMs = reader.int32();
   const error = reader.int16();
   reader.at += 4;
-  if (error !== 0 || reader.varint() < 2)
-    return { error, stableOffset: 0, logStart: 0, aborted: [], start: 0, end: 0 };
+  if (error !== 0) return { ...NOTHING, error, throttledMs: null };
+  // An answer without the topic that was asked for says nothing of it.
+  if (reader.varint() < 2) return { ...NOTHING, error, throttledMs: throttleMs };
   // The topic's id, an array of one partition, its number.
   reader.at += 16;
   reader.varint();
@@ -109,7 +125,8 @@ export function readFetchHead(bytes: Buffer): FetchHead {
   const size = Math.max(0, reader.varint() - 1);
   const start = reader.at;
   if (start + size > bytes.length) throw tornAnswer();
-  return { error: partitionError, stableOffset, logStart, aborted, start, end: start + size };
+  const head = { error: partitionError, throttledMs: null, stableOffset, logStart, aborted };
+  return { ...head, start, end: start + size };
 }
 
 function tornAnswer(): ClickrateError {
@@ -127,6 +144,11 @@ class HeadReader {
   int16(): number {
     this.at += 2;
     return this.#bytes.readInt16BE(this.at - 2);
+  }
+
+  int32(): number {
+    this.at += 4;
+    return this.#bytes.readInt32BE(this.at - 4);
   }
 
   int64(): number {

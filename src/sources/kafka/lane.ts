@@ -76,7 +76,7 @@ export class Lane {
     if (this.#isInFlight || this.isReady || this.#isClosed || isEarly) return;
     this.#isInFlight = true;
     void this.#fetch(waitMs).then(
-      (arrived) => this.#settle(() => this.#take(arrived)),
+      (arrived) => this.#settle(() => this.#takeOrFail(arrived)),
       (error: unknown) => this.#settle(() => this.#fail(error)),
     );
   }
@@ -109,8 +109,21 @@ export class Lane {
     return connection;
   }
 
+  #takeOrFail(arrived: Arrived): void {
+    try {
+      this.#take(arrived);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
   #take(arrived: Arrived): void {
     const head = readFetchHead(arrived.bytes);
+    if (head.throttledMs !== null) {
+      // Neither records nor the end of the log: nothing is handed over, nobody idle by it.
+      this.#retryAtMs = this.#parts.clock.monotonicMs() + head.throttledMs;
+      return;
+    }
     if (head.error !== 0) {
       this.#fail(this.#refused(head.error, head.logStart));
       return;

@@ -1,0 +1,97 @@
+/** A lane over answers that brokers send seldom: under a quota, and cut off. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { LIMITS } from '../../src/config.ts';
+import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
+import type { BrokerLine } from '../../src/sources/kafka/connection.ts';
+import { Lane } from '../../src/sources/kafka/lane.ts';
+import { fetchAnswer } from '../simulation/broker-bytes.ts';
+import { batchOf } from '../support/kafka-batches.ts';
+
+const TOPIC_ID = '00000000-0000-4000-8000-000000000001';
+
+/** A broker that looked at nothing, because a quota is used up. */
+function throttled(ms: number): Buffer {
+  const bytes = Buffer.alloc(21);
+  bytes.writeInt32BE(17, 0);
+  bytes.writeInt32BE(ms, 9);
+  bytes.writeUInt8(1, 19);
+  return bytes;
+}
+
+/** A lane to which these are answered in turn, on a clock that is set by hand. */
+function laneOver(answers: Buffer[]) {
+  const time = { ms: 1_000 };
+  const now = () => time.ms;
+  const clock = { ...systemClock, monotonicMs: now, wallMs: now };
+  let asked = 0;
+  const line: BrokerLine = {
+    open: async () => {},
+    request: async () => answers[asked++]!,
+    close: () => {},
+    isClosed: false,
+  };
+  const cluster = {
+    leader: async () => ({ host: 'h', port: 1, topicId: TOPIC_ID }),
+    reach: { connect: () => line },
+  } as unknown as KafkaCluster;
+  const client = { clientId: 'c', bootstrapBrokers: ['h:1'] };
+  const place = { topic: 'clicks', partition: 0, index: 0 };
+  const arrivals: (() => void)[] = [];
+  const onArrival = () => arrivals.shift()?.();
+  const lane = new Lane(
+    { cluster, client, clock, limits: LIMITS, ...place, onArrival },
+    TOPIC_ID,
+    7,
+  );
+  /** Asks, and waits for what comes; answers whether anything was asked. */
+  const ask = async () => {
+    const before = asked;
+    const arrived = new Promise<void>((resolve) => arrivals.push(resolve));
+    lane.ask(0);
+    await Promise.race([arrived, new Promise((resolve) => setTimeout(resolve, 20))]);
+    arrivals.length = 0;
+    return asked > before;
+  };
+  return { lane, ask, time };
+}
+
+const atEnd = () => fetchAnswer(1, 0, 7, 0, []);
+
+test('an answer of a throttled broker is no end of the log, and is not asked again too soon', async () => {
+  const { lane, ask, time } = laneOver([throttled(40), atEnd()]);
+  assert.ok(await ask());
+  assert.equal(lane.isReady, false);
+  assert.equal(lane.take(), null);
+  assert.equal(lane.trouble, null);
+  time.ms += 39;
+  assert.ok(!(await ask()), 'asked within the throttle');
+  time.ms += 1;
+  assert.ok(await ask());
+  assert.equal(lane.take()?.end, true);
+  assert.equal(lane.position, 7);
+});
+
+test('an answer that ends too early is asked for again', async () => {
+  const whole = fetchAnswer(1, 0, 9, 0, [
+    batchOf({
+      base: 7,
+      rows: [
+        { key: 'a', value: 'x' },
+        { key: 'b', value: 'y' },
+      ],
+    }),
+  ]);
+  for (const length of [9, 14, 22, 60, 90, whole.length - 20]) {
+    const { lane, ask, time } = laneOver([whole.subarray(0, length), whole]);
+    assert.ok(await ask());
+    assert.equal(lane.take(), null, `${length} of ${whole.length} bytes`);
+    assert.match(String(lane.trouble), /ends too early/);
+    time.ms += LIMITS.retryMinMs;
+    assert.ok(await ask());
+    assert.equal(lane.trouble, null);
+    assert.equal(lane.take()?.records.count, 2);
+    assert.equal(lane.position, 9);
+  }
+});
