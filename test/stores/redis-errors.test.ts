@@ -1,9 +1,13 @@
 /** What Redis may say instead of doing it, and what is found in it: nothing is ever half written. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { LIMITS } from '../../src/config.ts';
 import { resultOf } from '../../src/result.ts';
 import { Connection } from '../../src/stores/redis/connection.ts';
+import { eventually } from '../support/processes.ts';
+import { startProxy } from '../support/proxy.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { contentOf, countsOf, keptOf, resultIn, START } from './commits.ts';
 import { answerEater, Sender, simStoreAt, storeAt } from './redis-parts.ts';
@@ -176,4 +180,35 @@ test('while Redis is away calls fail at once; afterwards they work again', { ski
   }
   await redis.restart();
   assert.equal((await a.store.commit(commit)).answer, 'ok');
+});
+
+test('a primary that became a replica is left for the one that has its address', {
+  skip,
+}, async (t) => {
+  const [before, after] = [await startRedis(t), await startRedis(t)];
+  const proxy = await startProxy(t, before.port);
+  const a = await new Sender(storeAt(t, `redis://127.0.0.1:${proxy.port}`)).claim();
+  await a.send({ claims: ['x'] });
+  after.cli('REPLICAOF', '127.0.0.1', String(before.port));
+  await eventually(async () => after.cli('HEXISTS', 'ctr:products', 'x') === '1', 10_000);
+  after.cli('REPLICAOF', 'NO', 'ONE');
+  before.cli('REPLICAOF', '127.0.0.1', String(after.port));
+  // As a name that resolves to another machine: connections that are there stay.
+  proxy.toward(after.port);
+  const commit = a.build();
+  const refused = { code: 'store_unavailable', message: /read-only replica/ };
+  await assert.rejects(a.store.commit(commit), refused);
+  assert.equal((await a.store.commit(commit)).answer, 'ok');
+});
+
+test('a server that is full of clients is tried again', { skip }, async (t) => {
+  const redis = await startRedis(t, { args: ['--maxclients', '1'] });
+  const only = connect(redis.port, '127.0.0.1');
+  await once(only, 'connect');
+  only.write('PING\r\n');
+  await once(only, 'data');
+  const store = storeAt(t, redis.url);
+  await assert.rejects(store.claim('a', 't'), { code: 'store_unavailable' });
+  only.destroy();
+  await eventually(() => store.claim('a', 't'), 5_000);
 });

@@ -6,6 +6,8 @@ export type Proxy = {
   /** From now on the next answer is dropped with its connection, when the request matched. */
   loseAnswerTo(pattern: RegExp): void;
   lost(): number;
+  /** Connections that begin from now on go to this port. */
+  toward(port: number): void;
   close(): Promise<void>;
 };
 
@@ -13,11 +15,12 @@ export async function startProxy(
   t: { after(fn: () => unknown): void },
   to: number,
 ): Promise<Proxy> {
+  let target = to;
   let pattern: RegExp | null = null;
   let lost = 0;
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
-    const upstream = connect(to, '127.0.0.1');
+    const upstream = connect(target, '127.0.0.1');
     let isLosing = false;
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -53,5 +56,8 @@ export async function startProxy(
   const loseAnswerTo = (next: RegExp) => {
     pattern = next;
   };
-  return { port, loseAnswerTo, lost: () => lost, close };
+  const toward = (next: number) => {
+    target = next;
+  };
+  return { port, loseAnswerTo, toward, lost: () => lost, close };
 }

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { ErrorReply, RESP_TYPES, RedisClient } from '@redis/client';
 import { ClickrateError } from '../../errors.ts';
-import { storeError } from './errors.ts';
+import { isNoPrimary, storeError } from './errors.ts';
 
 export type RedisAddress = { url: string; password?: string };
 
@@ -115,7 +115,8 @@ export class Connection {
     try {
       return await Promise.race([link.ready.then(body), late]);
     } catch (error) {
-      if (!(error instanceof ErrorReply)) this.#drop(link);
+      // The address may be that of another server by now: one that cannot write is left.
+      if (!(error instanceof ErrorReply) || isNoPrimary(error)) this.#drop(link);
       throw storeError(error, this.where);
     } finally {
       clearTimeout(timer);

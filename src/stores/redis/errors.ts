@@ -39,6 +39,11 @@ const REPLIES: Record<string, Meaning> = {
   CTRWRITER: { code: 'writer_other', sentence: 'another kind of program writes this store' },
 };
 
+/** Whether the server that was reached is not, or no longer, the primary. */
+export function isNoPrimary({ message }: ErrorReply): boolean {
+  return /^-?(READONLY|MASTERDOWN|CLUSTERDOWN)/.test(message);
+}
+
 /** The error of a failed call. `where` is host and port: what Redis says may hold no secret. */
 export function storeError(error: unknown, where: string): ClickrateError {
   if (error instanceof ClickrateError) return error;
@@ -61,5 +66,13 @@ function unknownReply(text: string, where: string, cause: ErrorReply): Clickrate
     return new ClickrateError('config_invalid', `Redis at ${where} refuses the log-in: ${text}`, {
       cause,
     });
+  if (/max number of clients/.test(text))
+    return new ClickrateError(
+      'store_unavailable',
+      `Redis at ${where} is full of clients: ${text}`,
+      {
+        cause,
+      },
+    );
   return new ClickrateError('internal', `Redis at ${where} refuses a command: ${text}`, { cause });
 }
