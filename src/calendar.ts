@@ -4,9 +4,13 @@
  */
 import { ClickrateError } from './errors.ts';
 
-/** Offsets from UTC are multiples of this everywhere, and have been since 1972. */
+/** Offsets from UTC are multiples of this everywhere, and have been since 1973. */
 export const QUARTER_MS = 900_000;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** Days outside of 1973 to 9999 are those of UTC: offsets were no quarters, or are not known. */
+const FIRST_MS = Date.UTC(1973, 0);
+const LAST_MS = 253_402_300_800_000;
 /** Days remembered: a query of a year asks for each many times. */
 const REMEMBERED = 400;
 
@@ -44,12 +48,16 @@ export class Calendar {
   }
 
   #day(ms: number): { start: number; end: number } {
-    const key = Math.floor(ms / (24 * HOUR_MS));
+    const key = Math.floor(ms / DAY_MS);
+    if (ms < FIRST_MS || ms >= LAST_MS) return { start: key * DAY_MS, end: (key + 1) * DAY_MS };
     const known = this.#known.get(key) ?? [];
     const found = known.find(({ start, end }) => ms >= start && ms < end);
     if (found !== undefined) return found;
     const date = this.#dateOf(ms);
-    const day = { start: this.#firstOf(date, ms), end: this.#firstAfter(date, ms) };
+    const day = {
+      start: Math.max(FIRST_MS, this.#firstOf(date, ms)),
+      end: Math.min(LAST_MS, this.#firstAfter(date, ms)),
+    };
     if (this.#known.size >= REMEMBERED) this.#known.clear();
     this.#known.set(key, [...known, day]);
     return day;

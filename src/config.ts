@@ -33,6 +33,11 @@ export const SETTINGS = {
 };
 export type Settings = typeof SETTINGS;
 
+/** The longest window that may be set. */
+const MAX_WINDOW_MS = 3_600_000;
+/** Event times lie within plus and minus this, so that their window and day have exact ends. */
+export const MAX_TIME_MS = Number.MAX_SAFE_INTEGER - 86_400_000;
+
 /** Bounds on memory and time. Each has a test. */
 export const LIMITS = {
   /** Records, and bytes, of one batch. */
@@ -111,11 +116,22 @@ export const LIMITS = {
 };
 export type Limits = typeof LIMITS;
 
+/** Options that take one of a few values. */
+export const CHOICES = {
+  source: ['journal', 'kafka'],
+  store: ['sqlite', 'redis'],
+  logLevel: ['debug', 'info', 'warn', 'error', 'silent'],
+  logFormat: ['text', 'json'],
+  onGap: ['stop', 'skip'],
+  onLostStore: ['hour', 'earliest'],
+} as const;
+type Choice<K extends keyof typeof CHOICES> = (typeof CHOICES)[K][number];
+
 /** What a user says about one run; every key is a flag, a `CLICKRATE_*` variable and a file key. */
 export const OPTIONS = {
   /** Where events come from (`journal`, `kafka`), and where results go (`sqlite`, `redis`). */
-  source: 'journal',
-  store: 'sqlite',
+  source: 'journal' as Choice<'source'>,
+  store: 'sqlite' as Choice<'store'>,
   /** Address and port of the API. */
   host: '127.0.0.1',
   port: 8000,
@@ -137,9 +153,9 @@ export const OPTIONS = {
   rateLimit: 0,
   /** Directory of the journal and the store. */
   data: 'clickrate-data',
-  logLevel: 'info',
+  logLevel: 'info' as Choice<'logLevel'>,
   /** `text` for people, `json` for machines. */
-  logFormat: 'text',
+  logFormat: 'text' as Choice<'logFormat'>,
   /** Time zone of the days in the history. */
   timeZone: 'UTC',
   /** Results of fewer impressions than this are marked as `few` under /v1. */
@@ -165,9 +181,8 @@ export const OPTIONS = {
   saslMechanism: '',
   saslUsername: '',
   saslPassword: '',
-  /** `stop` or `skip`; `hour` or `earliest`. */
-  onGap: 'stop',
-  onLostStore: 'hour',
+  onGap: 'stop' as Choice<'onGap'>,
+  onLostStore: 'hour' as Choice<'onLostStore'>,
   /** Flink: its SQL Gateway and JobManager, the job's name, the topics only it needs. */
   gateway: 'http://127.0.0.1:8083',
   jobManager: 'http://127.0.0.1:8081',
@@ -194,7 +209,7 @@ export function settingsWith(overrides: Partial<Settings>): Settings {
     if (!ok) throw new ClickrateError('config_invalid', sentence);
   };
   check(settings.windowMs >= 100, 'windowMs must be at least 100');
-  check(settings.windowMs <= 3_600_000, 'windowMs must be at most 3 600 000 (1 h)');
+  check(settings.windowMs <= MAX_WINDOW_MS, 'windowMs must be at most 3 600 000 (1 h)');
   check(settings.maxProducts >= 1, 'maxProducts must be at least 1');
   check(settings.maxIds >= 1, 'maxIds must be at least 1');
   check(settings.maxProductIdBytes >= 1, 'maxProductIdBytes must be at least 1');

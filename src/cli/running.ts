@@ -70,8 +70,10 @@ function closing(rows: readonly Row[], start: number) {
   return { ...sum, ctr: ctr(sum.impressions, sum.clicks) };
 }
 
+/** Time of day; the number itself where no calendar has it. */
 function clock(ms: number): string {
-  return new Date(ms).toISOString().slice(11, 19);
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString().slice(11, 19);
 }
 
 async function generate(

@@ -2,7 +2,7 @@
  * What an event is, in the plainest code: fatal UTF-8, then `JSON.parse`, then one check a line.
  * `scan.ts` must agree with it on every input.
  */
-import type { Settings } from '../config.ts';
+import { MAX_TIME_MS, type Settings } from '../config.ts';
 import { CLICK, IMPRESSION, type Reason } from '../event.ts';
 import { unitOf } from './units.ts';
 
@@ -42,7 +42,7 @@ export function judgeReference(
   const time = field('timestamp');
   if (typeof time !== 'number') return { reject: 'bad_timestamp' };
   if (unitOf(time) !== null) return { reject: 'timestamp_unit' };
-  if (!Number.isSafeInteger(time)) return { reject: 'bad_timestamp' };
+  if (!Number.isInteger(time) || Math.abs(time) > MAX_TIME_MS) return { reject: 'bad_timestamp' };
   const type = field('event_type');
   if (type !== 'impression' && type !== 'click') return { reject: 'bad_event_type' };
   if (time > arrivalMs + settings.futureMs) return { reject: 'future_timestamp' };

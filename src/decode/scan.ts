@@ -2,7 +2,7 @@
  * Bytes → columns. Records of a layout seen before take the short way; every other one is scanned
  * tolerantly. Both agree with `reference.ts` on every input.
  */
-import type { Settings } from '../config.ts';
+import { MAX_TIME_MS, type Settings } from '../config.ts';
 import { CLICK, codeOf, IMPRESSION, type RecordBatch } from '../event.ts';
 import { viewOf } from '../text-bytes.ts';
 import type { EventBatch } from './columns.ts';
@@ -198,7 +198,7 @@ export class Decoder {
     if (!isNumber(bytes[start])) return BAD_TIME;
     const time = numberOf(bytes, start, this.#fields.ends[TIME]);
     if (unitOf(time) !== null) return UNIT;
-    if (!Number.isSafeInteger(time)) return BAD_TIME;
+    if (!Number.isInteger(time) || Math.abs(time) > MAX_TIME_MS) return BAD_TIME;
     this.#time = time + 0;
     return 0;
   }

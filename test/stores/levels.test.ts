@@ -49,6 +49,31 @@ suite('days of a time zone', () => {
     fc.assert(property, { numRuns: 100 });
   });
 
+  const FIRST_MS = Date.UTC(1973, 0);
+  test('go on as those of UTC before 1973 and behind the year 9999', () => {
+    const least = -(2 ** 53);
+    const property = fc.property(
+      fc.constantFrom(...ZONES),
+      fc.oneof(
+        fc.integer({ min: least, max: FIRST_MS + 48 * HOUR_MS }),
+        fc.integer({
+          min: FIRST_MS - 48 * HOUR_MS,
+          max: FIRST_MS + 48 * HOUR_MS,
+        }),
+        fc.integer({ min: 253_402_300_800_000 - 48 * HOUR_MS, max: -least - 48 * HOUR_MS }),
+      ),
+      (zone, ms) => {
+        const calendar = new Calendar(zone);
+        const [start, end] = [calendar.dayStart(ms), calendar.nextDayStart(ms)];
+        assert.ok(start <= ms && ms < end);
+        assert.ok(end - start <= 25 * HOUR_MS);
+        assert.equal(new Calendar(zone).dayStart(end), end);
+        assert.equal(new Calendar(zone).dayStart(end - 1), start);
+      },
+    );
+    fc.assert(property, { numRuns: 200 });
+  });
+
   test('a zone that does not exist is refused by name', () => {
     assert.throws(() => new Calendar('Mars/Olympus'), {
       code: 'config_invalid',
