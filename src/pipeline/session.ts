@@ -163,6 +163,7 @@ function mustBeOf({ partitions }: Source, task: string, status: Status | null): 
 
 /** With another topic the state is gone: windows that the old one began may lack its events. */
 function raiseOverOld(session: Session, old: Status | null): void {
+  if (old?.publishFloor != null) session.task.raiseFloor(old.publishFloor);
   for (const { maxTs } of old?.partitions ?? []) if (maxTs !== null) session.task.raiseFloor(maxTs);
 }
 
@@ -180,7 +181,8 @@ function checkedStatus(parts: PipelineParts, state: TaskState): Status | null {
   parts.log.warn({ task: parts.task }, `the checkpoint has ${sizes}: its open windows are dropped`);
   const newest = Math.max(...status.partitions.map((at) => at.maxTs ?? -Infinity));
   // Windows that start at or before the newest event may have lost events with the old ones.
-  return { ...status, publishFloor: Number.isFinite(newest) ? newest : status.publishFloor };
+  const floor = Math.max(newest, status.publishFloor ?? -Infinity);
+  return { ...status, publishFloor: Number.isFinite(floor) ? floor : null };
 }
 
 /** All parts, but no open windows of another size. */

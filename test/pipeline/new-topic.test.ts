@@ -18,6 +18,8 @@ const START = 1_700_000_000_000;
 /** Begins anew where the topic is another one, as the Kafka source does. */
 class Renewable extends SimSource {
   readonly topicId: string;
+  /** Windows up to this may lack events, as after a gap that was skipped. */
+  floorMs: number | null = null;
   constructor(
     topicId: string,
     clock: SimClock,
@@ -33,9 +35,10 @@ class Renewable extends SimSource {
     super({ logs: [{ partition: 'p-0', topicId, records }], clock, random: new Random(1) });
     this.topicId = topicId;
   }
-  override open(positions: readonly Position[]): Promise<Opened[]> {
+  override async open(positions: readonly Position[]): Promise<Opened[]> {
     const isOther = positions[0].topicId !== null && positions[0].topicId !== this.topicId;
-    return super.open(isOther ? [{ offset: null, topicId: null }] : positions);
+    const opened = await super.open(isOther ? [{ offset: null, topicId: null }] : positions);
+    return opened.map((at) => ({ ...at, floorMs: this.floorMs ?? at.floorMs }));
   }
 }
 
@@ -132,4 +135,22 @@ test('open windows of another size are dropped from the checkpoint for good', as
   const third = pipelineOf(new Renewable('t', clock, many(3_000, START)), store, clock, 1_000);
   await third.start();
   assert.equal(third.openWindows, 0);
+});
+
+test('windows that may lack events stay unpublished, with other windows and another topic too', async () => {
+  const floorMs = START + 60_000;
+  for (const [topicId, windowMs] of [
+    ['t', 1_000],
+    ['new', 10_000],
+  ] as const) {
+    const clock = new SimClock(START + 5_000);
+    const store = new MemoryStore();
+    const source = new Renewable('t', clock, many(10, START));
+    source.floorMs = floorMs;
+    await runAll(pipelineOf(source, store, clock), clock, 10);
+    assert.equal((await store.read('0')).status!.publishFloor, floorMs);
+    const next = new Renewable(topicId, clock, many(10, START));
+    await runAll(pipelineOf(next, store, clock, windowMs), clock, 10);
+    assert.equal((await store.read('0')).status!.publishFloor, floorMs, topicId);
+  }
 });
