@@ -128,6 +128,10 @@ suite('sending to Kafka', { skip: withoutKafka() }, () => {
     });
     await push('good');
     assert.deepEqual(await valuesOf(topic), [['good']]);
+    // An id that no setting allows is no key: with it the record would be too large.
+    const long = JSON.stringify({ product_id: 'p'.repeat(560_000), event_type: 'impression' });
+    await push('before', long, 'after');
+    assert.deepEqual(await valuesOf(topic), [['good', 'before', long, 'after']]);
     await assert.rejects(sender.send([record('none-such', null, 'x')]), {
       code: 'source_unavailable',
       message: /there is no topic none-such; make it with/,

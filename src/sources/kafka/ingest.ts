@@ -12,6 +12,9 @@ export type IngestTopics = { impressions: string; clicks: string };
 /** A broker refuses batches beyond its `max.message.bytes`: 1 MiB, with what is around records. */
 export const MAX_RECORD_BYTES = 900_000;
 
+/** A longer product id is none, whatever the settings say: its event goes without a key. */
+const MAX_KEY_BYTES = 8_192;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 export class KafkaIngest {
@@ -62,10 +65,9 @@ export class KafkaIngest {
   #placeOf(value: Buffer): { topic: string; key: Buffer | null } {
     const { impressions, clicks } = this.#topics;
     const { product, isClick } = keyOf(value);
-    return {
-      topic: isClick ? clicks : impressions,
-      key: product === null ? null : Buffer.from(product),
-    };
+    const key = product === null ? null : Buffer.from(product);
+    const isLong = key !== null && key.length > MAX_KEY_BYTES;
+    return { topic: isClick ? clicks : impressions, key: isLong ? null : key };
   }
 }
 
