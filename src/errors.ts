@@ -70,3 +70,8 @@ export function messageOf(error: unknown): string {
 export function isRetryable(error: unknown): boolean {
   return error instanceof ClickrateError && error.retry;
 }
+
+/** Whether it is an error with one of these codes. */
+export function isOf(error: unknown, ...codes: ErrorCode[]): boolean {
+  return error instanceof ClickrateError && codes.includes(error.code);
+}

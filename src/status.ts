@@ -91,7 +91,8 @@ export type TaskHealth = {
   ready: boolean;
   /** Why not ready, or what needs attention, one sentence each. */
   reasons: string[];
-  state: 'starting' | 'running' | 'retrying' | 'stopping' | 'stopped' | 'failed';
+  /** `standby`: another process owns the task, and this one would take over. */
+  state: 'starting' | 'standby' | 'running' | 'retrying' | 'stopping' | 'stopped' | 'failed';
   /**
    * The uncommitted present: same form as what the next commit would write. Null before a claim.
    */

@@ -1,5 +1,5 @@
 /** What the JobManager's REST interface tells of jobs, and how one is stopped. */
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, isOf } from '../errors.ts';
 import { parsed, pause, request } from './rest.ts';
 
 const STOP_MS = 300_000;
@@ -128,7 +128,7 @@ export class JobManager {
     try {
       return await this.#get<T>(path);
     } catch (error) {
-      if (error instanceof ClickrateError && error.code === 'flink_failed') return null;
+      if (isOf(error, 'flink_failed')) return null;
       throw error;
     }
   }

@@ -31,6 +31,14 @@ export class Health {
     this.state = reason === null ? 'running' : 'retrying';
   }
 
+  /** Another process owns the task: nothing is wrong, but nothing is done here either. */
+  standsBy(reason: string): void {
+    this.#trouble = reason;
+    this.state = 'standby';
+    // Of the time when it was the owner: the age of that commit is nobody's concern.
+    this.#commitEndMs = null;
+  }
+
   failed(reason: string): void {
     this.#trouble = reason;
     this.state = 'failed';

@@ -4,7 +4,7 @@
  * is in flight, and what comes meanwhile goes with the next.
  */
 import type { Limits } from '../config.ts';
-import { isRetryable, messageOf } from '../errors.ts';
+import { isOf, isRetryable, messageOf } from '../errors.ts';
 import { Fenced } from '../pipeline/committer.ts';
 import { Health } from '../pipeline/health.ts';
 import { PatientReading } from '../pipeline/reading.ts';
@@ -75,7 +75,8 @@ export class Sink {
   /** From standing by to the end of the ownership, by a fence or by being stopped. */
   async #own(): Promise<void> {
     const { signal } = this.#abort;
-    await untilFree(this.#parts, this.#retry, this.#health.fenced > 0);
+    const onStanding = (sentence: string) => this.#health.standsBy(sentence);
+    await untilFree(this.#parts, this.#retry, onStanding, this.#health.fenced > 0);
     if (signal.aborted) return;
     try {
       const session = await openSession(this.#parts, this.#retry);
@@ -90,14 +91,23 @@ export class Sink {
       }
       await this.#release(session);
     } catch (error) {
-      if (!(error instanceof Fenced)) throw error;
-      this.#fenced(error);
+      if (error instanceof Fenced) this.#fenced(error);
+      else if (isOf(error, 'source_gap', 'topic_renewed')) await this.#reopen(error);
+      else throw error;
     } finally {
       await this.#inFlight;
       this.#inFlight = null;
       this.#failure = null;
       this.#session = null;
     }
+  }
+
+  /** What the log no longer holds, it holds newer values for: opened again, it goes on. */
+  async #reopen(error: unknown): Promise<void> {
+    const { task, log, clock, limits } = this.#parts;
+    this.#health.troubled(messageOf(error));
+    log.warn({ task }, `the topics are opened again: ${messageOf(error)}`);
+    await clock.sleep(limits.retryMinMs, this.#abort.signal);
   }
 
   #fenced(error: Fenced): void {

@@ -25,12 +25,14 @@ export type StandbyParts = {
 };
 
 /**
- * Resolves when the task may be claimed, or `retry.signal` is aborted. After a fence the checkpoint
- * may still name this process: who has claimed since writes its name with its first commit.
+ * Resolves when the task may be claimed, or `retry.signal` is aborted; `onStanding` is told why it
+ * waits. After a fence the checkpoint may still name this process: who has claimed since writes its
+ * name with its first commit.
  */
 export async function untilFree(
   { task, store, clock, log, writeNumber, isGone }: StandbyParts,
   retry: Retry,
+  onStanding: (sentence: string) => void,
   wasFenced = false,
 ): Promise<void> {
   const { signal } = retry;
@@ -39,8 +41,10 @@ export async function untilFree(
   if (owner === null || (isGone(owner) && !wasFenced)) return;
   const standing = `standing by: ${owner} owns the results`;
   log.info({ task }, standing);
-  retry.onState(standing);
-  const still = { ...retry, onState: (reason: string | null) => retry.onState(reason ?? standing) };
+  onStanding(standing);
+  const onState = (reason: string | null) =>
+    reason === null ? onStanding(standing) : retry.onState(reason);
+  const still = { ...retry, onState };
   let number = -1;
   let movedMs = clock.monotonicMs();
   let isLooked = false;

@@ -238,6 +238,8 @@ suite('the sink', { skip: withoutKafka() || withoutRedis() }, () => {
     const second = await world.sink();
     await outputOf(second, /standing by/);
     assert.match((await ready(second)).reasons.join(), /standing by: process \d+ on/);
+    const metrics = await (await fetch(`${second.url}/metrics`)).text();
+    assert.match(metrics, /clickrate_task_standby\{task="sink"\} 1/);
     const stop = play(world, 10);
     await pause(1_000);
     process.kill(first.process.pid!, 'SIGSTOP');

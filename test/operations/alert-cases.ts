@@ -29,7 +29,16 @@ function histogram(name: string, labels: string, bound: string, within: number):
 
 export const ALERT_CASES: readonly AlertCase[] = [
   one('ClickrateDown', '2m', 'up{job="clickrate",instance="a"}', '0x20', '1x20'),
-  one('ClickrateNotReady', '2m', `clickrate_ready${A}`, '0x20', '0 0 1x20'),
+  {
+    ...{ alert: 'ClickrateNotReady', at: '2m' },
+    fires: { [`clickrate_ready${A}`]: '0x20', [`clickrate_task_standby${T}`]: '0x20' },
+    // One that is ready in time, and one that stands by.
+    calm: {
+      [`clickrate_ready${A}`]: '0 0 1x20',
+      [`clickrate_ready${A.replace('"a"', '"b"')}`]: '0x20',
+      [`clickrate_task_standby${T.replace('"a"', '"b"')}`]: '1x20',
+    },
+  },
   one('ClickrateNoCommits', '1m', `clickrate_commit_age_seconds${T}`, '20x20', '5x20'),
   one('ClickrateOffsetsMissed', '2m', `clickrate_missed_offsets_total${T}`, '0 0 0 5x20', '5x20'),
   one(

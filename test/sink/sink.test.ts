@@ -97,11 +97,17 @@ class Frail implements TaskStore {
   }
 }
 
-function sinkOf(store: TaskStore, logs: readonly SinkLog[], clock: SimClock, random: Random) {
+function sinkOf(
+  store: TaskStore,
+  logs: readonly SinkLog[],
+  clock: SimClock,
+  random: Random,
+  source = new SinkLogs(logs, clock, random),
+) {
   let tokens = 0;
   return new Sink({
     ...{ task: 'sink', store, clock, settings, limits: LIMITS, log: silentLog, owner: 'me' },
-    ...{ source: new SinkLogs(logs, clock, random), isGone: (owner) => owner === 'me' },
+    ...{ source, isGone: (owner) => owner === 'me' },
     newToken: () => `${random.int(0, 1e9)}-${tokens++}`,
     writeNumber: async () => (await store.read('sink')).number,
   });
@@ -188,6 +194,28 @@ suite('the loop of the sink', () => {
     assert.ok(parts.every(({ name }) => name !== 'owner'));
   });
 
+  test('records that are gone by the time they are read: the topics are opened again', async () => {
+    for (const code of ['source_gap', 'topic_renewed'] as const) {
+      const random = new Random(6);
+      const clock = new SimClock(T0);
+      const { logs, cells } = play(random, 12);
+      const store = new MemoryStore({ writer: 'sink', resultsPerCommit: PER_COMMIT });
+      const source = new SinkLogs(logs, clock, random);
+      const read = source.read.bind(source);
+      let reads = 0;
+      source.read = async (wanted, waitMs) => {
+        if (++reads % 7 === 0 && reads < 50) throw new ClickrateError(code, 'deleted meanwhile');
+        return await read(wanted, waitMs);
+      };
+      const final = T0 + 13 * WINDOW;
+      const isDone = async () => (await store.statuses()).get('sink')?.watermark === final;
+      assert.equal(await run(sinkOf(store, logs, clock, random, source), isDone), false);
+      assert.ok(reads > 50);
+      for (const [product, known] of cells)
+        assert.deepEqual(await windowsOf(store, product, 0, 9e15), known, product);
+    }
+  });
+
   test('another window size than the checkpoint has is refused by name', async () => {
     const random = new Random(5);
     const clock = new SimClock(T0);
@@ -224,7 +252,8 @@ suite('standing by', () => {
     const store = { read: async () => owned(ownerAt(clock.monotonicMs())) };
     const writeNumber = async () => numberAt(clock.monotonicMs());
     const parts = { task: 'sink', store, clock, log: silentLog, writeNumber };
-    await untilFree({ ...parts, isGone: (owner) => owner === 'dead' }, retry, wasFenced);
+    const standby = { ...parts, isGone: (owner: string) => owner === 'dead' };
+    await untilFree(standby, retry, onState, wasFenced);
     return { ms: clock.monotonicMs(), states };
   };
 
