@@ -1,11 +1,24 @@
 /** What the commands share: flags made from the tables of `config.ts`, numbers, interruption. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { OPTIONS, SETTINGS } from '../config.ts';
-import { type Configuration, configure, flagOf, variableOf } from './options.ts';
+import { OPTIONS, type Options, SETTINGS } from '../config.ts';
+import { type Configuration, configure, flagOf } from './options.ts';
 
 export type Flags = Record<string, unknown>;
 
-const HELP: Record<keyof typeof OPTIONS, string> = {
+/** What each option and setting says, in `--help` and in `docs/options.md`. */
+export const HELP: Record<keyof typeof OPTIONS | keyof typeof SETTINGS, string> = {
+  windowMs: 'length of a window',
+  watermarkDelayMs: 'how far time stays behind the newest event: disorder that costs nothing',
+  allowedLatenessMs: 'how long after its end a window takes late events',
+  futureMs: 'an event further ahead of its arrival is rejected',
+  idleAfterMs: 'a topic partition silent for so long holds time back no more',
+  driftMs: 'a topic partition so far ahead of the others in event time has to wait',
+  idMemoryMs: 'how long after its window an event id is remembered',
+  expiryMs: 'a product without events for so long leaves latest and previous',
+  maxEventBytes: 'a longer record is rejected',
+  maxProductIdBytes: 'an event with a longer product id is rejected',
+  maxProducts: 'living products of a task',
+  maxIds: 'event ids a task remembers; then those of the oldest window are forgotten',
   source: 'where events come from: journal (HTTP into this process) or kafka',
   store: 'where results go: sqlite (a file) or redis',
   host: 'address the API listens on',
@@ -59,13 +72,13 @@ const HELP: Record<keyof typeof OPTIONS, string> = {
 function addOptions(command: Command, table: Record<string, unknown>, group: string): Command {
   for (const [name, standard] of Object.entries(table)) {
     const value = typeof standard === 'boolean' ? '' : ` <${typeof standard}>`;
-    const help = `${HELP[name as keyof typeof HELP] ?? variableOf(name)} (${standard})`;
+    const help = `${HELP[name as keyof typeof HELP]} (${standard})`;
     command.addOption(new Option(`${flagOf(name)}${value}`, help).helpGroup(group));
   }
   return command;
 }
 
-/** Flags for these options and for every setting, and `--config`. */
+/** Flags for these options, with their defaults, and for every setting, and `--config`. */
 export function configurable(command: Command, options: Record<string, unknown>): Command {
   withOptions(command, options);
   return addOptions(command, SETTINGS, 'What is counted (milliseconds, bytes):');
@@ -77,10 +90,10 @@ export function withOptions(command: Command, options: Record<string, unknown>):
   return addOptions(command, options, 'Options:');
 }
 
-/** Flag > environment > file > default. Throws `config_invalid`. */
-export function configurationOf(flags: Flags): Configuration {
+/** Flag > environment > file > default, which may be the command's own. Throws `config_invalid`. */
+export function configurationOf(flags: Flags, standards: Partial<Options> = {}): Configuration {
   const file = (flags.config as string | undefined) ?? process.env.CLICKRATE_CONFIG;
-  return configure(flags, process.env, file);
+  return configure(flags, process.env, file, standards);
 }
 
 export function pick<K extends keyof typeof OPTIONS>(...names: K[]): Pick<typeof OPTIONS, K> {

@@ -14,11 +14,14 @@ import { createLogger } from './logger.ts';
 import { untilStopped } from './running.ts';
 import { mustBeOne } from './workers.ts';
 
+/** What it has for defaults instead of the usual ones. */
+const STANDARDS = { store: 'redis' } as const;
 const OPTIONS = {
   ...KAFKA_OPTIONS,
   ...DOOR_OPTIONS,
-  ...pick('store', 'data', 'redis', 'redisPassword', 'timeZone'),
-  ...pick('onGap', 'onLostStore', 'groupInstance'),
+  ...pick('data', 'redis', 'redisPassword', 'timeZone'),
+  ...pick('onGap', 'onLostStore', 'groupInstance', 'minSample'),
+  ...STANDARDS,
 };
 
 export function addEngine(top: Command): void {
@@ -29,11 +32,11 @@ export function addEngine(top: Command): void {
     .addHelpText(
       'after',
       `
-Start as many as there are partitions at most; they share them. The store is redis unless
---store sqlite is given; with --port 0 any free port is taken.`,
+Start as many as there are partitions at most; they share them. With --port 0 any free port is
+taken.`,
     )
     .action(async (flags: Flags) => {
-      const { options, settings } = configurationOf({ store: 'redis', ...flags, source: 'kafka' });
+      const { options, settings } = configurationOf({ ...flags, source: 'kafka' }, STANDARDS);
       mustBeOne(options.workers);
       const log = createLogger(options);
       const running = await startKafkaSize({

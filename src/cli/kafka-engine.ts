@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.ts';
 import type { Limits, Options, Settings } from '../config.ts';
-import { ClickrateError, type ErrorCode } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Pipeline, type PipelineParts } from '../pipeline.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
@@ -57,8 +57,7 @@ export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
 export function kafkaEngineIn(parts: KafkaEngineParts, world: World): KafkaEngine {
   const { options, limits, log } = parts;
   const { futureMs } = parts.settings;
-  const onGap = oneOf('onGap', options.onGap, ['stop', 'skip'] as const);
-  const onLostStore = oneOf('onLostStore', options.onLostStore, ['hour', 'earliest'] as const);
+  const { onGap, onLostStore } = options;
   const { clock, cluster } = world;
   const topics = [options.impressionsTopic, options.clicksTopic];
   const member = new GroupMember({
@@ -111,10 +110,4 @@ function pipelineOf(
     ...(keep === undefined ? {} : { keep }),
     ...(onStep === undefined ? {} : { onStep }),
   });
-}
-
-function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
-  const found = allowed.find((one) => one === value);
-  if (found !== undefined) return found;
-  throw new ClickrateError('config_invalid', `${name} must be ${allowed.join(' or ')}`);
 }

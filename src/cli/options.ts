@@ -4,7 +4,14 @@
  * and variables are derived from its keys.
  */
 import { readFileSync } from 'node:fs';
-import { OPTIONS, type Options, SETTINGS, type Settings, settingsWith } from '../config.ts';
+import {
+  CHOICES,
+  OPTIONS,
+  type Options,
+  SETTINGS,
+  type Settings,
+  settingsWith,
+} from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
 import { generatorOptions } from '../sources/generator-options.ts';
 import { masked, secretIn } from './secrets.ts';
@@ -26,26 +33,30 @@ export function variableOf(name: string): string {
 }
 
 /**
- * The configuration in force. `flags` are those given on the command line, by name.
+ * The configuration in force. `flags` are those given on the command line, by name; `standards`
+ * are what a command has for defaults instead of the usual ones.
  * Throws `config_invalid` naming the value, where it came from, and what it should be.
  */
 export function configure(
   flags: Record<string, unknown>,
   environment: NodeJS.ProcessEnv,
   file: string | undefined,
+  standards: Partial<Options> = {},
 ): Configuration {
   const fromFile = file === undefined ? {} : readConfigFile(file);
-  const effective = Object.entries(DEFAULTS).map(([name, standard]): Effective => {
-    const variable = variableIn(environment, name, typeof standard === 'string');
-    const typedAs = (value: unknown, where: string) => typed(name, standard, value, where);
-    if (flags[name] !== undefined)
-      return { name, value: typedAs(flags[name], flagOf(name)), origin: 'flag' };
-    if (variable !== undefined)
-      return { name, value: typedAs(variable, variableOf(name)), origin: 'environment' };
-    if (fromFile[name] !== undefined)
-      return { name, value: typedAs(fromFile[name], `${file}: ${name}`), origin: 'file' };
-    return { name, value: standard, origin: 'default' };
-  });
+  const effective = Object.entries({ ...DEFAULTS, ...standards }).map(
+    ([name, standard]): Effective => {
+      const variable = variableIn(environment, name, typeof standard === 'string');
+      const typedAs = (value: unknown, where: string) => typed(name, standard, value, where);
+      if (flags[name] !== undefined)
+        return { name, value: typedAs(flags[name], flagOf(name)), origin: 'flag' };
+      if (variable !== undefined)
+        return { name, value: typedAs(variable, variableOf(name)), origin: 'environment' };
+      if (fromFile[name] !== undefined)
+        return { name, value: typedAs(fromFile[name], `${file}: ${name}`), origin: 'file' };
+      return { name, value: standard, origin: 'default' };
+    },
+  );
   const values = Object.fromEntries(effective.map(({ name, value }) => [name, value]));
   const pick = (keys: object) =>
     Object.fromEntries(Object.keys(keys).map((name) => [name, values[name]]));
@@ -117,5 +128,8 @@ function typed(name: string, standard: unknown, value: unknown, where: string): 
     throw wrong('true or false');
   }
   if (typeof value !== 'string') throw wrong('a text');
+  const choices = Object.entries(CHOICES).find(([key]) => key === name)?.[1];
+  if (choices !== undefined && !choices.some((choice) => choice === value))
+    throw wrong(choices.length === 2 ? choices.join(' or ') : `one of ${choices.join(', ')}`);
   return value;
 }

@@ -1,7 +1,7 @@
 /** `clickrate produce`: the original's simulator, into Kafka. */
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { LIMITS } from '../config.ts';
+import { LIMITS, type Options } from '../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
 import { Generator, type GeneratorOptions } from '../sources/generate.ts';
 import { TrafficWriter } from '../sources/kafka/produce-traffic.ts';
@@ -124,12 +124,20 @@ Examples:
   clickrate produce                              1 500 a second, 5 products, until Ctrl-C
   clickrate produce --events 1000000 --rate max  a million, as fast as the brokers take them`,
     )
-    .action(produce);
+    .action((flags: Flags) => produce(flags, command));
 }
 
-async function produce(flags: Flags): Promise<void> {
-  const { events: wanted, truth, start, rate, products, seed, ...rest } = flags;
+/** What the environment or the file say of the traffic, where the command line does not. */
+function orConfigured(command: Command, flags: Flags, options: Options): Flags {
+  const of = (name: 'rate' | 'products' | 'seed') =>
+    command.getOptionValueSource(name) === 'cli' ? flags[name] : options[name];
+  return { rate: of('rate'), products: of('products'), seed: of('seed') };
+}
+
+async function produce(flags: Flags, command: Command): Promise<void> {
+  const { events: wanted, truth, start, rate: _, products: __, seed: ___, ...rest } = flags;
   const { options } = configurationOf(rest);
+  const { rate, products, seed } = orConfigured(command, flags, options);
   const events = wanted === undefined ? Number.POSITIVE_INFINITY : Number(wanted);
   const isAtOnce = rate === Number.POSITIVE_INFINITY;
   if (events === Number.POSITIVE_INFINITY && (isAtOnce || truth !== undefined))

@@ -1,16 +1,20 @@
 /** The part of `clickrate repair` that mends checkpoints in Redis. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { LIMITS, type Options } from '../config.ts';
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, messageOf } from '../errors.ts';
 import { textOf } from '../repair/steps.ts';
 import { Connection } from '../stores/redis/connection.ts';
 import { type DamagedTask, damagedTasks, dropCheckpoint } from '../stores/redis/damage.ts';
 
 const TIMEOUT_MS = 10_000;
 
-/** How many checkpoints are damaged. An engine that still commits is not interfered with. */
+/**
+ * How many checkpoints are damaged. An engine that still commits is not interfered with. A copy of
+ * what is dropped goes into the directory `data` first.
+ */
 export async function repairRedis(
-  { redis: url, redisPassword: password }: Pick<Options, 'redis' | 'redisPassword'>,
+  { redis: url, redisPassword: password, data }: Pick<Options, 'redis' | 'redisPassword' | 'data'>,
   isDry: boolean,
   nowMs: number,
 ): Promise<number> {
@@ -25,14 +29,27 @@ export async function repairRedis(
       );
     process.stdout.write(textOf(found.map(stepOf), isDry));
     if (found.length === 0 || isDry) return found.length;
-    const copy = `clickrate-damaged-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}.json`;
-    const kept = Object.assign({}, ...found.map((one) => one.copy)) as object;
-    writeFileSync(copy, `${JSON.stringify(kept, null, 1)}\n`, { flag: 'wx' });
+    const copy = join(data, `damaged-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}.json`);
+    keep(copy, Object.assign({}, ...found.map((one) => one.copy)) as object);
     for (const { task } of found) await dropCheckpoint(connection, task);
     process.stdout.write(`mended; the damaged keys are in ${copy} (base64)\n`);
     return found.length;
   } finally {
     connection.close();
+  }
+}
+
+/** Throws `file_unreadable` where nothing can be written there. */
+function keep(file: string, content: object): void {
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, `${JSON.stringify(content, null, 1)}\n`, { flag: 'wx' });
+  } catch (error) {
+    throw new ClickrateError(
+      'file_unreadable',
+      `nothing was changed: what is damaged cannot be copied to ${file} (${messageOf(error)}); ` +
+        'name a directory for it with --data',
+    );
   }
 }
 

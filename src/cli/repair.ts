@@ -14,12 +14,12 @@ export function addRepair(top: Command): void {
     .addHelpText(
       'after',
       `
-The damaged files, or a copy of the damaged keys, are kept. The exit code is 0 when nothing is
-damaged or all was mended, and 1 when --dry-run found something.
+The damaged files, or a copy of the damaged keys of Redis, are kept in --data. The exit code is 0
+when nothing is damaged or all was mended, and 1 when --dry-run found something.
 
 Examples:
   clickrate repair --dry-run --data /var/lib/clickrate
-  clickrate repair --store redis --redis redis://127.0.0.1:6379`,
+  clickrate repair --store redis --redis redis://127.0.0.1:6379 --data /var/lib/clickrate`,
     )
     .action(repair);
 }

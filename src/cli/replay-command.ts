@@ -5,8 +5,14 @@ import { configurable, configurationOf, type Flags, interruption, pick } from '.
 import { createLogger } from './logger.ts';
 import { ledgerText, replay } from './replay.ts';
 
+/** What it has for defaults instead of the usual ones: the progress is told in its own way. */
+const STANDARDS = { logLevel: 'warn' } as const;
+
 export function addReplay(top: Command): void {
-  const command = configurable(top.command('replay'), pick('logLevel', 'logFormat'))
+  const command = configurable(top.command('replay'), {
+    ...pick('logFormat'),
+    ...STANDARDS,
+  })
     .description('count the events of files (NDJSON or CSV, also gzip) and write the final results')
     .argument('<file...>', 'files, in the order they are to be read')
     .option('--csv <mapping>', 'files are CSV: time=COL,product=COL,clicked=COL')
@@ -22,7 +28,7 @@ Examples:
     --results out.ndjson`,
     );
   command.action(async (files: string[], flags: Flags) => {
-    const { options, settings } = configurationOf({ logLevel: 'warn', ...flags, data: undefined });
+    const { options, settings } = configurationOf({ ...flags, data: undefined }, STANDARDS);
     const status = await replay({
       files,
       sort: flags.sort === true,

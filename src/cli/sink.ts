@@ -35,11 +35,15 @@ import { mustBeOne } from './workers.ts';
 
 const TASK = 'sink';
 
+/** What it has for defaults instead of the usual ones. */
+const STANDARDS = { store: 'redis' } as const;
+
 const OPTIONS = {
   ...KAFKA_OPTIONS,
   ...FLINK_TOPICS,
   ...DOOR_OPTIONS,
-  ...pick('store', 'data', 'redis', 'redisPassword', 'timeZone'),
+  ...pick('data', 'redis', 'redisPassword', 'timeZone', 'minSample'),
+  ...STANDARDS,
 };
 
 export type SinkProcessParts = {
@@ -150,10 +154,10 @@ export function addSink(top: Command): void {
       'after',
       `
 Start two or more for safety: one writes, the others stand by and take over within 15 s.
-The store is redis unless --store sqlite is given; with --port 0 any free port is taken.`,
+With --port 0 any free port is taken.`,
     )
     .action(async (flags: Flags) => {
-      const { options, settings } = configurationOf({ store: 'redis', ...flags });
+      const { options, settings } = configurationOf(flags, STANDARDS);
       mustBeOne(options.workers);
       const log = createLogger(options);
       const running = await startSink({

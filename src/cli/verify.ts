@@ -36,10 +36,14 @@ type Engine = (typeof ENGINES)[number];
 const TRAFFIC = { disorderMs: 3_000, duplicates: 0.01, broken: 0.01 };
 const GENERATED_FROM_MS = 1_700_000_000_000;
 
+/** What it has for defaults instead of the usual ones: what differs is what it tells. */
+const STANDARDS = { logLevel: 'warn' } as const;
+
 export function addVerify(top: Command): void {
   configurable(top.command('verify'), {
     ...{ ...KAFKA_OPTIONS, ...FLINK_OPTIONS },
     ...pick('data', 'store', 'redis', 'redisPassword'),
+    ...STANDARDS,
   })
     .description('hold engines, or a store, against a batch oracle, and show every difference')
     .argument('[file...]', 'files, in the order they are to be read')
@@ -91,7 +95,7 @@ async function verify(files: string[], flags: Flags): Promise<void> {
   const { generate, seed, late, ...rest } = flags;
   if ((files.length === 0) === (generate === undefined))
     throw new ClickrateError('usage', 'verify takes files, --generate, --data or --store redis');
-  const { options, settings } = configurationOf({ logLevel: 'warn', ...rest });
+  const { options, settings } = configurationOf(rest, STANDARDS);
   const signal = interruption();
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-verify-'));
   try {
@@ -117,7 +121,7 @@ async function verify(files: string[], flags: Flags): Promise<void> {
 /** Its log decides: the journal in the directory, or the topics. */
 async function verifyStore(flags: Flags): Promise<void> {
   const { engines: _, show, ...rest } = flags;
-  const { options } = configurationOf({ logLevel: 'warn', ...rest });
+  const { options } = configurationOf(rest, STANDARDS);
   const { expected, found, differences, how } = await (flags.store === 'redis'
     ? verifyRedis(options, interruption())
     : verifyDirectory(options.data));

@@ -23,11 +23,16 @@ export function relayMetrics(): void {
     if (message.kind === 'metrics-wanted') {
       const others = workers.filter(({ id }) => id !== from.id && listening.has(id));
       const told = { ...message, by: from.id, of: others.length };
-      for (const other of others) other.send(told);
+      for (const other of others) pass(told, other);
       // So that it knows how many to wait for.
-      from.send(told);
-    } else if (message.kind === 'metrics') cluster.workers?.[message.by]?.send(message);
+      pass(told, from);
+    } else if (message.kind === 'metrics') pass(message, cluster.workers?.[message.by]);
   });
+}
+
+/** One that is ending takes nothing any more: without a callback that would end this process. */
+function pass(message: Message, worker: Worker | undefined): void {
+  worker?.send(message, undefined, undefined, () => {});
 }
 
 type Text = () => Promise<string>;

@@ -1,11 +1,13 @@
 /** Options of the generator are checked where options are, before anything is made. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { generateCommand } from '../../src/cli/generate.ts';
 import { configure } from '../../src/cli/options.ts';
-import { temporary } from '../support/processes.ts';
+import { CHOICES, OPTIONS } from '../../src/config.ts';
+import { ROOT, temporary } from '../support/processes.ts';
+import { optionsTable } from './options-table.ts';
 
 test('a rate, products or seed that make no traffic are refused, wherever they stand', () => {
   for (const [name, value] of [
@@ -39,4 +41,34 @@ test('generate refuses what it cannot write before it makes a file', (t) => {
     assert.throws(() => generateCommand(wrong), { code: 'config_invalid', message: /must be/ });
   assert.equal(existsSync(out), false);
   assert.equal(generateCommand({ ...valid, events: 0 }).records, 0);
+});
+
+test('an option of a few values takes no other, and names them', () => {
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    for (const choice of choices) configure({ [name]: choice }, {}, undefined);
+    const message = new RegExp(`must be .*${choices.at(-1)}, not "kafak"$`);
+    const wrong = { code: 'config_invalid', message };
+    assert.throws(() => configure({ [name]: 'kafak' }, {}, undefined), wrong);
+  }
+});
+
+test("a command's own default goes behind flag, environment and file", (t) => {
+  const file = join(temporary(t), 'config.json');
+  writeFileSync(file, '{"store":"sqlite"}');
+  const storeOf = (flags: object, environment: NodeJS.ProcessEnv, from?: string) =>
+    configure({ ...flags }, environment, from, { store: 'redis' }).options.store;
+  assert.equal(storeOf({}, {}), 'redis');
+  assert.equal(storeOf({}, {}, file), 'sqlite');
+  assert.equal(storeOf({}, { CLICKRATE_STORE: 'sqlite' }), 'sqlite');
+  assert.equal(storeOf({ store: 'sqlite' }, { CLICKRATE_STORE: 'redis' }), 'sqlite');
+  assert.equal(OPTIONS.store, 'sqlite');
+});
+
+test('docs/options.md has every option with its default and what --help says', () => {
+  const text = readFileSync(join(ROOT, 'docs/options.md'), 'utf8');
+  for (const which of ['settings', 'options'] as const)
+    assert.ok(
+      text.includes(optionsTable(which)),
+      `the table of ${which} must be:\n${optionsTable(which)}`,
+    );
 });

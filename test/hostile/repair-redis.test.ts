@@ -1,7 +1,9 @@
 /** After a repair of a checkpoint in Redis the task goes on, and no reader sees results go back. */
 import assert from 'node:assert/strict';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { repairRedis } from '../../src/cli/repair-redis.ts';
 import { LIMITS } from '../../src/config.ts';
 import { recordsOf } from '../../src/event.ts';
 import { silentLog } from '../../src/log.ts';
@@ -113,4 +115,31 @@ test('a task without its checkpoint publishes again from the beginning', {
   const next = commitOf('1', fence, 2, { results: [resultIn('other', 2, 9)] });
   assert.equal((await store.commit(next)).answer, 'ok');
   assert.deepEqual(await windowsOf(store, 'other'), [countsOf(1, 7), countsOf(2, 9)]);
+});
+
+test('a copy of what is dropped is in the data directory; without one nothing is dropped', {
+  skip: withoutRedis(),
+}, async (t) => {
+  const redis = await startRedis(t);
+  const store = storeAt(t, redis.url);
+  await count(await journalOf(t), store);
+  redis.cli('HSET', 'ctr:parts:0', 'block/77', 'x');
+  // As one that has not committed for long.
+  redis.cli('HSET', 'ctr:task:0', 'at', '1');
+  const directory = temporary(t);
+  const optionsOf = (data: string) => ({ redis: redis.url, redisPassword: '', data });
+  const file = join(directory, 'file');
+  writeFileSync(file, '');
+  await assert.rejects(repairRedis(optionsOf(join(file, 'data')), false, Date.now()), {
+    code: 'file_unreadable',
+    message: /nothing was changed.*--data/,
+  });
+  assert.equal(redis.cli('HGET', 'ctr:parts:0', 'block/77'), 'x');
+  const data = join(directory, 'data');
+  mkdirSync(data);
+  assert.equal(await repairRedis(optionsOf(data), false, Date.now()), 1);
+  const [copy, ...more] = readdirSync(data);
+  assert.deepEqual(more, []);
+  assert.match(readFileSync(join(data, copy), 'utf8'), /ctr:parts:0/);
+  assert.equal(redis.cli('EXISTS', 'ctr:parts:0'), '0');
 });

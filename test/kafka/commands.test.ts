@@ -87,6 +87,18 @@ suite('commands of the Kafka size', { skip: withoutKafka() || withoutRedis() }, 
     assert.match(tail.text, /^(imp-\S+-\d \d+ \S+Z product\d+ \{.*\}\n){3}$/);
   });
 
+  test('produce takes its traffic from the environment too, but the flags go before it', async (t) => {
+    const { flags } = own();
+    await cli('topics', 'create', ...flags);
+    const truthFile = join(temporary(t), 'truth.json');
+    const traffic = ['--events', '500', '--rate', 'max', '--seed', '7', '--truth', truthFile];
+    const environment = { CLICKRATE_PRODUCTS: '3', CLICKRATE_RATE: '9', CLICKRATE_SEED: '1' };
+    const child = startNode('src/cli/main.ts', ['produce', ...flags, ...traffic], environment);
+    assert.equal(await child.ended, 0, child.output());
+    const { windows } = JSON.parse(readFileSync(truthFile, 'utf8')) as Truth;
+    assert.equal(new Set(windows.map(({ product_id }) => product_id)).size, 3);
+  });
+
   test('a broker killed while it is sent to: nothing is lost, nothing is there twice', async () => {
     const { topics, flags } = own();
     await cli('topics', 'create', ...flags);

@@ -65,7 +65,7 @@ export class Node {
     process.wallJumpMs = this.process.wallJumpMs;
     this.process = process;
     const consumer = new SimConsumer(this.#parts, process, tasks);
-    const options = { ...OPTIONS, onGap: 'skip' };
+    const options = { ...OPTIONS, onGap: 'skip' as const };
     const cluster = new KafkaCluster(options, {
       consumer: () => consumer.asConsumer(),
       connect: (address) => brokers.connect(process, network, address),

@@ -22,7 +22,10 @@ const embedded = await startEmbedded({
   options: { host: '127.0.0.1', port: job.port ?? 0, data: job.data },
   settings: settingsWith(job.settings ?? {}),
   limits: { ...LIMITS, ...job.limits },
-  log: createLogger({ logLevel: process.env.CHILD_LOG ?? 'error', logFormat: 'text' }),
+  log: createLogger({
+    logLevel: process.env.CHILD_LOG === 'info' ? 'info' : 'error',
+    logFormat: 'text',
+  }),
   onStep: (step) => {
     if (step !== job.killAt?.step) return;
     times++;
