@@ -2,7 +2,7 @@
  * The records of files as the oracle reads them. NDJSON is cut in its own plain way, so that a
  * fault in the engine's source is seen; CSV has to become events first, which the source does.
  */
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { systemClock } from '../clock.ts';
@@ -41,11 +41,23 @@ export async function readRecords(input: Files, arrivalMs: number): Promise<LogR
   return records;
 }
 
+/** By the first two bytes of the content, whatever the name. */
+function isGzip(file: string): boolean {
+  const fd = openSync(file, 'r');
+  try {
+    const head = Buffer.alloc(2);
+    readSync(fd, head);
+    return head.toString('hex') === '1f8b';
+  } finally {
+    closeSync(fd);
+  }
+}
+
 async function unpacked(file: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   try {
     const raw: Readable = createReadStream(file);
-    const plain = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw;
+    const plain = isGzip(file) ? raw.pipe(createGunzip()) : raw;
     raw.once('error', (error) => plain.destroy(error));
     for await (const chunk of plain) chunks.push(chunk as Buffer);
   } catch (error) {

@@ -50,7 +50,8 @@ test('the Open Bandit file, and the records of the decoder corpus as lines', () 
     .split('\n')
     .map((line) => Buffer.from((JSON.parse(line) as { base64: string }).base64, 'base64'));
   const lines = corpus.flatMap((bytes) => [bytes, Buffer.from('\n')]);
-  const file = join(directory, 'corpus.ndjson.gz');
+  // Gzip is told by its content.
+  const file = join(directory, 'corpus.events');
   writeFileSync(file, gzipSync(Buffer.concat(lines)));
   const decoded = verify(file);
   assert.equal(decoded.status, 0, decoded.stdout + decoded.stderr);
