@@ -27,14 +27,18 @@ export function App({ model, retry }: Props) {
   const field = useRef<HTMLInputElement>(null);
 
   useKeys(
-    useCallback((event: KeyboardEvent) => {
-      if (isField(event.target)) return;
-      if (event.key === '/') {
-        event.preventDefault();
-        field.current?.focus();
-        field.current?.select();
-      } else if (event.key === '?') setHelp(true);
-    }, []),
+    useCallback(
+      (event: KeyboardEvent) => {
+        if (isField(event.target)) return;
+        if (event.key === '/') {
+          event.preventDefault();
+          field.current?.focus();
+          field.current?.select();
+        } else if (event.key === '?') setHelp(true);
+        else if (event.key === 'Escape' && route.view === 'league' && !help) setSearch('');
+      },
+      [route.view, help],
+    ),
   );
 
   const onSearch = (text: string) => {

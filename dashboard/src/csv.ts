@@ -1,4 +1,5 @@
 /** Windows as a CSV file (RFC 4180). */
+import { isFinal } from './final.ts';
 import type { Live } from './types.ts';
 
 const HEAD = [
@@ -12,10 +13,10 @@ const HEAD = [
   'ctr_low',
   'ctr_high',
   'status',
-  'revisions',
+  'revisions_seen',
 ];
 
-export function csvOf(windows: readonly Live[]): string {
+export function csvOf(windows: readonly Live[], finalBefore: number | null): string {
   const lines = windows.map((window) =>
     [
       window.product_id,
@@ -27,7 +28,7 @@ export function csvOf(windows: readonly Live[]): string {
       window.ctr,
       window.ctr_low,
       window.ctr_high,
-      window.status,
+      isFinal(window, finalBefore) ? 'final' : 'provisional',
       window.revisions ?? null,
     ]
       .map(cell)

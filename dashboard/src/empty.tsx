@@ -1,5 +1,5 @@
-/** No product yet: three ways to send the first event. Fills itself when one arrives. */
-import { useState } from 'preact/hooks';
+/** No product yet: ways to send the first event. Fills itself when one arrives. */
+import { useEffect, useState } from 'preact/hooks';
 import { count } from './format.ts';
 import { useModel } from './hooks.ts';
 import type { Model } from './model.ts';
@@ -13,8 +13,24 @@ function curlText(): string {
   );
 }
 
+/** Whether this server takes events over HTTP: one that only reads says so in its links. */
+function useTakesEvents(): boolean {
+  const [takes, setTakes] = useState(false);
+  useEffect(() => {
+    const ask = async () => {
+      const answer = await fetch('/', { headers: { accept: 'application/json' } });
+      const { links } = (await answer.json()) as { links?: { events?: string } };
+      setTakes(links?.events !== undefined);
+    };
+    // Whether the server answers at all is said above; without an answer one way less is shown.
+    void ask().catch(() => {});
+  }, []);
+  return takes;
+}
+
 export function EmptyState({ model }: { model: Model }) {
   useModel(model);
+  const takesEvents = useTakesEvents();
   const received = model.status?.ledger.received ?? 0;
   const open = model.open?.windows.reduce((sum, w) => sum + w.impressions + w.clicks, 0) ?? 0;
   return (
@@ -29,12 +45,16 @@ export function EmptyState({ model }: { model: Model }) {
           ? 'Waiting for the first event.'
           : `${count(received)} events received; ${count(open)} counted in windows still open.`}
       </p>
-      <h2>Send one event</h2>
-      <Command text={curlText()} />
-      <h2>Or see it with generated traffic</h2>
+      {takesEvents && (
+        <>
+          <h2>Send one event</h2>
+          <Command text={curlText()} />
+        </>
+      )}
+      <h2>See it with generated traffic</h2>
       <Command text="npm start" />
-      <h2>Or read from Kafka</h2>
-      <Command text="npx clickrate run --source kafka --store redis" />
+      <h2>Read from Kafka</h2>
+      <Command text="npm run clickrate -- run --source kafka --store redis" />
     </section>
   );
 }

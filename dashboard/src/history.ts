@@ -1,30 +1,8 @@
 /** The windows of one product over a range: fetched, then kept up to date by the stream. */
 import { useEffect, useReducer, useState } from 'preact/hooks';
 import type { Model } from './model.ts';
+import { RANGES, type Range, type Step } from './steps.ts';
 import type { History, Live } from './types.ts';
-
-export type Range = '1h' | '24h' | '7d' | '90d';
-export type Step = 'window' | '1m' | '15m' | '1d';
-
-const HOUR_MS = 3_600_000;
-export const RANGES: Record<Range, { ms: number; text: string; steps: Step[] }> = {
-  '1h': { ms: HOUR_MS, text: '1 h', steps: ['window', '1m'] },
-  '24h': { ms: 24 * HOUR_MS, text: '24 h', steps: ['1m', '15m', 'window'] },
-  '7d': { ms: 7 * 24 * HOUR_MS, text: '7 d', steps: ['15m', '1d'] },
-  '90d': { ms: 90 * 24 * HOUR_MS, text: '90 d', steps: ['1d', '15m'] },
-};
-
-/** Steps to choose from; without roll-ups there are only the windows themselves. */
-export function stepsOf(range: Range, rollUps: boolean): Step[] {
-  return rollUps ? RANGES[range].steps : ['window'];
-}
-
-export const STEPS: Record<Step, string> = {
-  window: 'each window',
-  '1m': '1 minute',
-  '15m': '15 minutes',
-  '1d': '1 day',
-};
 
 /** Rolled up steps are asked for again after this long. */
 const AGAIN_MS = 30_000;
@@ -32,7 +10,7 @@ const AGAIN_MS = 30_000;
 export type Loaded =
   | { phase: 'loading' }
   | { phase: 'error'; why: string; again: () => void }
-  | { phase: 'ready'; windows: Live[]; fromMs: number; toMs: number; rollUps: boolean };
+  | { phase: 'ready'; windows: Live[]; fromMs: number; toMs: number };
 
 export function useHistory(model: Model, product: string, range: Range, step: Step): Loaded {
   const [tries, again] = useReducer((n: number) => n + 1, 0);
@@ -87,8 +65,8 @@ async function fetched(
     const problem = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
     throw new Error(problem.detail ?? problem.title ?? `the server answered ${answer.status}`);
   }
-  const { windows, step: kept } = (await answer.json()) as History;
-  return { phase: 'ready', windows, fromMs, toMs, rollUps: kept !== undefined };
+  const { windows } = (await answer.json()) as History;
+  return { phase: 'ready', windows, fromMs, toMs };
 }
 
 /** What the stream has told since, put in place: new windows, and late revisions of old ones. */

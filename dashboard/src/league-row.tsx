@@ -99,13 +99,13 @@ function Change({ row, real }: { row: Row; real: number }) {
 /** Direction, size in percentage points, and a star where chance is not a likely reason. */
 export function Delta({ change, isReal }: { change: number; isReal: boolean }) {
   const text = points(change);
-  const mark = text === '0.00' ? DASH : change > 0 ? '▲' : '▼';
+  const [mark, way] = text === '0.00' ? [DASH, ''] : change > 0 ? ['▲', 'up '] : ['▼', 'down '];
   const said = isReal ? 'a real change' : 'may well be chance';
   const tone = !isReal ? 'muted' : change > 0 ? 'up' : 'down';
   return (
     <span class={`delta ${tone}`} title={said}>
       <span aria-hidden="true">{mark} </span>
-      <span class="hidden">{change > 0 ? 'up ' : 'down '}</span>
+      <span class="hidden">{way}</span>
       {text}
       <small> pt</small>
       <b aria-hidden="true">{isReal ? '*' : ''}</b>

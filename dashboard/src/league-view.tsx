@@ -8,6 +8,7 @@ import {
   useRef,
   useState,
 } from 'preact/hooks';
+import { isFinal } from './final.ts';
 import { isField, productHash, useKeys, useMedia, useNow } from './hooks.ts';
 import { ordered, realUpTo, type Sort, scaleOf, totalsOf } from './league.ts';
 import { LeagueHead } from './league-head.tsx';
@@ -41,7 +42,7 @@ export function LeagueView({ model, search }: Props) {
   const [first, last] = useVisible(body, list.ids.length, rowPx);
   const selected = useSelection(body, list.ids, rowPx);
   const shown = list.ids.slice(first, last);
-  const sparks = useSparks(shown);
+  const sparks = useSparks(shown, model.windowMs);
   const stale = model.isStale(useNow(1_000));
   const finalBefore = model.freshness?.final_before ?? null;
   return (
@@ -69,7 +70,7 @@ export function LeagueView({ model, search }: Props) {
               top={(first + i) * rowPx}
               real={list.realUpTo}
               scale={list.scale}
-              isFinal={isFinal(rows.get(id) as Row, finalBefore)}
+              isFinal={isFinal((rows.get(id) as Row).latest, finalBefore)}
               newest={newest}
               selected={id === selected}
               spark={sparks.get(id)}
@@ -82,11 +83,6 @@ export function LeagueView({ model, search }: Props) {
       )}
     </>
   );
-}
-
-function isFinal({ latest }: Row, finalBefore: number | null): boolean {
-  if (latest === null) return false;
-  return latest.status === 'final' || (finalBefore !== null && latest.window_start < finalBefore);
 }
 
 type Listed = { ids: string[]; realUpTo: number; scale: number };
@@ -209,9 +205,9 @@ function bringIntoView(body: HTMLElement | null, index: number, rowPx: number): 
 }
 
 /** Sparklines of the rows in view, asked for when scrolling has come to rest. */
-function useSparks(shown: readonly string[]): Sparks {
+function useSparks(shown: readonly string[], windowMs: number): Sparks {
   const [, again] = useState(0);
-  const sparks = useMemo(() => new Sparks(() => again((n) => n + 1)), []);
+  const sparks = useMemo(() => new Sparks(windowMs, () => again((n) => n + 1)), [windowMs]);
   const [minute, setMinute] = useState(0);
   const joined = shown.join('\n');
   useEffect(() => {

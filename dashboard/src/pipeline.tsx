@@ -50,7 +50,7 @@ function Stats({ status, rates }: { status: PipelineStatus; rates: readonly numb
         <dd>{lag === null ? <small>not known here</small> : count(lag)}</dd>
       </div>
       <div>
-        <dt>Newest commit</dt>
+        <dt>{tasks.length > 1 ? 'Oldest last commit' : 'Last commit'}</dt>
         <dd>{commit === null ? <small>not known here</small> : `${duration(commit)} ago`}</dd>
       </div>
       <div class="health">
@@ -78,13 +78,17 @@ function RateLine({ rates }: { rates: readonly number[] }) {
 /** What holds time back, and what would release it. */
 function Why({ status }: { status: PipelineStatus }) {
   const reasons = status.tasks.flatMap(({ task, why }) => (why === null ? [] : [{ task, why }]));
+  const { why } = status.freshness;
+  // What troubles the process beside its tasks, such as a store that does not answer.
+  if (why !== null && !reasons.some((reason) => why.endsWith(reason.why)))
+    reasons.unshift({ task: '', why });
   if (reasons.length === 0)
     return <p class="why-line calm">Nothing holds time back: windows close as they end.</p>;
   return (
     <ul class="why-line">
       {reasons.map(({ task, why }) => (
         <li key={task}>
-          {status.tasks.length > 1 && <b>{task}: </b>}
+          {status.tasks.length > 1 && task !== '' && <b>{task}: </b>}
           {why}
         </li>
       ))}

@@ -5,11 +5,12 @@ import { Choice } from './choice.tsx';
 import { csvOf } from './csv.ts';
 import { download } from './download.ts';
 import { count, moment, percent } from './format.ts';
-import { RANGES, type Range, STEPS, type Step, stepsOf, useHistory } from './history.ts';
+import { useHistory } from './history.ts';
 import { isField, useKeys, useModel } from './hooks.ts';
-import { difference } from './league.ts';
+import { difference, realUpTo } from './league.ts';
 import { Delta } from './league-row.tsx';
 import type { Model } from './model.ts';
+import { RANGES, type Range, STEPS, type Step, stepsOf } from './steps.ts';
 import type { Live, OpenWindow, Row } from './types.ts';
 import { WindowTable } from './window-table.tsx';
 
@@ -24,19 +25,16 @@ export function ProductView({ model, product }: Props) {
   );
   const [range, setRange] = useState<Range>('1h');
   const [chosen, setStep] = useState<Step>('window');
-  const [rollUps, setRollUps] = useState(false);
-  const steps = stepsOf(range, rollUps);
+  const steps = stepsOf(range, model.windowMs);
   const step = steps.includes(chosen) ? chosen : (steps[0] as Step);
   const history = useHistory(model, product, range, step);
-  const kept = history.phase === 'ready' && history.rollUps;
-  useEffect(() => {
-    if (kept) setRollUps(true);
-  }, [kept]);
   const row = model.rows?.get(product) ?? null;
   const open = openOf(model, product);
+  const finalBefore = model.freshness?.final_before ?? null;
+  const real = useReal(model);
   const changeRange = (next: Range) => {
     setRange(next);
-    setStep(stepsOf(next, rollUps)[0] as Step);
+    setStep(stepsOf(next, model.windowMs)[0] as Step);
   };
   const ready = history.phase === 'ready' ? history : null;
   return (
@@ -44,7 +42,7 @@ export function ProductView({ model, product }: Props) {
       <nav class="crumbs" aria-label="Back">
         <a href="#/">← All products</a>
       </nav>
-      <ProductHead product={product} row={row} open={open} />
+      <ProductHead product={product} row={row} open={open} real={real} />
       <div class="controls">
         <Choice
           name="Range"
@@ -67,7 +65,8 @@ export function ProductView({ model, product }: Props) {
           class="small"
           disabled={ready === null || ready.windows.length === 0}
           onClick={() =>
-            ready && download(`${fileName(product)}-${range}.csv`, csvOf(ready.windows))
+            ready &&
+            download(`${fileName(product)}-${range}.csv`, csvOf(ready.windows, finalBefore))
           }
         >
           Export CSV
@@ -88,13 +87,18 @@ export function ProductView({ model, product }: Props) {
       {ready !== null && ready.windows.length > 0 && (
         <>
           <ChartPair data={{ ...ready, open: step === 'window' ? open : null }} />
-          <WindowTable
-            windows={ready.windows}
-            finalBefore={model.freshness?.final_before ?? null}
-          />
+          <WindowTable windows={ready.windows} finalBefore={finalBefore} />
         </>
       )}
     </article>
+  );
+}
+
+/** The p-value up to which changes are real, among all products: as in the table. */
+function useReal({ rows, windowsVersion }: Model): number {
+  return useMemo(
+    () => (rows === null ? 0 : realUpTo([...rows.keys()], rows)),
+    [rows, windowsVersion],
   );
 }
 
@@ -102,14 +106,16 @@ function ProductHead({
   product,
   row,
   open,
+  real,
 }: {
   product: string;
   row: Row | null;
   open: OpenWindow | null;
+  real: number;
 }) {
   const latest = row?.latest ?? null;
   const change = row === null ? null : difference(row);
-  const isReal = row !== null && row.p_value !== null && row.p_value <= 0.05;
+  const isReal = row !== null && row.p_value !== null && row.p_value <= real;
   return (
     <>
       <h1 class="product-name">{product}</h1>

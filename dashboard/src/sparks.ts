@@ -1,24 +1,25 @@
 /** Sparklines of the last hour, fetched for the rows in view, a few at a time. */
 import type { History } from './types.ts';
 
-export type Spark = { atMs: number; rates: (number | null)[] };
+/** `rates` null: they could not be had. */
+export type Spark = { atMs: number; rates: (number | null)[] | null };
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
-/** Fetched again after this long: the newest point is live anyway. */
+/** Fetched again after this long, also where it failed: the newest point is live anyway. */
 const FRESH_MS = 60_000;
 const AT_ONCE = 3;
 const KEPT = 400;
 
 export class Sparks {
-  readonly #known = new Map<string, Spark | null>();
+  readonly #known = new Map<string, Spark>();
   readonly #wanted: string[] = [];
   readonly #running = new Set<string>();
   readonly #onLoad: () => void;
-  /** Whole minutes once an answer has told that the server rolls up, else its windows. */
-  #query = '';
+  readonly #windowMs: number;
 
-  constructor(onLoad: () => void) {
+  constructor(windowMs: number, onLoad: () => void) {
+    this.#windowMs = windowMs;
     this.#onLoad = onLoad;
   }
 
@@ -31,7 +32,7 @@ export class Sparks {
     this.#wanted.length = 0;
     for (const product of products) {
       const known = this.#known.get(product);
-      if (known !== undefined && nowMs - (known?.atMs ?? nowMs) < FRESH_MS) continue;
+      if (known !== undefined && nowMs - known.atMs < FRESH_MS) continue;
       if (!this.#running.has(product)) this.#wanted.push(product);
     }
     this.#go();
@@ -51,37 +52,42 @@ export class Sparks {
 
   async #load(product: string): Promise<void> {
     const nowMs = Date.now();
-    let spark: Spark | null = null;
+    let rates: Spark['rates'];
     try {
-      spark = { atMs: nowMs, rates: await this.#rates(product) };
+      rates = await this.#rates(product);
     } catch {
-      // A sparkline that cannot be had is left out; the table says when the connection is lost.
+      // The one before is better than none; the table says when the connection is lost.
+      rates = this.get(product)?.rates ?? null;
     }
     this.#known.delete(product);
-    this.#known.set(product, spark);
+    this.#known.set(product, { atMs: nowMs, rates });
     if (this.#known.size > KEPT) this.#known.delete(this.#known.keys().next().value as string);
     this.#onLoad();
   }
 
   async #rates(product: string): Promise<(number | null)[]> {
     const path = `/v1/products/${encodeURIComponent(product)}/history`;
-    const answer = await fetch(path + this.#query);
+    const step = MINUTE_MS % this.#windowMs === 0 ? '1m' : 'window';
+    const answer = await fetch(`${path}?step=${step}`);
     if (!answer.ok) throw new Error(String(answer.status));
-    const { windows, step } = (await answer.json()) as History;
-    if (step !== undefined) this.#query = '?step=1m';
-    return byMinute(windows);
+    const { windows } = (await answer.json()) as History;
+    return ofLastHour(windows, Math.max(MINUTE_MS, this.#windowMs));
   }
 }
 
 type Window = { window_start: number; impressions: number; clicks: number };
 
-/** Sixty rates, one a minute up to the newest window: ratios of sums; null where nothing was. */
-export function byMinute(windows: readonly Window[]): (number | null)[] {
+/**
+ * Rates of the hour up to the newest window, one each `stepMs` (a minute, or a longer window):
+ * ratios of sums; null where nothing was.
+ */
+export function ofLastHour(windows: readonly Window[], stepMs: number): (number | null)[] {
   const newest = windows.reduce((most, w) => Math.max(most, w.window_start), -Infinity);
-  const first = Math.floor(newest / MINUTE_MS) * MINUTE_MS - HOUR_MS + MINUTE_MS;
-  const sums = Array.from({ length: 60 }, () => ({ impressions: 0, clicks: 0 }));
+  const length = Math.ceil(HOUR_MS / stepMs);
+  const first = (Math.floor(newest / stepMs) - length + 1) * stepMs;
+  const sums = Array.from({ length }, () => ({ impressions: 0, clicks: 0 }));
   for (const { window_start, impressions, clicks } of windows) {
-    const sum = sums[Math.floor((window_start - first) / MINUTE_MS)];
+    const sum = sums[Math.floor((window_start - first) / stepMs)];
     if (sum === undefined) continue;
     sum.impressions += impressions;
     sum.clicks += clicks;

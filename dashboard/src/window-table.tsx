@@ -1,5 +1,6 @@
 /** Every window of the range, the newest first. */
 import { useState } from 'preact/hooks';
+import { isFinal } from './final.ts';
 import { count, moment, percent } from './format.ts';
 import type { Live } from './types.ts';
 
@@ -32,7 +33,7 @@ export function WindowTable({ windows, finalBefore }: Props) {
                 Clicks
               </th>
               <th scope="col" class="number">
-                Revisions
+                Revisions seen
               </th>
               <th scope="col">Status</th>
             </tr>
@@ -64,8 +65,4 @@ export function WindowTable({ windows, finalBefore }: Props) {
       )}
     </section>
   );
-}
-
-function isFinal(window: Live, finalBefore: number | null): boolean {
-  return window.status === 'final' || (finalBefore !== null && window.window_start < finalBefore);
 }

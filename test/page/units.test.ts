@@ -8,8 +8,9 @@ import { EventParser } from '../../dashboard/src/events.ts';
 import { count, duration, percent, points, scaleText } from '../../dashboard/src/format.ts';
 import { ordered, realUpTo, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
 import { rawText } from '../../dashboard/src/raw.ts';
-import { byMinute } from '../../dashboard/src/sparks.ts';
+import { ofLastHour } from '../../dashboard/src/sparks.ts';
 import * as pageStatistics from '../../dashboard/src/statistics.ts';
+import { stepsOf } from '../../dashboard/src/steps.ts';
 import type { Live, Row } from '../../dashboard/src/types.ts';
 import { benjaminiHochberg, twoProportionP } from '../../src/api/statistics.ts';
 import { builtPage } from './built.ts';
@@ -126,16 +127,31 @@ test('a sparkline is ratios of sums, a minute each, with gaps', () => {
   const window = (window_start: number, impressions: number, clicks: number) => ({
     ...{ window_start, impressions, clicks },
   });
-  const rates = byMinute([window(0, 9, 9), window(3_540_000, 10, 1), window(3_590_000, 30, 11)]);
+  const some = [window(0, 9, 9), window(3_540_000, 10, 1), window(3_590_000, 30, 11)];
+  const rates = ofLastHour(some, 60_000);
   assert.equal(rates.length, 60);
   assert.equal(rates[0], 1);
   assert.equal(rates[59], 0.3);
   assert.equal(rates.filter((rate) => rate === null).length, 58);
-  assert.ok(byMinute([]).every((rate) => rate === null));
+  assert.ok(ofLastHour([], 60_000).every((rate) => rate === null));
+  // Windows longer than a minute are its points themselves.
+  const longer = ofLastHour([window(0, 10, 1), window(3_300_000, 10, 5)], 300_000);
+  assert.deepEqual([longer.length, longer[0], longer[11]], [12, 0.1, 0.5]);
+});
+
+test('steps to choose from are those that the windows add up to', () => {
+  assert.deepEqual(stepsOf('24h', 10_000), ['1m', '15m', 'window']);
+  assert.deepEqual(stepsOf('24h', 300_000), ['15m', 'window']);
+  assert.deepEqual(stepsOf('24h', 3_600_000), ['window']);
+  assert.deepEqual(stepsOf('7d', 3_600_000), ['1d']);
+  assert.deepEqual(stepsOf('24h', 7_000), ['window']);
+  assert.deepEqual(stepsOf('90d', 7_000), ['window']);
+  // More than the server tells at once.
+  assert.deepEqual(stepsOf('1h', 100), ['1m']);
 });
 
 test('CSV bears any product id and starts no formula', () => {
-  const text = csvOf([live('=1+1,"x"\n', 3, 1), live('-2', 0, 0)]);
+  const text = csvOf([live('=1+1,"x"\n', 3, 1), live('-2', 0, 0)], null);
   const lines = text.split('\r\n');
   assert.equal(lines.length, 4);
   assert.match(lines[1]!, /^"'=1\+1,""x""\n",10000,1970-01-01T00:00:10.000Z,20000,3,1,/);
