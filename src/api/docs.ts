@@ -25,6 +25,14 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
     openapi: {
       openapi: '3.1.0',
       info: { title: 'clickrate', version, description: DESCRIPTION },
+      // Asked for where keys are configured.
+      security: [{}, { bearer: [] }, { basic: [] }],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          basic: { type: 'http', scheme: 'basic', description: 'The key is the password' },
+        },
+      },
       tags: [
         { name: 'original', description: "The original demo's endpoints" },
         { name: 'v1', description: 'Everything new' },

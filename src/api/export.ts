@@ -1,29 +1,42 @@
 /** History as CSV (RFC 4180) and as lines of JSON. */
 import { type Counts, ctr } from '../result.ts';
-import { wilson } from './statistics.ts';
+import { endsOf } from './live.ts';
 
 export type Told = Counts & { end: number; isFinal: boolean; isComplete: boolean };
 
 const COLUMNS = [
   ...['product_id', 'start', 'end', 'window_start', 'window_end', 'impressions', 'clicks'],
-  ...['ctr', 'ctr_low', 'ctr_high', 'status', 'complete'],
+  ...['ctr', 'ctr_low', 'ctr_high', 'few', 'status', 'complete'],
 ];
 /** What a spreadsheet would take for a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
 
-/** Rows with the names of their columns; without a product (a total) its column is empty. */
-export function csvText(product: string | null, periods: readonly Told[]): string {
+/**
+ * Rows with the names of their columns; without a product (a total) its column is empty. Fewer
+ * impressions than `minSample` are few.
+ */
+export function csvText(
+  product: string | null,
+  periods: readonly Told[],
+  minSample: number,
+): string {
   const name = product === null ? '' : field(product);
   const lines = periods.map(({ start, end, impressions, clicks, ...told }) => {
-    const interval = wilson(impressions, clicks);
+    const ends = endsOf(impressions, clicks);
     return [
-      ...[name, new Date(start).toISOString(), new Date(end).toISOString(), start, end],
+      ...[name, isoOf(start), isoOf(end), start, end],
       ...[impressions, clicks, ctr(impressions, clicks) ?? ''],
-      ...[interval?.low.toFixed(6) ?? '', interval?.high.toFixed(6) ?? ''],
+      ...[ends?.low ?? '', ends?.high ?? '', impressions < minSample],
       ...[told.isFinal ? 'final' : 'provisional', told.isComplete],
     ].join(',');
   });
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
+}
+
+/** Empty where no calendar has it. */
+function isoOf(ms: number): string {
+  const date = new Date(ms);
+  return Number.isNaN(date.getTime()) ? '' : date.toISOString();
 }
 
 function field(text: string): string {

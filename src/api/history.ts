@@ -132,12 +132,12 @@ function sendPeriods(
   const { step, fromMs, toMs } = asked;
   const format = request.query.format ?? formatOf(request.headers.accept);
   const noStore = ['cache-control', 'no-store', 'content-type'];
+  const { minSample } = yardstickOf(context);
   if (format === 'csv') {
     const headers = [...noStore, 'text/csv; charset=utf-8; header=present'];
-    send(context, request, reply, 200, headers, csvText(product, periods));
+    send(context, request, reply, 200, headers, csvText(product, periods, minSample));
     return;
   }
-  const { minSample } = yardstickOf(context);
   const texts = periods.map((period) => periodText(product, period, minSample));
   if (format === 'ndjson') {
     const text = texts.map((line) => `${line}\n`).join('');

@@ -16,6 +16,14 @@ export type Yardstick = {
 const ENDS = 1e6;
 const P_DIGITS = 6;
 
+/** The ends of the rate's interval, as they are told; null where there is no rate. */
+export function endsOf(impressions: number, clicks: number): { low: number; high: number } | null {
+  const interval = wilson(impressions, clicks);
+  if (interval === null) return null;
+  const high = Math.min(1, Math.ceil(interval.high * ENDS) / ENDS);
+  return { low: Math.floor(interval.low * ENDS) / ENDS, high };
+}
+
 /**
  * Counts of `windowMs` milliseconds as JSON. Built by hand: key order is part of the contract, and
  * no product id can collide with a property. `more` are members to add, with their comma.
@@ -28,14 +36,13 @@ export function liveText(
   more = '',
 ): string {
   const { start, impressions, clicks } = counts;
-  const interval = wilson(impressions, clicks);
-  const low = interval === null ? null : Math.floor(interval.low * ENDS) / ENDS;
-  const high = interval === null ? null : Math.min(1, Math.ceil(interval.high * ENDS) / ENDS);
+  const ends = endsOf(impressions, clicks);
   const status = finalBefore !== null && start < finalBefore ? 'final' : 'provisional';
   return (
     `{"product_id":${quoted},"ctr":${ctr(impressions, clicks)},"impressions":${impressions},` +
     `"clicks":${clicks},${spanText(start, windowMs)},` +
-    `"clicks_exceed_impressions":${clicks > impressions},"ctr_low":${low},"ctr_high":${high},` +
+    `"clicks_exceed_impressions":${clicks > impressions},"ctr_low":${ends?.low ?? null},` +
+    `"ctr_high":${ends?.high ?? null},` +
     `"few":${impressions < minSample},"status":"${status}"${more}}`
   );
 }

@@ -30,7 +30,7 @@ export const rejectedSchema = {
         totals: Type.Object({
           events: count('Events kept'),
           bytes: count('Their bytes'),
-          pruned: count('Events no longer kept (7 days or 1 GB)'),
+          pruned: count('Events no longer kept (7 days or 1 GB; in Redis 128 MiB)'),
         }),
       }),
       { etag: true },

@@ -75,18 +75,20 @@ export const eventsSchema = {
 export const livezSchema = {
   summary: 'Whether the process answers',
   tags: ['operations'],
-  response: answers(jsonAnswer(Type.Object({ status: Type.Literal('ok') })), []),
+  security: [],
+  response: answers(jsonAnswer(Type.Object({ status: Type.Literal('ok') })), [], true),
 };
 
 export const readyzSchema = {
   summary: 'Whether events are counted and results are current, and why not',
   tags: ['operations'],
+  security: [],
   querystring: query({
     verbose: Type.Optional(
       Type.String({ description: 'Anything but `false` and `0` adds positions and watermarks' }),
     ),
   }),
-  response: answers(jsonAnswer(Type.Ref('Health#')), [503]),
+  response: answers(jsonAnswer(Type.Ref('Health#')), [503], true),
 };
 
 export const metricsSchema = {

@@ -28,7 +28,7 @@ const LINKS = {
 };
 
 export async function originalRoutes(app: FastifyInstance, context: Context): Promise<void> {
-  const { results, parts } = context;
+  const { results, parts, watch } = context;
   const links = parts.push === undefined ? LINKS : { ...LINKS, events: '/v1/events' };
 
   app.get('/', { schema: rootSchema }, (request, reply) => {
@@ -37,7 +37,7 @@ export async function originalRoutes(app: FastifyInstance, context: Context): Pr
       return;
     }
     const headers = ['vary', 'accept', 'cache-control', 'no-cache', 'content-type'];
-    const status = parts.health().every(({ ready }) => ready) ? 'running' : 'not ready';
+    const status = watch.now().ready ? 'running' : 'not ready';
     const body = { name: 'clickrate', version: parts.version, status, links };
     headers.push(JSON_TYPE);
     send(context, request, reply, 200, headers, JSON.stringify(body));

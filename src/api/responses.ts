@@ -19,18 +19,23 @@ const RETRY_AFTER = header('Seconds to wait before the same request may succeed'
 
 const WHAT_FAILED: Record<number, string> = {
   400: 'The request is wrong: the detail names the part',
+  401: 'A key is needed: where keys are configured, as Bearer, or as the password of Basic',
+  403: 'This key may not do this, or a page or host name that is not known here asked',
   404: 'There is no such thing',
   408: 'The request did not arrive in time',
   413: 'The body is too large, also after unpacking',
   415: 'The media type, or the content encoding, is not taken',
-  429: 'Too many events wait to be counted; nothing was taken',
+  429: 'More requests than are allowed, or too many events wait to be counted; nothing was taken',
   431: 'The head of the request is too large',
   500: 'A fault in clickrate',
   503: 'The store does not answer, or is full; nothing was taken',
 };
 
-/** Any request may be malformed, slow or too large before it reaches its route, or meet a fault. */
-const ANYWHERE = [400, 408, 431, 500];
+/**
+ * Any request may be malformed, slow or too large before it reaches its route, be refused at the
+ * doors, or meet a fault.
+ */
+const ANYWHERE = [400, 401, 403, 408, 429, 431, 500];
 
 export type Success = { status: number; answer: Response; etag: boolean };
 
@@ -60,12 +65,20 @@ export function textAnswer(type: string, description: string): Success {
   };
 }
 
-/** The success and every failure: those that can come anywhere, and `failures`. */
-export function answers(success: Success, failures: readonly number[]): Record<string, Response> {
+/**
+ * The success and every failure: those that can come anywhere, and `failures`. A probe is answered
+ * without a key.
+ */
+export function answers(
+  success: Success,
+  failures: readonly number[],
+  isProbe = false,
+): Record<string, Response> {
   const all: Record<string, Response> = { [success.status]: success.answer };
   if (success.etag)
     all[304] = { description: 'The client has these bytes', headers: { ETag: ETAG } };
-  for (const status of [...ANYWHERE, ...failures].sort()) all[status] = problemAnswer(status);
+  const anywhere = isProbe ? ANYWHERE.filter((status) => status !== 401) : ANYWHERE;
+  for (const status of [...anywhere, ...failures].sort()) all[status] ??= problemAnswer(status);
   return all;
 }
 

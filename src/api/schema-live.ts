@@ -36,7 +36,7 @@ export const TaskTime = Type.Object(
     watermark: nullable(timeMs('Its watermark')),
     final_before: nullable(timeMs('Its windows that start before it are final')),
     lag_ms: nullable(Type.Integer({ description: 'How far its watermark is behind the clock' })),
-    commit_age_ms: nullable(count('Milliseconds since its last commit, where it runs here')),
+    commit_age_ms: nullable(count('Milliseconds since its last commit, where that is known')),
     owner: nullable(Type.String({ description: 'The process that runs it, where it is this one' })),
     ready: Type.Boolean(),
     reasons: Type.Array(Type.String()),

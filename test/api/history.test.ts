@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { csvText } from '../../src/api/export.ts';
+import { liveText } from '../../src/api/live.ts';
 import { createServer } from '../../src/api/server.ts';
 import { STEPS, Step } from '../../src/api/steps.ts';
 import { Calendar } from '../../src/calendar.ts';
@@ -148,7 +149,7 @@ suite('history over HTTP', () => {
     const csv = await app.inject({ url, headers: { accept: 'text/csv' } });
     assert.match(String(csv.headers['content-type']), /^text\/csv/);
     const [head, line, last] = csv.body.split('\r\n');
-    assert.equal(head.split(',').length, 12);
+    assert.equal(head.split(',').length, 13);
     assert.ok(line.startsWith(`"'=1+""2""",2025-10-09T`), line);
     assert.equal(last, '');
     const lines = await app.inject(`${url}?format=ndjson`);
@@ -216,9 +217,15 @@ suite('history over HTTP', () => {
   });
 });
 
-test('a total has an empty column of products', () => {
-  const [, line] = csvText(null, [
-    { ...countsOf(0, 2, 1), end: START + 10_000, isFinal: true, isComplete: true },
-  ]).split('\r\n');
-  assert.match(line, /^,2025-10-09T08:53:20.000Z,.*,2,1,0.5,0\.\d{6},0\.\d{6},final,true$/);
+test('CSV: a total has no product; few, and an interval rounded outwards, as in JSON', () => {
+  const counts = countsOf(0, 2, 1);
+  const told = { ...counts, end: START + 10_000, isFinal: true, isComplete: true };
+  const lineOf = (minSample: number) => csvText(null, [told], minSample).split('\r\n')[1];
+  const yardstick = { finalBefore: null, minSample: 100 };
+  const { ctr_low, ctr_high } = JSON.parse(liveText('"a"', counts, 10_000, yardstick));
+  const ends = `${ctr_low},${ctr_high}`.replaceAll('.', '\\.');
+  const line = (few: boolean) =>
+    new RegExp(`^,2025-10-09T08:53:20.000Z,.*,2,1,0.5,${ends},${few},final,true$`);
+  assert.match(lineOf(100), line(true));
+  assert.match(lineOf(2), line(false));
 });
