@@ -119,9 +119,12 @@ export class Committer {
     this.changed = false;
     const positions = [...this.#session.positions];
     const { task, products, fence } = this.#session;
-    const collected = task.collect(products, this.#parts.store.resultsPerCommit);
+    const { resultsPerCommit } = this.#parts.store;
+    const collected = task.collect(products, resultsPerCommit);
     const claims = collected.claims.map((id) => products.name(id));
-    const removals = collected.removals.map((id) => products.name(id));
+    const expired = collected.removals.map((id) => products.name(id));
+    const removals = [...expired, ...this.#session.takeFormer(resultsPerCommit)];
+    if (this.#session.former.length > 0) this.changed = true;
     for (const id of collected.expired) products.remove(id);
     const dictionary = this.#session.takeProductParts();
     for (const kept of collected.kept)

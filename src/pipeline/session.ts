@@ -7,6 +7,7 @@ import type { Limits, Settings } from '../config.ts';
 import { type EventBatch, eventBatch } from '../decode/columns.ts';
 import { explain } from '../decode/explain.ts';
 import { Products } from '../decode/products.ts';
+import { readPart } from '../decode/products-part.ts';
 import { Decoder } from '../decode/scan.ts';
 import { type Place, Task } from '../engine/task.ts';
 import { ClickrateError } from '../errors.ts';
@@ -54,6 +55,8 @@ export class Session {
   readonly number: number;
   /** Parts of the old checkpoint that were not taken up: removed by the first commit. */
   dropped: string[] = [];
+  /** Products of the topic that was here before: their rows go, unless they come again. */
+  former: string[] = [];
   #events: EventBatch;
   readonly #settings: Settings;
 
@@ -83,6 +86,11 @@ export class Session {
     const { products, task } = this;
     for (let id = 0; id < products.capacity; id++)
       if (products.has(id) && !task.knows(id)) task.admit([id]);
+  }
+
+  /** Up to `limit` of the former products, but those that are ours again. */
+  takeFormer(limit: number): string[] {
+    return this.former.splice(0, limit).filter((name) => this.products.idOf(name) < 0);
   }
 
   /** Step 2: columns of the records from `from` on; valid until the next call. */
@@ -142,6 +150,7 @@ export async function openSession(parts: PipelineParts, retry: Retry): Promise<S
   session.dropped = state.parts.filter((part) => !taken.includes(part)).map(({ name }) => name);
   if (status !== null) session.restore(status, taken);
   else raiseOverOld(session, state.status);
+  if (isNew) session.former = productsOf(state.parts);
   begin(session, places, opened);
   parts.log.info(
     { task: parts.task, epoch: fence.epoch, positions: session.positions },
@@ -159,6 +168,16 @@ function mustBeOf({ partitions }: Source, task: string, status: Status | null): 
     `the checkpoint of task ${task} is of ${kept.join(' and ')}, not of ` +
       `${partitions.join(' and ')}: use those topics, or another store`,
   );
+}
+
+const utf8 = new TextDecoder();
+
+/** Product ids of the dictionary's parts; what cannot be read has none. */
+function productsOf(parts: readonly Part[]): string[] {
+  return parts
+    .filter(({ name }) => name.startsWith('products/'))
+    .flatMap(({ bytes }) => readPart(bytes) ?? [])
+    .map(({ key }) => utf8.decode(key));
 }
 
 /** With another topic the state is gone: windows that the old one began may lack its events. */

@@ -154,3 +154,18 @@ test('windows that may lack events stay unpublished, with other windows and anot
     assert.equal((await store.read('0')).status!.publishFloor, floorMs, topicId);
   }
 });
+
+test('rows of products that the new topic does not have leave; those it has stay', async () => {
+  const clock = new SimClock(START + 5_000);
+  const store = new MemoryStore({ resultsPerCommit: 500 });
+  const closed = [...many(2_100, START), { product: 'old7', ts: START + 20_000 }];
+  await runAll(pipelineOf(new Renewable('old', clock, closed), store, clock), clock, 120);
+  assert.equal((await store.load()).rows.length, 2_100);
+  const events = [0, 1, 2].flatMap((n) =>
+    ['old5', 'a'].map((product) => ({ product, ts: START + 70_000 + n * 10_000 })),
+  );
+  await runAll(pipelineOf(new Renewable('new', clock, events), store, clock), clock, 120);
+  const { rows } = await store.load();
+  assert.deepEqual(rows.map(({ product }) => product).sort(), ['a', 'old5']);
+  for (const { latest } of rows) assert.equal(latest?.start, START + 90_000);
+});
