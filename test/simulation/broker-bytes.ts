@@ -59,6 +59,17 @@ export function fetchAnswer(
   return bytes;
 }
 
+/** The answer of a broker that did not look, because a quota is used up: no topic is in it. */
+export function throttledAnswer(correlation: number, throttleMs: number): Buffer {
+  const bytes = Buffer.alloc(21);
+  bytes.writeInt32BE(bytes.length - 4, 0);
+  bytes.writeInt32BE(correlation, 4);
+  bytes.writeInt32BE(throttleMs, 9);
+  // A list of no topics.
+  bytes.writeUInt8(1, 19);
+  return bytes;
+}
+
 /** Cuts a log into batches; the records of a batch arrive together, when its first one does. */
 export function brokerLog(log: SimLog, random: Random): BrokerLog {
   const [topic, partition] = log.partition.split('-') as [string, string];

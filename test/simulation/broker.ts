@@ -9,6 +9,7 @@ import {
   fetchAnswer,
   parseFetch,
   type StoredBatch,
+  throttledAnswer,
 } from './broker-bytes.ts';
 import type { Network } from './network.ts';
 import type { Process, Scheduler } from './scheduler.ts';
@@ -27,6 +28,8 @@ export class Brokers {
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #lines = new Set<SimLine>();
+
+  #throttledToMs = -Infinity;
 
   constructor(logs: readonly SimLog[], scheduler: Scheduler, random: Random) {
     this.#scheduler = scheduler;
@@ -94,6 +97,11 @@ export class Brokers {
     });
   }
 
+  /** A quota is used up: for so long most fetches are answered with nothing, not even the end. */
+  throttle(ms: number): void {
+    this.#throttledToMs = Math.max(this.#throttledToMs, this.#scheduler.nowMs + ms);
+  }
+
   /** Oldest batches go, as by retention. */
   truncate(log: BrokerLog, share: number): boolean {
     const arrived = log.batches.filter(({ arrivalMs }) => arrivalMs <= this.#scheduler.trueMs);
@@ -114,6 +122,8 @@ export class Brokers {
 
   /** The answer of `broker` to a fetch, as bytes. */
   answer(broker: number, log: BrokerLog, offset: number, correlation: number): Buffer {
+    const isThrottled = this.#scheduler.nowMs < this.#throttledToMs && this.#random.chance(0.8);
+    if (isThrottled) return throttledAnswer(correlation, this.#random.int(10, 1_500));
     const end = this.endOf(log);
     const { logStart } = log;
     if (log.leader !== broker) return fetchAnswer(correlation, NOT_LEADER, -1, -1, []);

@@ -20,6 +20,8 @@ export class SimConsumer extends EventEmitter implements Member {
   readonly #network: Network;
   readonly #partitions: number;
   #joining: (() => void) | null = null;
+  /** Thrown out before it heard that it was in: heartbeats begin then, and say so. */
+  #isOut = false;
   isClosed = false;
 
   constructor(
@@ -57,11 +59,14 @@ export class SimConsumer extends EventEmitter implements Member {
     this.#joining = null;
     const assignments = partitions.length === 0 ? [] : [{ topic: 'impressions', partitions }];
     this.emit('consumer:group:join', { groupId: this.groupId, memberId: id, assignments });
+    if (this.#isOut) this.thrownOut(id);
   }
 
   /** Its next heartbeat says so: the library joins again by itself, or gives up with an error. */
   thrownOut(id: string): void {
     if (this.memberId !== id || this.isClosed) return;
+    this.#isOut = this.#joining !== null;
+    if (this.#isOut) return;
     this.emit('consumer:heartbeat:error', { error: new Error('unknown member') });
     if (this.generationId % 2 === 0) this.emit('error', new Error('the heartbeats ended'));
     else void this.joinGroup().catch((error) => this.emit('error', error));

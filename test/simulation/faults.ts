@@ -21,6 +21,7 @@ export type Fault =
   | { kind: 'rebalance storm'; atMs: number; times: number }
   | { kind: 'broker down'; atMs: number; broker: number; ms: number }
   | { kind: 'leader moved'; atMs: number; lane: number }
+  | { kind: 'reads throttled'; atMs: number; ms: number }
   | { kind: 'log truncated'; atMs: number; lane: number; share: number }
   | { kind: 'store rolled back'; fromMs: number; atMs: number }
   | { kind: 'store forgets a claim'; nth: number; ms: number }
@@ -108,11 +109,17 @@ class Draw {
     const random = this.#random;
     const atMs = this.#at();
     const lane = random.int(0, 2 * this.#tasks - 1);
-    const kind = random.pick(['broker down', 'leader moved', 'rebalance storm'] as const);
+    const kind = random.pick([
+      'broker down',
+      'leader moved',
+      'rebalance storm',
+      'reads throttled',
+    ] as const);
     if (random.chance(0.1))
       return { kind: 'log truncated', atMs, lane, share: random.fraction() * 0.7 };
     if (kind === 'rebalance storm') return { kind, atMs, times: random.int(1, 6) };
     if (kind === 'leader moved') return { kind, atMs, lane };
+    if (kind === 'reads throttled') return { kind, atMs, ms: random.pick([700, 3_000, 9_000]) };
     return { kind, atMs, broker: random.int(0, 2), ms: random.pick([300, 4_000, 9_000]) };
   }
 

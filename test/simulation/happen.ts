@@ -34,6 +34,9 @@ export function happen(world: Stage, fault: Fault): boolean {
     case 'leader moved':
       brokers.moveLeader(brokers.logs[fault.lane]!);
       return true;
+    case 'reads throttled':
+      brokers.throttle(fault.ms);
+      return true;
     case 'log truncated':
       return brokers.truncate(brokers.logs[fault.lane]!, fault.share);
     case 'store lost':

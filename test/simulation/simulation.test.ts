@@ -25,6 +25,7 @@ const KINDS = [
   'rebalance storm',
   'broker down',
   'leader moved',
+  'reads throttled',
   'log truncated',
   'store rolled back',
   'store forgets a claim',

@@ -6,19 +6,10 @@ import { LIMITS } from '../../src/config.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import type { BrokerLine } from '../../src/sources/kafka/connection.ts';
 import { Lane } from '../../src/sources/kafka/lane.ts';
-import { fetchAnswer } from '../simulation/broker-bytes.ts';
+import { fetchAnswer, throttledAnswer } from '../simulation/broker-bytes.ts';
 import { batchOf } from '../support/kafka-batches.ts';
 
 const TOPIC_ID = '00000000-0000-4000-8000-000000000001';
-
-/** A broker that looked at nothing, because a quota is used up. */
-function throttled(ms: number): Buffer {
-  const bytes = Buffer.alloc(21);
-  bytes.writeInt32BE(17, 0);
-  bytes.writeInt32BE(ms, 9);
-  bytes.writeUInt8(1, 19);
-  return bytes;
-}
 
 /** A lane to which these are answered in turn, on a clock that is set by hand. */
 function laneOver(answers: Buffer[]) {
@@ -60,7 +51,7 @@ function laneOver(answers: Buffer[]) {
 const atEnd = () => fetchAnswer(1, 0, 7, 0, []);
 
 test('an answer of a throttled broker is no end of the log, and is not asked again too soon', async () => {
-  const { lane, ask, time } = laneOver([throttled(40), atEnd()]);
+  const { lane, ask, time } = laneOver([throttledAnswer(1, 40), atEnd()]);
   assert.ok(await ask());
   assert.equal(lane.isReady, false);
   assert.equal(lane.take(), null);
