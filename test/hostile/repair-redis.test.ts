@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { repairRedis } from '../../src/cli/repair-redis.ts';
 import { LIMITS } from '../../src/config.ts';
 import { recordsOf } from '../../src/event.ts';
 import { silentLog } from '../../src/log.ts';
@@ -16,7 +15,7 @@ import type { RedisStore } from '../../src/stores/redis/store.ts';
 import type { Change } from '../../src/stores/store.ts';
 import { commitOf, countsOf, resultIn, START, windowsOf } from '../stores/commits.ts';
 import { storeAt } from '../stores/redis-parts.ts';
-import { eventually, temporary } from '../support/processes.ts';
+import { eventually, startNode, temporary } from '../support/processes.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SETTINGS_HERE } from './directory.ts';
@@ -127,19 +126,24 @@ test('a copy of what is dropped is in the data directory; without one nothing is
   // As one that has not committed for long.
   redis.cli('HSET', 'ctr:task:0', 'at', '1');
   const directory = temporary(t);
-  const optionsOf = (data: string) => ({ redis: redis.url, redisPassword: '', data });
+  const repair = async (data: string) => {
+    const args = ['repair', '--store', 'redis', '--redis', redis.url, '--data', data];
+    const child = startNode('src/cli/main.ts', args);
+    return { code: await child.ended, text: child.output() };
+  };
   const file = join(directory, 'file');
   writeFileSync(file, '');
-  await assert.rejects(repairRedis(optionsOf(join(file, 'data')), false, Date.now()), {
-    code: 'file_unreadable',
-    message: /nothing was changed.*--data/,
-  });
+  const refused = await repair(join(file, 'data'));
+  assert.equal(refused.code, 1);
+  assert.match(refused.text, /nothing was changed.*--data/);
   assert.equal(redis.cli('HGET', 'ctr:parts:0', 'block/77'), 'x');
   const data = join(directory, 'data');
   mkdirSync(data);
-  assert.equal(await repairRedis(optionsOf(data), false, Date.now()), 1);
+  const mended = await repair(data);
+  assert.equal(mended.code, 0, mended.text);
   const [copy, ...more] = readdirSync(data);
   assert.deepEqual(more, []);
+  assert.ok(mended.text.includes(join(data, copy)), mended.text);
   assert.match(readFileSync(join(data, copy), 'utf8'), /ctr:parts:0/);
   assert.equal(redis.cli('EXISTS', 'ctr:parts:0'), '0');
 });

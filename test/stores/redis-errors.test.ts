@@ -212,3 +212,28 @@ test('a server that is full of clients is tried again', { skip }, async (t) => {
   only.destroy();
   await eventually(() => store.claim('a', 't'), 5_000);
 });
+
+test('a user in the address, with the password apart and no more rights than needed', {
+  skip,
+}, async (t) => {
+  const redis = await startRedis(t);
+  const rights = ['~ctr:*', '+@all', '-@admin', '-@dangerous'];
+  redis.cli('ACL', 'SETUSER', 'click/rate', 'on', '>se/cret', ...rights);
+  const url = `redis://click%2Frate@127.0.0.1:${redis.port}`;
+  const store = storeAt(t, url, { password: 'se/cret' });
+  const told: number[] = [];
+  t.after(store.follow(({ number }) => told.push(number)));
+  const a = await new Sender(store).claim();
+  await a.send({ claims: ['x'], kept: [keptOf(0, Date.now())] });
+  await a.send({ results: [resultIn('x', 1, 7)] });
+  await a.send({ removals: ['x'] });
+  await store.folded();
+  assert.equal((await store.rejected({ limit: 10 })).length, 1);
+  assert.equal((await store.statuses()).size, 1);
+  assert.equal((await store.load()).number, 2);
+  await eventually(async () => told.length === 2, 5_000);
+  const inAddress = storeAt(t, `redis://click%2Frate:se%2Fcret@127.0.0.1:${redis.port}`);
+  assert.equal((await inAddress.load()).number, 2);
+  const wrong = storeAt(t, url, { password: 'other' });
+  await assert.rejects(wrong.load(), { code: 'config_invalid' });
+});

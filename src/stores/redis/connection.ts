@@ -31,11 +31,31 @@ const create = RedisClient.factory(PROTOCOL);
 
 type Client = ReturnType<typeof newClient>;
 
-function newClient({ url, password }: RedisAddress) {
+/** As it was before it was put into an address; a `%` that begins no byte is itself. */
+function plain(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** What the library takes; who logs in may stand in the address, with the password or without. */
+function loginOf({ url, password = '' }: RedisAddress) {
+  const bare = new URL(url);
+  const [user, secret] = [plain(bare.username), plain(bare.password)];
+  bare.username = '';
+  // An address with a user would be all that the library looks at.
+  bare.password = '';
+  const login = { username: user, password: password === '' ? secret : password };
+  const given = Object.entries(login).filter(([, text]) => text !== '');
+  return { url: bare.href, ...(Object.fromEntries(given) as Partial<typeof login>) };
+}
+
+function newClient(address: RedisAddress) {
   return create({
     ...PROTOCOL,
-    url,
-    ...(password === undefined || password === '' ? {} : { password }),
+    ...loginOf(address),
     name: 'clickrate',
     disableClientInfo: true,
     disableOfflineQueue: true,
