@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pythonWith } from '../../scripts/stack/python.ts';
+import { freePort } from '../../test/support/free-port.ts';
 import { type Child, outputOf, start } from '../../test/support/processes.ts';
-import { freePort } from '../../test/support/redis-server.ts';
 
 const HERE = fileURLToPath(new URL('./fastapi', import.meta.url));
 const REQUIREMENTS = join(HERE, 'requirements.txt');

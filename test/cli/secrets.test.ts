@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { configure, printable } from '../../src/cli/options.ts';
 import { masked, withoutSecrets } from '../../src/cli/secrets.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Child, outputOf, startNode, temporary } from '../support/processes.ts';
-import { freePort } from '../support/redis-server.ts';
 
 const SECRET = 'geheim-';
 const ADDRESS = (port: number) => `redis://someone:${SECRET}url@127.0.0.1:${port}`;

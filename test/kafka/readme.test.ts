@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { freePort, freeRow } from '../support/free-port.ts';
 import { withoutKafka } from '../support/kafka-cluster.ts';
 import { eventually, outputOf, ROOT, start, temporary } from '../support/processes.ts';
-import { freePort, withoutRedis } from '../support/redis-server.ts';
+import { withoutRedis } from '../support/redis-server.ts';
 
 /** Commands and the output shown under each. */
 function walk(): { command: string; output: string }[] {
@@ -22,14 +23,6 @@ function walk(): { command: string; output: string }[] {
     });
 }
 
-/** A port with room for those that are counted up from it: brokers, and their controllers. */
-async function portForThree(): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    if (port + 102 < 65_536) return port;
-  }
-}
-
 const shapeOf = (text: string) =>
   text
     .trim()
@@ -40,7 +33,7 @@ const shapeOf = (text: string) =>
 
 test('the walk through Kafka and Redis', { skip: withoutKafka() || withoutRedis() }, async (t) => {
   const directory = temporary(t);
-  const [kafka, redis] = [await portForThree(), await freePort()];
+  const [kafka, redis] = [await freeRow(), await freePort()];
   const stack = `--directory ${directory} --kafka-port ${kafka} --redis-port ${redis}`;
   const brokers = [0, 1, 2].map((n) => `127.0.0.1:${kafka + n}`).join(',');
   let url = '';

@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { Admin, alterUserScramCredentialsV0 } from '@platformatic/kafka';
+import { freePort } from '../support/free-port.ts';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { eventually } from '../support/processes.ts';
-import { freePort, withoutRedis } from '../support/redis-server.ts';
+import { withoutRedis } from '../support/redis-server.ts';
 import { allRunning, readiness } from './engines.ts';
 import { pause, setUp } from './setup.ts';
 

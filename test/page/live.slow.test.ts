@@ -1,26 +1,14 @@
 /** The page before the real program: it fills, values change by push, a restart loses nothing. */
 import assert from 'node:assert/strict';
-import { createServer } from 'node:net';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { freePort } from '../support/free-port.ts';
 import { type Child, eventually, outputOf, startNode, temporary } from '../support/processes.ts';
 import { builtPage } from './built.ts';
 import { launch, NO_CHROMIUM, openPage, textOf } from './chromium.ts';
 
 const ROW = '.rows .row';
 const PRODUCTS = ['product1', 'product2', 'product3', 'product4', 'product5'];
-
-/** A port nobody uses now: a restart has to come back to the same one. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
-}
 
 const shownCounts = (page: Page) =>
   page.evaluate<[string, number, number][]>(`[...document.querySelectorAll('${ROW}')].map((row) => {
@@ -41,6 +29,7 @@ async function apiCounts(url: string): Promise<[string, number, number][]> {
 test('npm start in a browser', { skip: NO_CHROMIUM, timeout: 170_000 }, async (t) => {
   builtPage();
   const data = temporary(t);
+  // A restart has to come back to the same one.
   const port = await freePort();
   const args = ['run', '--generate', '--port', String(port), '--data', data];
   const start = async () => {

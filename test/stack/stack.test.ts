@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { answers, isRunning, runningServers } from '../../scripts/stack/server.ts';
+import { freePort, freeRow } from '../support/free-port.ts';
 import { withoutKafka } from '../support/kafka-cluster.ts';
 import { eventually, start, startNode } from '../support/processes.ts';
-import { freePort, withoutRedis } from '../support/redis-server.ts';
+import { withoutRedis } from '../support/redis-server.ts';
 
 suite('stack', { skip: withoutKafka() || withoutRedis() }, () => {
   let directory: string;
@@ -122,13 +123,3 @@ suite('stack', { skip: withoutKafka() || withoutRedis() }, () => {
     }
   });
 });
-
-/** The first of three free ports in a row whose controllers' (100 further) are free too. */
-async function freeRow(): Promise<number> {
-  for (;;) {
-    const first = ((await freePort()) % 30_000) + 20_000;
-    const all = [0, 1, 2, 100, 101, 102].map((n) => first + n);
-    const taken = await Promise.all(all.map(answers));
-    if (!taken.includes(true)) return first;
-  }
-}

@@ -6,8 +6,8 @@ import { flinkJar } from '../../scripts/flink-jar.ts';
 import { missing } from '../../scripts/stack/artifacts.ts';
 import { type FlinkPorts, isFlinkReady, planFlink } from '../../scripts/stack/flink.ts';
 import { flinkFiles } from '../../scripts/stack/flink-artifacts.ts';
+import { freePort } from './free-port.ts';
 import { type Child, eventually, start } from './processes.ts';
-import { freePort } from './redis-server.ts';
 
 const START_MS = 120_000;
 

@@ -7,8 +7,8 @@ import { kafkaJars, missing } from '../../scripts/stack/artifacts.ts';
 import { type BrokerPorts, isClusterReady, planBrokers } from '../../scripts/stack/kafka.ts';
 import { OPTIONS } from '../../src/config.ts';
 import { topicsKnown } from '../../src/sources/kafka/topic-known.ts';
+import { freePort } from './free-port.ts';
 import { type Child, eventually, outputOf, start } from './processes.ts';
-import { freePort } from './redis-server.ts';
 
 export type TestBroker = {
   id: number;

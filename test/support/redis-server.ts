@@ -1,6 +1,6 @@
 /** A Redis server of a test's own: on a free port, in a directory of its own, never left behind. */
 import { spawnSync } from 'node:child_process';
-import { createServer } from 'node:net';
+import { freePort } from './free-port.ts';
 import { outputOf, start, temporary } from './processes.ts';
 
 export type Redis = {
@@ -31,14 +31,6 @@ export function withoutRedis(): string | false {
   if (found.error === undefined && found.status === 0) return false;
   if (process.env.CI === 'true') throw new Error('redis-server is needed under CI');
   return 'redis-server is not installed';
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Starts one for `t`, and ends it with it. */

@@ -1,9 +1,8 @@
 /** A stack of a test's own, on free ports, and the five scripts told where it is. */
 import { globSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { answers } from '../../scripts/stack/server.ts';
+import { freePort, freeRow } from '../support/free-port.ts';
 import { ROOT, start, startNode } from '../support/processes.ts';
-import { freePort } from '../support/redis-server.ts';
 
 export type Place = {
   directory: string;
@@ -22,16 +21,6 @@ export async function freePlace(directory: string): Promise<Place> {
     ...{ kafka: await freeRow(), redis: await freePort(), api: await freePort() },
     ...{ counter: await freePort(), flink: await freePort(), gateway: await freePort() },
   };
-}
-
-/** The first of three free ports in a row whose controllers' (100 further) are free too. */
-async function freeRow(): Promise<number> {
-  for (;;) {
-    const first = ((await freePort()) % 30_000) + 20_000;
-    const all = [0, 1, 2, 100, 101, 102].map((n) => first + n);
-    const taken = await Promise.all(all.map(answers));
-    if (!taken.includes(true)) return first;
-  }
 }
 
 /** `npm run stack -- …` */
