@@ -56,8 +56,10 @@ function isGzip(file: string): boolean {
 async function unpacked(file: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   try {
+    // Before there is a stream, whose own error nobody would hear if this one throws.
+    const gzip = isGzip(file);
     const raw: Readable = createReadStream(file);
-    const plain = isGzip(file) ? raw.pipe(createGunzip()) : raw;
+    const plain = gzip ? raw.pipe(createGunzip()) : raw;
     raw.once('error', (error) => plain.destroy(error));
     for await (const chunk of plain) chunks.push(chunk as Buffer);
   } catch (error) {

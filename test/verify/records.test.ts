@@ -1,12 +1,13 @@
 /** The records of files, all in memory at once, as the oracle reads them. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { LIMITS } from '../../src/config.ts';
 import { parseCsvMapping } from '../../src/sources/csv.ts';
 import { readRecords } from '../../src/verify/records.ts';
-import { temporary } from '../support/processes.ts';
+import { ROOT, temporary } from '../support/processes.ts';
 
 test('CSV of several batches: each record stays what it was read as', async (t) => {
   const file = join(temporary(t), 'f.csv');
@@ -19,4 +20,12 @@ test('CSV of several batches: each record stays what it was read as', async (t) 
   assert.equal(records.length, rows.length);
   for (const [n, { bytes }] of records.entries())
     assert.equal(JSON.parse(Buffer.from(bytes).toString()).product_id, `p${n}`);
+});
+
+test('a file that cannot be read ends verify with one sentence that names it', (t) => {
+  const missing = join(temporary(t), 'missing.ndjson');
+  const args = [join(ROOT, 'src/cli/main.ts'), 'verify', missing];
+  const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  assert.equal(status, 1);
+  assert.match(stderr.trimEnd(), /^clickrate: .*missing\.ndjson: .*$/);
 });
