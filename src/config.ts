@@ -35,8 +35,8 @@ export type Settings = typeof SETTINGS;
 
 /** The longest window that may be set. */
 const MAX_WINDOW_MS = 3_600_000;
-/** Event times lie within plus and minus this, so that their window and day have exact ends. */
-export const MAX_TIME_MS = Number.MAX_SAFE_INTEGER - 86_400_000;
+/** Event times lie within plus and minus this: the difference of any two is exact too. */
+export const MAX_TIME_MS = 2 ** 52;
 
 /** Bounds on memory and time. Each has a test. */
 export const LIMITS = {

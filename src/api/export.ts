@@ -24,19 +24,13 @@ export function csvText(
   const lines = periods.map(({ start, end, impressions, clicks, ...told }) => {
     const ends = endsOf(impressions, clicks);
     return [
-      ...[name, isoOf(start), isoOf(end), start, end],
+      ...[name, new Date(start).toISOString(), new Date(end).toISOString(), start, end],
       ...[impressions, clicks, ctr(impressions, clicks) ?? ''],
       ...[ends?.low ?? '', ends?.high ?? '', impressions < minSample],
       ...[told.isFinal ? 'final' : 'provisional', told.isComplete],
     ].join(',');
   });
   return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
-}
-
-/** Empty where no calendar has it. */
-function isoOf(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? '' : date.toISOString();
 }
 
 function field(text: string): string {

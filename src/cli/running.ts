@@ -70,10 +70,9 @@ function closing(rows: readonly Row[], start: number) {
   return { ...sum, ctr: ctr(sum.impressions, sum.clicks) };
 }
 
-/** Time of day; the number itself where no calendar has it. */
+/** Time of day. */
 function clock(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString().slice(11, 19);
+  return new Date(ms).toISOString().slice(-13, -5);
 }
 
 async function generate(

@@ -10,8 +10,8 @@ final class Event {
   static final int MAX_EVENT_BYTES = 65_536;
   static final int MAX_PRODUCT_ID_BYTES = 256;
   private static final double MAX_SAFE = 9_007_199_254_740_991d;
-  /** Of a time: its window and its day must begin and end at exact numbers too. */
-  private static final double MAX_TIME = MAX_SAFE - 86_400_000;
+  /** Of a time: the difference of two is exact too. */
+  private static final double MAX_TIME = 4_503_599_627_370_496d;
   private static final byte[] PRODUCT_ID = ascii("product_id");
   private static final byte[] TIMESTAMP = ascii("timestamp");
   private static final byte[] EVENT_TYPE = ascii("event_type");
