@@ -86,6 +86,9 @@ export class Task {
     }
     core.watermark = status.watermark ?? -Infinity;
     core.publishFloor = status.publishFloor ?? -Infinity;
+    // What was final then may take events again now, but its counts are gone with its window.
+    const isLater = core.settings.allowedLatenessMs > status.settings.allowedLatenessMs;
+    if (isLater && status.finalBefore !== null) this.raiseFloor(status.finalBefore - 1);
     core.comebacks = [...status.comebacks];
     core.tally = new Tally({}, status.ledger);
     core.duplicates.dropped = status.droppedIds;
