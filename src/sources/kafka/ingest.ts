@@ -13,7 +13,7 @@ export type IngestTopics = { impressions: string; clicks: string };
 export const MAX_RECORD_BYTES = 900_000;
 
 /** A longer product id is none, whatever the settings say: its event goes without a key. */
-const MAX_KEY_BYTES = 8_192;
+export const MAX_KEY_BYTES = 8_192;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 

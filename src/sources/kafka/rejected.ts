@@ -3,7 +3,7 @@
  * A crash between this and the commit may write one twice; readers count an origin once.
  */
 import type { KeptEvent } from '../../status.ts';
-import { keyOf, MAX_RECORD_BYTES } from './ingest.ts';
+import { keyOf, MAX_KEY_BYTES, MAX_RECORD_BYTES } from './ingest.ts';
 import type { Outgoing, Sender } from './sender.ts';
 
 /** Header names of a record in the topic. */
@@ -29,7 +29,9 @@ function recordOf(event: KeptEvent, topic: string): Outgoing {
   const value = Buffer.from(event.bytes.subarray(0, MAX_RECORD_BYTES));
   const isCut = event.bytes.length > MAX_RECORD_BYTES;
   const product = keyOf(value).product;
-  const key = event.key ?? (product === null ? null : Buffer.from(product));
+  const named = event.key ?? (product === null ? null : Buffer.from(product));
+  // One that is no product id is not needed, and may be larger than what a broker takes.
+  const key = named !== null && named.length > MAX_KEY_BYTES ? null : named;
   const { topic: origin, partition } = originOf(event.partition);
   return {
     ...{ topic, value, key: key === null ? null : Buffer.from(key) },
