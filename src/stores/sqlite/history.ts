@@ -54,6 +54,8 @@ function statements(db: DatabaseSync) {
 /** Cells of a commit: by window start, then by bucket, each slot, impressions, clicks in turn. */
 export class StagedCells {
   readonly windows = new Map<number, Map<number, number[]>>();
+  /** Rows of the table that they go into. */
+  rows = 0;
 
   /** Adds a cell of the product with number `no`. */
   add(no: number, cell: Counts): void {
@@ -65,8 +67,11 @@ export class StagedCells {
     const slot = no % BUCKET_PRODUCTS;
     const bucket = (no - slot) / BUCKET_PRODUCTS;
     const cells = buckets.get(bucket);
-    if (cells === undefined) buckets.set(bucket, [slot, cell.impressions, cell.clicks]);
-    else cells.push(slot, cell.impressions, cell.clicks);
+    if (cells !== undefined) cells.push(slot, cell.impressions, cell.clicks);
+    else {
+      buckets.set(bucket, [slot, cell.impressions, cell.clicks]);
+      this.rows++;
+    }
   }
 }
 
@@ -110,10 +115,14 @@ export class History {
     if (more !== 0) this.#sql.add.run(level, more);
   }
 
-  /** Folds what has grown too old, or is too much; of a large period some with each commit. */
-  fold(ladder: Ladder): void {
+  /**
+   * Folds what has grown too old, or is too much; of a large period some with each commit. A row
+   * that a commit wrote is folded once a level at most, so with as many for each of `written` as
+   * there are levels folding keeps up and makes up for what was left.
+   */
+  fold(ladder: Ladder, written: number): void {
     const newest = this.#edge('newest', WINDOW);
-    let left = this.#limits.historyFolds;
+    let left = Math.max(this.#limits.historyFolds, ladder.levels.length * written);
     while (newest !== null && left > 0) {
       const level = due(ladder, this.#held(ladder), newest, this.#limits);
       const start = level === null ? null : this.#edge('oldest', level);

@@ -154,7 +154,7 @@ export class SqliteStore implements Store {
     }
     this.#rows.write();
     this.#history.write(staged);
-    this.#history.fold(ladderOf(status.settings.windowMs, this.#timeZone));
+    this.#history.fold(ladderOf(status.settings.windowMs, this.#timeZone), staged.rows);
     return rows;
   }
 
@@ -188,6 +188,11 @@ export class SqliteStore implements Store {
       const windowMs = getMeta(this.#db, 'window_ms') as number | null;
       return this.#history.held(ladderOf(windowMs, this.#timeZone));
     });
+  }
+
+  /** Names of the tasks that have committed; no status is looked into, so none can be refused. */
+  filledBy(): string[] {
+    return this.#read(() => this.#tasks.names());
   }
 
   async statuses(): Promise<Map<string, Status>> {

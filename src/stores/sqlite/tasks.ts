@@ -20,6 +20,7 @@ function statements(db: DatabaseSync) {
         'crc = row_sum(?3, ?1, ?2, ?4) WHERE task = ?3',
     ),
     countParts: db.prepare('SELECT count(*) AS count FROM parts WHERE task = ?'),
+    names: db.prepare('SELECT task FROM tasks WHERE status IS NOT NULL ORDER BY task'),
     statuses: db.prepare('SELECT task, status FROM tasks WHERE status IS NOT NULL'),
     parts: db.prepare('SELECT name, bytes FROM parts WHERE task = ? ORDER BY name'),
     putPart: db.prepare(
@@ -69,6 +70,11 @@ export class Tasks {
     const status = row.status === null ? null : this.#open(task, row.status);
     const parts = this.#sql.parts.all(task) as { name: string; bytes: Uint8Array }[];
     return { number: row.number, status, parts: parts.map((part) => ({ ...part })) };
+  }
+
+  /** Those that have committed, whatever their status says. */
+  names(): string[] {
+    return this.#sql.names.all().map(({ task }) => String(task));
   }
 
   statuses(): Map<string, Status> {
