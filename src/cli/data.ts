@@ -6,6 +6,7 @@ import { ClickrateError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { WAY_OUT } from '../seal.ts';
 import { openDatabase } from '../sqlite.ts';
+import type { SqliteStore } from '../stores/sqlite/store.ts';
 import { type DirectoryLock, lockDirectory } from './lock.ts';
 
 export type DataDirectory = { lock: DirectoryLock; db: DatabaseSync };
@@ -25,6 +26,30 @@ export function openData(directory: string, log: Log): DataDirectory {
     lock.release();
     throw error;
   }
+}
+
+/** The task of `clickrate replay`; the others are those of servers. */
+export const FILE_TASK = 'file';
+
+/**
+ * Throws `source_foreign` where another task has filled the store: products are owned by the task
+ * that counted them, and what `task` counts of them would never be published.
+ */
+export function mustBeFilledBy(
+  store: Pick<SqliteStore, 'filledBy'>,
+  task: string,
+  directory: string,
+): void {
+  const other = store.filledBy().find((name) => name !== task);
+  if (other === undefined) return;
+  const [who, then] =
+    other === FILE_TASK
+      ? ['clickrate replay', 'choose another directory']
+      : ['clickrate run', 'choose another directory, or send the events to that server'];
+  throw new ClickrateError(
+    'source_foreign',
+    `${directory} was filled by ${who} (task ${other}), which owns the products in it: ${then}`,
+  );
 }
 
 function begin(directory: string, wasUsed: boolean, log: Log): DatabaseSync {

@@ -14,7 +14,7 @@ import { Pipeline, type PipelineParts } from '../pipeline.ts';
 import { Journal } from '../sources/journal.ts';
 import type { TaskHealth } from '../status.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
-import { openData } from './data.ts';
+import { mustBeFilledBy, openData } from './data.ts';
 import { listen } from './listen.ts';
 import { OWNER } from './owner.ts';
 import { builtPage } from './page.ts';
@@ -40,7 +40,7 @@ export type Embedded = Running & { pipeline: Pipeline; journal: Journal; store: 
 
 /**
  * Starts everything. The directory is locked and the port bound before anything is claimed.
- * Throws `directory_locked`, `port_in_use`, `checkpoint_…`.
+ * Throws `directory_locked`, `port_in_use`, `checkpoint_…`, `source_foreign`.
  */
 export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
   const { settings, log, options } = parts;
@@ -59,6 +59,7 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
       limits,
       ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),
     });
+    mustBeFilledBy(store, EMBEDDED_TASK, options.data);
     const journal = new Journal(db, { limits, clock: systemClock, futureMs: settings.futureMs });
     closers.push(() => journal.close());
     const pipeline = new Pipeline({

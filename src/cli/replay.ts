@@ -1,7 +1,6 @@
 /** `clickrate replay`: files through the same rules, as fast as it goes, to the final results. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Settings } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
@@ -10,12 +9,11 @@ import type { Log } from '../log.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { CsvMapping } from '../sources/csv.ts';
 import { FileSource } from '../sources/file.ts';
-import { openDatabase } from '../sqlite.ts';
 import type { KeptEvent, Status } from '../status.ts';
 import { MemoryStore } from '../stores/memory.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { Store } from '../stores/store.ts';
-import { lockDirectory } from './lock.ts';
+import { FILE_TASK, mustBeFilledBy, openData } from './data.ts';
 import { Output } from './output.ts';
 import { Progress } from './progress.ts';
 import { RecordingStore } from './recording.ts';
@@ -47,7 +45,7 @@ export async function replay(options: ReplayOptions): Promise<Status> {
     sort: options.sort,
     ...(options.csv === undefined ? {} : { csv: options.csv }),
   });
-  const opened = openStore(options.data);
+  const opened = openStore(options);
   let output: Output | null = null;
   try {
     if (options.results !== undefined) {
@@ -77,7 +75,7 @@ function checkOther(results: string, files: readonly string[]): void {
 }
 
 async function checkNew(store: Store, data: string | undefined): Promise<void> {
-  const before = (await store.statuses()).get('file');
+  const before = (await store.statuses()).get(FILE_TASK);
   if (before === undefined || before.ledger.received === 0) return;
   throw new ClickrateError(
     'usage',
@@ -96,7 +94,7 @@ async function replayInto(
   const write = output === null ? null : (text: string) => output.write(Buffer.from(text));
   const recording = new RecordingStore(store, settings.windowMs, write, options.onKept);
   const pipeline = new Pipeline({
-    task: 'file',
+    task: FILE_TASK,
     source,
     store: recording,
     clock: systemClock,
@@ -124,21 +122,25 @@ async function replayInto(
   return pipeline.health().live as Status;
 }
 
-function openStore(data: string | undefined): { store: Store; close(): Promise<void> } {
+function openStore({ data, log }: ReplayOptions): { store: Store; close(): Promise<void> } {
   if (data === undefined) {
     const limits = { ...LIMITS, keptTotalBytes: KEPT_IN_MEMORY };
     const store = new MemoryStore({ limits, clock: systemClock });
     return { store, close: () => store.close() };
   }
-  const lock = lockDirectory(data, {});
-  const db = openDatabase(join(data, 'clickrate.db'));
-  const store = new SqliteStore(db);
-  const close = async () => {
-    await store.close();
+  const { lock, db } = openData(data, log);
+  const undo = () => {
     db.close();
     lock.release();
   };
-  return { store, close };
+  try {
+    const store = new SqliteStore(db);
+    mustBeFilledBy(store, FILE_TASK, data);
+    return { store, close: () => store.close().then(undo) };
+  } catch (error) {
+    undo();
+    throw error;
+  }
 }
 
 /** The ledger as lines for a person. */

@@ -1,7 +1,15 @@
 /** Generated traffic, replayed, gives exactly its truth. */
 import assert from 'node:assert/strict';
-import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { generateCommand } from '../../src/cli/generate.ts';
 import { replay } from '../../src/cli/replay.ts';
@@ -9,7 +17,8 @@ import { settingsWith } from '../../src/config.ts';
 import { silentLog } from '../../src/log.ts';
 import type { Truth } from '../../src/sources/generate.ts';
 import type { TruthRow } from '../../src/sources/truth.ts';
-import { temporary } from '../support/processes.ts';
+import { embedded, event, feed } from '../operations/engine.ts';
+import { eventually, temporary } from '../support/processes.ts';
 
 const lines = (file: string) => readFileSync(file, 'utf8').trimEnd().split('\n');
 
@@ -79,6 +88,56 @@ test('results are only emptied when new ones will be written', async (t) => {
   const none = replayed([join(directory, 'nothing')], results);
   await assert.rejects(none, { code: 'file_unreadable', message: /cannot read .*nothing/ });
   assert.equal(readFileSync(results, 'utf8'), first);
+});
+
+const FIVE = '{"product_id":"a","timestamp":5,"event_type":"click"}\n';
+
+test('a directory that a server filled takes no replay, and the other way round', async (t) => {
+  const directory = temporary(t);
+  const [events, served, replayedInto] = ['events', 'served', 'replayed'].map((name) =>
+    join(directory, name),
+  );
+  writeFileSync(events, FIVE);
+  const serve = async (data: string) => {
+    const engine = await embedded(data);
+    try {
+      await feed(engine.url, [event('a', 5), event('a', 60_000)]);
+      await eventually(async () => (await engine.store.statuses()).has('0'), 10_000);
+    } finally {
+      await engine.stop();
+    }
+  };
+  await serve(served);
+  const into = replayed([events], join(directory, 'results'), served);
+  await assert.rejects(into, { code: 'source_foreign', message: /clickrate run \(task 0\)/ });
+  await serve(served);
+  await replayed([events], join(directory, 'results'), replayedInto);
+  await assert.rejects(embedded(replayedInto), {
+    code: 'source_foreign',
+    message: /clickrate replay \(task file\)/,
+  });
+  const db = new DatabaseSync(join(replayedInto, 'clickrate.db'));
+  const tasks = db.prepare('SELECT task FROM tasks').all();
+  db.close();
+  assert.deepEqual(
+    tasks.map(({ task }) => task),
+    ['file'],
+    'nothing was claimed',
+  );
+});
+
+test('a directory whose repair was cut off, or that was emptied, takes no replay', async (t) => {
+  const directory = temporary(t);
+  const events = join(directory, 'events');
+  writeFileSync(events, FIVE);
+  const fill = (data: string) => replayed([events], join(directory, 'results'), data);
+  const [aside, empty] = ['aside', 'empty'].map((name) => join(directory, name));
+  for (const data of [aside, empty]) await fill(data);
+  mkdirSync(join(aside, 'damaged-1'));
+  renameSync(join(aside, 'clickrate.db'), join(aside, 'damaged-1', 'clickrate.db'));
+  truncateSync(join(empty, 'clickrate.db'));
+  await assert.rejects(fill(aside), { code: 'checkpoint_damaged', message: /a repair left/ });
+  await assert.rejects(fill(empty), { code: 'checkpoint_damaged', message: /is empty/ });
 });
 
 test('a file that is read is not overwritten, also by another of its names', async (t) => {
