@@ -1,10 +1,11 @@
 /** The windows of one product over a range: fetched, then kept up to date by the stream. */
-import { useEffect, useReducer, useState } from 'preact/hooks';
+import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import type { Model } from './model.ts';
+import { fetchedAgain, gapBefore, withNewest } from './newest.ts';
 import { RANGES, type Range, type Step } from './steps.ts';
 import type { History, Live } from './types.ts';
 
-/** Rolled up steps are asked for again after this long. */
+/** Rolled up steps are asked for again after this long, and windows that could not be had. */
 const AGAIN_MS = 30_000;
 
 export type Loaded =
@@ -18,9 +19,14 @@ export function useHistory(model: Model, product: string, range: Range, step: St
   const key = `${range} ${step}`;
   useEffect(() => {
     const abort = new AbortController();
+    let retry = 0;
     const load = async () => {
       try {
-        setLoaded({ ...(await fetched(model, product, range, step, abort.signal)), key });
+        const now = await fetched(model, product, range, step, abort.signal);
+        setLoaded((was) => {
+          const before = was.phase === 'ready' && was.key === key ? was.windows : [];
+          return { ...now, windows: fetchedAgain(now.windows, before), key };
+        });
       } catch (error) {
         if (abort.signal.aborted) return;
         const why = error instanceof Error ? error.message : String(error);
@@ -30,6 +36,8 @@ export function useHistory(model: Model, product: string, range: Range, step: St
             ? was
             : { phase: 'error', why, again: () => again(undefined) },
         );
+        // A gap that could not be filled now is filled later.
+        if (step === 'window') retry = window.setTimeout(() => void load(), AGAIN_MS);
       }
     };
     void load();
@@ -37,11 +45,25 @@ export function useHistory(model: Model, product: string, range: Range, step: St
     return () => {
       abort.abort();
       clearInterval(timer);
+      clearTimeout(retry);
     };
   }, [model, product, range, step, tries, model.link.phase === 'lost']);
+  const row = model.rows?.get(product);
+  const isNow = loaded.phase === 'ready' && loaded.key === key;
+  useFilledGap(isNow && step === 'window' ? gapBefore(loaded.windows, row) : null, again);
   if (loaded.phase === 'error') return loaded;
-  if (loaded.phase !== 'ready' || loaded.key !== key) return { phase: 'loading' };
-  return step === 'window' ? withNewest(loaded, model, product, RANGES[range].ms) : loaded;
+  if (!isNow) return { phase: 'loading' };
+  return step === 'window' ? withNewest(loaded, row, RANGES[range].ms) : loaded;
+}
+
+/** Fetches again once for each gap: a window that the store does not have would be one for ever. */
+function useFilledGap(gap: number | null, again: (nothing: undefined) => void): void {
+  const filled = useRef<number | null>(null);
+  useEffect(() => {
+    if (gap === null || gap === filled.current) return;
+    filled.current = gap;
+    again(undefined);
+  }, [gap]);
 }
 
 type Ready = Extract<Loaded, { phase: 'ready' }>;
@@ -67,27 +89,4 @@ async function fetched(
   }
   const { windows } = (await answer.json()) as History;
   return { phase: 'ready', windows, fromMs, toMs };
-}
-
-/** What the stream has told since, put in place: new windows, and late revisions of old ones. */
-function withNewest(loaded: Ready, model: Model, product: string, rangeMs: number): Ready {
-  const row = model.rows?.get(product);
-  for (const live of [row?.previous, row?.latest]) {
-    if (!live) continue;
-    const at = loaded.windows.findLastIndex((w) => w.window_start <= live.window_start);
-    const known = at === -1 ? undefined : loaded.windows[at];
-    if (known?.window_start !== live.window_start) loaded.windows.splice(at + 1, 0, live);
-    else if (known !== live) loaded.windows[at] = withRevisions(live, known);
-  }
-  const toMs = Math.max(loaded.toMs, row?.latest?.window_end ?? 0);
-  loaded.toMs = toMs;
-  loaded.fromMs = toMs - rangeMs;
-  while ((loaded.windows[0]?.window_end ?? Infinity) <= loaded.fromMs) loaded.windows.shift();
-  return loaded;
-}
-
-function withRevisions(live: Live, known: Live): Live {
-  const grown = live.impressions !== known.impressions || live.clicks !== known.clicks;
-  const revisions = (known.revisions ?? 0) + (grown ? 1 : 0);
-  return revisions === 0 ? live : { ...live, revisions };
 }

@@ -15,7 +15,8 @@ const link = new Link(
 const again = () => link.retryNow();
 addEventListener('online', again);
 document.addEventListener('visibilitychange', () => {
-  if (!document.hidden) again();
+  if (document.hidden) model.hidden();
+  else again();
 });
 void link.run();
 

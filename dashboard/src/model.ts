@@ -5,6 +5,8 @@ import type { Change, Freshness, Open, PipelineStatus, Row, Snapshot } from './t
 
 /** Events a second, kept for the little chart of the pipeline page. */
 const RATES = 120;
+/** A hidden page is told of changes this often. */
+const HIDDEN_MS = 1_000;
 
 export class Model {
   link: LinkState = { phase: 'connecting' };
@@ -111,16 +113,24 @@ export class Model {
     this.freshAtMs = nowMs;
   }
 
+  /** The page was hidden: a frame that was asked for before would not come until it is shown. */
+  hidden(): void {
+    if (this.#scheduled) setTimeout(() => this.#tell(), HIDDEN_MS);
+  }
+
   /** Tells the views at most once a frame, also while the page is hidden. */
   #changed(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const tell = () => {
-      this.#scheduled = false;
-      for (const listener of [...this.#listeners]) listener();
-    };
-    if (document.hidden) setTimeout(tell, 1_000);
-    else requestAnimationFrame(tell);
+    if (document.hidden) setTimeout(() => this.#tell(), HIDDEN_MS);
+    else requestAnimationFrame(() => this.#tell());
+  }
+
+  /** The frame may come after the timer that stood in for it. */
+  #tell(): void {
+    if (!this.#scheduled) return;
+    this.#scheduled = false;
+    for (const listener of [...this.#listeners]) listener();
   }
 }
 

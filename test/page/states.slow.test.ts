@@ -176,6 +176,28 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await close();
   });
 
+  test('windows that close at once are all there', async (t) => {
+    const fixture = await startFixture({ products: 5, past: 30 });
+    t.after(() => fixture.close());
+    const { page, errors, close } = await openPage(
+      browser,
+      `${fixture.url}/#/product/desk-lamp-classic`,
+    );
+    const rows = page.locator('.figures tbody tr');
+    await eventually(async () => (await rows.count()) === 31, 5_000);
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    for (let closed = 0; closed < 3; closed++) fixture.next();
+    await eventually(async () => (await rows.count()) === 34, 5_000);
+    const starts = await rows.locator('th').allInnerTexts();
+    assert.equal(new Set(starts).size, 34);
+    // Once, not again and again.
+    await page.waitForTimeout(1_000);
+    assert.equal(asked.filter((url) => /history\?/.test(url)).length, 1);
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
   test('where the server rolls up, longer ranges take longer steps', async (t) => {
     const fixture = await startFixture({ products: 5, past: 30 });
     t.after(() => fixture.close());

@@ -7,6 +7,7 @@ import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
 import { count, duration, percent, points, scaleText } from '../../dashboard/src/format.ts';
 import { ordered, realUpTo, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
+import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.ts';
 import { rawText } from '../../dashboard/src/raw.ts';
 import { ofLastHour } from '../../dashboard/src/sparks.ts';
 import * as pageStatistics from '../../dashboard/src/statistics.ts';
@@ -137,6 +138,36 @@ test('a sparkline is ratios of sums, a minute each, with gaps', () => {
   // Windows longer than a minute are its points themselves.
   const longer = ofLastHour([window(0, 10, 1), window(3_300_000, 10, 5)], 300_000);
   assert.deepEqual([longer.length, longer[0], longer[11]], [12, 0.1, 0.5]);
+});
+
+const at = (start: number, more = {}) =>
+  live('a', 10, 1, { window_start: start, window_end: start + 10_000, ...more });
+
+test('a previous window that is not known shows that there may be a gap', () => {
+  const known = [at(0), at(10_000)];
+  const told = (previous: number, latest: number) => rowOf(at(latest), at(previous));
+  assert.equal(gapBefore(known, told(0, 10_000)), null);
+  assert.equal(gapBefore(known, told(10_000, 20_000)), null);
+  // Two closed at once, one right after the other: both are told.
+  assert.equal(gapBefore(known, told(20_000, 30_000)), null);
+  assert.equal(gapBefore(known, told(30_000, 40_000)), 30_000);
+  assert.equal(gapBefore([], told(0, 10_000)), 0);
+  assert.equal(gapBefore(known, rowOf(at(90_000))), null);
+  assert.equal(gapBefore(known, undefined), null);
+});
+
+test('what the stream tells is put in place, and what leaves the range goes', () => {
+  const span = { windows: [at(0), at(10_000)], fromMs: 0, toMs: 20_000 };
+  const revised = at(10_000, { clicks: 2 });
+  withNewest(span, rowOf(at(20_000), revised), 20_000);
+  assert.deepEqual(span.windows, [{ ...revised, revisions: 1 }, at(20_000)]);
+  assert.deepEqual([span.fromMs, span.toMs], [10_000, 30_000]);
+  // Fetched again they have the revisions that were seen.
+  const again = fetchedAgain([revised, at(20_000, { clicks: 3 }), at(30_000)], span.windows);
+  assert.deepEqual(
+    again.map(({ revisions }) => revisions),
+    [1, 1, undefined],
+  );
 });
 
 test('steps to choose from are those that the windows add up to', () => {
