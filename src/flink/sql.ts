@@ -49,6 +49,8 @@ const FUNCTIONS = {
   ctr_event_id: 'EventId',
   ctr_time: 'Time',
   ctr_headers: 'Headers',
+  ctr_kept_key: 'KeptKey',
+  ctr_kept_value: 'KeptValue',
 };
 
 /** Statements in their order; the last one is the job. */
@@ -232,6 +234,6 @@ function rejected(job: Job): string {
 }
 
 const INSERT_REJECTED = `INSERT INTO rejected
-SELECT \`key\`, \`value\`,
+SELECT ctr_kept_key(\`key\`), ctr_kept_value(\`value\`),
   ctr_headers(\`value\`, reason, \`topic\`, \`partition\`, \`offset\`, \`arrival\`)
 FROM judged WHERE reason IS NOT NULL`;

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Producer } from '@platformatic/kafka';
+import { MAX_RECORD_BYTES } from '../../src/sources/kafka/ingest.ts';
 import { pause } from '../kafka/setup.ts';
 import { withoutFlink } from '../support/flink-cluster.ts';
 import { FlinkSize, sorted, total } from '../support/flink-size.ts';
@@ -21,6 +22,7 @@ const PARTITIONS = 3;
 /** Events of a partition each tick. */
 const EVENTS = 5;
 const TICK_MS = 50;
+const HUGE_BYTES = 3_000_000;
 const TOPICS = ['impressions', 'clicks'];
 
 type Place = { topic: string; partition: number };
@@ -55,6 +57,15 @@ class Sending {
     this.#backlog = [];
     await this.#send(released);
     return released.length;
+  }
+
+  /** Compressed it passes the broker's limit, and is larger than what the job's producer sends. */
+  async sendHuge(): Promise<void> {
+    const huge = { topic: 'clicks', value: Buffer.alloc(HUGE_BYTES, 'x') };
+    const key = Buffer.alloc(HUGE_BYTES, 'k');
+    const compression = 'gzip';
+    await this.#producer.send({ messages: [{ ...huge, key, partition: 2 }], compression });
+    this.sent++;
   }
 
   async close(): Promise<void> {
@@ -93,6 +104,7 @@ suite('the ledger on Flink', { skip, timeout: 300 * SECONDS }, () => {
     size.after(() => sending.close());
     const away = ({ topic, partition }: Place) => partition === (topic === 'clicks' ? 0 : 1);
     await sending.run(4 * SECONDS, () => false);
+    await sending.sendHuge();
     await sending.run(IDLE_MS + 7 * SECONDS, away);
     const released = await sending.release();
     assert.ok(released > 0);
@@ -114,6 +126,12 @@ suite('the ledger on Flink', { skip, timeout: 300 * SECONDS }, () => {
       },
       90 * SECONDS,
       SECONDS,
+    );
+    const huge = rejected.filter(({ reason }) => reason === 'too_large');
+    assert.deepEqual(
+      huge.map(({ text }) => text.length),
+      [MAX_RECORD_BYTES],
+      'cut instead of failing the job',
     );
     const counted = total(expected.cells);
     assert.equal(counted + rejected.length, sending.sent);

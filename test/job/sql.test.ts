@@ -1,10 +1,14 @@
 /** The job's SQL, from its settings. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { OPTIONS, SETTINGS } from '../../src/config.ts';
 import { fingerprint, type Job, jobSettings } from '../../src/flink/job.ts';
 import { kafkaProperties } from '../../src/flink/kafka-properties.ts';
 import { jobStatements, restoring, sessionProperties } from '../../src/flink/sql.ts';
+import { MAX_RECORD_BYTES } from '../../src/sources/kafka/ingest.ts';
+import { ROOT } from '../support/processes.ts';
 
 const JOB: Job = {
   name: 'clickrate',
@@ -60,6 +64,13 @@ suite('the SQL of the job', () => {
     assert.match(textOf(JOB), /FROM judged WHERE reason IS NOT NULL/);
     const without = { ...JOB, topics: { ...JOB.topics, rejected: '' } };
     assert.doesNotMatch(textOf(without), /rejected/);
+  });
+
+  test('rejected events are cut where the engine cuts them', () => {
+    assert.match(textOf(JOB), /SELECT ctr_kept_key\(`key`\), ctr_kept_value\(`value`\)/);
+    const java = readFileSync(join(ROOT, 'flink/src/clickrate/flink/Kept.java'), 'utf8');
+    const limit = /MAX_VALUE_BYTES = ([\d_]+);/.exec(java)?.[1].replaceAll('_', '');
+    assert.equal(Number(limit), MAX_RECORD_BYTES);
   });
 
   test('deduplication only when asked for, with the life of an id', () => {

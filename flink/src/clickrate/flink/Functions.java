@@ -95,6 +95,20 @@ public final class Functions {
     }
   }
 
+  /** The value of a record that was not counted, as much of it as can be sent. */
+  public static final class KeptValue extends ScalarFunction {
+    public @DataTypeHint("BYTES") byte[] eval(byte[] record) {
+      return Kept.cut(record, Kept.MAX_VALUE_BYTES);
+    }
+  }
+
+  /** Its key, likewise. */
+  public static final class KeptKey extends ScalarFunction {
+    public @DataTypeHint("BYTES") byte[] eval(byte[] key) {
+      return Kept.cut(key, Kept.MAX_KEY_BYTES);
+    }
+  }
+
   /** Headers of a record that was not counted: the names are those of the TypeScript engine. */
   public static final class Headers extends ScalarFunction {
     public @DataTypeHint("MAP<STRING, BYTES>") Map<String, byte[]> eval(
@@ -112,6 +126,8 @@ public final class Functions {
       headers.put("partition", Integer.toString(partition).getBytes(UTF_8));
       headers.put("offset", Long.toString(offset).getBytes(UTF_8));
       headers.put("arrival", Long.toString(arrivalMs).getBytes(UTF_8));
+      if (record != null && record.length > Kept.MAX_VALUE_BYTES)
+        headers.put("cut-from", Integer.toString(record.length).getBytes(UTF_8));
       return headers;
     }
   }
