@@ -101,6 +101,8 @@ type Put = (name: MetricName, value: number, labels?: Labels) => void;
 /** A registry of its own for each server, so that two in one process do not mix. */
 export class Metrics {
   readonly registry = new Registry();
+  /** What the store last said: while it does not answer, nothing of it has changed. */
+  #kept: Observation['kept'] = null;
   readonly #metrics = new Map<MetricName, Counter<string> | Gauge<string>>();
   #commits: { task: string; commitSeconds: Histogram }[] = [];
 
@@ -140,7 +142,8 @@ export class Metrics {
     put('stream_snapshots_total', stream.snapshots);
     put('stream_coalesced_total', stream.coalesced);
     put('stream_dropped_total', stream.dropped);
-    putKept(put, observation.kept);
+    this.#kept = observation.kept ?? this.#kept;
+    putKept(put, this.#kept);
     putProcess(put);
     return await this.registry.metrics();
   }

@@ -10,16 +10,24 @@ type HttpSocket = Socket & { _httpMessage?: object | null };
 
 export class Connections {
   readonly #sockets = new Set<HttpSocket>();
+  /** With TLS: what lies under them, and under those that have not shaken hands. */
+  readonly #raw = new Set<Socket>();
 
   constructor(server: Server, isSecure: boolean) {
-    server.on(isSecure ? 'secureConnection' : 'connection', (socket: HttpSocket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    const keep = <T extends Socket>(all: Set<T>) => {
+      return (socket: T) => {
+        all.add(socket);
+        socket.once('close', () => all.delete(socket));
+      };
+    };
+    server.on(isSecure ? 'secureConnection' : 'connection', keep(this.#sockets));
+    if (isSecure) server.on('connection', keep(this.#raw));
   }
 
   /** Ends those without a request at once, the others when they had `graceMs` to be answered. */
   end(graceMs: number): void {
+    const shaken = new Set([...this.#sockets].map(({ remotePort }) => remotePort));
+    for (const socket of this.#raw) if (!shaken.has(socket.remotePort)) socket.destroy();
     for (const socket of this.#sockets) if (!socket._httpMessage) socket.destroy();
     setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();

@@ -69,8 +69,10 @@ export async function historyRoutes(app: FastifyInstance, context: Context): Pro
 /** The span asked for, in whole periods of its step. Throws `bad_request`. */
 async function askedOf(context: Context, query: Span, endMs: number | null): Promise<Asked> {
   const { reader, clock } = context.parts;
-  const toMs = timeOf('to', query.to) ?? endMs ?? clock.wallMs();
-  const fromMs = timeOf('from', query.from) ?? toMs - USUAL_MS;
+  const from = timeOf('from', query.from);
+  // Where nothing came since `from` there is nothing to tell, and nothing wrong with asking.
+  const toMs = timeOf('to', query.to) ?? Math.max(endMs ?? clock.wallMs(), from ?? -Infinity);
+  const fromMs = from ?? toMs - USUAL_MS;
   if (fromMs > toMs)
     throw new ClickrateError('bad_request', 'query parameter from must not be after to');
   // Windows have no zone, and are told as they are.
@@ -101,8 +103,9 @@ async function periodsOf(
   products: readonly string[] | null,
 ): Promise<Told[]> {
   const { levels, windowMs } = step;
-  const found = await context.parts.reader.history({ levels, products, fromMs, toMs });
+  // Asked for before the counts: a revision that came between the two would be called final unseen.
   const { finalBefore } = yardstickOf(context);
+  const found = await context.parts.reader.history({ levels, products, fromMs, toMs });
   const sums = step.sums(found);
   const { historyRows } = context.parts.limits;
   if (sums.length > historyRows)

@@ -6,7 +6,10 @@ import { ClickrateError, messageOf } from '../errors.ts';
 /** The server's URL. Throws `port_in_use`, `config_invalid`. */
 export async function listen(server: FastifyInstance, options: Pick<Options, 'host' | 'port'>) {
   try {
-    return await server.listen({ host: options.host, port: options.port });
+    // For this name the framework would open a second server, on the other loopback address, which
+    // has none of the limits and is not waited for.
+    const host = options.host === 'localhost' ? '127.0.0.1' : options.host;
+    return await server.listen({ host, port: options.port });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE')
       throw new ClickrateError(

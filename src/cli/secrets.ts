@@ -4,7 +4,7 @@ import { ClickrateError, messageOf } from '../errors.ts';
 
 /** Options that are, or name, secrets; the address of Redis may hold a password. */
 const SECRET = /key|secret|password|token/i;
-const PASSWORD_IN_URL = /^([a-z]+:\/\/[^/]*:)[^/]*@/i;
+const PASSWORD_IN_URL = /^([a-z]+:\/\/[^/:@]*:)[^/]*@/i;
 const MASK = '********';
 
 /** A value as others may see it. */

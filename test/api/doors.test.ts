@@ -89,6 +89,11 @@ test('each door has its key', async (t) => {
   );
   const paths = ['/', '/v1/products', '/v1/stream', '/metrics', '/docs/', '/openapi.json', '/nope'];
   for (const path of paths) assert.equal(await read({}, path), 401, path);
+  // Where there is nothing, a reader hears that, and a method that is not taken is named.
+  assert.equal(await read(bearer(reading.key), '/nope'), 404);
+  assert.equal(await read(bearer(reading.key), '/v1/events'), 405);
+  const onlyReads = await serverWith(t, { readKeys: reading.hash });
+  assert.equal((await onlyReads.inject('/nope')).statusCode, 401);
   assert.equal(await read({}, '/livez'), 200);
   assert.notEqual(await read({}, '/readyz'), 401);
   const { headers } = await app.inject('/v1/products');

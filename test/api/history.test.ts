@@ -140,6 +140,20 @@ suite('history over HTTP', () => {
     assert.deepEqual(await of('&product=a&product=b'), [20, 10]);
   });
 
+  test('since a time after the newest window there is nothing, which is no error', async (t) => {
+    const { app, reader } = await served(t);
+    reader.publish([row('a', windows[0])]);
+    reader.histories.set('a', windows.slice(0, 1));
+    for (const path of ['/v1/history', '/v1/products/a/history'])
+      for (const step of ['window', '1m']) {
+        const answer = await app.inject(`${path}?from=${START + 3_600_000}&step=${step}`);
+        assert.equal(answer.statusCode, 200, answer.body);
+        assert.deepEqual(answer.json().windows, []);
+        const wrong = await app.inject(`${path}?from=${START + 2}&to=${START + 1}&step=${step}`);
+        assert.match(wrong.body, /from must not be after to/);
+      }
+  });
+
   test('as CSV and as lines, by header or parameter', async (t) => {
     const { app, reader } = await served(t);
     const name = '=1+"2"';

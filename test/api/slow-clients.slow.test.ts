@@ -130,3 +130,14 @@ test('one connection too many is refused, and there is room when one has left', 
   await once(next.socket, 'data');
   assert.match(next.answer(), /^HTTP\/1.1 200 /);
 });
+
+test('a stop waits for nobody who has not shaken hands', async (t) => {
+  const { cert, key } = certificate(temporary(t));
+  const { app, port } = await listening(t, LIMITS, { httpsCert: cert, httpsKey: key });
+  const { socket, closed } = client(t, port);
+  await once(socket, 'connect');
+  const beganMs = performance.now();
+  await app.close();
+  assert.ok(performance.now() - beganMs < 2_000);
+  await closed;
+});

@@ -21,6 +21,8 @@ suite('secrets', () => {
     assert.equal(masked('redis', ADDRESS(1)), 'redis://someone:********@127.0.0.1:1');
     assert.equal(masked('redis', `redis://:${SECRET}@/@h`), 'redis://:********@/@h');
     assert.equal(masked('redis', 'redis://127.0.0.1:1'), 'redis://127.0.0.1:1');
+    for (const password of ['a:b', ':', 'a@b:c', 'a:b@c'])
+      assert.equal(masked('redis', `redis://:${password}@h:1`), 'redis://:********@h:1');
     assert.equal(masked('saslPassword', ''), '');
     const flags = { redis: ADDRESS(1), redisPassword: `${SECRET}a`, saslPassword: `${SECRET}b` };
     mustHide(printable(configure(flags, {}, undefined).effective), 'config');

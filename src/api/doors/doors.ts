@@ -68,6 +68,8 @@ export class Doors {
   }
 
   static accessOf({ url, method }: Pick<RouteOptions, 'url' | 'method'>): Access {
+    // Where there is nothing, nothing can be written.
+    if (url === '*') return 'read';
     if (OPEN_PATHS.includes(url)) return 'none';
     return [method].flat().every((name) => SAFE_METHODS.includes(name)) ? 'read' : 'write';
   }
