@@ -60,10 +60,12 @@ export function flinkPlansOf(
   };
   const kept = { ...configs, 'retention.ms': String(LIMITS.keptMs) };
   const compacted = { ...kept, 'cleanup.policy': 'compact,delete' };
+  // Also says what was deployed last, which must not go with time; what was replaced goes soon.
+  const latest = { 'cleanup.policy': 'compact', 'retention.ms': '-1', 'segment.ms': '3600000' };
   return [
     { name: names.results, partitions, replicas, configs: compacted },
     { name: names.heartbeat, partitions: parallelism, orMore: true, replicas, configs: kept },
-    { name: names.progress, partitions: 1, replicas, configs: compacted },
+    { name: names.progress, partitions: 1, replicas, configs: { ...configs, ...latest } },
   ];
 }
 
