@@ -98,6 +98,7 @@ function startOf(given: unknown): JobStart {
 async function deploy(flags: Flags): Promise<void> {
   const configuration = configurationOf(flags);
   const { options } = configuration;
+  const isNew = flags.start !== undefined;
   const job = jobOf(configuration, flags);
   if (job.jar === JAR && !existsSync(JAR))
     throw new ClickrateError('file_unreadable', `${JAR} is not made: npm run flink:jar`);
@@ -109,22 +110,24 @@ async function deploy(flags: Flags): Promise<void> {
       `job ${living.id} (${living.name}) is ${living.state}: --replace stops it and goes on`,
     );
   await makeTopics(options, job);
-  const isNew = flags.start !== undefined;
   // Before anything is stopped.
   if (!isNew) checkSame(await readDeployment(options), job);
   const session = await prepare(options.gateway, job);
   let from: string | null;
   try {
-    if (living !== null) await stopJob(manager, options, living.id);
-    from = isNew ? null : await resumePath(manager, options, flags.from);
+    const stopped = living === null ? null : await stopJob(manager, options, living.id);
+    if (isNew) from = null;
+    else if (flags.from !== undefined) from = String(flags.from);
+    else from = stopped ?? (await resumePath(manager, options, job));
   } catch (error) {
     await session.close();
     throw error;
   }
   say(from === null ? `starting ${startSentence(job)} …` : `going on from ${from} …`);
-  const { jobId } = await launch(session, manager, job, from);
-  const remembered = { jobId, savepoint: null, restoredFrom: from };
-  await writeDeployment(options, { ...remembered, fingerprint: fingerprint(job) });
+  const remembered = { savepoint: null, restoredFrom: from, start: job.start };
+  const jobId = await launch(session, manager, job, from, (id) =>
+    writeDeployment(options, { jobId: id, ...remembered, fingerprint: fingerprint(job) }),
+  );
   process.stdout.write(`job ${jobId} runs\n${manager.pageOf(jobId)}\n`);
 }
 
@@ -132,13 +135,8 @@ function startSentence({ start }: Job): string {
   return start === 'earliest' ? 'at the beginning' : `at ${new Date(start).toISOString()}`;
 }
 
-async function resumePath(
-  manager: JobManager,
-  options: Options,
-  given: unknown,
-): Promise<string | null> {
-  if (given !== undefined) return String(given);
-  return resumePoint(manager, await readDeployment(options), newestCheckpoint);
+async function resumePath(manager: JobManager, options: Options, job: Job) {
+  return resumePoint(manager, await readDeployment(options), job.start, newestCheckpoint);
 }
 
 /** The topics of events must be there; those of the job are made. */
@@ -163,11 +161,13 @@ async function makeTopics(options: Options, { topics, parallelism }: Job): Promi
   }
 }
 
-/** Stops it with a savepoint and remembers that. */
+/** Stops it with a savepoint and remembers that, also of a job of which nothing was known. */
 async function stopJob(manager: JobManager, options: Options, jobId: string): Promise<string> {
   const savepoint = await manager.stop(jobId);
   const last = await readDeployment(options);
-  if (last !== null && last.jobId === jobId) await writeDeployment(options, { ...last, savepoint });
+  const restoredFrom = last?.jobId === jobId ? last.restoredFrom : null;
+  const kept = { restoredFrom, fingerprint: last?.fingerprint ?? null };
+  await writeDeployment(options, { jobId, savepoint, ...kept });
   return savepoint;
 }
 

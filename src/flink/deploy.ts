@@ -2,9 +2,9 @@
  * Starts the job from where it was: the savepoint of the last stop, else the newest checkpoint of
  * the job that ran last, else from the start that was asked for. Never from group offsets.
  */
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, isOf } from '../errors.ts';
 import { GatewaySession } from './gateway.ts';
-import { fingerprint, type Job } from './job.ts';
+import { fingerprint, type Job, type JobStart } from './job.ts';
 import { isLiving, type JobListed, type JobManager } from './jobmanager.ts';
 import { pause } from './rest.ts';
 import { jobStatements, restoring, sessionProperties } from './sql.ts';
@@ -19,10 +19,11 @@ export type Deployment = {
   savepoint: string | null;
   /** What it was itself started from. */
   restoredFrom: string | null;
-  fingerprint: Record<string, string>;
+  /** Where it began when that is null; an older record does not say. */
+  start?: JobStart;
+  /** Null: it was not deployed by us, so it is not known. */
+  fingerprint: Record<string, string> | null;
 };
-
-export type Deployed = { jobId: string; restoredFrom: string | null };
 
 /** The living job of that name; null: none lives. */
 export async function livingJob(manager: JobManager, name: string): Promise<JobListed | null> {
@@ -46,6 +47,9 @@ export async function prepare(gateway: string, job: Job): Promise<GatewaySession
   return session;
 }
 
+/** Is told the job's id before it is waited for: whatever happens then, the job is known. */
+export type Begun = (jobId: string) => Promise<void> | void;
+
 /**
  * Starts the prepared job, waits until all its tasks run, and closes the session. Rejects with
  * `flink_failed` and the reason when it fails meanwhile; it is cancelled then.
@@ -55,7 +59,8 @@ export async function launch(
   manager: JobManager,
   job: Job,
   restoreFrom: string | null,
-): Promise<Deployed> {
+  begun: Begun,
+): Promise<string> {
   let jobId: string | null = null;
   try {
     if (restoreFrom !== null) await session.run(restoring(restoreFrom));
@@ -64,8 +69,9 @@ export async function launch(
     await session.close();
   }
   if (jobId === null) throw new ClickrateError('flink_failed', 'the gateway named no job');
+  await begun(jobId);
   await untilRunning(manager, jobId);
-  return { jobId, restoredFrom: restoreFrom };
+  return jobId;
 }
 
 /** Prepares and launches. */
@@ -74,14 +80,16 @@ export async function submit(
   manager: JobManager,
   job: Job,
   restoreFrom: string | null,
-): Promise<Deployed> {
-  return launch(await prepare(gateway, job), manager, job, restoreFrom);
+  begun: Begun,
+): Promise<string> {
+  return launch(await prepare(gateway, job), manager, job, restoreFrom, begun);
 }
 
 async function untilRunning(manager: JobManager, jobId: string): Promise<void> {
   let state = 'INITIALIZING';
   for (const untilMs = Date.now() + READY_MS; Date.now() < untilMs; await pause(LOOK_MS)) {
-    const now = await manager.stateOf(jobId);
+    const now = await lookAt(manager, jobId);
+    if (now === null) continue;
     if (now.isRunning) return;
     state = now.state;
     const failed = ['FAILED', 'FAILING', 'RESTARTING', 'CANCELED'].includes(state);
@@ -95,9 +103,20 @@ async function untilRunning(manager: JobManager, jobId: string): Promise<void> {
   throw new ClickrateError('flink_failed', `the job is ${state} after ${READY_MS} ms; ${slots}`);
 }
 
+/** Null: the JobManager does not answer, which it may again. */
+async function lookAt(manager: JobManager, jobId: string) {
+  try {
+    return await manager.stateOf(jobId);
+  } catch (error) {
+    if (isOf(error, 'flink_unavailable')) return null;
+    throw error;
+  }
+}
+
 /** Throws `flink_cannot_resume` when a setting changed that the state of the job depends on. */
 export function checkSame(last: Deployment | null, job: Job): void {
-  const changed = last === null ? [] : changesOf(last.fingerprint, fingerprint(job));
+  const before = last?.fingerprint ?? null;
+  const changed = before === null ? [] : changesOf(before, fingerprint(job));
   if (changed.length > 0) throw cannotResume(changed.join('; '));
 }
 
@@ -108,20 +127,29 @@ export function checkSame(last: Deployment | null, job: Job): void {
 export async function resumePoint(
   manager: JobManager,
   last: Deployment | null,
+  start: JobStart,
   checkpointsIn: (directory: string, jobId: string) => string | null,
 ): Promise<string | null> {
   if (last === null) return null;
   if (last.savepoint !== null) return last.savepoint;
-  const told = await manager.checkpointOf(last.jobId);
-  if (told !== null) return told;
+  const saved = await manager.savedOf(last.jobId);
+  if (saved !== null && saved.newest !== null) return saved.newest;
   const directory = await manager.setting('execution.checkpointing.dir');
   const found = directory === null ? null : checkpointsIn(directory, last.jobId);
-  // A job that ended before its first checkpoint: what it began with is still right.
   if (found !== null) return found;
-  if (last.restoredFrom !== null) return last.restoredFrom;
+  if (saved?.completed === 0) return beginningOf(last, start);
+  const known = saved === null ? 'no longer knows' : 'has no checkpoint left of';
   throw cannotResume(
-    `the JobManager no longer knows job ${last.jobId}, and no checkpoint of it is in ` +
+    `the JobManager ${known} job ${last.jobId}, and no checkpoint of it is in ` +
       `${directory ?? 'an unknown directory'}`,
+  );
+}
+
+/** Of a job that saved nothing: what it began with is still right. */
+function beginningOf({ jobId, restoredFrom, start }: Deployment, asked: JobStart): string | null {
+  if (restoredFrom !== null || start === asked) return restoredFrom;
+  throw cannotResume(
+    `job ${jobId} ended before its first checkpoint, and began at ${start ?? 'an unknown time'}`,
   );
 }
 

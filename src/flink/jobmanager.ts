@@ -1,6 +1,6 @@
 /** What the JobManager's REST interface tells of jobs, and how one is stopped. */
-import { ClickrateError, isOf } from '../errors.ts';
-import { parsed, pause, request } from './rest.ts';
+import { ClickrateError } from '../errors.ts';
+import { parsed, pause, type RestAnswer, request } from './rest.ts';
 
 const STOP_MS = 300_000;
 const LOOK_MS = 100;
@@ -9,6 +9,17 @@ export type JobListed = { id: string; name: string; state: string; startedMs: nu
 
 /** What became of a stop with savepoint. */
 type Operation = { location?: string; 'failure-cause'?: { 'stack-trace'?: string } };
+
+/** A checkpoint or a savepoint, as it is listed. */
+type Checkpoint = { id: number; external_path?: string; discarded?: boolean; status?: string };
+type Checkpoints = {
+  counts?: { completed: number };
+  latest?: { completed?: Checkpoint | null; savepoint?: Checkpoint | null };
+  history?: Checkpoint[];
+};
+
+/** Path of the newest that is still there, checkpoint or savepoint; how many there ever were. */
+export type Saved = { newest: string | null; completed: number };
 
 /** States in which a job works or will again. */
 const LIVING = ['INITIALIZING', 'CREATED', 'RUNNING', 'RESTARTING', 'RECONCILING', 'FAILING'];
@@ -62,13 +73,20 @@ export class JobManager {
     return causes.at(-1)?.[2] ?? trace.split('\n')[0];
   }
 
-  /** Path of the newest completed checkpoint; null: none, or the job is not known any more. */
-  async checkpointOf(id: string): Promise<string | null> {
-    type Completed = { external_path?: string } | null;
-    const answer = await this.#try<{ latest?: { completed?: Completed; savepoint?: Completed } }>(
-      `/jobs/${id}/checkpoints`,
-    );
-    return answer?.latest?.completed?.external_path ?? null;
+  /** What it has saved; null: the JobManager does not know the job. */
+  async savedOf(id: string): Promise<Saved | null> {
+    const answer = await this.#find<Checkpoints>(`/jobs/${id}/checkpoints`);
+    // There are none to ask for either where a job failed before it was planned.
+    if (answer === null)
+      return (await this.#find(`/jobs/${id}`)) === null ? null : { newest: null, completed: 0 };
+    const { latest = {}, history = [], counts } = answer;
+    const all = [latest.completed, latest.savepoint, ...history].filter(
+      (one) => one != null && (one.status ?? 'COMPLETED') === 'COMPLETED',
+    ) as Checkpoint[];
+    const there = all.filter((one) => one.discarded !== true && one.external_path !== undefined);
+    // They are numbered in their order, savepoints among them.
+    const newest = there.sort((a, b) => b.id - a.id).at(0)?.external_path ?? null;
+    return { newest, completed: Math.max(counts?.completed ?? 0, all.length) };
   }
 
   /** A setting of the cluster; null: it is not set. */
@@ -124,20 +142,29 @@ export class JobManager {
   }
 
   /** Null where there is no such thing. */
-  async #try<T>(path: string): Promise<T | null> {
-    try {
-      return await this.#get<T>(path);
-    } catch (error) {
-      if (isOf(error, 'flink_failed')) return null;
-      throw error;
-    }
+  async #find<T>(path: string): Promise<T | null> {
+    const answer = await request('JobManager', this.#url, 'GET', path);
+    return answer.status === 404 ? null : (this.#read(answer) as T);
   }
 
   async #request(method: string, path: string, body?: unknown): Promise<unknown> {
-    const { isOk, status, text } = await request('JobManager', this.#url, method, path, body);
+    return this.#read(await request('JobManager', this.#url, method, path, body));
+  }
+
+  #read({ isOk, status, text }: RestAnswer): unknown {
     if (isOk) return parsed(text);
-    const { errors = [] } = JSON.parse(text || '{}') as { errors?: string[] };
-    const said = errors[0]?.split('\n')[0] ?? `status ${status}`;
-    throw new ClickrateError('flink_failed', `the JobManager says: ${said}`);
+    throw new ClickrateError(
+      'flink_failed',
+      `the JobManager says: ${saidIn(text) ?? `status ${status}`}`,
+    );
+  }
+}
+
+/** The first line of what it complains of; what stands before it may answer without JSON. */
+function saidIn(text: string): string | null {
+  try {
+    return (JSON.parse(text) as { errors?: string[] }).errors?.[0]?.split('\n')[0] ?? null;
+  } catch {
+    return null;
   }
 }

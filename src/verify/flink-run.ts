@@ -76,7 +76,10 @@ export class FlinkRun {
   /** Resolves when the job runs; `from` is a savepoint. */
   async deploy(from: string | null): Promise<void> {
     const { gateway } = this.#parts.options;
-    this.#jobId = (await submit(gateway, this.#manager, this.#job, from)).jobId;
+    // Kept before it is waited for, so that `remove` ends it.
+    await submit(gateway, this.#manager, this.#job, from, (jobId) => {
+      this.#jobId = jobId;
+    });
   }
 
   /** Makes the topics. */
