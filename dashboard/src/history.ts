@@ -2,16 +2,17 @@
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import type { Model } from './model.ts';
 import { fetchedAgain, gapBefore, withNewest } from './newest.ts';
-import { RANGES, type Range, type Step } from './steps.ts';
-import type { History, Live } from './types.ts';
+import { RANGES, type Range, type Step, zoneFor } from './steps.ts';
+import type { History, Kept, Live } from './types.ts';
 
 /** Rolled up steps are asked for again after this long, and windows that could not be had. */
 const AGAIN_MS = 30_000;
 
+/** `days`: which days the windows are, as words; null: they are none. */
 export type Loaded =
   | { phase: 'loading' }
   | { phase: 'error'; why: string; again: () => void }
-  | { phase: 'ready'; windows: Live[]; fromMs: number; toMs: number };
+  | { phase: 'ready'; windows: Live[]; fromMs: number; toMs: number; days: string | null };
 
 export function useHistory(model: Model, product: string, range: Range, step: Step): Loaded {
   const [tries, again] = useReducer((n: number) => n + 1, 0);
@@ -79,8 +80,9 @@ async function fetched(
   const fromMs = toMs - RANGES[range].ms;
   const query = new URLSearchParams({ from: String(fromMs), to: String(toMs) });
   if (step !== 'window') query.set('step', step);
-  // Days are the reader's own.
-  if (step === '1d') query.set('tz', Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zone = step === '1d' ? zoneFor(range, own) : null;
+  if (zone !== null) query.set('tz', zone);
   const path = `/v1/products/${encodeURIComponent(product)}/history?${query}`;
   const answer = await fetch(path, { signal });
   if (!answer.ok) {
@@ -88,5 +90,20 @@ async function fetched(
     throw new Error(problem.detail ?? problem.title ?? `the server answered ${answer.status}`);
   }
   const { windows } = (await answer.json()) as History;
-  return { phase: 'ready', windows, fromMs, toMs };
+  const days = step === '1d' ? daysOf(zone ?? (await serverZone(signal))) : null;
+  return { phase: 'ready', windows, fromMs, toMs, days };
+}
+
+function daysOf(zone: string | null): string {
+  return `days of ${zone ?? 'the server’s time zone'}`;
+}
+
+/** The zone of the days that the server keeps; null: it does not say. */
+async function serverZone(signal: AbortSignal): Promise<string | null> {
+  try {
+    const { levels } = (await (await fetch('/v1/history/kept', { signal })).json()) as Kept;
+    return levels.find(({ tz }) => tz !== null)?.tz ?? null;
+  } catch {
+    return null;
+  }
 }

@@ -60,6 +60,7 @@ export function ProductView({ model, product }: Props) {
             ))}
           </select>
         </label>
+        {ready !== null && ready.days !== null && <small class="muted">{ready.days}</small>}
         <button
           type="button"
           class="small"

@@ -11,6 +11,17 @@ export const RANGES: Record<Range, { ms: number; text: string; steps: Step[] }> 
   '90d': { ms: 90 * 24 * HOUR_MS, text: '90 d', steps: ['1d', '15m'] },
 };
 
+/** The server puts the days of any zone together from quarters of an hour, which go back so far. */
+const ANY_ZONE_MS = 35 * 24 * HOUR_MS;
+
+/**
+ * The zone whose days to ask for: the reader's own where the server can tell them; null: the
+ * server's, the only one of which it keeps days for ever.
+ */
+export function zoneFor(range: Range, own: string): string | null {
+  return RANGES[range].ms > ANY_ZONE_MS ? null : own;
+}
+
 const STEP_MS: Record<Step, number> = {
   window: 0,
   '1m': 60_000,

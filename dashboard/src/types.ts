@@ -119,3 +119,6 @@ export type RejectedPage = {
 
 /** `step` is there where the server keeps roll-ups, and may then be asked for. */
 export type History = { windows: Live[]; step?: string };
+
+/** What is kept of history: the zone of its days is the server's. */
+export type Kept = { levels: { tz: string | null }[] };

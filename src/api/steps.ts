@@ -1,7 +1,7 @@
 /** The steps that history is told in: which periods, and which levels of a store they are from. */
 import { Calendar } from '../calendar.ts';
 import { ClickrateError } from '../errors.ts';
-import { dayLevel, type Level, MINUTE, QUARTER, WINDOW } from '../history.ts';
+import { dayLevel, type Level, MINUTE, QUARTER, WINDOW, zoneOf } from '../history.ts';
 import type { Counts } from '../result.ts';
 import type { LevelHeld } from '../stores/store.ts';
 
@@ -31,8 +31,11 @@ export class Step {
   readonly levels: readonly Level[];
   readonly #calendar: Calendar;
 
-  /** @param zone of days and hours; throws `bad_request` */
-  constructor(name: StepName, windowMs: number, zone: string) {
+  /**
+   * @param zone of days and hours; throws `bad_request`
+   * @param held what the store has: its days are read by the name they have there
+   */
+  constructor(name: StepName, windowMs: number, zone: string, held: readonly LevelHeld[] = []) {
     this.name = name;
     this.windowMs = windowMs;
     // A day has 23 to 25 hours, so its parts are hours.
@@ -47,7 +50,7 @@ export class Step {
     } catch {
       throw new ClickrateError('bad_request', `query parameter tz: there is no zone "${zone}"`);
     }
-    this.levels = name === '1d' ? [...LEVELS[name], dayLevel(zone)] : LEVELS[name];
+    this.levels = name === '1d' ? [...LEVELS[name], ...daysOf(zone, held)] : LEVELS[name];
   }
 
   /** The usual length of a period, in milliseconds. */
@@ -90,5 +93,29 @@ export class Step {
         sums.set(start, sum);
       }
     return [...sums.values()].sort((a, b) => a.start - b.start);
+  }
+}
+
+/**
+ * The levels of a zone's days. A zone has several names (`Asia/Calcutta` is `Asia/Kolkata`), so all
+ * that are held under any of them: each window is in one.
+ */
+function daysOf(zone: string, held: readonly LevelHeld[]): Level[] {
+  const name = canonical(zone);
+  const same = held.map(({ level }) => level).filter((level) => nameOf(level) === name);
+  return same.length > 0 ? same : [dayLevel(zone)];
+}
+
+function nameOf(level: Level): string | null {
+  const zone = zoneOf(level);
+  return zone === null ? null : canonical(zone);
+}
+
+/** One name for all names of a zone; one that is not known here, as from other data, is its own. */
+function canonical(zone: string): string {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone;
+  } catch {
+    return zone;
   }
 }

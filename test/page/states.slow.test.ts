@@ -226,11 +226,16 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
       await page.locator('.plots canvas').nth(1).waitFor();
       assert.equal(await steps.inputValue(), step);
     }
-    assert.equal(asked.at(-1)?.get('tz'), 'UTC');
+    // Older days than any zone's are the server's own.
+    assert.equal(asked.at(-1)?.get('tz'), null);
+    await page.locator('.controls').getByText('days of UTC').waitFor();
     const span = Number(asked.at(-1)?.get('to')) - Number(asked.at(-1)?.get('from'));
     assert.equal(span, 90 * 86_400_000);
     await steps.selectOption('15m');
     await eventually(async () => last() === '15m', 5_000);
+    await page.getByText('7 d', { exact: true }).click();
+    await steps.selectOption('1d');
+    await eventually(async () => asked.at(-1)?.get('tz') === 'UTC', 5_000);
     await close();
   });
 

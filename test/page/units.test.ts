@@ -11,9 +11,10 @@ import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.
 import { rawText } from '../../dashboard/src/raw.ts';
 import { ofLastHour } from '../../dashboard/src/sparks.ts';
 import * as pageStatistics from '../../dashboard/src/statistics.ts';
-import { stepsOf } from '../../dashboard/src/steps.ts';
+import { stepsOf, zoneFor } from '../../dashboard/src/steps.ts';
 import type { Live, Row } from '../../dashboard/src/types.ts';
 import { benjaminiHochberg, twoProportionP } from '../../src/api/statistics.ts';
+import { Step } from '../../src/api/steps.ts';
 import { builtPage } from './built.ts';
 
 const live = (product_id: string, impressions: number, clicks: number, more = {}): Live => ({
@@ -179,6 +180,21 @@ test('steps to choose from are those that the windows add up to', () => {
   assert.deepEqual(stepsOf('90d', 7_000), ['window']);
   // More than the server tells at once.
   assert.deepEqual(stepsOf('1h', 100), ['1m']);
+});
+
+test('days are the reader’s own as far back as the server can tell them', () => {
+  assert.equal(zoneFor('7d', 'Europe/Berlin'), 'Europe/Berlin');
+  assert.equal(zoneFor('90d', 'Europe/Berlin'), null);
+});
+
+test('a zone’s days are found by any of its names', () => {
+  const held = (zone: string) => ({ level: `1d ${zone}`, oldest: null, cells: 0 });
+  const levelsOf = (zone: string, ...zones: string[]) =>
+    new Step('1d', 10_000, zone, zones.map(held)).levels.filter((level) => level.startsWith('1d'));
+  assert.deepEqual(levelsOf('Asia/Calcutta', 'Asia/Kolkata', 'UTC'), ['1d Asia/Kolkata']);
+  assert.deepEqual(levelsOf('Asia/Kolkata', 'asia/calcutta'), ['1d asia/calcutta']);
+  assert.deepEqual(levelsOf('utc', 'UTC', 'Etc/UTC', 'Gone/Zone'), ['1d UTC', '1d Etc/UTC']);
+  assert.deepEqual(levelsOf('Europe/Berlin', 'UTC'), ['1d Europe/Berlin']);
 });
 
 test('CSV bears any product id and starts no formula', () => {
