@@ -99,6 +99,8 @@ async function deploy(flags: Flags): Promise<void> {
   const configuration = configurationOf(flags);
   const { options } = configuration;
   const isNew = flags.start !== undefined;
+  if (isNew && flags.from !== undefined)
+    throw new ClickrateError('usage', '--from goes on, --start begins anew: give one of them');
   const job = jobOf(configuration, flags);
   if (job.jar === JAR && !existsSync(JAR))
     throw new ClickrateError('file_unreadable', `${JAR} is not made: npm run flink:jar`);
@@ -110,8 +112,8 @@ async function deploy(flags: Flags): Promise<void> {
       `job ${living.id} (${living.name}) is ${living.state}: --replace stops it and goes on`,
     );
   await makeTopics(options, job);
-  // Before anything is stopped.
-  if (!isNew) checkSame(await readDeployment(options), job);
+  // Before anything is stopped. Who names a savepoint knows what it is of.
+  if (!isNew && flags.from === undefined) checkSame(await readDeployment(options), job);
   const session = await prepare(options.gateway, job);
   let from: string | null;
   try {
