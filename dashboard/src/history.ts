@@ -1,5 +1,6 @@
 /** The windows of one product over a range: fetched, then kept up to date by the stream. */
 import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
+import { historyAddress } from './address.ts';
 import type { Model } from './model.ts';
 import { fetchedAgain, gapBefore, withNewest } from './newest.ts';
 import { RANGES, type Range, type Step, zoneFor } from './steps.ts';
@@ -78,18 +79,18 @@ async function fetched(
 ): Promise<Ready> {
   const toMs = model.rows?.get(product)?.latest?.window_end ?? Date.now();
   const fromMs = toMs - RANGES[range].ms;
-  const query = new URLSearchParams({ from: String(fromMs), to: String(toMs) });
-  if (step !== 'window') query.set('step', step);
+  const query: Record<string, string> = { from: String(fromMs), to: String(toMs) };
+  if (step !== 'window') query.step = step;
   const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const zone = step === '1d' ? zoneFor(range, own) : null;
-  if (zone !== null) query.set('tz', zone);
-  const path = `/v1/products/${encodeURIComponent(product)}/history?${query}`;
-  const answer = await fetch(path, { signal });
+  if (zone !== null) query.tz = zone;
+  const answer = await fetch(historyAddress(product, query), { signal });
   if (!answer.ok) {
     const problem = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
     throw new Error(problem.detail ?? problem.title ?? `the server answered ${answer.status}`);
   }
-  const { windows } = (await answer.json()) as History;
+  const { windows: sums } = (await answer.json()) as History;
+  const windows = sums.map((sum) => ({ product_id: product, ...sum }));
   const days = step === '1d' ? daysOf(zone ?? (await serverZone(signal))) : null;
   return { phase: 'ready', windows, fromMs, toMs, days };
 }

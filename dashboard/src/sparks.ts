@@ -1,4 +1,5 @@
 /** Sparklines of the last hour, fetched for the rows in view, a few at a time. */
+import { historyAddress } from './address.ts';
 import type { History } from './types.ts';
 
 /** `rates` null: they could not be had. */
@@ -66,9 +67,8 @@ export class Sparks {
   }
 
   async #rates(product: string): Promise<(number | null)[]> {
-    const path = `/v1/products/${encodeURIComponent(product)}/history`;
     const step = MINUTE_MS % this.#windowMs === 0 ? '1m' : 'window';
-    const answer = await fetch(`${path}?step=${step}`);
+    const answer = await fetch(historyAddress(product, { step }));
     if (!answer.ok) throw new Error(String(answer.status));
     const { windows } = (await answer.json()) as History;
     return ofLastHour(windows, Math.max(MINUTE_MS, this.#windowMs));

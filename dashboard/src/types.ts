@@ -117,8 +117,8 @@ export type RejectedPage = {
   totals?: Record<string, unknown>;
 };
 
-/** `step` is there where the server keeps roll-ups, and may then be asked for. */
-export type History = { windows: Live[]; step?: string };
+/** Sums of the products that were asked for, which are not named in it. */
+export type History = { windows: Omit<Live, 'product_id'>[]; step?: string };
 
 /** What is kept of history: the zone of its days is the server's. */
 export type Kept = { levels: { tz: string | null }[] };

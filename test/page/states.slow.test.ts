@@ -172,7 +172,27 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await page.locator('.plots canvas').nth(1).waitFor();
     assert.deepEqual(errors, []);
     await page.evaluate("location.hash = '#/product/nobody'");
+    await page.getByText('No window of this product in the last 1 h.').waitFor();
+    fixture.reader.failure = new Error('gone');
+    await page.evaluate("location.hash = '#/product/trail-shoes-classic'");
     await page.getByText('The history could not be read').waitFor();
+    await close();
+  });
+
+  test('a product may be called as the folder above', async (t) => {
+    const fixture = await startFixture({ products: 5, past: 30 });
+    t.after(() => fixture.close());
+    const { reader, url } = fixture;
+    const at = Math.max(...[...reader.rows.values()].map(({ latest }) => latest?.start ?? 0));
+    const mine = [counts(at - WINDOW_MS, 400, 40), counts(at, 500, 60)];
+    reader.histories.set('..', mine);
+    reader.publish([row('..', mine[1]!, mine[0])]);
+    const { page, errors, close } = await openPage(browser, `${url}/#/product/..`);
+    const shown = page.locator('.figures tbody tr td:nth-of-type(3)');
+    await eventually(async () => (await shown.count()) === 2, 5_000);
+    assert.deepEqual(await shown.allInnerTexts(), ['500', '400']);
+    assert.equal(await page.locator('h1').first().innerText(), '..');
+    assert.deepEqual(errors, []);
     await close();
   });
 

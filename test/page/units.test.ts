@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import { historyAddress } from '../../dashboard/src/address.ts';
 import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
 import { count, duration, percent, points, scaleText } from '../../dashboard/src/format.ts';
@@ -180,6 +181,14 @@ test('steps to choose from are those that the windows add up to', () => {
   assert.deepEqual(stepsOf('90d', 7_000), ['window']);
   // More than the server tells at once.
   assert.deepEqual(stepsOf('1h', 100), ['1m']);
+});
+
+test('any product id comes through the address of its history', () => {
+  for (const product of ['..', '.', 'a/b', '%2e%2e', '?x=1&y#z', 'é +\u{1f600}', ' ']) {
+    const url = new URL(historyAddress(product, { step: '1m' }), 'http://h/');
+    assert.equal(url.pathname, '/v1/history');
+    assert.deepEqual([...url.searchParams], Object.entries({ product, step: '1m' }));
+  }
 });
 
 test('days are the reader’s own as far back as the server can tell them', () => {
