@@ -1,5 +1,6 @@
 /** What a Flink job is made from: everything its SQL depends on. */
-import type { Settings } from '../config.ts';
+import { SETTINGS, type Settings } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
 
 const COUNTED_BY = [
   'windowMs',
@@ -12,7 +13,17 @@ const COUNTED_BY = [
 /** The settings that a Flink job counts by. */
 export type JobSettings = Pick<Settings, (typeof COUNTED_BY)[number]>;
 
+/** Limits that the job's functions have built in (`Event.java`). */
+const BUILT_IN = ['maxEventBytes', 'maxProductIdBytes'] as const;
+
+/** Throws `config_invalid` where a setting asks for what the job cannot do. */
 export function jobSettings(settings: Settings): JobSettings {
+  for (const name of BUILT_IN)
+    if (settings[name] !== SETTINGS[name])
+      throw new ClickrateError(
+        'config_invalid',
+        `${name} is ${settings[name]}: the functions of the Flink job take ${SETTINGS[name]} only`,
+      );
   return Object.fromEntries(COUNTED_BY.map((name) => [name, settings[name]])) as JobSettings;
 }
 

@@ -102,6 +102,20 @@ suite('the SQL of the job', () => {
     assert.match(textOf({ ...JOB, topics }), /'topic' = 'x'', ''y'/);
   });
 
+  test('refuses limits other than those its functions have', () => {
+    const java = readFileSync(join(ROOT, 'flink/src/clickrate/flink/Event.java'), 'utf8');
+    for (const [name, constant] of [
+      ['maxEventBytes', 'MAX_EVENT_BYTES'],
+      ['maxProductIdBytes', 'MAX_PRODUCT_ID_BYTES'],
+    ] as const) {
+      const built = new RegExp(` ${constant} = ([\\d_]+);`).exec(java)?.[1].replaceAll('_', '');
+      assert.equal(Number(built), SETTINGS[name]);
+      const message = new RegExp(`${name} is 100: .* take ${SETTINGS[name]} only`);
+      const other = { ...SETTINGS, [name]: 100 };
+      assert.throws(() => jobSettings(other), { code: 'config_invalid', message });
+    }
+  });
+
   test('knows what its state depends on', () => {
     const { windowMs, ...rest } = fingerprint(JOB);
     assert.equal(windowMs, '10000');
