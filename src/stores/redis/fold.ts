@@ -82,9 +82,12 @@ function pairsOf(flat: readonly string[]): Map<string, string> {
   return pairs;
 }
 
-/** Folds what has grown too old, or is too much: at most about `historyFolds` blocks. */
+/**
+ * Folds what has grown too old, or is too much, until nothing is left: a commit can write more
+ * blocks than any fixed number. Each call of Redis is short, and it rests while sums are made here.
+ */
 export async function fold(connection: Connection, ladder: Ladder, limits: Limits): Promise<void> {
-  for (let left = limits.historyFolds; left > 0; ) {
+  for (;;) {
     const newest = await connection.send<string[]>(['ZREVRANGE', KEYS.windows, '0', '0']);
     if (newest.length === 0) return;
     const { levels } = await readHeld(connection, ladder);
@@ -92,17 +95,17 @@ export async function fold(connection: Connection, ladder: Ladder, limits: Limit
     const start = levels.find((held) => held.level === level)?.oldest ?? null;
     if (level === null || start === null) return;
     if (level === WINDOW) await connection.run(CLOSE, [String(ladder.endOf(level, start))]);
-    left -= await foldPeriod(connection, ladder, level, start);
+    await foldPeriod(connection, ladder, level, start);
   }
 }
 
-/** Folds a period whole; answers how many blocks it had, at least 1. */
+/** Folds a period whole. */
 async function foldPeriod(
   connection: Connection,
   ladder: Ladder,
   level: Level,
   start: number,
-): Promise<number> {
+): Promise<void> {
   const fineKey = periodKey(level, start);
   const buckets = pairsOf(await connection.send<string[]>(['HGETALL', fineKey]));
   const parent = ladder.parent(level);
@@ -110,7 +113,7 @@ async function foldPeriod(
     const cells = [...buckets.values()].reduce((sum, log) => sum + entriesOf(log), 0);
     const args = [level, fineKey, String(start), startsKey(level), String(cells)];
     await connection.run(DROP, args);
-    return Math.max(1, buckets.size);
+    return;
   }
   const period = ladder.periodOf(parent, start);
   const coarseKey = periodKey(parent, period);
@@ -122,7 +125,6 @@ async function foldPeriod(
     const sums = some.flatMap((name, i) => sumArguments(name, before[i], buckets.get(name) ?? ''));
     await connection.run(FOLD, [...head, startsKey(level), startsKey(parent), ...sums]);
   }
-  return Math.max(1, names.length);
 }
 
 async function coarseLogs(

@@ -17,6 +17,12 @@ type PackedRow = { count: number; cells: Uint8Array };
 type FoldedRow = PackedRow & { bucket: number };
 type ReadRow = { start: number; cells: Uint8Array };
 
+/**
+ * Rows written for which `historyFolds` are folded: a row is folded three times at most, from level
+ * to level, so four for each keep up and make up for what was left.
+ */
+const WRITTEN_ROWS = 16;
+
 /** Meta: windows that start before have been folded; cells that came for such a window. */
 const FOLDED_TO = 'history_folded_to';
 const SKIPPED = 'history_skipped';
@@ -116,13 +122,12 @@ export class History {
   }
 
   /**
-   * Folds what has grown too old, or is too much; of a large period some with each commit. A row
-   * that a commit wrote is folded once a level at most, so with as many for each of `written` as
-   * there are levels folding keeps up and makes up for what was left.
+   * Folds what has grown too old, or is too much; of a large period some with each commit: up to
+   * `historyFolds` rows for every few of `written`.
    */
   fold(ladder: Ladder, written: number): void {
     const newest = this.#edge('newest', WINDOW);
-    let left = Math.max(this.#limits.historyFolds, ladder.levels.length * written);
+    let left = this.#limits.historyFolds * Math.max(1, Math.ceil(written / WRITTEN_ROWS));
     while (newest !== null && left > 0) {
       const level = due(ladder, this.#held(ladder), newest, this.#limits);
       const start = level === null ? null : this.#edge('oldest', level);
