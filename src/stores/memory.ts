@@ -172,7 +172,7 @@ export class MemoryStore implements Store {
       rows.push({ product, latest: { ...latest }, previous: row.previous && { ...row.previous } });
       for (const cell of cells) remember(history, product, cell);
     }
-    fold(history, this.#ladder(), this.#limits);
+    fold(history, this.#ladder(commit.status.settings.allowedLatenessMs), this.#limits);
     return rows;
   }
 
@@ -198,8 +198,8 @@ export class MemoryStore implements Store {
     return held(this.#content.history, this.#ladder());
   }
 
-  #ladder(): Ladder {
-    return ladderOf(this.#content.windowMs, this.#timeZone);
+  #ladder(latenessMs?: number): Ladder {
+    return ladderOf(this.#content.windowMs, this.#timeZone, latenessMs);
   }
 
   async statuses(): Promise<Map<string, Status>> {

@@ -14,12 +14,15 @@ const MINUTE_MS = 60_000;
 export class Ladder {
   /** Finest first. */
   readonly levels: readonly Level[];
+  /** How long after its start a window may still be revised. */
+  readonly revisedMs: number;
   readonly #windowMs: number;
   readonly #calendar: Calendar;
 
   /** @param zone of the days; throws `config_invalid` */
-  constructor(windowMs: number, zone: string) {
+  constructor(windowMs: number, zone: string, latenessMs: number = SETTINGS.allowedLatenessMs) {
     this.#windowMs = windowMs;
+    this.revisedMs = windowMs + latenessMs;
     this.#calendar = new Calendar(zone);
     // A period must be made of whole windows. Days begin with a quarter of an hour.
     const isPart = (ms: number) => ms > windowMs && ms % windowMs === 0;
@@ -34,7 +37,10 @@ export class Ladder {
   /** The level that periods of `level` are folded into; null: they are dropped. */
   parent(level: Level): Level | null {
     const at = this.levels.indexOf(level);
-    return at < 0 ? null : (this.levels[at + 1] ?? null);
+    if (at >= 0) return this.levels[at + 1] ?? null;
+    // Of windows of another size, from before: a minute is part of a quarter whatever they are now.
+    if (level === MINUTE) return QUARTER;
+    return level === QUARTER ? dayLevel(this.#calendar.zone) : null;
   }
 
   /** Start of the period of `level` that holds `ms`. */
@@ -57,9 +63,9 @@ export class Ladder {
 const ladders = new Map<string, Ladder>();
 
 /** The ladder of a store; without a window yet, as if it had the usual ones. */
-export function ladderOf(windowMs: number | null, zone: string): Ladder {
-  const key = `${windowMs} ${zone}`;
-  const found = ladders.get(key) ?? new Ladder(windowMs ?? SETTINGS.windowMs, zone);
+export function ladderOf(windowMs: number | null, zone: string, latenessMs?: number): Ladder {
+  const key = `${windowMs} ${latenessMs} ${zone}`;
+  const found = ladders.get(key) ?? new Ladder(windowMs ?? SETTINGS.windowMs, zone, latenessMs);
   ladders.set(key, found);
   return found;
 }
@@ -71,8 +77,11 @@ function modulo(ms: number, by: number): number {
 /** How long a level keeps its periods: while there is room, and when there is not. */
 type Keeping = { keepMs: number; atLeastMs: number };
 
-/** Days of a zone that is no longer the store's are kept as those that are. */
-function keepingOf(level: Level, isLast: boolean, limits: Limits): Keeping {
+/**
+ * Days of a zone that is no longer the store's are kept as those that are. Windows stay for as long
+ * as they may be revised: a folded one takes no revision.
+ */
+function keepingOf(level: Level, ladder: Ladder, limits: Limits): Keeping {
   const { historyKeep, historyKeepAtLeast } = limits;
   if (zoneOf(level) !== null) return { keepMs: Infinity, atLeastMs: 0 };
   if (level === MINUTE)
@@ -80,8 +89,13 @@ function keepingOf(level: Level, isLast: boolean, limits: Limits): Keeping {
   if (level === QUARTER)
     return { keepMs: historyKeep.quartersMs, atLeastMs: historyKeepAtLeast.quartersMs };
   // Windows that cannot be folded stay as long as quarters would.
+  const isLast = ladder.parent(level) === null;
   const keepMs = isLast ? historyKeep.quartersMs : historyKeep.windowsMs;
-  return { keepMs, atLeastMs: historyKeepAtLeast.windowsMs };
+  const { revisedMs } = ladder;
+  return {
+    keepMs: Math.max(keepMs, revisedMs),
+    atLeastMs: Math.max(historyKeepAtLeast.windowsMs, revisedMs),
+  };
 }
 
 /**
@@ -100,8 +114,7 @@ export function due(
   let oldDays: { level: Level; oldest: number } | null = null;
   for (const { level, oldest } of held) {
     if (oldest === null) continue;
-    const isLast = ladder.parent(level) === null;
-    const { keepMs, atLeastMs } = keepingOf(level, isLast, limits);
+    const { keepMs, atLeastMs } = keepingOf(level, ladder, limits);
     const age = newest - oldest;
     if (age > keepMs) return level;
     if (!isFull || age <= atLeastMs) continue;

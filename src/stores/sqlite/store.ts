@@ -154,7 +154,8 @@ export class SqliteStore implements Store {
     }
     this.#rows.write();
     this.#history.write(staged);
-    this.#history.fold(ladderOf(status.settings.windowMs, this.#timeZone), staged.rows);
+    const { windowMs, allowedLatenessMs } = status.settings;
+    this.#history.fold(ladderOf(windowMs, this.#timeZone, allowedLatenessMs), staged.rows);
     return rows;
   }
 
