@@ -102,6 +102,8 @@ export const LIMITS = {
   /** Stream: bytes a reader may lag before its changes are coalesced; how long it may not drain. */
   streamLagBytes: 8_388_608,
   streamStallMs: 60_000,
+  /** Stream: texts that wait for readers, in bytes; each counts once for all who wait for it. */
+  streamHeldBytes: 268_435_456,
   /** HTTP: connections at once (readers of the stream among them); bytes of a request's head. */
   connections: 5_000,
   headBytes: 16_384,

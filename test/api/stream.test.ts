@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { beyond } from '../../src/api/stream/held.ts';
 import { LIMITS } from '../../src/config.ts';
 import { counts, FakeReader, healthOf, ledgerOf, row, START, statusOf } from './fake-reader.ts';
 import { connect, type Event, streaming } from './sse.ts';
 
 const isChange = (number: number) => (event: Event) =>
   event.event === 'change' && event.data.number === number;
+type Row = { latest: { impressions: number } };
 const idsOf = (rows: { product_id: string }[]) => rows.map(({ product_id }) => product_id);
 
 function twoProducts(): FakeReader {
@@ -211,6 +213,75 @@ test('a reader that never drains is dropped, and costs the others nothing', asyn
   );
 });
 
+test('a reader that takes a little now and then stays, however long it takes', async (t) => {
+  const reader = twoProducts();
+  const wide = 'w'.repeat(200);
+  // Far more than the buffers of both sides of a socket hold.
+  const many = Array.from({ length: 60_000 }, (_, k) => row(`${wide}${k}`, counts(START, 4, 1)));
+  reader.publish(many);
+  const limits = { ...LIMITS, streamStallMs: 1_000, statusMs: 50 };
+  const { app, join } = await streaming(t, reader, { limits });
+  const slow = await join();
+  for (const began = Date.now(); Date.now() - began < 3_000; ) {
+    slow.pause();
+    await sleep(100);
+    slow.resume();
+    await sleep(10);
+  }
+  assert.equal(slow.events.length, 0, 'the snapshot is still coming');
+  assert.match((await app.inject('/metrics')).payload, /^clickrate_stream_dropped_total 0$/m);
+  slow.close();
+});
+
+test('a reader that had everything for long may stall as long as another', async (t) => {
+  const reader = twoProducts();
+  const limits = { ...LIMITS, streamStallMs: 600, statusMs: 20, streamLagBytes: 1_000 };
+  const { join } = await streaming(t, reader, { limits });
+  const client = await join();
+  await client.until(({ event }) => event === 'snapshot');
+  await sleep(900);
+  client.pause();
+  const wide = 'w'.repeat(8_000);
+  for (let i = 1; i <= 40; i++)
+    reader.publish(Array.from({ length: 40 }, (_, k) => row(`${wide}${k}`, counts(START, i, 0))));
+  await sleep(250);
+  client.resume();
+  await client.until(isChange(42));
+});
+
+test('of too many products that it missed a reader is told all anew', async (t) => {
+  const reader = twoProducts();
+  const { join } = await streaming(t, reader, { limits: { ...LIMITS, streamLagBytes: 1_000 } });
+  const slow = await join();
+  await slow.until(({ event }) => event === 'snapshot');
+  slow.pause();
+  const wide = 'w'.repeat(200);
+  for (let i = 1; i <= 40; i++) {
+    const rows = Array.from({ length: 1_500 }, (_, k) => row(`${wide}${k}`, counts(START, i, 0)));
+    reader.publish(rows);
+    await sleep(5);
+  }
+  slow.resume();
+  const reset = await slow.until(({ event, id }) => event === 'reset' && id === 'one-42');
+  assert.equal(reset.data.rows.length, 1_502);
+  assert.ok(reset.data.rows.slice(2).every((one: Row) => one.latest.impressions === 40));
+});
+
+test('where too much text waits, those go that have taken nothing for longest', () => {
+  const [a, b, c] = [100, 100, 100].map((size) => Buffer.alloc(size));
+  const readers = [
+    { name: 'none', waiting: [], drainedMs: 1 },
+    { name: 'late', waiting: [a, b], drainedMs: 3 },
+    { name: 'soon', waiting: [b, c], drainedMs: 9 },
+    { name: 'shares', waiting: [b], drainedMs: 2 },
+  ];
+  const namesBeyond = (limit: number) => beyond(readers, limit).map(({ name }) => name);
+  assert.deepEqual(namesBeyond(300), []);
+  // What others wait for too is not freed by one that goes.
+  assert.deepEqual(namesBeyond(299), ['shares', 'late']);
+  assert.deepEqual(namesBeyond(199), ['shares', 'late', 'soon']);
+});
+
 test('status and open windows come when they are new, with the ledger', async (t) => {
   const reader = twoProducts();
   const ledger = ledgerOf({ counted: 5, too_late: 1 }, 6);
@@ -260,7 +331,7 @@ test('readers beyond the limit, too many products, and HEAD are answered at once
 
 test('a client that leaves while its snapshot is made harms nobody', async (t) => {
   const reader = new FakeReader();
-  reader.publish(Array.from({ length: 30_000 }, (_, i) => row(`p${i}`, counts(START, i, 0))));
+  reader.publish(Array.from({ length: 60_000 }, (_, i) => row(`p${i}`, counts(START, i, 0))));
   const { app, join, url } = await streaming(t, reader);
   const leaving = Array.from({ length: 20 }, () => connect(`${url}/v1/stream`));
   for (const client of await Promise.all(leaving)) client.close();

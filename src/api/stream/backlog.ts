@@ -18,6 +18,8 @@ import {
 /** A snapshot this young is good for others: they get what came since as changes. */
 const SHARED_MS = 1_000;
 
+/** Products whose newest state is made in one go, about 3 ms; of more all is told, in turns. */
+const COALESCED_PRODUCTS = 1_000;
 /** Texts kept for readers that lag alike; beyond that they are made again. */
 const KEPT_TEXTS = 32;
 
@@ -89,13 +91,18 @@ export class Backlog {
     return run;
   }
 
-  /** One change for all after `place`: every product they touched, as it is now. */
-  coalesced(place: number): Buffer[] {
-    this.#context.stream.coalesced++;
+  /**
+   * One change for all after `place`: every product they touched, as it is now. Null where those
+   * are too many for one go.
+   */
+  coalesced(place: number): Buffer[] | null {
     const known = this.#coalesced.get(place);
+    const touched = known === undefined ? this.#touched(place) : new Set<string>();
+    if (touched.size > COALESCED_PRODUCTS) return null;
+    this.#context.stream.coalesced++;
     if (known !== undefined) return known;
     const { last } = this.#ring;
-    const pieces = coalescedPieces(this.#context, this.incarnation, last, this.#touched(place));
+    const pieces = coalescedPieces(this.#context, this.incarnation, last, touched);
     if (this.#coalesced.size < KEPT_TEXTS) this.#coalesced.set(place, pieces);
     return pieces;
   }

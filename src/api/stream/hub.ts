@@ -10,6 +10,7 @@ import type { Change } from '../../stores/store.ts';
 import type { Context } from '../parts.ts';
 import type { ResultsListener } from '../results.ts';
 import { Backlog } from './backlog.ts';
+import { beyond } from './held.ts';
 import { StreamReader, type Supply } from './reader.ts';
 import { SideEvents } from './side.ts';
 import { snapshotHead } from './texts.ts';
@@ -65,8 +66,7 @@ export class StreamHub implements ResultsListener, Supply {
     if (this.#readers.size === 0) this.#side.look();
     const place = lastId === undefined ? null : this.#placeOf(lastId);
     const name = lastId === undefined ? 'snapshot' : 'reset';
-    const reader = new StreamReader(response, this, filter, place, name);
-    reader.behindSinceMs = this.#nowMs();
+    const reader = new StreamReader(response, this, filter, place, name, () => this.#nowMs());
     this.#readers.add(reader);
     this.#context.stream.readers = this.#readers.size;
     response.on('close', () => this.#gone(reader));
@@ -117,7 +117,7 @@ export class StreamHub implements ResultsListener, Supply {
         reader.place = last;
         reader.write(run.bytes);
       } else {
-        reader.behindSinceMs ??= this.#nowMs();
+        reader.lags();
         reader.pump();
       }
     }
@@ -132,15 +132,24 @@ export class StreamHub implements ResultsListener, Supply {
       return null;
     }
     if (place === last) {
-      reader.behindSinceMs = null;
+      reader.isUpToDate = true;
       return this.#side.next(reader);
     }
     reader.place = last;
     if (filter !== null) return this.#backlog.filtered(place, filter);
     const run = this.#backlog.run(place);
-    if (run === null) return [...this.#backlog.coalesced(place)];
+    if (run === null) return this.#coalesced(reader, place);
     reader.place = run.last;
     return [run.bytes];
+  }
+
+  /** The newest state of what it missed; of too many products all is told anew, made in turns. */
+  #coalesced(reader: StreamReader, place: number): Buffer[] | null {
+    const pieces = this.#backlog.coalesced(place);
+    if (pieces !== null) return [...pieces];
+    reader.forget();
+    void this.#giveSnapshot(reader);
+    return null;
   }
 
   async #giveSnapshot(reader: StreamReader): Promise<void> {
@@ -169,15 +178,13 @@ export class StreamHub implements ResultsListener, Supply {
     this.#backlog.tidy();
     if (this.#readers.size === 0) return;
     this.#side.look();
-    const { streamStallMs } = this.#context.parts.limits;
+    const { streamStallMs, streamHeldBytes } = this.#context.parts.limits;
     const before = this.#nowMs() - streamStallMs;
     for (const reader of this.#readers) {
-      const { place, behindSinceMs } = reader;
-      const isStalled = behindSinceMs !== null && behindSinceMs < before;
-      const isLost = reader.isBlocked && place !== null && !this.#backlog.reaches(place);
-      if (isStalled || isLost) this.#drop(reader);
+      if (!reader.isUpToDate && reader.drainedMs < before) this.#drop(reader);
       else reader.pump();
     }
+    for (const reader of beyond(this.#readers, streamHeldBytes)) this.#drop(reader);
   }
 
   #gone(reader: StreamReader): void {

@@ -18,10 +18,13 @@ export class StreamReader {
   /** Versions of the side events it has. */
   statusVersion = 0;
   openVersion = 0;
-  /** Monotonic time since when it has not had everything; null: it has. */
-  behindSinceMs: number | null = null;
+  /** Whether it has had everything. */
+  isUpToDate = false;
+  /** Monotonic time at which its socket last took something, or it last had everything. */
+  drainedMs: number;
   readonly #response: ServerResponse;
   readonly #supply: Supply;
+  readonly #nowMs: () => number;
   #queue: Buffer[] = [];
   #isBlocked = false;
   #isGone = false;
@@ -32,14 +35,18 @@ export class StreamReader {
     filter: ReadonlySet<string> | null,
     place: number | null,
     snapshotName: 'snapshot' | 'reset',
+    nowMs: () => number,
   ) {
     this.#response = response;
     this.#supply = supply;
     this.filter = filter;
     this.place = place;
     this.snapshotName = snapshotName;
+    this.#nowMs = nowMs;
+    this.drainedMs = nowMs();
     response.on('drain', () => {
       this.#isBlocked = false;
+      this.drainedMs = nowMs();
       this.pump();
     });
     // A snapshot may still be made for it: nothing is written any more.
@@ -56,8 +63,9 @@ export class StreamReader {
     return !this.#isBlocked && !this.#isGone && this.#queue.length === 0 && !this.isWaiting;
   }
 
-  get isBlocked(): boolean {
-    return this.#isBlocked;
+  /** What waits for its socket; others may wait for the same bytes. */
+  get waiting(): readonly Buffer[] {
+    return this.#queue;
   }
 
   /** Sends at once; only for a reader that is free. */
@@ -82,6 +90,12 @@ export class StreamReader {
   /** Puts a snapshot at the end of what it is to get. */
   queue(pieces: readonly Buffer[]): void {
     this.#queue.push(...pieces);
+  }
+
+  /** There is more for it than it has. */
+  lags(): void {
+    if (this.isUpToDate) this.drainedMs = this.#nowMs();
+    this.isUpToDate = false;
   }
 
   /** What came before no longer counts; pieces of an event that has begun are still sent. */
