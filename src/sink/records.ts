@@ -1,6 +1,7 @@
 /** What the records of the job's topics say. Null: the record is none of these. */
 import type { Reason } from '../event.ts';
 import { REASONS } from '../event.ts';
+import { parseFlinkTime } from '../flink/iso-time.ts';
 import type { WindowResult } from './table.ts';
 
 const utf8 = new TextDecoder();
@@ -11,8 +12,8 @@ export type ResultRecord = Omit<WindowResult, 'from'> & { windowMs: number };
 export function readResult(value: Uint8Array): ResultRecord | null {
   const found = objectOf(value);
   const { product_id: product, impressions, clicks } = found;
-  const start = Date.parse(String(found.window_start));
-  const end = Date.parse(String(found.window_end));
+  const start = parseFlinkTime(found.window_start);
+  const end = parseFlinkTime(found.window_end);
   if (typeof product !== 'string' || !isCount(impressions) || !isCount(clicks)) return null;
   if (Number.isNaN(start) || Number.isNaN(end)) return null;
   return { product, start, impressions, clicks, windowMs: end - start };
@@ -24,7 +25,7 @@ export type ProgressRecord = { partition: number; watermark: number | null };
 export function readProgress(value: Uint8Array): ProgressRecord | null {
   const { partition, watermark } = objectOf(value);
   if (!isCount(partition)) return null;
-  const ms = watermark === null ? null : Date.parse(String(watermark));
+  const ms = watermark === null ? null : parseFlinkTime(watermark);
   return Number.isNaN(ms) ? null : { partition, watermark: ms };
 }
 

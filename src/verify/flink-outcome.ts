@@ -1,4 +1,5 @@
 /** The outcome of a Flink job, from the topics that it wrote. */
+import { parseFlinkTime } from '../flink/iso-time.ts';
 import { HEADERS } from '../sources/kafka/rejected.ts';
 import { type Outcome, placeOf, windowKey } from './outcome.ts';
 import type { VerifyTopics } from './topics.ts';
@@ -36,7 +37,7 @@ async function readWindows(topics: Outputs): Promise<Outcome['windows']> {
   const windows: Outcome['windows'] = new Map();
   for await (const { key, value } of topics.read(topics.names.results)) {
     const named = JSON.parse(String(key)) as Row;
-    const startMs = Date.parse(named.window_start);
+    const startMs = parseFlinkTime(named.window_start);
     const name = windowKey(named.product_id, startMs);
     const isTombstone = value === null || value.length === 0;
     if (isTombstone) {

@@ -6,6 +6,7 @@
 import type { Options, Settings } from '../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
 import { submit } from '../flink/deploy.ts';
+import { parseFlinkTime } from '../flink/iso-time.ts';
 import { type Job, jobSettings } from '../flink/job.ts';
 import { JobManager } from '../flink/jobmanager.ts';
 import { kafkaProperties } from '../flink/kafka-properties.ts';
@@ -158,7 +159,7 @@ export class FlinkRun {
         partition: number;
         watermark: string | null;
       };
-      newest[partition] = watermark === null ? -Infinity : Date.parse(watermark);
+      newest[partition] = watermark === null ? -Infinity : parseFlinkTime(watermark);
     }
     return Math.min(...newest);
   }

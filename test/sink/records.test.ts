@@ -15,6 +15,13 @@ suite('records of the job', () => {
     });
   });
 
+  test('a result of a year before the first', () => {
+    const value = { product_id: 'p', window_start: '-4368-11-23T22:10:00Z' };
+    const window = { ...value, window_end: '-4368-11-23T22:10:10Z', impressions: 1, clicks: 0 };
+    assert.equal(readResult(bytes(window))?.start, Date.parse('-004368-11-23T22:10:00Z'));
+    assert.equal(readResult(bytes(window))?.windowMs, 10_000);
+  });
+
   test('what is no result is none', () => {
     const good = {
       product_id: 'p',
