@@ -119,17 +119,18 @@ export class Committer {
     this.changed = false;
     const positions = [...this.#session.positions];
     const { task, products, fence } = this.#session;
-    const { resultsPerCommit } = this.#parts.store;
-    const collected = task.collect(products, resultsPerCommit);
+    const collected = task.collect(products, this.#parts.store.resultsPerCommit);
     const claims = collected.claims.map((id) => products.name(id));
     const expired = collected.removals.map((id) => products.name(id));
-    const removals = [...expired, ...this.#session.takeFormer(resultsPerCommit)];
-    if (this.#session.former.length > 0) this.changed = true;
+    const { former: formerProducts } = this.#session;
+    const former = formerProducts.take(products);
+    if (!formerProducts.isEmpty) this.changed = true;
+    const removals = [...expired, ...former.removals];
     for (const id of collected.expired) products.remove(id);
     const dictionary = this.#session.takeProductParts();
     for (const kept of collected.kept)
       kept.message = this.#session.explainKept(kept.reason, kept.bytes, kept.arrivalMs);
-    const parts = [...collected.parts, ...dictionary.parts];
+    const parts = [...collected.parts, ...dictionary.parts, ...former.parts];
     const written = new Set(parts.map(({ name }) => name));
     const dropped = this.#session.dropped.filter((name) => !written.has(name));
     this.#session.dropped = [];
@@ -139,7 +140,12 @@ export class Committer {
       number: this.#number,
       ...fence,
       parts,
-      removedParts: [...new Set([...collected.removedParts, ...dictionary.removed, ...dropped])],
+      removedParts: [
+        ...new Set([
+          ...[...collected.removedParts, ...dictionary.removed],
+          ...[...former.removedParts, ...dropped],
+        ]),
+      ],
       status: task.status(positions),
       removals,
       claims,

@@ -7,7 +7,6 @@ import type { Limits, Settings } from '../config.ts';
 import { type EventBatch, eventBatch } from '../decode/columns.ts';
 import { explain } from '../decode/explain.ts';
 import { Products } from '../decode/products.ts';
-import { readPart } from '../decode/products-part.ts';
 import { Decoder } from '../decode/scan.ts';
 import { type Place, Task } from '../engine/task.ts';
 import { ClickrateError } from '../errors.ts';
@@ -15,6 +14,7 @@ import type { Log } from '../log.ts';
 import type { Fetch, Opened, Source } from '../sources/source.ts';
 import type { KeptEvent, Part, Status } from '../status.ts';
 import type { Fence, TaskState, TaskStore } from '../stores/store.ts';
+import { Former, isFormer } from './former.ts';
 import { Idleness } from './idleness.ts';
 import { type Retry, withRetry } from './retry.ts';
 
@@ -55,8 +55,7 @@ export class Session {
   readonly number: number;
   /** Parts of the old checkpoint that were not taken up: removed by the first commit. */
   dropped: string[] = [];
-  /** Products of the topic that was here before: their rows go, unless they come again. */
-  former: string[] = [];
+  former = new Former([], false);
   #events: EventBatch;
   readonly #settings: Settings;
 
@@ -86,11 +85,6 @@ export class Session {
     const { products, task } = this;
     for (let id = 0; id < products.capacity; id++)
       if (products.has(id) && !task.knows(id)) task.admit([id]);
-  }
-
-  /** Up to `limit` of the former products, but those that are ours again. */
-  takeFormer(limit: number): string[] {
-    return this.former.splice(0, limit).filter((name) => this.products.idOf(name) < 0);
   }
 
   /** Step 2: columns of the records from `from` on; valid until the next call. */
@@ -147,10 +141,11 @@ export async function openSession(parts: PipelineParts, retry: Retry): Promise<S
   const idKey = status?.idKey ?? parts.newIdKey();
   const session = new Session(parts, fence, state.number, places, idKey);
   const taken = status === null ? [] : partsToTake(status, state, parts);
-  session.dropped = state.parts.filter((part) => !taken.includes(part)).map(({ name }) => name);
+  session.former = new Former(state.parts, isNew);
+  const isKept = (part: Part) => taken.includes(part) || (!isNew && isFormer(part));
+  session.dropped = state.parts.filter((part) => !isKept(part)).map(({ name }) => name);
   if (status !== null) session.restore(status, taken);
   else raiseOverOld(session, state.status);
-  if (isNew) session.former = productsOf(state.parts);
   begin(session, places, opened);
   parts.log.info(
     { task: parts.task, epoch: fence.epoch, positions: session.positions },
@@ -168,16 +163,6 @@ function mustBeOf({ partitions }: Source, task: string, status: Status | null): 
     `the checkpoint of task ${task} is of ${kept.join(' and ')}, not of ` +
       `${partitions.join(' and ')}: use those topics, or another store`,
   );
-}
-
-const utf8 = new TextDecoder();
-
-/** Product ids of the dictionary's parts; what cannot be read has none. */
-function productsOf(parts: readonly Part[]): string[] {
-  return parts
-    .filter(({ name }) => name.startsWith('products/'))
-    .flatMap(({ bytes }) => readPart(bytes) ?? [])
-    .map(({ key }) => utf8.decode(key));
 }
 
 /** With another topic the state is gone: windows that the old one began may lack its events. */
@@ -204,8 +189,9 @@ function checkedStatus(parts: PipelineParts, state: TaskState): Status | null {
   return { ...status, publishFloor: Number.isFinite(floor) ? floor : null };
 }
 
-/** All parts, but no open windows of another size. */
-function partsToTake(status: Status, { parts }: TaskState, { settings }: PipelineParts): Part[] {
+/** Those of the engine, but no open windows of another size. */
+function partsToTake(status: Status, state: TaskState, { settings }: PipelineParts): Part[] {
+  const parts = state.parts.filter((part) => !isFormer(part));
   if (status.settings.windowMs === settings.windowMs) return parts;
   return parts.filter((part) => !part.name.startsWith('block/'));
 }

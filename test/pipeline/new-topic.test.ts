@@ -169,3 +169,33 @@ test('rows of products that the new topic does not have leave; those it has stay
   assert.deepEqual(rows.map(({ product }) => product).sort(), ['a', 'old5']);
   for (const { latest } of rows) assert.equal(latest?.start, START + 90_000);
 });
+
+test('a crash while rows of former products leave forgets none', async () => {
+  const clock = new SimClock(START + 5_000);
+  const store = new MemoryStore({ resultsPerCommit: 500 });
+  const closed = [...many(4_000, START), { product: 'old7', ts: START + 20_000 }];
+  await runAll(pipelineOf(new Renewable('old', clock, closed), store, clock), clock, 120);
+  assert.equal((await store.load()).rows.length, 4_000);
+  const events = [{ product: 'old5', ts: START + 70_000 }];
+  let least = 4_000;
+  for (let n = 0; n < 5; n++) {
+    const dying = pipelineOf(new Renewable('new', clock, events), store, clock);
+    await dying.start();
+    // Two commits, and it is gone.
+    for (let step = 0; step < 5; step++) {
+      clock.advance(500);
+      await dying.step();
+    }
+    const left = (await store.load()).rows.length;
+    assert.ok(n === 0 || left < least, `${left} after ${least}`);
+    least = left;
+  }
+  await runAll(pipelineOf(new Renewable('new', clock, events), store, clock), clock, 60);
+  const { rows } = await store.load();
+  assert.deepEqual(
+    rows.map(({ product }) => product),
+    ['old5'],
+  );
+  const names = (await store.read('0')).parts.map(({ name }) => name);
+  assert.deepEqual(names.sort(), ['block/0', 'products/0']);
+});
