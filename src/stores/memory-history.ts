@@ -43,8 +43,8 @@ export function fold(history: MemoryHistory, ladder: Ladder, limits: Limits): vo
   for (;;) {
     const level = due(ladder, heldOf(history, ladder), history.newest, limits);
     const periods = level === null ? undefined : history.levels.get(level);
-    if (level === null || periods === undefined) return;
-    const start = Math.min(...periods.keys());
+    const start = periods === undefined ? null : oldestOf(periods);
+    if (level === null || periods === undefined || start === null) return;
     if (level === WINDOW) history.foldedTo = ladder.endOf(level, start);
     const parent = ladder.parent(level);
     if (parent !== null) {
@@ -54,6 +54,12 @@ export function fold(history: MemoryHistory, ladder: Ladder, limits: Limits): vo
     }
     periods.delete(start);
   }
+}
+
+function oldestOf(periods: ReadonlyMap<number, Period>): number | null {
+  let oldest: number | null = null;
+  for (const start of periods.keys()) if (oldest === null || start < oldest) oldest = start;
+  return oldest;
 }
 
 function addTo(into: Period, product: string, start: number, more: Counts): void {
@@ -74,7 +80,7 @@ function heldOf({ levels }: MemoryHistory, ladder: Ladder): LevelHeld[] {
   return [...ladder.levels, ...others].map((level) => {
     const periods = levels.get(level) ?? new Map<number, Period>();
     const cells = [...periods.values()].reduce((sum, period) => sum + period.size, 0);
-    return { level, oldest: periods.size === 0 ? null : Math.min(...periods.keys()), cells };
+    return { level, oldest: oldestOf(periods), cells };
   });
 }
 

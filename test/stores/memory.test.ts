@@ -1,9 +1,10 @@
 /** The store in memory keeps the contract. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LIMITS } from '../../src/config.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { runsFromEnv } from '../support/random.ts';
-import { commitOf, countsOf, resultIn } from './commits.ts';
+import { commitOf, countsOf, resultIn, START } from './commits.ts';
 import { MemoryHarness } from './harness.ts';
 import { randomSequences } from './sequences.ts';
 import { storeSuite } from './suite.ts';
@@ -32,6 +33,17 @@ test('what was handed in or out is not what the store holds', async () => {
   assert.equal(Buffer.from(parts[0]!.bytes).toString(), 'before');
   assert.equal(status?.ledger.received, 1);
   assert.deepEqual((await store.load()).rows[0]?.latest, countsOf(0, 1));
+});
+
+test('more periods than arguments fit a call', async () => {
+  const historyKeep = { windowsMs: Infinity, minutesMs: Infinity, quartersMs: Infinity };
+  const store = new MemoryStore({ limits: { ...LIMITS, historyKeep } });
+  const fence = await store.claim('a', 't');
+  const cells = Array.from({ length: 150_000 }, (_, n) => countsOf(n, 1));
+  const results = [{ ...resultIn('x', cells.length, 1), cells }];
+  await store.commit(commitOf('a', fence, 1, { claims: ['x'], results }));
+  const [windows] = (await store.historyHeld()).levels;
+  assert.deepEqual(windows, { level: 'window', oldest: START, cells: cells.length });
 });
 
 test('every store in memory has an incarnation of its own', async () => {
