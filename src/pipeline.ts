@@ -53,7 +53,7 @@ export class Pipeline {
 
   /** Runs until `signal` is aborted, then commits what was applied. */
   async run(signal: AbortSignal): Promise<void> {
-    const abort = () => this.#abort.abort();
+    const abort = () => this.interrupt();
     signal.addEventListener('abort', abort, { once: true });
     if (signal.aborted) abort();
     try {
@@ -74,6 +74,14 @@ export class Pipeline {
     } finally {
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  /**
+   * From now on what fails is not tried again: it rejects with `stopping`. For those who call
+   * `step` themselves; `run` does so when its signal is aborted.
+   */
+  interrupt(): void {
+    this.#abort.abort();
   }
 
   /** One turn of the steps. A fence met on the way makes it claim the task again. */

@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Settings } from '../config.ts';
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, isOf } from '../errors.ts';
 import { VERDICTS } from '../event.ts';
 import type { Log } from '../log.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -17,9 +17,6 @@ import { FILE_TASK, mustBeFilledBy, openData } from './data.ts';
 import { Output } from './output.ts';
 import { Progress } from './progress.ts';
 import { RecordingStore } from './recording.ts';
-
-/** Kept events of a replay without a data directory stay in memory: at most this many bytes. */
-const KEPT_IN_MEMORY = 67_108_864;
 
 export type ReplayOptions = {
   files: string[];
@@ -105,29 +102,51 @@ async function replayInto(
     newIdKey: () => randomBytes(16).toString('hex'),
     stillOurs: async () => true,
   });
+  const interrupt = () => pipeline.interrupt();
+  signal.addEventListener('abort', interrupt, { once: true });
+  if (signal.aborted) interrupt();
+  try {
+    await countAll(pipeline, source, signal);
+  } catch (error) {
+    // Also where the store failed: what was not committed is read again.
+    throw signal.aborted && isOf(error, 'stopping') ? interrupted(options, error) : error;
+  } finally {
+    signal.removeEventListener('abort', interrupt);
+  }
+  recording.finish();
+  return pipeline.health().live as Status;
+}
+
+/** Rejects with `stopping` when it is interrupted, after a commit where there can be one. */
+async function countAll(pipeline: Pipeline, source: FileSource, signal: AbortSignal) {
   const progress = new Progress(process.stderr);
   await pipeline.start();
   while (!source.ended) {
     if (signal.aborted) {
       await pipeline.stop();
-      throw new ClickrateError('stopping', 'interrupted; with --data the same command goes on');
+      throw new ClickrateError('stopping', 'every record read is committed');
     }
     await pipeline.step();
     progress.show(source.progress());
     await new Promise(setImmediate);
   }
   await pipeline.close();
-  recording.finish();
   progress.end();
-  return pipeline.health().live as Status;
+}
+
+/** Results can only be written from the beginning. */
+function interrupted({ data, results }: ReplayOptions, cause: unknown): ClickrateError {
+  const whole = `${results} is not whole: begin anew`;
+  const [alone, filling] =
+    results === undefined
+      ? ['nothing is kept; with --data the same command goes on', 'the same command goes on']
+      : [whole, `${whole}, with an empty --data, or go on without --results`];
+  const then = data === undefined ? alone : filling;
+  return new ClickrateError('stopping', `interrupted; ${then}`, { cause });
 }
 
 function openStore({ data, log }: ReplayOptions): { store: Store; close(): Promise<void> } {
-  if (data === undefined) {
-    const limits = { ...LIMITS, keptTotalBytes: KEPT_IN_MEMORY };
-    const store = new MemoryStore({ limits, clock: systemClock });
-    return { store, close: () => store.close() };
-  }
+  if (data === undefined) return inMemory();
   const { lock, db } = openData(data, log);
   const undo = () => {
     db.close();
@@ -141,6 +160,14 @@ function openStore({ data, log }: ReplayOptions): { store: Store; close(): Promi
     undo();
     throw error;
   }
+}
+
+/** Results and kept events are not stored: nobody could read them, and they fill the memory. */
+function inMemory(): { store: Store; close(): Promise<void> } {
+  const store = new MemoryStore({ clock: systemClock });
+  const commit = store.commit.bind(store);
+  store.commit = (one) => commit({ ...one, results: [], kept: [] });
+  return { store, close: () => store.close() };
 }
 
 /** The ledger as lines for a person. */

@@ -140,6 +140,58 @@ test('a directory whose repair was cut off, or that was emptied, takes no replay
   await assert.rejects(fill(empty), { code: 'checkpoint_damaged', message: /is empty/ });
 });
 
+/** Events of an hour, more than are read in one go. */
+function hour(file: string): number {
+  const events = 20_000;
+  const lines = Array.from({ length: events }, (_, n) => event(`p${n % 7}`, n * 180));
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  return events;
+}
+
+test('a replay whose store fails ends when it is told to, and goes on later', async (t) => {
+  const directory = temporary(t);
+  const [file, data] = [join(directory, 'events'), join(directory, 'data')];
+  const events = hour(file);
+  const abort = new AbortController();
+  let other: DatabaseSync | null = null;
+  const options = {
+    ...{ files: [file], sort: false, data, settings: settingsWith({}), log: silentLog },
+    signal: abort.signal,
+  };
+  const stopped = replay({
+    ...options,
+    log: { ...silentLog, warn: () => abort.abort() },
+    onKept: () => {
+      other ??= new DatabaseSync(join(data, 'clickrate.db'));
+      if (!other.isTransaction) other.exec('BEGIN IMMEDIATE');
+    },
+  });
+  await assert.rejects(stopped, {
+    code: 'stopping',
+    message: 'interrupted; the same command goes on',
+  });
+  (other as DatabaseSync | null)?.close();
+  const { ledger } = await replay({ ...options, signal: new AbortController().signal });
+  assert.equal(ledger.verdicts.counted, events);
+});
+
+test('interrupted, it says what is whole and how to go on', async (t) => {
+  const directory = temporary(t);
+  const [file, results] = [join(directory, 'events'), join(directory, 'results')];
+  hour(file);
+  const settings = settingsWith({});
+  const common = { files: [file], sort: false, settings, log: silentLog };
+  const data = join(directory, 'data');
+  for (const [more, message] of [
+    [{}, /nothing is kept; with --data/],
+    [{ results }, /results is not whole: begin anew$/],
+    [{ results, data }, /results is not whole: .* or go on without --results/],
+  ] as const) {
+    const interrupted = replay({ ...common, ...more, signal: AbortSignal.abort() });
+    await assert.rejects(interrupted, { code: 'stopping', message });
+  }
+});
+
 test('a file that is read is not overwritten, also by another of its names', async (t) => {
   const directory = temporary(t);
   const [events, link] = [join(directory, 'events.ndjson'), join(directory, 'link')];
