@@ -37,7 +37,7 @@ export function FreshnessLine({ model, retry }: Props) {
 
 function moodOf(model: Model, nowMs: number): Mood {
   if (model.link.phase === 'lost') return 'lost';
-  if (model.freshness === null) return 'connecting';
+  if (model.freshness === null || model.isCatchingUp) return 'connecting';
   if (model.freshness.window_start === null) return 'waiting';
   return model.isStale(nowMs) ? 'stale' : 'live';
 }

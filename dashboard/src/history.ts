@@ -49,7 +49,7 @@ export function useHistory(model: Model, product: string, range: Range, step: St
       clearInterval(timer);
       clearTimeout(retry);
     };
-  }, [model, product, range, step, tries, model.link.phase === 'lost']);
+  }, [model, product, range, step, tries, model.connections]);
   const row = model.rows?.get(product);
   const isNow = loaded.phase === 'ready' && loaded.key === key;
   useFilledGap(isNow && step === 'window' ? gapBefore(loaded.windows, row) : null, again);

@@ -11,6 +11,12 @@ export type LinkState =
 
 /** Without a byte for this long (the server sends one each 15 s) the connection is dead. */
 const SILENT_MS = 40_000;
+/**
+ * A page that has been hidden for this long lets go of its stream: a browser has six connections to
+ * a host, so six forgotten tabs would leave none for anything else.
+ */
+const HIDDEN_MS = 60_000;
+const PAUSED = new Error('the page is hidden');
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 10_000];
 
 export class Link {
@@ -20,6 +26,10 @@ export class Link {
   #lastId: string | null = null;
   #failures = 0;
   #wake: () => void = () => {};
+  /** Ends the connection there is. */
+  #abort = new AbortController();
+  #isPaused = false;
+  #hiddenFor = 0;
 
   constructor(
     url: string,
@@ -33,21 +43,10 @@ export class Link {
 
   /** Never ends; resumes from the last event that arrived whole. */
   async run(): Promise<never> {
-    this.#onState({ phase: 'connecting' });
     for (;;) {
-      let why = 'the server closed the connection';
-      try {
-        await this.#read();
-      } catch (error) {
-        why = error instanceof Error ? error.message : String(error);
-      }
-      const waitMs = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)]!;
-      this.#failures++;
-      this.#onState({ phase: 'lost', why, retryAtMs: Date.now() + waitMs });
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        setTimeout(resolve, waitMs);
-      });
+      this.#onState({ phase: 'connecting' });
+      while (this.#isPaused) await this.#woken();
+      await this.#tries();
     }
   }
 
@@ -56,8 +55,42 @@ export class Link {
     this.#wake();
   }
 
+  /** Lets go of the stream when the page stays hidden, and goes on from there when it is shown. */
+  setHidden(isHidden: boolean): void {
+    clearTimeout(this.#hiddenFor);
+    if (isHidden) this.#hiddenFor = window.setTimeout(() => this.#pause(true), HIDDEN_MS);
+    else this.#pause(false);
+  }
+
+  #pause(isPaused: boolean): void {
+    this.#isPaused = isPaused;
+    if (isPaused) this.#abort.abort(PAUSED);
+    this.#wake();
+  }
+
+  /** Reads, and tries again after each failure, until the page is hidden for long. */
+  async #tries(): Promise<void> {
+    while (!this.#isPaused) {
+      const failure = await this.#read().catch((error: unknown) => error);
+      if (this.#abort.signal.reason === PAUSED) return;
+      const why = failure instanceof Error ? failure.message : 'the server closed the connection';
+      const waitMs = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)]!;
+      this.#failures++;
+      this.#onState({ phase: 'lost', why, retryAtMs: Date.now() + waitMs });
+      await this.#woken(waitMs);
+    }
+  }
+
+  #woken(atLatestMs?: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (atLatestMs !== undefined) setTimeout(resolve, atLatestMs);
+    });
+  }
+
   async #read(): Promise<void> {
     const abort = new AbortController();
+    this.#abort = abort;
     let watchdog = 0;
     const alive = () => {
       clearTimeout(watchdog);

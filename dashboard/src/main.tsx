@@ -14,10 +14,13 @@ const link = new Link(
 );
 const again = () => link.retryNow();
 addEventListener('online', again);
-document.addEventListener('visibilitychange', () => {
+const onVisibility = () => {
+  link.setHidden(document.hidden);
   if (document.hidden) model.hidden();
-  else again();
-});
+};
+document.addEventListener('visibilitychange', onVisibility);
+// A tab may be opened in the background.
+onVisibility();
 void link.run();
 
 render(<App model={model} retry={again} />, document.getElementById('app') as HTMLElement);

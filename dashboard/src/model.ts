@@ -10,6 +10,10 @@ const HIDDEN_MS = 1_000;
 
 export class Model {
   link: LinkState = { phase: 'connecting' };
+  /** How often the stream has begun. */
+  connections = 0;
+  /** Until the stream has told what was missed: those changes say how old they were back then. */
+  isCatchingUp = false;
   /** Null until the first snapshot. */
   rows: Map<string, Row> | null = null;
   windowMs = 10_000;
@@ -40,6 +44,8 @@ export class Model {
   setLink(state: LinkState): void {
     if (state.phase === 'live' && this.link.phase === 'live') return;
     this.link = state;
+    this.isCatchingUp = true;
+    if (state.phase === 'live') this.connections++;
     this.#changed();
   }
 
@@ -96,7 +102,7 @@ export class Model {
     if (isNew) this.windowsVersion++;
     if (known.size !== kept || kept !== before) this.productsVersion++;
     this.version++;
-    this.#fresh(freshness);
+    if (!this.isCatchingUp) this.#fresh(freshness);
   }
 
   #status(status: PipelineStatus): void {
@@ -111,6 +117,7 @@ export class Model {
     if (this.freshness?.window_start !== freshness.window_start) this.#newestSeenAtMs = nowMs;
     this.freshness = freshness;
     this.freshAtMs = nowMs;
+    this.isCatchingUp = false;
   }
 
   /** The page was hidden: a frame that was asked for before would not come until it is shown. */
