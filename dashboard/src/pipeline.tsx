@@ -70,9 +70,13 @@ function RateLine({ rates }: { rates: readonly number[] }) {
   if (rates.length < 3) return null;
   return (
     <span class="rate-line" aria-hidden="true">
-      <Sparkline rates={rates} newest={null} />
+      <Sparkline rates={rates} newest={null} told={ratesTold} />
     </span>
   );
+}
+
+function ratesTold(low: number, high: number): string {
+  return `${rate(low)} – ${rate(high)} events a second`;
 }
 
 /** What holds time back, and what would release it. */

@@ -5,9 +5,14 @@ const WIDTH = 120;
 const HEIGHT = 24;
 const PAD = 3;
 
-type Props = { rates: readonly (number | null)[] | null; newest: number | null };
+type Props = {
+  rates: readonly (number | null)[] | null;
+  newest: number | null;
+  /** What the line says of its lowest and highest value; ratios unless it is given. */
+  told?: (low: number, high: number) => string;
+};
 
-export function Sparkline({ rates, newest }: Props) {
+export function Sparkline({ rates, newest, told = percentTold }: Props) {
   const known = (rates ?? []).filter((rate) => rate !== null);
   if (rates === null || known.length === 0) return <span class="nospark" aria-hidden="true" />;
   const points = newest === null ? rates : [...rates, newest];
@@ -23,13 +28,17 @@ export function Sparkline({ rates, newest }: Props) {
       class="sparkline"
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       role="img"
-      aria-label={`last hour between ${percent(low)} and ${percent(high)} percent`}
+      aria-label={told(low, high)}
     >
-      <title>{`${percent(low)} – ${percent(high)} %`}</title>
+      <title>{told(low, high)}</title>
       <path d={pathOf(points, x, y)} />
       <circle cx={x(last).toFixed(1)} cy={y(points[last] as number).toFixed(1)} r="2.2" />
     </svg>
   );
+}
+
+function percentTold(low: number, high: number): string {
+  return `last hour between ${percent(low)} and ${percent(high)} percent`;
 }
 
 function pathOf(

@@ -266,6 +266,10 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await page.locator('.rejects li').nth(4).waitFor();
     assert.match(await textOf(page, '.sum'), /with a verdict = .* every event is accounted for/);
     assert.match(await textOf(page, 'tr.holds'), /clicks-0 .* holds time back/);
+    // Some seconds of rates make a line.
+    const line = page.locator('.rate-line title');
+    await eventually(async () => (await line.count()) === 1, 10_000);
+    assert.match(String(await line.textContent()), /^[\d.\s]+ – [\d.\s]+ events a second$/);
     const scripts = await page.evaluate<number>("document.querySelectorAll('script').length");
     assert.equal(scripts, 1);
     const reject = page.locator('.rejects li', { hasText: 'document.cookie' });
