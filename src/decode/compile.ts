@@ -177,7 +177,8 @@ function product({ maxProductIdBytes }: Rules): Code {
     [...get(BITS), ...i32(4), ...op.add, ...get(AT), ...op.lessOrEqual],
     when([
       ...[...mix([...get(BITS), ...load32()], FIRST_MIX), ...i32(15), ...op.shiftRight],
-      ...[...op.xor, ...set(HASH), ...get(BITS), ...i32(4), ...op.add, ...set(BITS)],
+      ...[...op.xor, ...i32(LAST_MIX), ...op.multiply, ...set(HASH)],
+      ...[...get(BITS), ...i32(4), ...op.add, ...set(BITS)],
       ...[...i32(1), ...againIf(1)],
     ]),
   );

@@ -28,8 +28,10 @@ export const FIRST_MIX = 0x9e3779b1;
 export const LAST_MIX = 0x85ebca6b;
 
 /**
- * Murmur-like mix over little-endian words, begun from a seed that clients do not know: whoever
- * chooses product ids cannot choose ones that collide. `compile.ts` mixes the same on its way.
+ * Murmur-like mix over little-endian words, begun from a seed that clients do not know. Each word is
+ * multiplied twice: after one multiplication a change of a high bit shows as the same difference
+ * whatever the seed, which the next word can undo, so that ids could be chosen that collide.
+ * `compile.ts` mixes the same on its way.
  * Returns a signed 32-bit integer.
  */
 export function hashOf(
@@ -43,7 +45,7 @@ export function hashOf(
   let p = start;
   for (; p + 4 <= end; p += 4) {
     hash = Math.imul(hash ^ view.getInt32(p, true), FIRST_MIX);
-    hash ^= hash >>> 15;
+    hash = Math.imul(hash ^ (hash >>> 15), LAST_MIX);
   }
   let last = (end - start) << 24;
   for (let shift = 0; p < end; p++, shift += 8) last ^= bytes[p] << shift;
