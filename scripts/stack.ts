@@ -2,7 +2,7 @@
  * `npm run stack -- up | down | status`: real Kafka, Redis and Flink on this machine without
  * containers, from packaged jars and the system's redis-server, with the settings of `deploy/`.
  */
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { flinkJar } from './flink-jar.ts';
@@ -144,8 +144,18 @@ async function down(): Promise<void> {
   await Promise.all(running.map(stopServer));
   say(running.length === 0 ? 'nothing was running' : `${running.length} servers stopped`);
   if (!flags.clean) return;
-  rmSync(directory, { recursive: true, force: true });
-  say('their data are deleted');
+  clean();
+}
+
+/** Deletes what the stack made; the folder too, unless something of others is in it. */
+function clean(): void {
+  const files = ['redis.log', 'redis.server.json'];
+  for (const name of ['kafka', 'redis', 'flink', 'services', ...files])
+    rmSync(join(directory, name), { recursive: true, force: true });
+  const left = existsSync(directory) ? readdirSync(directory) : null;
+  if (left?.length === 0) rmdirSync(directory);
+  const rest = left !== null && left.length > 0 ? `; ${directory} holds other things too` : '';
+  say(`their data are deleted${rest}`);
 }
 
 async function status(): Promise<void> {

@@ -1,6 +1,6 @@
 /** `npm run stack` as a user runs it: three real brokers and Redis, on ports of the test's own. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,6 +106,13 @@ suite('stack', { skip: withoutKafka() || withoutRedis() }, () => {
     await stack('up', ...places());
     assert.equal(await redis('get', 'kept'), 'yes');
     assert.match(await cli('topics', 'list'), /impressions/);
+    // What is not the stack's stays: the folder may be any that was named.
+    writeFileSync(join(directory, 'own.txt'), '');
+    const cleaned = await stack('down', '--clean');
+    assert.match(cleaned.text, /data are deleted; .* holds other things too/);
+    // The other is of the folder that was refused above.
+    assert.deepEqual(readdirSync(directory), ['own.txt', 'x']);
+    for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true });
     await stack('down', '--clean');
     assert.ok(!existsSync(directory));
     assert.match((await stack('down')).text, /nothing was running/);
