@@ -6,7 +6,7 @@ if [ "$#" -eq 0 ] && clickrate flink status 2>/dev/null | grep RUNNING; then
   echo "the job runs already" >&2
   exit 0
 fi
-clickrate topics create
+clickrate topics create --missing
 # In containers it is part of Flink's image.
 if [ "$CLICKRATE_STACK" = local ]; then node scripts/flink-jar.ts; fi
 clickrate flink deploy "$@"

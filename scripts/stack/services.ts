@@ -52,7 +52,9 @@ export async function startServices(
   brokers: string,
   withFlink: boolean,
 ): Promise<void> {
-  const topics = ['topics', 'create', '--brokers', brokers, ...(withFlink ? ['--flink'] : [])];
+  // Those that are there may have other partitions: whoever reads them says what cannot be.
+  const flags = ['--missing', ...(withFlink ? ['--flink'] : [])];
+  const topics = ['topics', 'create', '--brokers', brokers, ...flags];
   const made = spawnSync(process.execPath, [...COMMAND, ...topics], { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`making the topics failed:\n${made.stderr}`);
   for (const plan of plans) await startServer(plan);

@@ -3,7 +3,13 @@ import type { Command } from 'commander';
 import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { readTopic } from '../sources/kafka/reader.ts';
-import { flinkPlansOf, plansOf, type TopicOutcome, Topics } from '../sources/kafka/topics.ts';
+import {
+  flinkPlansOf,
+  plansOf,
+  type TopicNames,
+  type TopicOutcome,
+  Topics,
+} from '../sources/kafka/topics.ts';
 import {
   configurationOf,
   FLINK_TOPICS,
@@ -14,13 +20,16 @@ import {
   withOptions,
 } from './command.ts';
 
+const DEFAULT_PARTITIONS = 3;
+
 export function addTopics(top: Command): void {
   const topics = top.command('topics').description('make, list and show the topics in Kafka');
   withOptions(topics.command('create'), { ...KAFKA_OPTIONS, ...FLINK_TOPICS })
     .description('make impressions, clicks and ctr-rejected, or say how those there differ')
     .option('--flink', 'and the topics that only the Flink size has', false)
     .option('--parallelism <n>', 'partitions of the heartbeat topic', numberOf, 1)
-    .option('--partitions <n>', 'partitions of impressions and clicks', numberOf, 3)
+    .option('--partitions <n>', 'partitions of impressions and clicks (3)', numberOf)
+    .option('--missing', 'make what is missing; that others differ is said, and no error', false)
     .action(create);
   withOptions(topics.command('list'), KAFKA_OPTIONS)
     .description('every topic with its partitions and replicas')
@@ -45,9 +54,7 @@ async function create(flags: Flags): Promise<void> {
       clicks: options.clicksTopic,
       rejected: options.rejectedTopic,
     };
-    const partitions = Number(flags.partitions);
-    if (!Number.isSafeInteger(partitions) || partitions < 1)
-      throw new ClickrateError('usage', '--partitions must be a whole number of at least 1');
+    const partitions = await partitionsOf(topics, names, flags);
     const outcomes: TopicOutcome[] = [];
     const brokers = await topics.brokers();
     const plans = plansOf(names, partitions, brokers);
@@ -58,7 +65,7 @@ async function create(flags: Flags): Promise<void> {
     for (const plan of plans) outcomes.push(await topics.ensure(plan));
     for (const outcome of outcomes) process.stdout.write(`${sentenceOf(outcome)}\n`);
     const different = outcomes.filter(({ differences }) => differences.length > 0);
-    if (different.length > 0)
+    if (different.length > 0 && flags.missing !== true)
       throw new ClickrateError(
         'topic_settings',
         `${different.map(({ name }) => name).join(', ')} differ from what is needed; ` +
@@ -67,6 +74,18 @@ async function create(flags: Flags): Promise<void> {
   } finally {
     await topics.close();
   }
+}
+
+/** With `--missing` what is made fits what is there: events of a product lie in equal numbers. */
+async function partitionsOf(topics: Topics, names: TopicNames, flags: Flags): Promise<number> {
+  const given = Number(flags.partitions ?? DEFAULT_PARTITIONS);
+  if (!Number.isSafeInteger(given) || given < 1)
+    throw new ClickrateError('usage', '--partitions must be a whole number of at least 1');
+  if (flags.missing !== true || flags.partitions !== undefined) return given;
+  const there = (await topics.list()).filter(({ name }) =>
+    [names.impressions, names.clicks].includes(name),
+  );
+  return there[0]?.partitions ?? given;
 }
 
 function sentenceOf({ name, isNew, differences }: TopicOutcome): string {

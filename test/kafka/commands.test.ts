@@ -52,8 +52,21 @@ suite('commands of the Kafka size', { skip: withoutKafka() || withoutRedis() }, 
     const other = await cli('topics', 'create', ...flags, '--partitions', '5');
     assert.equal(other.code, 1);
     assert.match(other.text, /it has 3 partitions, not 5/);
+    const missing = await cli('topics', 'create', ...flags, '--partitions', '5', '--missing');
+    assert.equal(missing.code, 0);
+    assert.match(missing.text, /it has 3 partitions, not 5/);
     const list = await cli('topics', 'list', ...flags);
     assert.match(list.text, new RegExp(`${topics[0]}  3 partitions  1 replicas`));
+  });
+
+  test('topics create --missing makes the rest fit what is there', async () => {
+    const { name, topics, flags } = own();
+    await cluster.createTopics([topics[1]], 6);
+    const made = await cli('topics', 'create', ...flags, '--missing');
+    assert.equal(made.code, 0, made.text);
+    assert.match(made.text, new RegExp(`${topics[0]}: made\n[^]*rej-${name}: made`));
+    const list = await cli('topics', 'list', ...flags);
+    assert.match(list.text, new RegExp(`${topics[0]}  6 partitions`));
   });
 
   test('produce sends what its truth says, keyed so that a product meets itself', async (t) => {
