@@ -1,5 +1,5 @@
 /** Events that were not counted: why, when, where from, their bytes, and another try. */
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { count, moment, words } from './format.ts';
 import { rawText } from './raw.ts';
 import type { RejectedEvent, RejectedPage } from './types.ts';
@@ -55,34 +55,53 @@ export function RejectedList({ counts }: { counts: [string, number][] }) {
   );
 }
 
+/** The list, how to read it anew, and how to read on. */
 function useRejected(reason: string): [Loaded, () => void, () => void] {
   const [loaded, set] = useState<Loaded>(NOTHING);
+  const reading = useRef(new AbortController());
   const read = useCallback(
     async (before: number | null) => {
-      const query = new URLSearchParams({ limit: String(PAGE) });
-      if (reason !== '') query.set('reason', reason);
-      if (before !== null) query.set('before', String(before));
+      const { signal } = reading.current;
       set((was) => ({ ...was, busy: true }));
       try {
-        const answer = await fetch(`/v1/rejected?${query}`);
-        if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-        const { rejected, next } = (await answer.json()) as RejectedPage;
+        const { rejected, next } = await pageOf(reason, before, signal);
         set((was) => ({
           list: before === null ? rejected : [...was.list, ...rejected],
           ...{ next, why: null, busy: false },
         }));
       } catch (error) {
+        if (signal.aborted) return;
         const why = error instanceof Error ? error.message : String(error);
         set((was) => ({ ...was, why, busy: false }));
       }
     },
     [reason],
   );
-  useEffect(() => {
-    set(NOTHING);
+  // An answer that comes later than the one to a newer question belongs to no list.
+  const anew = useCallback(() => {
+    reading.current.abort();
+    reading.current = new AbortController();
     void read(null);
   }, [read]);
-  return [loaded, () => void read(null), () => void read(loaded.next)];
+  useEffect(() => {
+    set(NOTHING);
+    anew();
+    return () => reading.current.abort();
+  }, [anew]);
+  return [loaded, anew, () => void read(loaded.next)];
+}
+
+async function pageOf(
+  reason: string,
+  before: number | null,
+  signal: AbortSignal,
+): Promise<RejectedPage> {
+  const query = new URLSearchParams({ limit: String(PAGE) });
+  if (reason !== '') query.set('reason', reason);
+  if (before !== null) query.set('before', String(before));
+  const answer = await fetch(`/v1/rejected?${query}`, { signal });
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return (await answer.json()) as RejectedPage;
 }
 
 type Tried = 'no' | 'busy' | 'taken' | string;

@@ -290,6 +290,30 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await close();
   });
 
+  test('a slow answer to a former filter does not replace the list', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    const { page, errors, close } = await openPage(browser, 'about:blank');
+    let answered = 0;
+    await page.route('**/v1/rejected?*', async (route) => {
+      const isFormer = !route.request().url().includes('reason=');
+      if (isFormer) await new Promise((resolve) => setTimeout(resolve, 1_000));
+      // One that was given up can be answered no more.
+      await route.continue().catch(() => {});
+      answered++;
+    });
+    await page.goto(`${fixture.url}/#/pipeline`);
+    await page.getByLabel('Reason').selectOption('too_late');
+    const list = page.locator('.rejects li');
+    await list.first().waitFor();
+    await eventually(async () => answered === 2, 5_000);
+    await page.waitForTimeout(500);
+    assert.equal(await list.count(), 1);
+    assert.match(await list.first().innerText(), /too late/);
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
   test('a phone needs no scrolling sideways', async (t) => {
     const fixture = await startFixture({ products: 5, edges: true });
     t.after(() => fixture.close());
