@@ -33,6 +33,8 @@ export class Products {
 
   /** Products that left and are remembered for their history, and how many may be. */
   #departed: number;
+  /** How many they are with the commit under way. */
+  #stagedDeparted: number;
   readonly #maxDeparted: number;
 
   constructor(db: DatabaseSync, maxDeparted: number) {
@@ -42,6 +44,7 @@ export class Products {
     for (const { no, product, task } of this.#sql.all.iterate() as Iterable<ProductRow>)
       this.#owned.set(product, { no, task });
     this.#departed = this.#countDeparted();
+    this.#stagedDeparted = this.#departed;
   }
 
   #countDeparted(): number {
@@ -71,7 +74,7 @@ export class Products {
       if (before === null) this.#sql.insert.run(next, product, task);
       else {
         this.#sql.own.run(task, before);
-        this.#sql.comeBack.run(before);
+        this.#stagedDeparted -= Number(this.#sql.comeBack.run(before).changes);
       }
       this.#staged.set(product, { no: before ?? next++, task });
     }
@@ -86,20 +89,21 @@ export class Products {
       if (no === null) continue;
       this.#sql.own.run('', no);
       this.#sql.depart.run(no);
+      this.#stagedDeparted++;
       this.#staged.set(product, null);
       removed.set(product, no);
     }
-    if (this.#departed + removed.size > this.#maxDeparted) this.#forget();
+    if (this.#stagedDeparted > this.#maxDeparted) this.#forget();
     return removed;
   }
 
   /** Those that left first are forgotten, their history with them. */
   #forget(): void {
-    const tooMany = this.#countDeparted() - this.#maxDeparted;
-    if (tooMany <= 0) return;
+    const tooMany = this.#stagedDeparted - this.#maxDeparted;
     for (const { no } of this.#sql.longest.all(tooMany) as { no: number }[]) {
       this.#sql.comeBack.run(no);
       this.#sql.delete.run(no);
+      this.#stagedDeparted--;
     }
   }
 
@@ -119,8 +123,9 @@ export class Products {
     return this.#sql.all.iterate() as Iterable<ProductRow>;
   }
 
+  /** Cannot fail: what is in the file would no longer be known here. */
   settle(): void {
-    if (this.#staged.size > 0) this.#departed = this.#countDeparted();
+    this.#departed = this.#stagedDeparted;
     for (const [product, owned] of this.#staged) {
       if (owned === null) this.#owned.delete(product);
       else this.#owned.set(product, owned);
@@ -129,6 +134,7 @@ export class Products {
   }
 
   discard(): void {
+    this.#stagedDeparted = this.#departed;
     this.#staged.clear();
   }
 }
