@@ -213,15 +213,18 @@ const IN_THE_WAY: Record<string, [ErrorCode, then: string]> = {
   EACCES: ['store_unavailable', 'repair as the user that runs clickrate'],
   EPERM: ['store_unavailable', 'repair as the user that runs clickrate'],
   EROFS: ['store_unavailable', 'repair where it can be written'],
+  EIO: ['store_unavailable', 'see to the disk, or copy the directory to another, and repair there'],
+  ENOMEM: ['store_unavailable', 'repair where there is more memory'],
 };
-/** SQLITE_FULL. */
-const SQLITE_FULL = 13;
+/** What SQLite says of it, by its primary result code. */
+const OF_SQLITE: Record<number, string> = { 7: 'ENOMEM', 10: 'EIO', 13: 'ENOSPC' };
 
 /** Why a repair is not possible, in one sentence. */
 export function impossible(file: string, error: unknown): ClickrateError {
   if (error instanceof ClickrateError) return error;
   const { code, errcode } = error as { code?: string; errcode?: number };
-  const [known, then] = IN_THE_WAY[errcode === SQLITE_FULL ? 'ENOSPC' : (code ?? '')] ?? [
+  const reason = OF_SQLITE[(errcode ?? 0) & 0xff] ?? code ?? '';
+  const [known, then] = IN_THE_WAY[reason] ?? [
     'checkpoint_damaged',
     'restore a copy, or move it away to begin anew',
   ];

@@ -1,6 +1,6 @@
 /** What can still be read of a database whose pages or schema are damaged, as a new file. */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { openDatabase } from '../sqlite.ts';
 import { teachSums } from '../sqlite-check.ts';
 import { freshSchema } from '../sqlite-tables.ts';
@@ -84,6 +84,11 @@ export function mendSchema(file: string): number {
   }
 }
 
+/** NOMEM, IOERR and FULL: nothing that is wrong with a file. */
+const OF_THE_MACHINE = [7, 10, 13];
+/** TOOBIG, CONSTRAINT and MISMATCH: what is wrong with one row. */
+const OF_THE_ROW = [18, 19, 20];
+
 /** Rows of each table that were read, and whether that was all of them. */
 export type Salvaged = Map<string, { rows: number; whole: boolean }>;
 
@@ -106,29 +111,67 @@ export function salvage(from: string, to: string): Salvaged {
   }
 }
 
-function copyTable(source: DatabaseSync, target: DatabaseSync, table: string) {
+/** One transaction: each of its own would cost a write to the disk for every row. */
+export function copyTable(source: DatabaseSync, target: DatabaseSync, table: string) {
+  target.exec(`BEGIN; DELETE FROM ${table}`);
   const columns = target.prepare(`SELECT name, pk FROM pragma_table_info('${table}')`).all();
+  const names = columns.map(({ name }) => String(name));
   const keys = columns.filter(({ pk }) => Number(pk) > 0).map(({ name }) => String(name));
   const isRowid = keys.length === 1 && table !== 'meta' && table !== 'cell_counts';
   const order = isRowid || table === 'parts' || keys.length > 1 ? ['rowid'] : keys;
-  target.exec(`DELETE FROM ${table}`);
-  const marks = columns.map(() => '?').join(', ');
-  const insert = target.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${marks})`);
-  let rows = 0;
-  const read = (direction: string): boolean => {
-    try {
-      const sorted = order.map((name) => `${name} ${direction}`).join(', ');
-      const select = source.prepare(`SELECT * FROM ${table} NOT INDEXED ORDER BY ${sorted}`);
-      select.setReadBigInts(true);
-      for (const row of select.iterate())
-        rows += Number(insert.run(...columns.map(({ name }) => row[String(name)])).changes);
-      return true;
-    } catch {
-      // As far as the damage; the rest is read from the other end.
-      return false;
-    }
+  const put = putInto(target, table, names);
+  const read = (direction: string) => {
+    const sorted = order.map((name) => `${name} ${direction}`).join(', ');
+    return eachRow(source, `SELECT * FROM ${table} NOT INDEXED ORDER BY ${sorted}`, put.row);
   };
   const whole = read('ASC');
   if (!whole) read('DESC');
-  return { rows, whole };
+  target.exec('COMMIT');
+  return { rows: put.count(), whole };
+}
+
+type Row = Record<string, SQLOutputValue>;
+
+/** Puts in what the table takes; a damaged row that it does not take is left out. */
+function putInto(target: DatabaseSync, table: string, names: readonly string[]) {
+  const marks = names.map(() => '?').join(', ');
+  const insert = target.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${marks})`);
+  let count = 0;
+  const row = (values: Row) => {
+    try {
+      count += Number(insert.run(...names.map((name) => values[name] ?? null)).changes);
+    } catch (error) {
+      if (!OF_THE_ROW.includes(codeOf(error))) throw error;
+    }
+  };
+  return { row, count: () => count };
+}
+
+/** Whether all rows could be read. What the new file throws is no damage of this one. */
+function eachRow(source: DatabaseSync, sql: string, put: (row: Row) => void): boolean {
+  let rows: Iterator<Row> | null = null;
+  for (;;) {
+    let next: IteratorResult<Row>;
+    try {
+      rows ??= reading(source, sql);
+      next = rows.next();
+    } catch (error) {
+      if (OF_THE_MACHINE.includes(codeOf(error))) throw error;
+      // As far as the damage; the rest is read from the other end.
+      return false;
+    }
+    if (next.done === true) return true;
+    put(next.value);
+  }
+}
+
+function reading(source: DatabaseSync, sql: string): Iterator<Row> {
+  const select = source.prepare(sql);
+  select.setReadBigInts(true);
+  return select.iterate() as Iterator<Row>;
+}
+
+/** SQLite's primary result code. */
+function codeOf(error: unknown): number {
+  return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 }
