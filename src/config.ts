@@ -38,6 +38,9 @@ const MAX_WINDOW_MS = 3_600_000;
 /** Event times lie within plus and minus this: the difference of any two is exact too. */
 export const MAX_TIME_MS = 2 ** 52;
 
+/** Living products that may be allowed: dense ids have so many bits beside what lies with them. */
+export const MOST_PRODUCTS = 2 ** 24;
+
 /** Bounds on memory and time. Each has a test. */
 export const LIMITS = {
   /** Records, and bytes, of one batch. */
@@ -213,6 +216,7 @@ export function settingsWith(overrides: Partial<Settings>): Settings {
   check(settings.windowMs >= 100, 'windowMs must be at least 100');
   check(settings.windowMs <= MAX_WINDOW_MS, 'windowMs must be at most 3 600 000 (1 h)');
   check(settings.maxProducts >= 1, 'maxProducts must be at least 1');
+  check(settings.maxProducts <= MOST_PRODUCTS, 'maxProducts must be at most 16 777 216');
   check(settings.maxIds >= 1, 'maxIds must be at least 1');
   check(settings.maxProductIdBytes >= 1, 'maxProductIdBytes must be at least 1');
   // Redis rows and checkpoint parts have lengths of 16 bits, and JSON may take 6 bytes for one.

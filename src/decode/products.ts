@@ -1,4 +1,5 @@
 /** The dictionary of a task's products: the bytes of a product id ↔ a dense id. Open addressing. */
+import { MOST_PRODUCTS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { viewOf } from '../text-bytes.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
@@ -177,7 +178,8 @@ export class Products {
     const damaged = () =>
       new ClickrateError('checkpoint_damaged', `checkpoint part products/${block} is damaged`);
     const entries = readPart(bytes);
-    if (entries === null || block > this.#maxProducts >>> BLOCK_SHIFT) throw damaged();
+    // The limit may be another now: then there are no new ones until enough have left.
+    if (entries === null || block >= MOST_PRODUCTS >>> BLOCK_SHIFT) throw damaged();
     for (const { slot, key } of entries) {
       const id = (block << BLOCK_SHIFT) + slot;
       const hash = hashOf(this.seed, key, viewOf(key), 0, key.length);

@@ -2,7 +2,7 @@
  * The state of a task: its time, open windows, ids, published table, ledger, and what waits for the
  * next commit. `verdict.ts` moves it event by event, `collect.ts` commit by commit.
  */
-import type { Limits, Settings } from '../config.ts';
+import { type Limits, MOST_PRODUCTS, type Settings } from '../config.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
 import { copyOf, type Reason, type RecordBatch, VERDICTS } from '../event.ts';
 import type { Comeback, KeptEvent } from '../status.ts';
@@ -51,7 +51,8 @@ export class TaskCore {
     this.times = names.map(partitionTime);
     this.windows = new Windows(settings.windowMs);
     this.duplicates = new Duplicates(settings, names.length);
-    this.changedBlocks = new Uint8Array(Math.ceil(settings.maxProducts / BLOCK_PRODUCTS) + 1);
+    // A checkpoint may be of a time when more products were allowed.
+    this.changedBlocks = new Uint8Array(MOST_PRODUCTS / BLOCK_PRODUCTS);
     this.tally = new Tally({}, null);
   }
 
