@@ -1,9 +1,12 @@
 /** `clickrate backup`: a copy of the data directory's file, also while its process runs. */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { isOf, messageOf } from '../errors.ts';
 import { backUp } from '../repair/backup.ts';
+import { mustBeWholeLog } from '../sqlite-log.ts';
 import { configurationOf, type Flags, pick, withOptions } from './command.ts';
+import { lockOrHolder } from './data.ts';
 
 export function addBackup(top: Command): void {
   withOptions(top.command('backup'), pick('data'))
@@ -16,7 +19,30 @@ To restore: put the copy as clickrate.db into an empty directory and start with 
     )
     .action((file: string, flags: Flags) => {
       const { data } = configurationOf(flags).options;
+      const unchecked = checkLog(data);
       backUp(join(data, 'clickrate.db'), file);
-      process.stdout.write(`${file}: ${statSync(file).size} bytes, checked\n`);
+      const but = unchecked === null ? '' : `; the write-ahead log was not checked: ${unchecked}`;
+      process.stdout.write(`${file}: ${statSync(file).size} bytes, checked${but}\n`);
     });
+}
+
+/** Throws where writes of the log are lost; answers why it could not be looked at, or null. */
+function checkLog(data: string): string | null {
+  const file = join(data, 'clickrate.db');
+  if (!existsSync(file)) return null;
+  try {
+    const lock = lockOrHolder(data);
+    if (typeof lock === 'string') return lock;
+    try {
+      mustBeWholeLog(file);
+    } finally {
+      // Not held while it is copied: a process may start meanwhile.
+      lock.release();
+    }
+    return null;
+  } catch (error) {
+    // A directory that may only be read can be copied all the same.
+    if (isOf(error, 'config_invalid')) return messageOf(error);
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, isOf, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { WAY_OUT } from '../seal.ts';
 import { openDatabase } from '../sqlite.ts';
@@ -50,6 +50,16 @@ export function mustBeFilledBy(
     'source_foreign',
     `${directory} was filled by ${who} (task ${other}), which owns the products in it: ${then}`,
   );
+}
+
+/** The lock, or who holds the directory, in words, where it is not free. */
+export function lockOrHolder(directory: string): DirectoryLock | string {
+  try {
+    return lockDirectory(directory, {});
+  } catch (error) {
+    if (!isOf(error, 'directory_locked')) throw error;
+    return messageOf(error).split(';', 1)[0]!;
+  }
 }
 
 function begin(directory: string, wasUsed: boolean, log: Log): DatabaseSync {

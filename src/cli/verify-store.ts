@@ -14,7 +14,7 @@ import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { ResultReader } from '../stores/store.ts';
 import type { Log, LogRecord } from '../verify/oracle.ts';
 import { type Recount, recount, type StoreView, selfCheck } from '../verify/store.ts';
-import { type DirectoryLock, lockDirectory } from './lock.ts';
+import { lockOrHolder } from './data.ts';
 
 export type Verified = Recount & {
   /** What was compared, in words. */
@@ -39,16 +39,6 @@ export async function verifyDirectory(directory: string): Promise<Verified> {
     return { ...verified, how: `${verified.how}; the write-ahead log was not checked: ${lock}` };
   } finally {
     if (typeof lock !== 'string') lock.release();
-  }
-}
-
-/** Who holds the directory, in words, where it is not free. */
-function lockOrHolder(directory: string): DirectoryLock | string {
-  try {
-    return lockDirectory(directory, {});
-  } catch (error) {
-    if (!(error instanceof ClickrateError) || error.code !== 'directory_locked') throw error;
-    return error.message.split(';', 1)[0]!;
   }
 }
 

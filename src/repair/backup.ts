@@ -2,13 +2,23 @@
 import { existsSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, messageOf } from '../errors.ts';
+import {
+  brokenPages,
+  brokenRows,
+  brokenSchema,
+  type Damage,
+  sentenceOf,
+  teachSums,
+} from '../sqlite-check.ts';
+import { freshSchema, SCHEMA_VERSION, versionOf } from '../sqlite-tables.ts';
 
 /** How long a write of the running process may hold the copy up, in ms. */
 const BUSY_MS = 10_000;
 
 /**
- * Writes everything that `file` holds at one instant to the new file `copy`, and checks the copy.
- * Throws `file_unreadable`, also when `copy` exists; what was begun is removed again.
+ * Writes everything that `file` holds at one instant to the new file `copy`, and checks the copy as
+ * a start would. Throws `file_unreadable`, also when `copy` exists, and `checkpoint_damaged` or
+ * `journal_damaged`; what was begun is removed again.
  */
 export function backUp(file: string, copy: string): void {
   if (existsSync(copy))
@@ -22,21 +32,32 @@ export function backUp(file: string, copy: string): void {
     } finally {
       db.close();
     }
-    mustBeWhole(copy);
+    mustBeWhole(file, copy);
   } catch (error) {
     rmSync(copy, { force: true });
+    if (error instanceof ClickrateError) throw error;
     throw new ClickrateError('file_unreadable', `cannot copy ${file}: ${messageOf(error)}`, {
       cause: error,
     });
   }
 }
 
-function mustBeWhole(copy: string): void {
+/** A copy that a start would refuse is worse than none: it is found out when it is needed. */
+function mustBeWhole(file: string, copy: string): void {
   const db = new DatabaseSync(copy, { readOnly: true });
   try {
-    const [first] = db.prepare('PRAGMA integrity_check(1)').all();
-    if (first?.integrity_check !== 'ok') throw new Error(`the copy: ${first?.integrity_check}`);
+    const found = damageIn(db);
+    if (found.length > 0) throw new ClickrateError(found[0].code, sentenceOf(file, found));
   } finally {
     db.close();
   }
+}
+
+function damageIn(db: DatabaseSync): Damage[] {
+  const pages = brokenPages(db, 1);
+  // Rows of another version have other columns, and the first ones have no checksums.
+  if (pages.length > 0 || versionOf(db) !== SCHEMA_VERSION) return pages;
+  teachSums(db);
+  const schema = brokenSchema(db, freshSchema());
+  return schema.length > 0 ? schema : brokenRows(db, 1);
 }

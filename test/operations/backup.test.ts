@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { lockDirectory } from '../../src/cli/lock.ts';
 import { backUp } from '../../src/repair/backup.ts';
 import { openDatabase } from '../../src/sqlite.ts';
+import { change, use, used } from '../hostile/directory.ts';
 import { eventually, ROOT, temporary } from '../support/processes.ts';
 import { embedded, event, feed } from './engine.ts';
 
@@ -94,6 +96,38 @@ test('a backup is refused where it would overwrite, or has nothing to copy', asy
   writeFileSync(file, 'not a database at all');
   assert.throws(() => backUp(file, join(data, 'y')), /cannot copy/);
   assert.equal(existsSync(join(data, 'y')), false);
+});
+
+test('what a start would refuse is not called a backup', async (t) => {
+  const copy = join(temporary(t), 'copy.db');
+  const refused = (file: string, code: string, message: RegExp) => {
+    assert.throws(() => backUp(file, copy), { code, message });
+    assert.equal(existsSync(copy), false);
+  };
+  const row = await used(t);
+  change(row, 'UPDATE cells SET crc = crc + 1 WHERE start = (SELECT max(start) FROM cells)');
+  refused(join(row, 'clickrate.db'), 'checkpoint_damaged', /clickrate\.db: history of/);
+  const schema = await used(t);
+  change(schema, 'DROP INDEX cells_start');
+  refused(join(schema, 'clickrate.db'), 'checkpoint_damaged', /index cells_start/);
+});
+
+test('a log with lost writes is not copied without them, unless a process writes it', async (t) => {
+  const [crashed, copies] = [join(temporary(t), 'crashed'), temporary(t)];
+  await use(join(temporary(t), 'stopped'), crashed, 1);
+  assert.match(cli('backup', join(copies, 'whole.db'), '--data', crashed), /bytes, checked\n$/);
+  const lock = lockDirectory(crashed, {});
+  t.after(() => lock.release());
+  const held = cli('backup', join(copies, 'held.db'), '--data', crashed);
+  assert.match(held, /bytes, checked; the write-ahead log was not checked: .* in use by process/);
+  lock.release();
+  const log = join(crashed, 'clickrate.db-wal');
+  const bytes = readFileSync(log);
+  bytes[32 + 24 + 100] ^= 1;
+  writeFileSync(log, bytes);
+  const copy = join(copies, 'torn.db');
+  assert.throws(() => cli('backup', copy, '--data', crashed), /wal is damaged at byte 32/);
+  assert.equal(existsSync(copy), false);
 });
 
 /** The data directory that version 1 of the tables wrote; see test/data/store-v1.md. */
