@@ -26,7 +26,9 @@ export function useHistory(model: Model, product: string, range: Range, step: St
       try {
         const now = await fetched(model, product, range, step, abort.signal);
         setLoaded((was) => {
-          const before = was.phase === 'ready' && was.key === key ? was.windows : [];
+          // Periods of many windows grow while these close: that is no revision.
+          const isSame = step === 'window' && was.phase === 'ready' && was.key === key;
+          const before = isSame ? was.windows : [];
           return { ...now, windows: fetchedAgain(now.windows, before), key };
         });
       } catch (error) {

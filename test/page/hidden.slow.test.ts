@@ -48,6 +48,25 @@ async function readersOf(url: string): Promise<number> {
   return Number(/stream_readers (\d+)/.exec(text)?.[1]);
 }
 
+test('a frame that does not come before a page is hidden', { skip: NO_CHROMIUM }, async (t) => {
+  const browser = await launch();
+  t.after(() => browser.close());
+  const fixture = await startFixture({ products: 5, past: 30 });
+  t.after(() => fixture.close());
+  const { page } = await openPage(browser, 'about:blank');
+  await page.addInitScript(HANDS);
+  await page.goto(`${fixture.url}/#/product/desk-lamp-classic`);
+  const rows = page.locator('.figures tbody tr');
+  await eventually(async () => (await rows.count()) === 31, 5_000);
+  await page.evaluate('requestAnimationFrame = () => 0');
+  fixture.next();
+  await page.waitForTimeout(1_500);
+  assert.equal(await rows.count(), 31);
+  await hide(page, true);
+  await eventually(async () => (await rows.count()) === 32, 5_000);
+  await hide(page, false);
+});
+
 test('a hidden page', { skip: NO_CHROMIUM, timeout: 120_000 }, async (t) => {
   const browser = await launch();
   t.after(() => browser.close());
