@@ -178,8 +178,7 @@ function product({ maxProductIdBytes }: Rules): Code {
     when([
       ...[...mix([...get(BITS), ...load32()], FIRST_MIX), ...i32(15), ...op.shiftRight],
       ...[...op.xor, ...i32(LAST_MIX), ...op.multiply, ...set(HASH)],
-      ...[...get(BITS), ...i32(4), ...op.add, ...set(BITS)],
-      ...[...i32(1), ...againIf(1)],
+      ...[...get(BITS), ...i32(4), ...op.add, ...set(BITS), ...i32(1), ...againIf(1)],
     ]),
   );
   const bitsLeft = [...get(AT), ...get(BITS), ...op.subtract, ...i32(3), ...op.shiftLeft];

@@ -28,11 +28,10 @@ export const FIRST_MIX = 0x9e3779b1;
 export const LAST_MIX = 0x85ebca6b;
 
 /**
- * Murmur-like mix over little-endian words, begun from a seed that clients do not know. Each word is
- * multiplied twice: after one multiplication a change of a high bit shows as the same difference
+ * Murmur-like mix over little-endian words, begun from a seed that clients do not know. Each word
+ * is multiplied twice: after one multiplication a change of a high bit shows as the same difference
  * whatever the seed, which the next word can undo, so that ids could be chosen that collide.
- * `compile.ts` mixes the same on its way.
- * Returns a signed 32-bit integer.
+ * `compile.ts` mixes the same on its way. Returns a signed 32-bit integer.
  */
 export function hashOf(
   seed: number,
