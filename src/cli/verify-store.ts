@@ -13,15 +13,13 @@ import { everyHistory } from '../stores/sqlite/every-history.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { ResultReader } from '../stores/store.ts';
 import type { Log, LogRecord } from '../verify/oracle.ts';
-import { type Recount, recount, type StoreView, selfCheck } from '../verify/store.ts';
+import { JOURNAL, type Recount, recount, type StoreView, selfCheck } from '../verify/store.ts';
 import { lockOrHolder } from './data.ts';
 
 export type Verified = Recount & {
   /** What was compared, in words. */
   how: string;
 };
-
-const JOURNAL = 'journal-0';
 
 /**
  * A data directory, read only, also while its process runs: all as of one instant. Throws where a
@@ -49,15 +47,24 @@ async function verifyFile(file: string, isInUse: boolean): Promise<Verified> {
       yield* everyHistory(db, WINDOW, newest);
     });
     const log = journalLog(new JournalTable(db));
-    const since = [...view.statuses.values()][0]?.ledger.since[JOURNAL] ?? 0;
-    const position = [...view.statuses.values()][0]?.partitions[0]?.position ?? 0;
-    const isWhole = position === since || log.records[0]?.offset === since;
-    if (isWhole) return { ...(await recount(view, [log])), how: 'the journal has all events' };
-    const how = `the journal has no event before offset ${log.records[0]?.offset ?? position}`;
-    return { ...(await selfCheck(view)), how: `${how}: the store is held against itself` };
+    const gone = whatIsGone(view, log);
+    if (gone === null)
+      return { ...(await recount(view, [log])), how: 'the journal has all events' };
+    return { ...(await selfCheck(view)), how: `${gone}: the store is held against itself` };
   } finally {
     db.close();
   }
+}
+
+/** What of the events that were counted is not in the journal, in words; null: nothing. */
+function whatIsGone({ statuses }: StoreView, { records }: Log): string | null {
+  const partitions = [...statuses.values()].flatMap((status) => status.partitions);
+  const elsewhere = partitions.map(({ name }) => name).filter((name) => name !== JOURNAL);
+  if (elsewhere.length > 0) return `the events of ${elsewhere.join(', ')} are not in the directory`;
+  const since = [...statuses.values()][0]?.ledger.since[JOURNAL] ?? 0;
+  const position = partitions[0]?.position ?? 0;
+  if (position === since || records[0]?.offset === since) return null;
+  return `the journal has no event before offset ${records[0]?.offset ?? position}`;
 }
 
 type Comebacks = { comebacks(): Promise<(Comeback & { task: string })[]> };

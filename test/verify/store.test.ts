@@ -4,14 +4,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { replay } from '../../src/cli/replay.ts';
 import { verifyDirectory } from '../../src/cli/verify-store.ts';
 import { recordsOf } from '../../src/event.ts';
 import { WINDOW } from '../../src/history.ts';
+import { silentLog } from '../../src/log.ts';
 import { openDatabase } from '../../src/sqlite.ts';
 import { BUCKET_PRODUCTS, CellTable } from '../../src/stores/sqlite/cells.ts';
 import { everyHistory } from '../../src/stores/sqlite/every-history.ts';
 import { selfCheck } from '../../src/verify/store.ts';
-import { change, engineOn, events, plant, use, used } from '../hostile/directory.ts';
+import { change, engineOn, events, plant, SETTINGS_HERE, use, used } from '../hostile/directory.ts';
 import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
 
@@ -81,6 +83,26 @@ test('without the journal the store is held against itself', async (t) => {
   assert.deepEqual(
     planted.differences.map(({ what, where }) => (what === 'ledger' ? where : what)),
     ['window', 'sum of verdicts'],
+  );
+});
+
+test('a directory that a replay filled is held against itself', async (t) => {
+  const directory = join(temporary(t), 'data');
+  const file = join(temporary(t), 'events.ndjson');
+  const random = new Random(5);
+  const lines = Array.from({ length: 8 }, (_, piece) => events(random, piece, 150)).flat();
+  writeFileSync(file, `${lines.join('\n')}\n`);
+  const options = { files: [file], sort: false, data: directory, settings: SETTINGS_HERE };
+  await replay({ ...options, log: silentLog, signal: new AbortController().signal });
+  const { how, differences, expected } = await verifyDirectory(directory);
+  assert.match(how, /events of file-0 are not in the directory: the store is held against itself/);
+  assert.deepEqual(differences, []);
+  assert.equal(expected.ledger.get('received'), lines.length);
+  plant(directory, "UPDATE tasks SET status = json_set(status, '$.ledger.verdicts.counted', 7)");
+  const planted = await verifyDirectory(directory);
+  assert.deepEqual(
+    planted.differences.map(({ where }) => where),
+    ['sum of verdicts'],
   );
 });
 
