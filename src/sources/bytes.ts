@@ -1,6 +1,7 @@
 /** The bytes of files, one chunk after the other, gunzipped where they are gzip. */
 import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
+import { crc32c } from '../crc32c.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
 
 /** The least zlib takes. */
@@ -9,8 +10,14 @@ const LEAST_GUNZIP_BYTES = 64;
 /** How far the files are read, in bytes as they lie on disk. */
 export type Progress = { bytesRead: number; bytesTotal: number };
 
-/** A file as it was when the list was made; what is appended later is not read. */
-export type SizedFile = { name: string; size: number; isGzip: boolean };
+/** The first and the last bytes of a file tell it from others of its name and size. */
+const END_BYTES = 65_536;
+
+/**
+ * A file as it was when the list was made; what is appended later is not read. `sum` is the
+ * checksum of its two ends.
+ */
+export type SizedFile = { name: string; size: number; isGzip: boolean; sum: number };
 
 /** Sizes and kinds of the files; throws `file_unreadable` naming the one that cannot be read. */
 export function sized(files: readonly string[]): SizedFile[] {
@@ -30,12 +37,23 @@ function sizedOne(name: string): SizedFile {
     if (stats.isDirectory()) throw new Error('it is a directory');
     // A pipe cannot be read again from an offset, which is what a resumed replay needs.
     if (!stats.isFile()) throw new Error('it is not a regular file');
-    const magic = new Uint8Array(2);
-    const isGzip = readSync(file, magic, 0, 2, 0) === 2 && magic[0] === 0x1f && magic[1] === 0x8b;
-    return { name, size: stats.size, isGzip };
+    const ends = endsOf(file, stats.size);
+    const isGzip = ends[0] === 0x1f && ends[1] === 0x8b;
+    return { name, size: stats.size, isGzip, sum: crc32c(ends) };
   } finally {
     closeSync(file);
   }
+}
+
+function endsOf(file: number, size: number): Uint8Array {
+  const first = Math.min(size, END_BYTES);
+  const ends = new Uint8Array(Math.min(size, 2 * END_BYTES));
+  for (const [at, from, to] of [
+    [0, 0, first],
+    [size - (ends.length - first), first, ends.length],
+  ])
+    if (readSync(file, ends, from, to - from, at) < to - from) throw new Error('it became shorter');
+  return ends;
 }
 
 function unreadable(name: string, error: unknown): ClickrateError {

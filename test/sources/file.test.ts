@@ -80,6 +80,30 @@ test('a file that cannot be read is named, and another list of files is refused'
   });
 });
 
+test('a file of the same name and size is another when one of its ends is', async (t) => {
+  const file = join(temporary(t), 'a');
+  const text = Buffer.from('line\n'.repeat(100_000));
+  const source = () => new FileSource({ files: [file], clock: new SimClock(0), limits: LIMITS });
+  const open = (topicId: string | null) => source().open([{ offset: 5, topicId }]);
+  writeFileSync(file, text);
+  const [{ topicId }] = await open(null);
+  assert.equal((await open(topicId))[0].topicId, topicId);
+  for (const at of [0, 65_535, text.length - 65_536, text.length - 1]) {
+    const changed = Buffer.from(text);
+    changed[at] ^= 1;
+    writeFileSync(file, changed);
+    await assert.rejects(open(topicId), { code: 'source_foreign' });
+  }
+  // A checkpoint without a checksum goes on as it is.
+  const former = `${file}:${text.length}`;
+  assert.equal((await open(former))[0].topicId, former);
+  for (const size of [0, 1, 2, 65_536, 65_537, 131_072, 131_073]) {
+    writeFileSync(file, 'x'.repeat(size));
+    const [opened] = await open(null);
+    assert.equal((await open(opened.topicId))[0].topicId, opened.topicId);
+  }
+});
+
 test('sorted: by time, stably, broken records behind the one before', async (t) => {
   const directory = temporary(t);
   const line = (time: number, tag: string) => JSON.stringify({ timestamp: time, tag });
