@@ -77,7 +77,8 @@ async function askedOf(context: Context, query: Span, endMs: number | null): Pro
     throw new ClickrateError('bad_request', 'query parameter from must not be after to');
   // Windows have no zone, and are told as they are.
   const levels = query.step === 'window' ? [] : (await reader.historyHeld()).levels;
-  const step = new Step(query.step, context.results.rows.windowMs, query.tz ?? usualZone(levels));
+  const zone = query.tz ?? usualZone(levels);
+  const step = new Step(query.step, context.results.rows.windowMs, zone, levels);
   if (step.name === 'window') return { step, fromMs, toMs };
   const oldest = levels.map((held) => held.oldest).filter((start) => start !== null);
   // Only where something can be: calendars end, and numbers go further.
