@@ -24,7 +24,7 @@ export type StoreView = {
 
 type ProductWindows = { product: string; windows: readonly Counts[] };
 
-/** The one partition whose offsets count records: those of files count bytes, Kafka's leave gaps. */
+/** The one partition whose offsets count records: those of files count bytes, Kafka leaves gaps. */
 export const JOURNAL = 'journal-0';
 
 export type Recount = { expected: Outcome; found: Outcome; differences: Difference[] };
@@ -82,7 +82,7 @@ export async function selfCheck(view: StoreView): Promise<Recount> {
   return { expected, found, differences: differences(expected, found) };
 }
 
-/** Events received, by how far the task has read; as its ledger says, where that tells nothing. */
+/** Events received, by how far the task has read; where that tells nothing, by its ledger. */
 function readBy({ partitions, ledger }: Status): number {
   if (partitions.some(({ name }) => name !== JOURNAL)) return ledger.received;
   const read = partitions.map(({ name, position }) => position - (ledger.since[name] ?? 0));
