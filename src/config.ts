@@ -33,6 +33,8 @@ export const SETTINGS = {
 };
 export type Settings = typeof SETTINGS;
 
+/** Windows whose event ids may be remembered. */
+const MOST_ID_WINDOWS = 10_000;
 /** The longest window that may be set. */
 const MAX_WINDOW_MS = 3_600_000;
 /** Event times lie within plus and minus this: the difference of any two is exact too. */
@@ -229,6 +231,11 @@ export function settingsWith(overrides: Partial<Settings>): Settings {
   check(
     settings.idMemoryMs >= settings.allowedLatenessMs,
     'idMemoryMs must be at least allowedLatenessMs',
+  );
+  // Each window's ids lie in memory of their own, 4 KiB at least, which `maxIds` does not see.
+  check(
+    settings.idMemoryMs <= MOST_ID_WINDOWS * settings.windowMs,
+    'idMemoryMs must be at most 10 000 windows',
   );
   // A dense product id must not be reused while an event id that names it is remembered.
   check(

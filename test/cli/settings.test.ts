@@ -24,3 +24,13 @@ test('the longest of them fits a row of Redis, also where JSON takes most for it
   assert.equal(row.length, value + 3 + row.readUInt16BE(value + 1));
   assert.equal(JSON.parse(row.toString('utf8', value + 3)).product_id, product);
 });
+
+test('ids are remembered of so many windows at most, as each has memory of its own', () => {
+  const expiryMs = 1e9;
+  const most = { windowMs: 1_000, idMemoryMs: 10_000_000, expiryMs };
+  assert.equal(settingsWith(most).idMemoryMs, 10_000_000);
+  assert.throws(() => settingsWith({ ...most, idMemoryMs: 10_000_001 }), {
+    code: 'config_invalid',
+    message: 'idMemoryMs must be at most 10 000 windows',
+  });
+});
