@@ -212,7 +212,7 @@ export class Pipeline {
     this.#health.fenced++;
     this.#health.troubled('another owner wrote this task, or the store went back in time');
     log.warn({ task }, `fenced at ${error.message}: the state is dropped`);
-    const ask = () => this.#parts.stillOurs();
+    const ask = () => this.#parts.stillOurs(this.#abort.signal);
     if (!(await withRetry('asking whose the task is', this.#retry, ask)))
       throw new ClickrateError('task_lost', `task ${task} is owned by another process`);
     await this.start();

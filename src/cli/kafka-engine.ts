@@ -70,7 +70,7 @@ export function kafkaEngineIn(parts: KafkaEngineParts, world: World): KafkaEngin
       ...{ cluster, clock, log, limits, topics, partition, futureMs, onAcknowledge },
       ...{ onGap, onLostStore },
     });
-    const stillOurs = () => member.isOurs(partition);
+    const stillOurs = (stopping: AbortSignal) => member.isOurs(partition, stopping);
     const pipeline = pipelineOf(parts, world, partition, source, stillOurs);
     return { pipeline, close: () => source.close() };
   };
@@ -100,7 +100,7 @@ function pipelineOf(
   { clock, newToken, newIdKey }: World,
   partition: number,
   source: KafkaSource,
-  stillOurs: () => Promise<boolean>,
+  stillOurs: PipelineParts['stillOurs'],
 ): Pipeline {
   const { store, settings, limits, log, resetWindows, keep, onStep } = parts;
   return new Pipeline({

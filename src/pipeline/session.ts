@@ -31,7 +31,7 @@ export type PipelineParts = {
   /** 32 random hexadecimal digits: the key of the id hash of a new task. */
   newIdKey(): string;
   /** Asks whoever gives tasks out (a real round trip) whether this one is still ours. */
-  stillOurs(): Promise<boolean>;
+  stillOurs(stopping: AbortSignal): Promise<boolean>;
   /** Keeps uncounted events elsewhere too, before the commit that counts them; may repeat. */
   keep?(events: readonly KeptEvent[]): Promise<void>;
   /** Takes a checkpoint of another window size: open windows are dropped, said loudly. */

@@ -122,8 +122,11 @@ export class GroupMember {
     void this.#join();
   }
 
-  /** Asks the group's coordinator whether a task is still ours. Throws `source_unavailable`. */
-  async isOurs(partition: number): Promise<boolean> {
+  /**
+   * Asks the group's coordinator whether a task is still ours; waits for a rebalance under way, but
+   * no longer than `stopping` lets it. Throws `source_unavailable`.
+   */
+  async isOurs(partition: number, stopping: AbortSignal): Promise<boolean> {
     const { consumer } = this.#parts.cluster;
     const { memberId, generationId, groupId, groupInstanceId } = consumer;
     if (memberId === null || !this.#isMember) return false;
@@ -141,7 +144,7 @@ export class GroupMember {
       }
       if (!findErrorBy(error as Error, 'apiId', 'REBALANCE_IN_PROGRESS'))
         throw unavailable('asking the coordinator', error);
-      await this.#parts.clock.sleep(REBALANCE_MS, nextJoin);
+      await this.#parts.clock.sleep(REBALANCE_MS, AbortSignal.any([nextJoin, stopping]));
     }
     return this.assigned.includes(partition);
   }
