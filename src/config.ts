@@ -40,6 +40,8 @@ const MAX_WINDOW_MS = 3_600_000;
 /** Event times lie within plus and minus this: the difference of any two is exact too. */
 export const MAX_TIME_MS = 2 ** 52;
 
+/** The longest product id that may be allowed, in bytes: rows of a store hold no longer ones. */
+export const MOST_ID_BYTES = 8_192;
 /** Living products that may be allowed: dense ids have so many bits beside what lies with them. */
 export const MOST_PRODUCTS = 2 ** 24;
 
@@ -52,8 +54,9 @@ export const LIMITS = {
   fetchBytes: 524_288,
   /** Cells (products × windows, by blocks of 1 024 products) open at once before a task waits. */
   openCells: 8_388_608,
-  /** Kept events waiting for the next commit. */
+  /** Kept events waiting for the next commit, and the first bytes of one, of which no more stay. */
   keptBytes: 8_388_608,
+  keptEventBytes: 1_048_576,
   /** Comebacks listed in the status; older ones become history. */
   comebacks: 100,
   /** Interval between commits without results: at least, at most; the time of a commit × this. */
@@ -223,7 +226,7 @@ export function settingsWith(overrides: Partial<Settings>): Settings {
   check(settings.maxProductIdBytes >= 1, 'maxProductIdBytes must be at least 1');
   // Redis rows and checkpoint parts have lengths of 16 bits, and JSON may take 6 bytes for one.
   check(
-    settings.maxProductIdBytes <= 8_192,
+    settings.maxProductIdBytes <= MOST_ID_BYTES,
     'maxProductIdBytes must be at most 8 192: rows of a store hold no longer ids',
   );
   check(settings.maxEventBytes <= LIMITS.batchBytes, 'maxEventBytes must fit a batch (1 MiB)');

@@ -20,6 +20,8 @@ export type KeptEvent = {
   message: string;
   arrivalMs: number;
   bytes: Uint8Array;
+  /** How many bytes it had, where those kept are only its first ones. */
+  cutFrom?: number;
   /** The record's key, where the source has keys; stores do not keep it. */
   key?: Uint8Array;
 };

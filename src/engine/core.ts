@@ -2,7 +2,7 @@
  * The state of a task: its time, open windows, ids, published table, ledger, and what waits for the
  * next commit. `verdict.ts` moves it event by event, `collect.ts` commit by commit.
  */
-import { type Limits, MOST_PRODUCTS, type Settings } from '../config.ts';
+import { type Limits, MOST_ID_BYTES, MOST_PRODUCTS, type Settings } from '../config.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
 import { copyOf, type Reason, type RecordBatch, VERDICTS } from '../event.ts';
 import type { Comeback, KeptEvent } from '../status.ts';
@@ -71,7 +71,10 @@ export class TaskCore {
 
   /** Keeps an event that is not counted for the next commit; its sentence is written there. */
   keep(p: number, records: RecordBatch, i: number, code: number): void {
-    const bytes = copyOf(records.bytes, records.starts[i], records.ends[i]);
+    const [start, end] = [records.starts[i], records.ends[i]];
+    // A record of megabytes, cheap to send where it is compressed, would be all that fits a commit.
+    const last = Math.min(end, start + this.limits.keptEventBytes);
+    const bytes = copyOf(records.bytes, start, last);
     const key = keyOf(records, i);
     this.#keptBytes += bytes.length + (key?.length ?? 0) + KEPT_OVERHEAD;
     this.kept.push({
@@ -81,6 +84,7 @@ export class TaskCore {
       message: '',
       arrivalMs: records.arrivals[i],
       bytes,
+      ...(last === end ? {} : { cutFrom: end - start }),
       ...(key === null ? {} : { key }),
     });
   }
@@ -120,6 +124,8 @@ export class TaskCore {
 
 function keyOf({ bytes, keyStarts, keyEnds }: RecordBatch, i: number): Uint8Array | null {
   if (keyStarts === undefined || keyEnds === undefined || keyEnds[i] < keyStarts[i]) return null;
+  // No product id.
+  if (keyEnds[i] - keyStarts[i] > MOST_ID_BYTES) return null;
   return copyOf(bytes, keyStarts[i], keyEnds[i]);
 }
 

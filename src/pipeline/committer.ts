@@ -128,8 +128,7 @@ export class Committer {
     const removals = [...expired, ...former.removals];
     for (const id of collected.expired) products.remove(id);
     const dictionary = this.#session.takeProductParts();
-    for (const kept of collected.kept)
-      kept.message = this.#session.explainKept(kept.reason, kept.bytes, kept.arrivalMs);
+    for (const kept of collected.kept) kept.message = this.#session.explainKept(kept);
     const parts = [...collected.parts, ...dictionary.parts, ...former.parts];
     const written = new Set(parts.map(({ name }) => name));
     const dropped = this.#session.dropped.filter((name) => !written.has(name));

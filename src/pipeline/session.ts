@@ -107,8 +107,9 @@ export class Session {
     return { parts, removed };
   }
 
-  explainKept(verdict: Parameters<typeof explain>[0], bytes: Uint8Array, arrivalMs: number) {
-    return explain(verdict, bytes, 0, bytes.length, arrivalMs, this.#settings);
+  explainKept({ reason, bytes, arrivalMs, cutFrom }: KeptEvent): string {
+    const said = explain(reason, bytes, 0, cutFrom ?? bytes.length, arrivalMs, this.#settings);
+    return cutFrom === undefined ? said : `${said}; the first ${bytes.length} are kept`;
   }
 }
 

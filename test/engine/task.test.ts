@@ -246,6 +246,25 @@ test('kept events have a limit: apply stops before it is exceeded by more than o
   assert.ok(bench.task.apply(0, records, events, first).next > first);
 });
 
+test('of a kept event only so many bytes are kept, and how many it had; no key that is no id', () => {
+  const bench = new Bench({}, 1, { keptEventBytes: 10 });
+  const { records, events } = batchOf([{ ts: 1, reject: 'not_json' }]);
+  const size = records.ends[0]! - records.starts[0]!;
+  assert.ok(size > 10);
+  bench.task.apply(0, records, events, 0);
+  const [kept] = bench.task.collect(names, 10).kept;
+  assert.deepEqual([kept!.bytes.length, kept!.cutFrom, kept!.key], [10, size, undefined]);
+  const bytes = Buffer.alloc(20_000, 'k');
+  for (const [keyEnd, length] of [
+    [8_192, 8_192],
+    [8_193, undefined],
+  ] as const) {
+    const keys = { keyStarts: Uint32Array.of(0), keyEnds: Uint32Array.of(keyEnd) };
+    bench.task.apply(0, { ...records, bytes, ...keys }, events, 0);
+    assert.equal(bench.task.collect(names, 10).kept[0]!.key?.length, length);
+  }
+});
+
 test('kept events are copies, whatever kind of bytes a source reads into', () => {
   const kinds = [(all: Uint8Array) => Buffer.from(all), (all: Uint8Array) => all.slice()];
   for (const bytesOf of kinds) {

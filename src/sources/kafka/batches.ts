@@ -19,6 +19,9 @@ const ABORT_MARKER = 0;
 /** From the beginning of a marker's record to the end of its type. */
 const MARKER_BYTES = 9;
 
+/** Outputs up to so many times what is handed over at once are used again. */
+const LARGEST_KEPT = 8;
+
 const CODEC_BITS = 0x07;
 const APPEND_TIME_BIT = 0x08;
 const TRANSACTION_BIT = 0x10;
@@ -57,6 +60,8 @@ export class BatchWalk {
   /** Takes an answer to the fetch of `position`; earlier records in it are passed over. */
   begin(answer: Answer, position: number): void {
     this.#answer = answer;
+    // One record may unpack to far more than is asked for; that room is not kept for ever.
+    if (this.#output.length > LARGEST_KEPT * this.#maxBytes) this.#output = new Uint8Array(0);
     this.#at = answer.start;
     this.#position = position;
     this.#toAbort = [...answer.aborted].sort((a, b) => a.firstOffset - b.firstOffset);

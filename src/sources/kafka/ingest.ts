@@ -2,7 +2,7 @@
  * Events taken over HTTP, into Kafka: durable when all in-sync replicas have them. What cannot be
  * read goes there too, without a key, so that it ends in the ledger like everything else.
  */
-import type { Limits } from '../../config.ts';
+import { type Limits, MOST_ID_BYTES } from '../../config.ts';
 import { ClickrateError } from '../../errors.ts';
 import type { RecordSlices } from '../../event.ts';
 import type { Outgoing, Sender } from './sender.ts';
@@ -11,9 +11,6 @@ export type IngestTopics = { impressions: string; clicks: string };
 
 /** A broker refuses batches beyond its `max.message.bytes`: 1 MiB, with what is around records. */
 export const MAX_RECORD_BYTES = 900_000;
-
-/** A longer product id is none, whatever the settings say: its event goes without a key. */
-export const MAX_KEY_BYTES = 8_192;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -66,7 +63,8 @@ export class KafkaIngest {
     const { impressions, clicks } = this.#topics;
     const { product, isClick } = keyOf(value);
     const key = product === null ? null : Buffer.from(product);
-    const isLong = key !== null && key.length > MAX_KEY_BYTES;
+    // A longer one is no product id, whatever the settings say.
+    const isLong = key !== null && key.length > MOST_ID_BYTES;
     return { topic: isClick ? clicks : impressions, key: isLong ? null : key };
   }
 }

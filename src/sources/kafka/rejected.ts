@@ -2,8 +2,9 @@
  * The topic of events that were not counted: original bytes and key, reason and origin in headers.
  * A crash between this and the commit may write one twice; readers count an origin once.
  */
+import { MOST_ID_BYTES } from '../../config.ts';
 import type { KeptEvent } from '../../status.ts';
-import { keyOf, MAX_KEY_BYTES, MAX_RECORD_BYTES } from './ingest.ts';
+import { keyOf, MAX_RECORD_BYTES } from './ingest.ts';
 import type { Outgoing, Sender } from './sender.ts';
 
 /** Header names of a record in the topic. */
@@ -27,11 +28,11 @@ export function rejectedWriter(sender: Sender, topic: string) {
 function recordOf(event: KeptEvent, topic: string): Outgoing {
   // Longer ones are cut.
   const value = Buffer.from(event.bytes.subarray(0, MAX_RECORD_BYTES));
-  const isCut = event.bytes.length > MAX_RECORD_BYTES;
+  const size = event.cutFrom ?? event.bytes.length;
   const product = keyOf(value).product;
   const named = event.key ?? (product === null ? null : Buffer.from(product));
   // One that is no product id is not needed, and may be larger than what a broker takes.
-  const key = named !== null && named.length > MAX_KEY_BYTES ? null : named;
+  const key = named !== null && named.length > MOST_ID_BYTES ? null : named;
   const { topic: origin, partition } = originOf(event.partition);
   return {
     ...{ topic, value, key: key === null ? null : Buffer.from(key) },
@@ -42,7 +43,7 @@ function recordOf(event: KeptEvent, topic: string): Outgoing {
       [HEADERS.partition]: String(partition),
       [HEADERS.offset]: String(event.offset),
       [HEADERS.arrival]: String(event.arrivalMs),
-      ...(isCut ? { [HEADERS.cutFrom]: String(event.bytes.length) } : {}),
+      ...(size > value.length ? { [HEADERS.cutFrom]: String(size) } : {}),
     },
   };
 }
