@@ -56,6 +56,12 @@ export function addFlink(top: Command): void {
         .default('periodic'),
     )
     .option('--dedup-ms <n>', 'drop repeated event ids for this long; 0: do not look', numberOf, 0)
+    .option(
+      '--keep-windows-ms <n>',
+      'how much longer windows are kept than they count: for restarts',
+      numberOf,
+      60_000,
+    )
     .action(deploy);
   withOptions(flink.command('status'), OPTIONS)
     .description('whether the job runs; exit code 1 when not')
@@ -84,6 +90,7 @@ export function jobOf({ options, settings }: Configuration, flags: Flags): Job {
     idleMs: options.flinkIdleMs,
     checkpointMs: Number(flags.checkpointMs ?? 5_000),
     dedupMs: Number(flags.dedupMs ?? 0),
+    keepMs: Number(flags.keepWindowsMs ?? 60_000),
     watermarks: (flags.watermarks ?? 'periodic') as Watermarks,
   };
 }

@@ -65,6 +65,8 @@ export type Job = {
   watermarks: Watermarks;
   /** Drop events whose `event_id` was counted already, remembered for this long; 0: do not look. */
   dedupMs: number;
+  /** How much longer a window stays in the state than events of it are counted; default: 60 s. */
+  keepMs?: number;
 };
 
 /** What a job's state depends on: one that is resumed must have the same. */

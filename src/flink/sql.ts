@@ -17,15 +17,15 @@ function bigint(value: number): string {
 }
 
 /**
- * Windows stay in the state for so much longer than any event of them is counted. Right after a
- * restart no watermark is known, and an event is counted that is too late: it must find the counts
- * of its window there, or it would publish a window of one event over the finished one. Longer
- * would cost memory (each window of each product), and go beyond the windows a sink remembers.
+ * Right after a restart no watermark is known, and an event is counted that is too late: it must
+ * find the counts of its window in the state, or it would publish a window of one event over the
+ * finished one. Longer costs memory, and goes beyond the windows that a sink remembers.
  */
-const STATE_MARGIN_MS = 60_000;
+const KEEP_MS = 60_000;
 
 /** Properties of the session that submits the job. */
 export function sessionProperties(job: Job): Record<string, string> {
+  const heldMs = job.settings.allowedLatenessMs + (job.keepMs ?? KEEP_MS);
   return {
     'pipeline.name': job.name,
     'parallelism.default': String(job.parallelism),
@@ -35,7 +35,7 @@ export function sessionProperties(job: Job): Record<string, string> {
     // A firing for each late event, with all counts so far.
     'table.exec.emit.late-fire.enabled': 'true',
     'table.exec.emit.late-fire.delay': '0 s',
-    'table.exec.emit.allow-lateness': `${job.settings.allowedLatenessMs + STATE_MARGIN_MS} ms`,
+    'table.exec.emit.allow-lateness': `${heldMs} ms`,
     // A window's result leaves the task at once instead of with a full buffer.
     'execution.buffer-timeout.interval': '2 ms',
     'pipeline.auto-watermark-interval': '10 ms',

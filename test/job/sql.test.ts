@@ -51,6 +51,8 @@ suite('the SQL of the job', () => {
     assert.match(textOf(job), /'scan\.watermark\.idle-timeout' = '1234 ms'/);
     // What is counted without a watermark, after a restart, finds its window there for longer.
     assert.equal(sessionProperties(job)['table.exec.emit.allow-lateness'], '150000 ms');
+    const brief = sessionProperties({ ...job, keepMs: 500 });
+    assert.equal(brief['table.exec.emit.allow-lateness'], '90500 ms');
   });
 
   test('tells of its watermark as often as asked for', () => {
