@@ -56,7 +56,8 @@ export async function recount(view: StoreView, logs: readonly Log[]): Promise<Re
 
 /**
  * Where the log is gone the store is held against itself: its ledger against how far the journal
- * was read, latest and previous against history. Each product of history that has not expired has them.
+ * was read, latest and previous against history. Each product of history that has not expired has
+ * them.
  */
 export async function selfCheck(view: StoreView): Promise<Recount> {
   const results = resultsOf(view);
