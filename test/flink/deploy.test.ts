@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { OPTIONS } from '../../src/config.ts';
 import { JobManager } from '../../src/flink/jobmanager.ts';
+import { readResult } from '../../src/sink/records.ts';
+import { readTopic } from '../../src/sources/kafka/reader.ts';
+import { Sender } from '../../src/sources/kafka/sender.ts';
 import { Topics } from '../../src/sources/kafka/topics.ts';
 import { withoutFlink } from '../support/flink-cluster.ts';
 import { FlinkSize } from '../support/flink-size.ts';
@@ -13,7 +16,7 @@ import { withoutRedis } from '../support/redis-server.ts';
 const SECONDS = 1_000;
 const skip = withoutKafka() || withoutRedis() || withoutFlink();
 
-suite('a job that is deployed again', { skip, timeout: 240 * SECONDS }, () => {
+suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
   const size = new FlinkSize({});
   let manager: JobManager;
   before(async () => {
@@ -59,7 +62,7 @@ suite('a job that is deployed again', { skip, timeout: 240 * SECONDS }, () => {
   });
 
   test('is remembered at its stop also when nothing was known of it', async () => {
-    const topics = new Topics({ ...OPTIONS, brokers: size.kafka.bootstrap });
+    const topics = new Topics(options());
     const progress = OPTIONS.progressTopic;
     try {
       await topics.remove([progress]);
@@ -74,4 +77,53 @@ suite('a job that is deployed again', { skip, timeout: 240 * SECONDS }, () => {
     const [, savepoint] = /^savepoint (\S+)$/m.exec(await size.done('flink', 'stop'))!;
     assert.ok((await size.deploy()).includes(`going on from ${savepoint}`));
   });
+
+  test('adds what it counts without a watermark to the finished window', async () => {
+    await size.deploy('--replace', '--flink-idle-ms', '2000');
+    const now = Date.now();
+    const start = Math.floor((now - 30 * SECONDS) / 10_000) * 10_000;
+    await send('finished', start, start + 1, start + 2);
+    await send('other', now);
+    const counted = async () => (await impressionsOf('finished')).at(-1);
+    await eventually(async () => (await counted()) === 3, 60 * SECONDS, SECONDS);
+    await size.done('flink', 'stop');
+    // Too late for a watermark that was known.
+    await send('finished', start + 3);
+    await send('other', Date.now());
+    await size.deploy('--flink-idle-ms', '2000');
+    await eventually(async () => (await counted()) === 4, 60 * SECONDS, SECONDS);
+  });
+
+  const options = () => ({ ...OPTIONS, brokers: size.kafka.bootstrap });
+
+  /** Impressions of a product at these times. */
+  const send = async (product_id: string, ...times: number[]) => {
+    const sender = new Sender(options());
+    const event_type = 'impression';
+    const values = times.map((timestamp) => ({ product_id, timestamp, event_type }));
+    try {
+      // One after the other: the key puts them into one partition.
+      for (const value of values)
+        await sender.send([
+          {
+            ...{ topic: 'impressions', key: Buffer.from('same') },
+            value: Buffer.from(JSON.stringify(value)),
+          },
+        ]);
+    } finally {
+      await sender.close();
+    }
+  };
+
+  /** As they were written, one after the other. */
+  const impressionsOf = async (product: string) => {
+    const { signal } = new AbortController();
+    const plan = { topic: 'ctr-results', from: 'earliest', toEnd: true, signal } as const;
+    const found: number[] = [];
+    for await (const { value } of readTopic(options(), plan)) {
+      const result = readResult(value);
+      if (result?.product === product) found.push(result.impressions);
+    }
+    return found;
+  };
 });
