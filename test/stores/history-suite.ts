@@ -166,4 +166,24 @@ export function historyExamples(example: Example): void {
     },
     { limits: { historyKeep: KEEP, historyFolds: 1 } },
   );
+
+  example(
+    'a commit of many windows far apart is folded at once',
+    async (harness) => {
+      const a = await owner(harness);
+      await a.send({ claims: ['x'] });
+      // Half an hour apart.
+      const cells = Array.from({ length: 300 }, (_, n) => countsOf(n * 180, 1));
+      const latest = cells.at(-1)!;
+      await a.send({ results: [{ product: 'x', latest, previous: cells.at(-2)!, cells }] });
+      await harness.folded();
+      const found = await allLevels(harness);
+      assert.deepEqual(
+        found.slice(0, 3).map(({ length }) => length),
+        [1, 0, 1],
+      );
+      assert.equal(total(found).impressions, cells.length);
+    },
+    { limits: { historyKeep: KEEP } },
+  );
 }

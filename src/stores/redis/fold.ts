@@ -87,13 +87,17 @@ function pairsOf(flat: readonly string[]): Map<string, string> {
  * blocks than any fixed number. Each call of Redis is short, and it rests while sums are made here.
  */
 export async function fold(connection: Connection, ladder: Ladder, limits: Limits): Promise<void> {
-  for (;;) {
+  for (let before = ''; ; ) {
     const newest = await connection.send<string[]>(['ZREVRANGE', KEYS.windows, '0', '0']);
     if (newest.length === 0) return;
     const { levels } = await readHeld(connection, ladder);
     const level = due(ladder, levels, Number(newest[0]), limits);
     const start = levels.find((held) => held.level === level)?.oldest ?? null;
     if (level === null || start === null) return;
+    // Still there after it was folded: others fold it too, or it is damaged. A later commit sees.
+    const period = `${level} ${start}`;
+    if (period === before) return;
+    before = period;
     if (level === WINDOW) await connection.run(CLOSE, [String(ladder.endOf(level, start))]);
     await foldPeriod(connection, ladder, level, start);
   }
