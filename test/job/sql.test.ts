@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import { OPTIONS, SETTINGS } from '../../src/config.ts';
+import { MOST_ID_BYTES, OPTIONS, SETTINGS } from '../../src/config.ts';
 import { fingerprint, type Job, jobSettings } from '../../src/flink/job.ts';
 import { kafkaProperties } from '../../src/flink/kafka-properties.ts';
 import { jobStatements, restoring, sessionProperties } from '../../src/flink/sql.ts';
@@ -72,8 +72,10 @@ suite('the SQL of the job', () => {
   test('rejected events are cut where the engine cuts them', () => {
     assert.match(textOf(JOB), /SELECT ctr_kept_key\(`key`\), ctr_kept_value\(`value`\)/);
     const java = readFileSync(join(ROOT, 'flink/src/clickrate/flink/Kept.java'), 'utf8');
-    const limit = /MAX_VALUE_BYTES = ([\d_]+);/.exec(java)?.[1].replaceAll('_', '');
-    assert.equal(Number(limit), MAX_RECORD_BYTES);
+    const limit = (name: string) =>
+      Number(new RegExp(` ${name} = ([\\d_]+);`).exec(java)?.[1].replaceAll('_', ''));
+    assert.equal(limit('MAX_VALUE_BYTES'), MAX_RECORD_BYTES);
+    assert.equal(limit('MAX_KEY_BYTES'), MOST_ID_BYTES);
   });
 
   test('deduplication only when asked for, with the life of an id', () => {

@@ -98,14 +98,14 @@ public final class Functions {
   /** The value of a record that was not counted, as much of it as can be sent. */
   public static final class KeptValue extends ScalarFunction {
     public @DataTypeHint("BYTES") byte[] eval(byte[] record) {
-      return Kept.cut(record, Kept.MAX_VALUE_BYTES);
+      return Kept.value(record);
     }
   }
 
-  /** Its key, likewise. */
+  /** Its key, unless it is too long to be one. */
   public static final class KeptKey extends ScalarFunction {
     public @DataTypeHint("BYTES") byte[] eval(byte[] key) {
-      return Kept.cut(key, Kept.MAX_KEY_BYTES);
+      return Kept.key(key);
     }
   }
 

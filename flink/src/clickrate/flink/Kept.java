@@ -11,10 +11,15 @@ final class Kept {
 
   /** As the TypeScript engine cuts it: {@code MAX_RECORD_BYTES} in src/sources/kafka/ingest.ts. */
   static final int MAX_VALUE_BYTES = 900_000;
-  /** With a value, headers and what is around them still below the 1 MiB that any topic takes. */
-  static final int MAX_KEY_BYTES = 100_000;
+  /** A longer key is no product id, whatever the settings say: {@code MOST_ID_BYTES} in config.ts. */
+  static final int MAX_KEY_BYTES = 8_192;
 
-  static byte[] cut(byte[] bytes, int max) {
-    return bytes == null || bytes.length <= max ? bytes : Arrays.copyOf(bytes, max);
+  static byte[] value(byte[] bytes) {
+    boolean fits = bytes == null || bytes.length <= MAX_VALUE_BYTES;
+    return fits ? bytes : Arrays.copyOf(bytes, MAX_VALUE_BYTES);
+  }
+
+  static byte[] key(byte[] bytes) {
+    return bytes == null || bytes.length > MAX_KEY_BYTES ? null : bytes;
   }
 }
