@@ -80,7 +80,7 @@ export const LIMITS = {
   historyKeep: { windowsMs: 7_200_000, minutesMs: 86_400_000, quartersMs: 35 * 86_400_000 },
   /** With too many cells, at least so long. */
   historyKeepAtLeast: { windowsMs: 600_000, minutesMs: 3_600_000, quartersMs: 43_200_000 },
-  /** Blocks of cells folded with one commit. */
+  /** Blocks of cells SQLite folds with one commit, for each 16 that it writes. */
   historyFolds: 64,
   /** Journal: bytes not yet committed by the engine before ingest answers 429. */
   journalBytes: 268_435_456,

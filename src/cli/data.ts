@@ -41,12 +41,20 @@ export function mustBeFilledBy(
   directory: string,
 ): void {
   const other = store.filledBy().find((name) => name !== task);
-  if (other === undefined) return;
+  if (other !== undefined) throw filledByOther(other, directory);
+}
+
+/** The same for a server that has tasks of many names. */
+export function mustNotBeReplayed(store: Pick<SqliteStore, 'filledBy'>, directory: string): void {
+  if (store.filledBy().includes(FILE_TASK)) throw filledByOther(FILE_TASK, directory);
+}
+
+function filledByOther(other: string, directory: string): ClickrateError {
   const [who, then] =
     other === FILE_TASK
       ? ['clickrate replay', 'choose another directory']
       : ['clickrate run', 'choose another directory, or send the events to that server'];
-  throw new ClickrateError(
+  return new ClickrateError(
     'source_foreign',
     `${directory} was filled by ${who} (task ${other}), which owns the products in it: ${then}`,
   );

@@ -1,11 +1,10 @@
 /** The store that the options name. */
 import type { Limits, Options } from '../config.ts';
-import { ClickrateError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { RedisStore } from '../stores/redis/store.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { Store, Writer } from '../stores/store.ts';
-import { openData } from './data.ts';
+import { mustNotBeReplayed, openData } from './data.ts';
 
 export type StoreChoice = {
   options: Options;
@@ -15,19 +14,12 @@ export type StoreChoice = {
   log: Log;
 };
 
-/** Opens it; whoever asked closes it. Throws `config_invalid`, `directory_locked`. */
+/** Opens it; whoever asked closes it. Throws `directory_locked`, `source_foreign`. */
 export function openStore({ options, ...settings }: StoreChoice): Store {
   if (options.store === 'sqlite') return openSqlite(options, settings);
   const { redis: url, redisPassword: password, timeZone } = options;
-  if (options.store === 'redis')
-    return new RedisStore({
-      url,
-      password,
-      timeZone,
-      ...settings,
-      limits: limitsOf(options, settings.limits),
-    });
-  throw new ClickrateError('config_invalid', `store must be sqlite or redis, not ${options.store}`);
+  const limits = limitsOf(options, settings.limits);
+  return new RedisStore({ url, password, timeZone, ...settings, limits });
 }
 
 /** The limits of the store that the options name: the memory of Redis is dear. */
@@ -40,6 +32,13 @@ export function limitsOf({ store }: Pick<Options, 'store'>, limits: Limits): Lim
 function openSqlite({ data, timeZone }: Options, settings: Omit<StoreChoice, 'options'>): Store {
   const { lock, db } = openData(data, settings.log);
   const store = new SqliteStore(db, { ...settings, timeZone });
+  try {
+    mustNotBeReplayed(store, data);
+  } catch (error) {
+    db.close();
+    lock.release();
+    throw error;
+  }
   const close = store.close.bind(store);
   store.close = async () => {
     await close();

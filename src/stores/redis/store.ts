@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../clock.ts';
-import { LIMITS, type Limits, OPTIONS } from '../../config.ts';
+import { LIMITS, type Limits, OPTIONS, type Settings } from '../../config.ts';
 import { ClickrateError, messageOf } from '../../errors.ts';
 import { type Log, silentLog } from '../../log.ts';
 import type { Counts } from '../../result.ts';
@@ -172,8 +172,8 @@ export class RedisStore implements Store {
     return readHeld(connection, this.#ladder(windowMs === null ? null : Number(windowMs)));
   }
 
-  #ladder(windowMs: number | null): Ladder {
-    return ladderOf(windowMs, this.#options.timeZone ?? OPTIONS.timeZone);
+  #ladder(windowMs: number | null, latenessMs?: number): Ladder {
+    return ladderOf(windowMs, this.#options.timeZone ?? OPTIONS.timeZone, latenessMs);
   }
 
   /** Waits for what commits left to fold. */
@@ -182,10 +182,11 @@ export class RedisStore implements Store {
   }
 
   /** Beside the commits, so that none waits for it; what fails is tried again with a later one. */
-  #foldSoon({ windowMs }: { windowMs: number }): void {
+  #foldSoon({ windowMs, allowedLatenessMs }: Settings): void {
     if (this.#isFolding) return;
     this.#isFolding = true;
-    this.#folding = fold(this.#connection, this.#ladder(windowMs), this.#limits)
+    const ladder = this.#ladder(windowMs, allowedLatenessMs);
+    this.#folding = fold(this.#connection, ladder, this.#limits)
       .catch((error: unknown) => {
         const { log = silentLog } = this.#options;
         if (!this.#isClosed) log.warn({}, `history is not folded: ${messageOf(error)}`);
