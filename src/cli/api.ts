@@ -1,12 +1,11 @@
-/** `clickrate api`: serves the results of a Redis store, without an engine of its own. */
+/** `clickrate api`: serves the results of a store, without an engine of its own. */
 import type { Command } from 'commander';
-import type { Logger } from 'pino';
-import { type DoorOptions, Doors } from '../api/doors/doors.ts';
-import { createServer } from '../api/server.ts';
-import { systemClock } from '../clock.ts';
-import { LIMITS, type Limits, type Options, type Settings } from '../config.ts';
-import { isRetryable } from '../errors.ts';
-import { RedisStore } from '../stores/redis/store.ts';
+import { Doors } from '../api/doors/doors.ts';
+import { LIMITS } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
+import { startDirectoryApi } from './api-directory.ts';
+import type { ApiProcess, ApiProcessParts } from './api-process.ts';
+import { startRedisApi } from './api-redis.ts';
 import {
   configurationOf,
   DOOR_OPTIONS,
@@ -15,92 +14,44 @@ import {
   pick,
   withOptions,
 } from './command.ts';
-import { CommittedHealth } from './committed-health.ts';
-import { listen } from './listen.ts';
 import { createLogger } from './logger.ts';
-import { limitsOf } from './open-store.ts';
-import { builtPage } from './page.ts';
-import { VERSION } from './version.ts';
-import { shareMetrics } from './worker-metrics.ts';
 import { leaveWorkers, mustBeSome, runWorkers, workerSlot } from './workers.ts';
 
-export type ApiProcessParts = {
-  options: Pick<Options, 'port' | 'redis' | 'redisPassword' | 'minSample' | 'timeZone'> &
-    DoorOptions;
-  settings: Settings;
-  limits: Limits;
-  log: Logger;
-};
-
-export type ApiProcess = { url: string; stop(): Promise<void> };
-
-/**
- * Serves what Redis holds: loaded once, then followed. Without Redis it starts as well, answers 503
- * until there is something to answer with, and then the last known with its age in a header.
- * Throws `config_invalid`, `port_in_use`, `store_foreign`: what waiting would not mend.
- */
-export async function startApi(parts: ApiProcessParts): Promise<ApiProcess> {
-  const { options, settings, limits, log } = parts;
-  const { redis: url, redisPassword: password } = options;
-  const store = new RedisStore({ url, password, timeZone: options.timeZone, limits, log });
-  const committed = new CommittedHealth(store, systemClock);
-  const slot = workerSlot();
-  try {
-    await store.committed().catch((error: unknown) => {
-      if (!isRetryable(error)) throw error;
-    });
-    const server = await createServer({
-      ...{ reader: store, settings, clock: systemClock, logger: log, version: VERSION },
-      limits: limitsOf({ store: 'redis' }, limits),
-      ...{ minSample: options.minSample, page: builtPage() },
-      doors: new Doors(options, false),
-      ...(slot === null ? {} : { shareMetrics: shareMetrics(slot) }),
-      health: () => committed.health(),
-      trouble: () => committed.trouble(),
-      staleMs: () => committed.staleMs(),
-    });
-    const looking = committed.run();
-    const stop = async () => {
-      committed.stop();
-      await server.close();
-      await store.close();
-      await looking;
-    };
-    try {
-      return { url: await listen(server, options), stop };
-    } catch (error) {
-      await stop();
-      throw error;
-    }
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
-}
+const STANDARDS = { store: 'redis' } as const;
 
 export function addApi(top: Command): void {
   const options = {
     ...DOOR_OPTIONS,
-    ...pick('workers', 'redis', 'redisPassword', 'minSample', 'timeZone'),
+    ...pick('workers', 'data', 'redis', 'redisPassword', 'minSample', 'timeZone'),
     ...pick('logLevel', 'logFormat'),
+    ...STANDARDS,
   };
   withOptions(top.command('api'), options)
-    .description('serve the results that engines write into Redis')
+    .description(
+      'serve the results that engines write into Redis, or a replay wrote into a directory',
+    )
     .addHelpText(
       'after',
       `
 Examples:
   clickrate api --redis redis://127.0.0.1:6379
   CLICKRATE_REDIS_PASSWORD=… clickrate api --port 8001
-  clickrate api --workers 4                     one process a core, on one port`,
+  clickrate api --workers 4                     one process a core, on one port
+  clickrate api --store sqlite --data DIR       a directory that nobody fills now`,
     )
     .action(async (flags: Flags) => {
-      const { options, settings } = configurationOf(flags);
+      const { options, settings } = configurationOf(flags, STANDARDS);
       const log = createLogger(options);
       mustBeSome(options.workers);
+      if (options.store === 'sqlite' && options.workers > 1)
+        throw new ClickrateError(
+          'config_invalid',
+          'a directory is served by one process: no --workers',
+        );
+      const parts = { options, settings, limits: LIMITS, log };
       const stopped = interruption();
       if (options.workers === 1 || workerSlot() !== null)
-        await serve({ options, settings, limits: LIMITS, log }, stopped);
+        await serve(options.store === 'redis' ? startRedisApi : startDirectoryApi, parts, stopped);
       else {
         const scheme = new Doors(options, false).tls === null ? 'http' : 'https';
         process.exitCode = await runWorkers({ ...options, scheme, log, stop: stopped });
@@ -109,9 +60,13 @@ Examples:
 }
 
 /** One process, until it is stopped. */
-async function serve(parts: ApiProcessParts, stopped: AbortSignal): Promise<void> {
+async function serve(
+  start: (parts: ApiProcessParts) => Promise<ApiProcess>,
+  parts: ApiProcessParts,
+  stopped: AbortSignal,
+): Promise<void> {
   const { log } = parts;
-  const api = await startApi(parts);
+  const api = await start(parts);
   const say = (text: string) => (workerSlot() === null ? log.info({}, text) : log.debug({}, text));
   say(`the API is up: open ${api.url}/ctr/latest (docs: ${api.url}/docs)`);
   await new Promise<void>((resolve) => {

@@ -52,7 +52,10 @@ export function mustNotBeReplayed(store: Pick<SqliteStore, 'filledBy'>, director
 function filledByOther(other: string, directory: string): ClickrateError {
   const [who, then] =
     other === FILE_TASK
-      ? ['clickrate replay', 'choose another directory']
+      ? [
+          'clickrate replay',
+          'choose another directory; clickrate api --store sqlite shows this one',
+        ]
       : ['clickrate run', 'choose another directory, or send the events to that server'];
   return new ClickrateError(
     'source_foreign',

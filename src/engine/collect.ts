@@ -189,23 +189,18 @@ export function answerClaims(core: TaskCore, claims: number[], elsewhere: Set<nu
 export function expire(core: TaskCore, limit: number): { expired: number[]; owned: number[] } {
   const expired: number[] = [];
   const owned: number[] = [];
-  const dead = core.watermark - core.settings.expiryMs;
   for (let b = 0; b < core.blocks.length && expired.length < limit; b++) {
     const block = core.blocks[b];
-    if (block === undefined || !(block.oldestEnd <= dead)) continue;
+    if (block === undefined || !mayHaveExpired(core, b)) continue;
     let oldest = Infinity;
     for (let slot = 0; slot < BLOCK_PRODUCTS; slot++) {
       const last = block.lastEnd[slot];
       if (Number.isNaN(last)) continue;
-      const isDead =
-        last <= dead &&
-        block.claim[slot] !== CLAIM_SENT &&
-        newestEnd(core, (b << BLOCK_SHIFT) + slot) === null;
-      if (!isDead || expired.length >= limit) {
+      const product = (b << BLOCK_SHIFT) + slot;
+      if (expired.length >= limit || !isExpired(core, product)) {
         oldest = Math.min(oldest, last);
         continue;
       }
-      const product = (b << BLOCK_SHIFT) + slot;
       expired.push(product);
       if (block.claim[slot] === OWNED) owned.push(product);
       if (block.claim[slot] === ELSEWHERE) core.heldElsewhere--;
@@ -215,6 +210,32 @@ export function expire(core: TaskCore, limit: number): { expired: number[]; owne
     block.oldestEnd = oldest;
   }
   return { expired, owned };
+}
+
+/** Whether `expire` would take a product out. */
+export function hasExpired(core: TaskCore): boolean {
+  for (let b = 0; b < core.blocks.length; b++) {
+    if (!mayHaveExpired(core, b)) continue;
+    for (let slot = 0; slot < BLOCK_PRODUCTS; slot++)
+      if (isExpired(core, (b << BLOCK_SHIFT) + slot)) return true;
+  }
+  return false;
+}
+
+/** False: no product of the block has, which spares a look at each. */
+function mayHaveExpired({ blocks, watermark, settings }: TaskCore, b: number): boolean {
+  const block = blocks[b];
+  return block !== undefined && block.oldestEnd <= watermark - settings.expiryMs;
+}
+
+function isExpired(core: TaskCore, product: number): boolean {
+  const block = core.blockOf(product);
+  const slot = slotOf(product);
+  return (
+    block.lastEnd[slot] <= core.watermark - core.settings.expiryMs &&
+    block.claim[slot] !== CLAIM_SENT &&
+    newestEnd(core, product) === null
+  );
 }
 
 /** End of the newest open window that has counts of `product`; null without one. */

@@ -16,6 +16,7 @@ import {
   due,
   expire,
   free,
+  hasExpired,
   type Names,
   newestEnd,
   publish,
@@ -205,6 +206,11 @@ export class Task {
       comebacks,
       revisions,
     };
+  }
+
+  /** Whether products have to leave: those that the last commit published, too. */
+  get hasExpired(): boolean {
+    return hasExpired(this.#core);
   }
 
   /** The store answered a commit: of its claims, `elsewhere` belong to another task. */

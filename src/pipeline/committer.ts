@@ -70,7 +70,8 @@ export class Committer {
   /** Commits until nothing is left that could be committed. */
   async flush(): Promise<void> {
     await this.settle();
-    while (this.changed || this.#session.task.due() === 'now') {
+    const { task } = this.#session;
+    while (this.changed || task.due() === 'now' || task.hasExpired) {
       this.#commit(this.#build());
       await this.settle();
     }

@@ -1,6 +1,7 @@
 /** Generated traffic, replayed, gives exactly its truth. */
 import assert from 'node:assert/strict';
 import {
+  existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
@@ -11,10 +12,13 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { startDirectoryApi } from '../../src/cli/api-directory.ts';
 import { generateCommand } from '../../src/cli/generate.ts';
+import { createLogger } from '../../src/cli/logger.ts';
 import { replay } from '../../src/cli/replay.ts';
-import { settingsWith } from '../../src/config.ts';
+import { LIMITS, OPTIONS, settingsWith } from '../../src/config.ts';
 import { silentLog } from '../../src/log.ts';
+import { type CsvMapping, parseCsvMapping } from '../../src/sources/csv.ts';
 import type { Truth } from '../../src/sources/generate.ts';
 import type { TruthRow } from '../../src/sources/truth.ts';
 import { embedded, event, feed } from '../operations/engine.ts';
@@ -31,7 +35,7 @@ function inOrder(rows: readonly TruthRow[]): TruthRow[] {
   });
 }
 
-function replayed(files: string[], results: string, data?: string) {
+function replayed(files: string[], results: string, data?: string, csv?: CsvMapping) {
   return replay({
     files,
     sort: false,
@@ -40,6 +44,7 @@ function replayed(files: string[], results: string, data?: string) {
     log: silentLog,
     signal: new AbortController().signal,
     ...(data === undefined ? {} : { data }),
+    ...(csv === undefined ? {} : { csv }),
   });
 }
 
@@ -124,6 +129,53 @@ test('a directory that a server filled takes no replay, and the other way round'
     ['file'],
     'nothing was claimed',
   );
+});
+
+test('what a replay filled is served as it stands, and not changed', async (t) => {
+  const data = temporary(t);
+  const serve = (directory: string) =>
+    startDirectoryApi({
+      options: { ...OPTIONS, port: 0, data: directory },
+      settings: settingsWith({}),
+      limits: LIMITS,
+      log: createLogger({ logLevel: 'silent', logFormat: 'text' }),
+    });
+  const none = join(data, 'none');
+  await assert.rejects(serve(none), { code: 'file_unreadable', message: /is --data right/ });
+  assert.ok(!existsSync(none), 'nothing is made');
+  const events = 'test/data/open-bandit/bts-men.csv';
+  const csv = parseCsvMapping('time=timestamp,product=item_id,clicked=click');
+  const results = join(data, 'results.ndjson');
+  await replayed([events], results, data, csv);
+  const file = join(data, 'clickrate.db');
+  const before = readFileSync(file);
+  const api = await serve(data);
+  try {
+    const ask = async (path: string) => await (await fetch(api.url + path)).json();
+    const last = new Map(
+      lines(results)
+        .map((line) => JSON.parse(line))
+        .map((result) => [result.product_id, result]),
+    );
+    const newest = Math.max(...[...last.values()].map(({ window_end }) => window_end));
+    for (const [product, { window_end }] of last)
+      if (window_end <= newest - settingsWith({}).expiryMs) last.delete(product);
+    assert.equal(last.size, 19);
+    assert.deepEqual(await ask('/ctr/latest'), Object.fromEntries(last));
+    const { total } = (await ask('/v1/ledger')) as { total: Record<string, unknown> };
+    assert.equal(total.received, 10_069);
+    assert.equal(total.balanced, true);
+    const post = await fetch(`${api.url}/v1/events`, { method: 'POST', body: FIVE });
+    assert.equal(post.status, 404);
+    assert.equal((await fetch(`${api.url}/readyz`)).status, 200);
+    const locked = { code: 'directory_locked', message: new RegExp(api.url) };
+    await assert.rejects(serve(data), locked);
+    await assert.rejects(embedded(data), locked);
+  } finally {
+    await api.stop();
+  }
+  assert.ok(readFileSync(file).equals(before));
+  await (await serve(data)).stop();
 });
 
 test('a directory whose repair was cut off, or that was emptied, takes no replay', async (t) => {

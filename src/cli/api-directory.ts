@@ -1,0 +1,49 @@
+/** `clickrate api --store sqlite`: serves a data directory that nobody fills now, as it stands. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Doors } from '../api/doors/doors.ts';
+import { createServer } from '../api/server.ts';
+import { systemClock } from '../clock.ts';
+import { ClickrateError } from '../errors.ts';
+import { openToRead } from '../sqlite.ts';
+import { SqliteStore } from '../stores/sqlite/store.ts';
+import type { ApiProcess, ApiProcessParts } from './api-process.ts';
+import { listen } from './listen.ts';
+import { lockDirectory } from './lock.ts';
+import { builtPage } from './page.ts';
+import { VERSION } from './version.ts';
+
+/**
+ * Serves what the directory holds: read only, and locked, so that nothing changes it meanwhile.
+ * Throws `file_unreadable`, `directory_locked`, `port_in_use`, and what a start would refuse.
+ */
+export async function startDirectoryApi(parts: ApiProcessParts): Promise<ApiProcess> {
+  const { options, settings, limits, log } = parts;
+  const file = join(options.data, 'clickrate.db');
+  // Before the lock, which would make the directory.
+  if (!existsSync(file))
+    throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+  const lock = lockDirectory(options.data, {});
+  const closers: (() => unknown)[] = [() => lock.release()];
+  const stop = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
+  try {
+    const db = openToRead(file, false);
+    closers.push(() => db.close());
+    const server = await createServer({
+      reader: new SqliteStore(db, { limits, timeZone: options.timeZone }),
+      ...{ settings, limits, clock: systemClock, logger: log, version: VERSION },
+      ...{ minSample: options.minSample, page: builtPage(), doors: new Doors(options, false) },
+      // Its tasks ended: what they committed is all there is to tell of them.
+      health: () => [],
+    });
+    closers.push(() => server.close());
+    const url = await listen(server, options);
+    lock.update({ url });
+    return { url, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
