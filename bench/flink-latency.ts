@@ -1,9 +1,10 @@
 /**
  * `npm run bench:flink-latency`: how long after a window may close (its end and the watermark's
  * delay, in the time of events that are made now) its result is in Redis, on the Flink size whole:
- * broker, job, results topic, sink, Redis. Arguments: closings, events a second.
+ * broker, job, results topic, sink, Redis.
  */
 import { createClient } from '@redis/client';
+import { countsAsked } from '../scripts/arguments.ts';
 import { Feed } from '../test/kafka/feed.ts';
 import { startFlink, withoutFlink } from '../test/support/flink-cluster.ts';
 import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
@@ -12,8 +13,12 @@ import { startRedis, withoutRedis } from '../test/support/redis-server.ts';
 import { MAIN, machine, sleep } from './measure.ts';
 import { percentiles } from './percentiles.ts';
 
-const CLOSINGS = Number(process.argv[2] ?? 300);
-const RATE = Number(process.argv[3] ?? 1_000);
+const HELP = `npm run bench:flink-latency -- [closings] [rate]
+
+  closings   of windows, to wait for (300)
+  rate       impressions and tries of clicks a second (1000)`;
+
+const [CLOSINGS, RATE] = countsAsked([300, 1_000], HELP);
 const PRODUCTS = 100;
 const WINDOW_MS = 1_000;
 const DELAY_MS = 3_000;
@@ -24,6 +29,8 @@ const WATCHED = ['product1', 'product2', 'product3', 'product4', 'product5'];
 
 const why = withoutKafka() || withoutRedis() || withoutFlink();
 if (why) throw new Error(why);
+// Servers end with this process, however it ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const closers: (() => unknown)[] = [];
 const t = { after: (fn: () => unknown) => closers.push(fn) };
 try {

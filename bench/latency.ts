@@ -1,13 +1,13 @@
 /**
  * `npm run bench:latency`: how long after the broker took the record that lets a task close a
  * window all its results are in Redis, and at a client of the live stream. 10 000 events a second,
- * windows of one second, real servers on this machine. Arguments: closings to wait for, events a
- * second.
+ * windows of one second, real servers on this machine.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { countsAsked } from '../scripts/arguments.ts';
 import { allRunning } from '../test/kafka/engines.ts';
 import { readTopics } from '../test/kafka/log-reader.ts';
 import { setUp } from '../test/kafka/setup.ts';
@@ -19,9 +19,12 @@ import type { Observed, Sightings, Watch } from './closing-observer.ts';
 import { cpuSecondsOf, MAIN, machine, sleep } from './measure.ts';
 import { percentiles } from './percentiles.ts';
 
-const CLOSINGS = Number(process.argv[2] ?? 300);
-/** Impressions and tries of clicks a second: of these some 10 000 become events. */
-const RATE = Number(process.argv[3] ?? 12_200);
+const HELP = `npm run bench:latency -- [closings] [rate]
+
+  closings   of windows, to wait for (300)
+  rate       impressions and tries of clicks a second (12200: some 10 000 become events)`;
+
+const [CLOSINGS, RATE] = countsAsked([300, 12_200], HELP);
 const PRODUCTS = 1_000;
 const DELAY_MS = 500;
 const WINDOW_MS = 1_000;
@@ -33,6 +36,8 @@ const OBSERVER_START_MS = 2_000;
 const why = withoutKafka() || withoutRedis();
 if (why) throw new Error(why);
 
+// Servers end with this process, however it ends.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 const closers: (() => unknown)[] = [];
 const t = { after: (fn: () => unknown) => closers.push(fn) };
 const cluster = await startKafka({ brokers: 1 });

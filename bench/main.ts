@@ -4,7 +4,7 @@
  */
 import '../src/cli/tuning.ts';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
+import { argumentsOf, misused } from '../scripts/arguments.ts';
 import { compare, type Floors, floorsUnder, told } from './floors.ts';
 import { markdown } from './markdown.ts';
 import { machine } from './measure.ts';
@@ -46,33 +46,32 @@ const HELP = `npm run bench -- [options]
   --set-floors   write floors a little under what was measured into bench/floors.json
   --json FILE    write everything that was measured, each sample included
   --markdown     print the tables of docs/performance.md at the end
-  --help
+  --help         show this
 `;
 
 function options() {
-  const { values } = parseArgs({
-    options: {
-      ...{ suite: { type: 'string' }, without: { type: 'string' }, json: { type: 'string' } },
-      ...{ quick: { type: 'boolean' }, check: { type: 'boolean' }, markdown: { type: 'boolean' } },
-      ...{ 'set-floors': { type: 'boolean' }, help: { type: 'boolean' } },
-    },
-  });
+  const known = {
+    suite: { type: 'string' },
+    without: { type: 'string' },
+    json: { type: 'string' },
+    quick: { type: 'boolean' },
+    check: { type: 'boolean' },
+    markdown: { type: 'boolean' },
+    'set-floors': { type: 'boolean' },
+  } as const;
+  const { values } = argumentsOf({ options: known }, HELP);
   const without = values.without?.split(',') ?? [];
   const wanted = values.suite?.split(',') ?? Object.keys(SUITES);
   const unknown = [...wanted, ...without].filter((name) => !(name in SUITES));
-  if (unknown.length > 0) throw new Error(`there is no suite ${unknown.join(', ')}\n\n${HELP}`);
+  if (unknown.length > 0) misused(`there is no suite ${unknown.join(', ')}`, HELP);
   const names = wanted.filter((name) => !without.includes(name));
   return { ...values, names, isQuick: values.quick === true };
 }
 
 /** Runs the suites one after the other: they would take CPU from each other. */
 async function run(): Promise<number> {
-  const { names, isQuick, check, json, markdown: isMarkdown, help, ...more } = options();
+  const { names, isQuick, check, json, markdown: isMarkdown, ...more } = options();
   const isSetting = more['set-floors'];
-  if (help === true) {
-    process.stdout.write(HELP);
-    return 0;
-  }
   const report = new Report();
   const beganMs = performance.now();
   process.stdout.write(`${machine()}\n`);

@@ -1,4 +1,5 @@
 /** `npm run check`: format and lint, types, repository rules, unit and golden tests. Under 60 s. */
+import { argumentsOf } from './arguments.ts';
 import { partsOf } from './parts.ts';
 import {
   add,
@@ -11,6 +12,7 @@ import {
   testFiles,
 } from './runner.ts';
 
+argumentsOf({}, 'npm run check   format, lint, types, repository rules, unit and golden tests');
 // Of the random runs a quarter: `npm test` makes them all.
 process.env.CLICKRATE_PART ??= '0.25';
 const tally = emptyTally();

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { argumentsOf, misused } from './arguments.ts';
 import { flinkJar } from './flink-jar.ts';
 import { kafkaJars, missing } from './stack/artifacts.ts';
 import { type FlinkPorts, isFlinkReady, planFlink } from './stack/flink.ts';
@@ -35,23 +35,23 @@ Options: --brokers 1|3 (3), --kafka-port 9092 (the others count up), --redis-por
 --api-port 8000, --counter-port 8001 (sink or engine), --flink-port 8081, --gateway-port 8083,
 --directory .clickrate/stack`;
 
-const { values: flags, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    brokers: { type: 'string', default: '3' },
-    'kafka-port': { type: 'string', default: '9092' },
-    'redis-port': { type: 'string', default: '6379' },
-    flink: { type: 'boolean', default: false },
-    lite: { type: 'boolean', default: false },
-    'api-port': { type: 'string', default: '8000' },
-    'counter-port': { type: 'string', default: '8001' },
-    'flink-port': { type: 'string', default: '8081' },
-    'gateway-port': { type: 'string', default: '8083' },
-    directory: { type: 'string', default: '.clickrate/stack' },
-    clean: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
+const known = {
+  brokers: { type: 'string', default: '3' },
+  'kafka-port': { type: 'string', default: '9092' },
+  'redis-port': { type: 'string', default: '6379' },
+  flink: { type: 'boolean', default: false },
+  lite: { type: 'boolean', default: false },
+  'api-port': { type: 'string', default: '8000' },
+  'counter-port': { type: 'string', default: '8001' },
+  'flink-port': { type: 'string', default: '8081' },
+  'gateway-port': { type: 'string', default: '8083' },
+  directory: { type: 'string', default: '.clickrate/stack' },
+  clean: { type: 'boolean', default: false },
+} as const;
+const { values: flags, positionals } = argumentsOf(
+  { allowPositionals: true, options: known },
+  HELP,
+);
 
 const directory = resolve(flags.directory);
 const kafkaPort = Number(flags['kafka-port']);
@@ -173,15 +173,11 @@ async function status(): Promise<void> {
 
 const actions: Record<string, () => Promise<void>> = { up, down, status };
 const action = actions[positionals[0] ?? ''];
-if (flags.help || action === undefined) {
-  say(HELP);
-  process.exitCode = flags.help ? 0 : 2;
-} else {
-  try {
-    if (![1, 3].includes(ports.length)) throw new Error('--brokers must be 1 or 3');
-    await action();
-  } catch (error) {
-    say(`stack: ${(error as Error).message}`);
-    process.exitCode = 1;
-  }
+if (action === undefined) misused('up, down or status?', HELP);
+try {
+  if (![1, 3].includes(ports.length)) throw new Error('--brokers must be 1 or 3');
+  await action();
+} catch (error) {
+  say(`stack: ${(error as Error).message}`);
+  process.exitCode = 1;
 }

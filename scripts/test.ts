@@ -2,6 +2,7 @@
  * `npm test`: format and lint, types, then every test file, part by part. `--long` adds the long
  * ones; other arguments name the parts to run alone, as in `npm test -- oracle`.
  */
+import { argumentsOf, misused } from './arguments.ts';
 import { partsOf } from './parts.ts';
 import {
   add,
@@ -14,17 +15,20 @@ import {
   testFiles,
 } from './runner.ts';
 
-const args = process.argv.slice(2);
-const long = args.includes('--long');
-const named = args.filter((arg) => !arg.startsWith('--'));
 const files = testFiles();
-const parts = partsOf(files).filter((part) => long || !part.long);
+const all = ['biome', 'types', ...partsOf(files).map(({ name }) => name)];
+const HELP = `npm test [-- part ...]         every part, or these alone
+npm run test:long [-- part ...]  the long ones too
+
+Parts: ${all.join(', ')}`;
+const { values, positionals: named } = argumentsOf(
+  { allowPositionals: true, options: { long: { type: 'boolean', default: false } } },
+  HELP,
+);
+const parts = partsOf(files).filter((part) => values.long || !part.long);
 const names = ['biome', 'types', ...parts.map((part) => part.name)];
 const unknown = named.filter((name) => !names.includes(name));
-if (unknown.length > 0) {
-  process.stderr.write(`no part is called ${unknown.join(', ')}; there are ${names.join(', ')}\n`);
-  process.exit(2);
-}
+if (unknown.length > 0) misused(`no part is called ${unknown.join(', ')}`, HELP);
 
 const wanted = (name: string) => named.length === 0 || named.includes(name);
 const tally = emptyTally();

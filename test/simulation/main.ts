@@ -2,23 +2,26 @@
  * `npm run simulate -- --seeds N --seed S`: runs N seeds from S on; the first one that fails is
  * made as small as it can be and its story told. One seed alone is told whole.
  */
-import { parseArgs } from 'node:util';
+import { argumentsOf, misused } from '../../scripts/arguments.ts';
 import { hunt, reportOf } from './hunt.ts';
 import { failing, shrink, storyOf } from './shrink.ts';
 import { planOf, Simulation } from './simulation.ts';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '1' },
-    seed: { type: 'string', default: '1' },
-    events: { type: 'string', default: '5000' },
-  },
-});
+const HELP = `npm run simulate -- [options]
+
+  --seeds N    how many seeds (1, which is told whole)
+  --seed S     the first of them (1)
+  --events N   events of each (5000)`;
+
+const known = {
+  seeds: { type: 'string', default: '1' },
+  seed: { type: 'string', default: '1' },
+  events: { type: 'string', default: '5000' },
+} as const;
+const { values } = argumentsOf({ options: known }, HELP);
 const [seeds, from, events] = [values.seeds, values.seed, values.events].map(Number);
-if (![seeds, from, events].every((value) => Number.isSafeInteger(value) && value >= 0)) {
-  process.stderr.write('seeds, seed and events are whole numbers\n');
-  process.exit(2);
-}
+if (![seeds, from, events].every((value) => Number.isSafeInteger(value) && value >= 0))
+  misused('seeds, seed and events are whole numbers', HELP);
 
 if (seeds === 1) await tellOne();
 else await tellMany();
