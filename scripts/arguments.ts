@@ -1,4 +1,4 @@
-/** Arguments of the programs around clickrate: `--help` is answered, a wrong one told in a sentence. */
+/** Arguments of the programs around clickrate: `--help` is answered, what is wrong is said. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 /** As `parseArgs` has them. Ends the process with 0 after `--help`, with 2 where they are wrong. */

@@ -10,19 +10,9 @@ import type { RecordBatch } from '../event.ts';
 import type { ProductResult } from '../result.ts';
 import type { Comeback, KeptEvent, OpenCounts, Part, Status } from '../status.ts';
 import { restoreBlock, takeBlockParts } from './checkpoint.ts';
-import {
-  answerClaims,
-  type Due,
-  due,
-  expire,
-  free,
-  hasExpired,
-  type Names,
-  newestEnd,
-  publish,
-  takeClaims,
-} from './collect.ts';
+import { answerClaims, type Due, due, free, type Names, publish, takeClaims } from './collect.ts';
 import { slotOf, TaskCore } from './core.ts';
+import { expire, hasExpired, newestEnd } from './expire.ts';
 import { Tally } from './ledger.ts';
 import { openCounts } from './open.ts';
 import { partitionsOf, statusOf } from './status.ts';
