@@ -1,7 +1,6 @@
 /** The proof is tested: each planted bug makes the suite fail that is named for it. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -62,36 +61,17 @@ function mustBeCaught(without: Run, planted: Run): void {
 let caught = 0;
 after(() => process.stdout.write(`  planted bugs caught: ${caught}/${BUGS.length}\n`));
 
-test('docs/reliability.md lists the planted bugs', () => {
-  const rows = BUGS.map(({ name, file, caughtBy }) => {
-    const suite = caughtBy === 'simulation' ? caughtBy : `\`${caughtBy.file}\``;
-    return `| ${name} | \`${file}\` | ${suite} |`;
-  });
-  const text = readFileSync(join(ROOT, 'docs/reliability.md'), 'utf8');
-  const table = text.slice(text.indexOf('| bug | where |')).split('\n\n')[0]!;
-  assert.deepEqual(table.split('\n').slice(2), rows);
-});
-
-describe('a bug is planted', () => {
-  for (const { name, file, find, replace } of BUGS)
-    test(`in one place: ${name}`, () => {
-      const text = readFileSync(join(ROOT, 'src', file), 'utf8');
-      assert.equal(text.split(find).length - 1, 1, `src/${file}: ${find}`);
-      assert.ok(find !== replace);
-    });
-
-  test('or it does not count as caught', () => {
-    const run = { tests: 3, passed: 3, failed: 0, text: '' };
-    mustBeCaught(run, { ...run, passed: 2, failed: 1 });
-    const wrong: Partial<Run>[] = [
-      {},
-      { tests: 1, passed: 0, failed: 1 },
-      { passed: 2, failed: 1, text: 'Error: "a bug" has 0 places in src/a.ts, not one: x' },
-    ];
-    for (const more of wrong) assert.throws(() => mustBeCaught(run, { ...run, ...more }));
-    const none = { ...run, tests: 0, passed: 0 };
-    assert.throws(() => mustBeCaught(none, { ...none, failed: 1 }));
-  });
+test('a bug that is not planted does not count as caught', () => {
+  const run = { tests: 3, passed: 3, failed: 0, text: '' };
+  mustBeCaught(run, { ...run, passed: 2, failed: 1 });
+  const wrong: Partial<Run>[] = [
+    {},
+    { tests: 1, passed: 0, failed: 1 },
+    { passed: 2, failed: 1, text: 'Error: "a bug" has 0 places in src/a.ts, not one: x' },
+  ];
+  for (const more of wrong) assert.throws(() => mustBeCaught(run, { ...run, ...more }));
+  const none = { ...run, tests: 0, passed: 0 };
+  assert.throws(() => mustBeCaught(none, { ...none, failed: 1 }));
 });
 
 describe('bugs that the simulation catches', { concurrency: availableParallelism() }, () => {

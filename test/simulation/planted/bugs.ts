@@ -153,8 +153,8 @@ const COMMIT_BUGS: Bug[] = [
   {
     name: 'a kept event is not copied out of what the source reads into again',
     file: 'engine/core.ts',
-    find: 'copyOf(records.bytes, records.starts[i], records.ends[i])',
-    replace: 'records.bytes.subarray(records.starts[i], records.ends[i])',
+    find: 'copyOf(records.bytes, start, last)',
+    replace: 'records.bytes.subarray(start, last)',
     caughtBy: 'simulation',
   },
   {
