@@ -10,7 +10,7 @@ import { startFlink, withoutFlink } from '../test/support/flink-cluster.ts';
 import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
 import { outputOf, startNode } from '../test/support/processes.ts';
 import { startRedis, withoutRedis } from '../test/support/redis-server.ts';
-import { MAIN, machine, sleep } from './measure.ts';
+import { endOnSignals, MAIN, machine, sleep } from './measure.ts';
 import { percentiles } from './percentiles.ts';
 
 const HELP = `npm run bench:flink-latency -- [closings] [rate]
@@ -29,8 +29,7 @@ const WATCHED = ['product1', 'product2', 'product3', 'product4', 'product5'];
 
 const why = withoutKafka() || withoutRedis() || withoutFlink();
 if (why) throw new Error(why);
-// Servers end with this process, however it ends.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+endOnSignals();
 const closers: (() => unknown)[] = [];
 const t = { after: (fn: () => unknown) => closers.push(fn) };
 try {

@@ -16,7 +16,7 @@ import { startKafka, withoutKafka } from '../test/support/kafka-cluster.ts';
 import { startNode } from '../test/support/processes.ts';
 import { withoutRedis } from '../test/support/redis-server.ts';
 import type { Observed, Sightings, Watch } from './closing-observer.ts';
-import { cpuSecondsOf, MAIN, machine, sleep } from './measure.ts';
+import { cpuSecondsOf, endOnSignals, MAIN, machine, sleep } from './measure.ts';
 import { percentiles } from './percentiles.ts';
 
 const HELP = `npm run bench:latency -- [closings] [rate]
@@ -36,8 +36,7 @@ const OBSERVER_START_MS = 2_000;
 const why = withoutKafka() || withoutRedis();
 if (why) throw new Error(why);
 
-// Servers end with this process, however it ends.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+endOnSignals();
 const closers: (() => unknown)[] = [];
 const t = { after: (fn: () => unknown) => closers.push(fn) };
 const cluster = await startKafka({ brokers: 1 });

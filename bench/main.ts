@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { argumentsOf, misused } from '../scripts/arguments.ts';
 import { compare, type Floors, floorsUnder, told } from './floors.ts';
 import { markdown } from './markdown.ts';
-import { machine } from './measure.ts';
+import { endOnSignals, machine } from './measure.ts';
 import { Report } from './report.ts';
 import { embedded } from './suites/embedded.ts';
 import { engine } from './suites/engine.ts';
@@ -110,8 +110,7 @@ function held(report: Report, names: readonly string[]): number {
   return code;
 }
 
-// Brokers and peers end with this process, however it ends.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+endOnSignals();
 process.exitCode = await run().catch((error: Error) => {
   process.stderr.write(`${error.stack ?? error.message}\n`);
   return 1;

@@ -95,5 +95,10 @@ function library(name: string): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
+/** Ctrl-C and SIGTERM end the bench, and with it the servers that it started. */
+export function endOnSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+}
+
 /** What is installed and run: JavaScript, as `npm pack` ships it; `prebench` builds it. */
 export const MAIN = 'dist/cli/main.js';

@@ -1,13 +1,11 @@
 /** `clickrate api --store sqlite`: serves a data directory that nobody fills now, as it stands. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Doors } from '../api/doors/doors.ts';
 import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
-import { ClickrateError } from '../errors.ts';
 import { openToRead } from '../sqlite.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { ApiProcess, ApiProcessParts } from './api-process.ts';
+import { existingFileIn } from './data.ts';
 import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
 import { builtPage } from './page.ts';
@@ -19,10 +17,8 @@ import { VERSION } from './version.ts';
  */
 export async function startDirectoryApi(parts: ApiProcessParts): Promise<ApiProcess> {
   const { options, settings, limits, log } = parts;
-  const file = join(options.data, 'clickrate.db');
   // Before the lock, which would make the directory.
-  if (!existsSync(file))
-    throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+  const file = existingFileIn(options.data);
   const lock = lockDirectory(options.data, {});
   const closers: (() => unknown)[] = [() => lock.release()];
   const stop = async () => {

@@ -1,12 +1,11 @@
 /** `clickrate backup`: a copy of the data directory's file, also while its process runs. */
 import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { isOf, messageOf } from '../errors.ts';
 import { backUp } from '../repair/backup.ts';
 import { mustBeWholeLog } from '../sqlite-log.ts';
 import { configurationOf, type Flags, pick, withOptions } from './command.ts';
-import { lockOrHolder } from './data.ts';
+import { fileIn, lockOrHolder } from './data.ts';
 
 export function addBackup(top: Command): void {
   withOptions(top.command('backup'), pick('data'))
@@ -20,7 +19,7 @@ To restore: put the copy as clickrate.db into an empty directory and start with 
     .action((file: string, flags: Flags) => {
       const { data } = configurationOf(flags).options;
       const unchecked = checkLog(data);
-      backUp(join(data, 'clickrate.db'), file);
+      backUp(fileIn(data), file);
       const but = unchecked === null ? '' : `; the write-ahead log was not checked: ${unchecked}`;
       process.stdout.write(`${file}: ${statSync(file).size} bytes, checked${but}\n`);
     });
@@ -28,7 +27,7 @@ To restore: put the copy as clickrate.db into an empty directory and start with 
 
 /** Throws where writes of the log are lost; answers why it could not be looked at, or null. */
 function checkLog(data: string): string | null {
-  const file = join(data, 'clickrate.db');
+  const file = fileIn(data);
   if (!existsSync(file)) return null;
   try {
     const lock = lockOrHolder(data);

@@ -13,6 +13,18 @@ export type DataDirectory = { lock: DirectoryLock; db: DatabaseSync };
 
 const NAME = 'clickrate.db';
 
+/** The one database of a directory, whether it is there or not. */
+export function fileIn(directory: string): string {
+  return join(directory, NAME);
+}
+
+/** The same, of a directory that is there to be read. Throws `file_unreadable` without one. */
+export function existingFileIn(directory: string): string {
+  const file = fileIn(directory);
+  if (existsSync(file)) return file;
+  throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+}
+
 /** There from before a new database is made until it is whole. */
 const BEGINNING = 'beginning';
 
@@ -74,7 +86,7 @@ export function lockOrHolder(directory: string): DirectoryLock | string {
 }
 
 function begin(directory: string, wasUsed: boolean, log: Log): DatabaseSync {
-  const file = join(directory, NAME);
+  const file = fileIn(directory);
   const mark = join(directory, BEGINNING);
   const isBeginning = existsSync(mark);
   const size = statSync(file, { throwIfNoEntry: false })?.size;

@@ -1,9 +1,9 @@
 /** `clickrate repair`: what is damaged in a store, what can be done, and what is lost by it. */
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { impossible, tryRepair } from '../repair/repair.ts';
 import { textOf } from '../repair/steps.ts';
 import { configurationOf, type Flags, pick, withOptions } from './command.ts';
+import { fileIn } from './data.ts';
 import { lockDirectory } from './lock.ts';
 import { repairRedis } from './repair-redis.ts';
 
@@ -44,7 +44,7 @@ function repairDirectory(directory: string, isDry: boolean): number {
     else process.stdout.write(`mended; the damaged files are in ${tried.keep(Date.now())}\n`);
     return tried.steps.length;
   } catch (error) {
-    throw impossible(join(directory, 'clickrate.db'), error);
+    throw impossible(fileIn(directory), error);
   } finally {
     lock.release();
   }

@@ -1,6 +1,4 @@
 /** `clickrate verify --data`, and with `--store redis`: a store against the log it counted. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { WINDOW } from '../history.ts';
@@ -14,7 +12,7 @@ import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { ResultReader } from '../stores/store.ts';
 import type { Log, LogRecord } from '../verify/oracle.ts';
 import { JOURNAL, type Recount, recount, type StoreView, selfCheck } from '../verify/store.ts';
-import { lockOrHolder } from './data.ts';
+import { existingFileIn, lockOrHolder } from './data.ts';
 
 export type Verified = Recount & {
   /** What was compared, in words. */
@@ -26,9 +24,7 @@ export type Verified = Recount & {
  * start would refuse it.
  */
 export async function verifyDirectory(directory: string): Promise<Verified> {
-  const file = join(directory, 'clickrate.db');
-  if (!existsSync(file))
-    throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+  const file = existingFileIn(directory);
   const lock = lockOrHolder(directory);
   try {
     const isInUse = typeof lock === 'string';
