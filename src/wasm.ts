@@ -80,6 +80,7 @@ const access = (opcode: readonly number[], offset: number): Code => [
 export const load8 = (offset = 0): Code => access([0x2d], offset);
 export const load32 = (offset = 0): Code => access([0x28], offset);
 export const load64 = (offset = 0): Code => access([0x29], offset);
+export const loadDouble = (offset = 0): Code => access([0x2b], offset);
 export const load128 = (offset = 0): Code => access(simd(0), offset);
 export const store32 = (offset = 0): Code => access([0x36], offset);
 export const storeDouble = (offset = 0): Code => access([0x39], offset);
@@ -113,6 +114,8 @@ export const op = {
   shiftLeft64: [0x86],
   shiftRight64: [0x88],
   doubleFrom64: [0xb9],
+  doubleFrom32: [0xb7],
+  addDoubles: [0xa0],
   equalBytes: simd(0x23),
   lessBytes: simd(0x25),
   lessUnsignedBytes: simd(0x26),

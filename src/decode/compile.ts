@@ -3,6 +3,7 @@
  * layout, sixteen bytes at a time, and reads their values on the way, row after row. It works on a
  * copy of the records in a memory of its own, so no address of it can be outside of that.
  */
+import { MEMORY } from '../code-memory.ts';
 import { CLICK, IMPRESSION } from '../event.ts';
 import {
   againIf,
@@ -33,7 +34,7 @@ import {
 import { digits, digitsAt, notDigits, numberOf } from './digits.ts';
 import { ID, PRODUCT, TIME, TYPE } from './fields.ts';
 import { FIRST_MIX, LAST_MIX } from './keys.ts';
-import { columns, MEMORY } from './run.ts';
+import { columns } from './run.ts';
 
 /** Step codes beside those of the fields: other plain strings and numbers, the record's end. */
 export const STRING = 5;
@@ -72,8 +73,7 @@ export function compile(plan: Plan, rules: Rules): Match | null {
   if (known !== undefined) return known;
   const module = moduleOf(4, LOCALS, bodyOf(plan, rules));
   const match = functionOf(module, MEMORY) as Match | null;
-  const [oldest] = compiled.keys();
-  if (compiled.size >= MAX_COMPILED) compiled.delete(oldest);
+  if (compiled.size >= MAX_COMPILED) compiled.delete([...compiled.keys()][0]);
   compiled.set(key, match);
   return match;
 }

@@ -1,24 +1,19 @@
 /**
- * A run: records in a row that are matched at once, in the memory that the code of layouts works
- * on. Of usual events it stays in the processor's nearest cache. One serves all tasks, since each
- * run is used up before another batch is begun.
+ * A run: records in a row that are matched at once, in the memory of code. Those that lie elsewhere
+ * are copied there; of usual events a run stays in the processor's nearest cache. One serves all
+ * tasks, since each run is used up before another batch is begun.
  */
+import { isInMemory, MEMORY, ownPartOf } from '../code-memory.ts';
 import type { RecordBatch } from '../event.ts';
 import { viewOf } from '../text-bytes.ts';
-import { memoryOf } from '../wasm.ts';
 
 /** Most rows of a run, and most bytes of its records. */
 export const RUN_ROWS = 128;
 export const RUN_BYTES = 131_072;
-/** Whatever the code reads behind the records of a run before it notices. */
-const READ_AHEAD = 16_384;
-
-let used = 0;
 
 /** Room for a column of `width` bytes a row. */
 function room(width: number): number {
-  used += width * RUN_ROWS;
-  return used - width * RUN_ROWS;
+  return ownPartOf(width * RUN_ROWS);
 }
 
 /** Where the columns lie, of 4 bytes a row, 8 and 1. */
@@ -33,9 +28,7 @@ export const columns = {
   idEnd: room(4),
   kind: room(1),
 };
-const RECORDS_AT = used;
-
-export const MEMORY = memoryOf(RECORDS_AT + RUN_BYTES + READ_AHEAD);
+const RECORDS_AT = ownPartOf(RUN_BYTES);
 
 const { buffer } = MEMORY;
 const bytes = new Uint8Array(buffer);
@@ -61,12 +54,27 @@ export const run = {
 export const taken = { from: 0, to: 0, shift: 0 };
 
 /**
- * Takes as many rows from `from` on as there is room for, to row `to` at most: while each record
- * lies behind the one before. Maybe none.
+ * Takes as many rows from `from` on as there is room for, to row `to` at most. Maybe none, where
+ * they have to be copied.
  */
 export function take(records: RecordBatch, from: number, to: number): void {
-  const first = records.starts[from];
   const last = Math.min(to, from + RUN_ROWS);
+  taken.from = from;
+  if (isInMemory(records.bytes)) takeInPlace(records, last);
+  else takeCopied(records, last);
+}
+
+function takeInPlace(records: RecordBatch, last: number): void {
+  starts.set(records.starts.subarray(taken.from, last));
+  ends.set(records.ends.subarray(taken.from, last));
+  taken.to = last;
+  taken.shift = records.bytes.byteOffset;
+}
+
+/** Takes rows while each record lies behind the one before. */
+function takeCopied(records: RecordBatch, last: number): void {
+  const { from } = taken;
+  const first = records.starts[from];
   let at = first;
   let i = from;
   for (; i < last; i++) {
@@ -77,7 +85,6 @@ export function take(records: RecordBatch, from: number, to: number): void {
     ends[i - from] = end;
     at = end;
   }
-  taken.from = from;
   taken.to = i;
   taken.shift = RECORDS_AT - first;
   bytes.set(records.bytes.subarray(first, at), RECORDS_AT);

@@ -1,6 +1,6 @@
 /** The brokers: the partitions' leaders, who is up, and the connections that lanes fetch over. */
 import { ClickrateError } from '../../src/errors.ts';
-import type { BrokerAddress, BrokerLine } from '../../src/sources/kafka/connection.ts';
+import type { BrokerAddress, BrokerLine, Room } from '../../src/sources/kafka/connection.ts';
 import type { Random } from '../support/random.ts';
 import type { Outage, SimLog } from '../support/sim-source.ts';
 import {
@@ -167,8 +167,6 @@ export class SimLine implements BrokerLine {
   readonly process: Process;
   #failure: ClickrateError | null = null;
   #reject: ((error: ClickrateError) => void) | null = null;
-  /** As the real one: an answer stays as it is until the next but one. */
-  readonly #buffers: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
 
   constructor(
     brokers: Brokers,
@@ -196,7 +194,7 @@ export class SimLine implements BrokerLine {
     return this.#network.call(this.process, 'broker', execute, { isOfLine: true });
   }
 
-  request(bytes: Buffer): Promise<Buffer> {
+  request(bytes: Buffer, room: Room): Promise<Buffer> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     const { offset, waitMs, topic, partition } = parseFetch(bytes);
     const log = this.#brokers.log(topic, partition);
@@ -210,7 +208,7 @@ export class SimLine implements BrokerLine {
     return new Promise((resolve, reject) => {
       this.#reject = reject;
       answer.then(
-        (bytes) => resolve(this.#received(bytes)),
+        (bytes) => resolve(this.#received(bytes, room)),
         (error: ClickrateError) => {
           this.#fail(error.message);
           reject(error);
@@ -219,11 +217,11 @@ export class SimLine implements BrokerLine {
     });
   }
 
-  #received(bytes: Buffer): Buffer {
-    this.#buffers.reverse();
-    if (this.#buffers[0].length < bytes.length) this.#buffers[0] = Buffer.alloc(bytes.length);
-    bytes.copy(this.#buffers[0]);
-    return this.#buffers[0].subarray(0, bytes.length);
+  /** As the real one: into a buffer that is used again. */
+  #received(bytes: Buffer, room: Room): Buffer {
+    const buffer = room(bytes.length);
+    bytes.copy(buffer);
+    return buffer.subarray(0, bytes.length);
   }
 
   /** The other end is gone: the process hears of it. */

@@ -5,17 +5,46 @@ import type { ClickrateError } from '../../src/errors.ts';
 import { recordBatch } from '../../src/event.ts';
 import { BatchWalk } from '../../src/sources/kafka/batches.ts';
 import type { Aborted } from '../../src/sources/kafka/fetch.ts';
+import { inCodeMemory } from '../support/code-memory.ts';
 import { batchOf, markerOf, type Row, sealed } from '../support/kafka-batches.ts';
 
 type Seen = { offset: number; arrivalMs: number; key: string | null; value: string };
 
-/** Everything that is handed over, in pieces of about `maxBytes`. */
-function walked(bytes: Buffer, position = 0, aborted: Aborted[] = [], maxBytes = 1_048_576) {
-  const walk = new BatchWalk('clicks-2', maxBytes);
-  const out = recordBatch(new Uint8Array(0), 1);
+type Walked = { seen: Seen[]; position: number; pieces: number };
+
+/** Everything that is handed over, in pieces of about `maxBytes`: the same wherever it lies. */
+function walked(
+  bytes: Buffer,
+  position = 0,
+  aborted: Aborted[] = [],
+  maxBytes = 1_048_576,
+): Walked {
   // Not at the beginning of its buffer, as in an answer.
   const answer = Buffer.concat([Buffer.alloc(13), bytes, Buffer.alloc(7)]);
-  walk.begin({ bytes: answer, start: 13, end: 13 + bytes.length, aborted }, position);
+  const end = 13 + bytes.length;
+  const outcome = (where: Buffer) => {
+    try {
+      return walkedIn(where, end, position, aborted, maxBytes);
+    } catch (error) {
+      return error as ClickrateError;
+    }
+  };
+  const [one, other] = [outcome(answer), outcome(inCodeMemory(answer))];
+  assert.deepEqual(other, one);
+  if (one instanceof Error) throw one;
+  return one;
+}
+
+function walkedIn(
+  answer: Buffer,
+  end: number,
+  position: number,
+  aborted: Aborted[],
+  maxBytes: number,
+): Walked {
+  const walk = new BatchWalk('clicks-2', maxBytes);
+  const out = recordBatch(new Uint8Array(0), 1);
+  walk.begin({ bytes: answer, start: 13, end, aborted }, position);
   const seen: Seen[] = [];
   let pieces = 0;
   while (!walk.isDone) {
@@ -262,4 +291,51 @@ test('any batches, any position: every record at or after it exactly once', () =
     },
   );
   fc.assert(run, { numRuns: 300 });
+});
+
+test('batches of many records, and of long ones, are walked to their last', () => {
+  for (const count of [8_191, 8_192, 8_193, 20_000]) {
+    const list = Array.from({ length: count }, (_, n) => ({ key: null, value: `${n}` }));
+    const { seen } = walked(batchOf({ base: 7, rows: list, appendMs: 1 }));
+    assert.equal(seen.length, count);
+    assert.ok(seen.every(({ offset, value }, n) => offset === 7 + n && value === `${n}`));
+  }
+  for (const length of [50, 60, 63, 64, 8_170, 8_180, 8_185, 8_192, 70_000]) {
+    const long = 'v'.repeat(length);
+    const row = { key: 'k'.repeat(length), value: long };
+    const { seen } = walked(batchOf({ base: 0, rows: [row, { key: null, value: long }] }));
+    assert.deepEqual(
+      seen.map(({ value, key }) => [value, key]),
+      [
+        [long, row.key],
+        [long, null],
+      ],
+    );
+  }
+});
+
+test('whatever bytes a batch has, both ways of walking see the same', () => {
+  const text = fc.option(fc.string({ maxLength: 90 }), { nil: null });
+  const run = fc.property(
+    fc.array(fc.record({ key: text, value: text }), { minLength: 1, maxLength: 6 }),
+    fc.array(fc.tuple(fc.nat(200), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+    fc.integer({ min: -1, max: 8 }),
+    fc.option(fc.nat(9_000), { nil: undefined }),
+    (list, changes, count, appendMs) => {
+      const bytes = batchOf({
+        base: 3,
+        rows: list,
+        ...(appendMs === undefined ? {} : { appendMs }),
+      });
+      for (const [at, byte] of changes) bytes[61 + (at % (bytes.length - 61))] = byte;
+      if (count < 7) bytes.writeInt32BE(count, 57);
+      try {
+        walked(sealed(bytes), 0);
+      } catch (error) {
+        // That both are the same was asserted; damaged is what most of them are.
+        assert.equal((error as ClickrateError).code, 'source_damaged', String(error));
+      }
+    },
+  );
+  fc.assert(run, { numRuns: 3_000 });
 });

@@ -77,3 +77,56 @@ test('a handshake is overdue too', async (t) => {
   t.after(() => connection.close());
   assert.match(await rejection(connection.open()), /did not answer in time/);
 });
+
+/** A server that answers each request with these pieces, which `id` is written into. */
+async function answering(t: Test, answer: (id: Buffer) => Buffer[]) {
+  const address = await serverOf(t, async (socket, bytes) => {
+    for (const piece of answer(bytes.subarray(8, 12))) {
+      socket.write(piece);
+      await pause(2);
+    }
+  });
+  const connection = new BrokerConnection(address, options);
+  t.after(() => connection.close());
+  await connection.open();
+  return connection;
+}
+
+/** An answer of so many bytes behind its size. */
+function answerOf(id: Buffer, size: number): Buffer {
+  const bytes = Buffer.alloc(4 + size, 7);
+  bytes.writeInt32BE(size, 0);
+  id.copy(bytes, 4);
+  return bytes;
+}
+
+test('an answer comes whole, however it is cut, to where there is room for it', async (t) => {
+  let cuts: number[] = [];
+  const connection = await answering(t, (id) => {
+    const whole = answerOf(id, 40);
+    const ends = [...cuts, whole.length];
+    return ends.map((end, n) => whole.subarray(n === 0 ? 0 : ends[n - 1], end));
+  });
+  for (cuts of [[], [1], [3], [4], [5], [2, 4], [4, 9, 43], [1, 2, 3, 4, 5, 6]]) {
+    const rooms: number[] = [];
+    const buffer = Buffer.alloc(100);
+    const answer = await connection.request(request(), (size) => {
+      rooms.push(size);
+      return buffer;
+    });
+    assert.deepEqual(rooms, [44]);
+    assert.equal(answer.buffer, buffer.buffer);
+    assert.equal(answer.length, 44);
+    assert.ok(answer.subarray(8).every((byte) => byte === 7));
+  }
+});
+
+test('bytes behind an answer, and another size than there may be, end the connection', async (t) => {
+  const more = await answering(t, (id) => [Buffer.concat([answerOf(id, 8), Buffer.alloc(3)])]);
+  // With room behind the answer, as lanes give it.
+  const room = (size: number) => Buffer.alloc(size + 64);
+  assert.match(await rejection(more.request(request(), room)), /answered another request/);
+  assert.equal(more.isClosed, true);
+  const huge = await answering(t, () => [Buffer.from([0x7f, 0xff, 0xff, 0xff])]);
+  assert.match(await rejection(huge.request(request(), room)), /something that is no answer/);
+});

@@ -13,24 +13,27 @@ import { login } from './login.ts';
 /** Where a broker is. */
 export type BrokerAddress = { host: string; port: number };
 
+/** Where an answer of so many bytes is put; there may be more room. */
+export type Room = (size: number) => Buffer;
+
 /** What a lane needs of a connection; others take its place in a simulation. */
 export type BrokerLine = Pick<BrokerConnection, 'open' | 'request' | 'close' | 'isClosed'>;
 
-const FIRST_BYTES = 65_536;
+const SIZE_BYTES = 4;
 /** Largest answer: far above what is asked for, and what one batch may have. */
 const MAX_ANSWER_BYTES = 268_435_456;
 const KEEP_ALIVE_MS = 30_000;
 
-type Waiting = { resolve(answer: Buffer): void; reject(error: ClickrateError): void };
+type Waiting = { room: Room; resolve(answer: Buffer): void; reject(error: ClickrateError): void };
 
 export class BrokerConnection {
   readonly #name: string;
   readonly #options: BaseOptions;
   readonly #socket: Socket;
   readonly #opened: Promise<void>;
-  readonly #buffers = [Buffer.allocUnsafe(FIRST_BYTES), Buffer.allocUnsafe(FIRST_BYTES)];
-  /** Index of the buffer that the answer under way fills; the other holds the one before it. */
-  #turn = 0;
+  /** The size of the answer under way; once it is known, where the whole of it is put. */
+  readonly #size = Buffer.allocUnsafe(SIZE_BYTES);
+  #answer: Buffer | null = null;
   #used = 0;
   #waiting: Waiting | null = null;
   #correlation = 0;
@@ -94,17 +97,18 @@ export class BrokerConnection {
   }
 
   /**
-   * Sends a request; its correlation id is written here. The answer, its size in front, stays as
-   * it is until the next but one. Rejects with `source_unavailable`.
+   * Sends a request; its correlation id is written here. The answer, its size in front, lies in
+   * what `room` gave for it; after a rejection nothing more is written there. Rejects with
+   * `source_unavailable`.
    */
-  request(bytes: Buffer): Promise<Buffer> {
+  request(bytes: Buffer, room: Room = Buffer.allocUnsafeSlow): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (this.#waiting !== null)
         throw new ClickrateError('internal', 'a request is under way on this connection');
       if (this.#failure !== null) throw this.#failure;
       this.#correlation = (this.#correlation + 1) & 0x7fff_ffff;
       bytes.writeInt32BE(this.#correlation, 8);
-      this.#waiting = { resolve, reject };
+      this.#waiting = { room, resolve, reject };
       this.#socket.write(bytes);
     });
   }
@@ -136,39 +140,40 @@ export class BrokerConnection {
     );
   }
 
-  /** Free bytes behind what came of the answer under way. */
+  /** Free bytes behind what came of the answer under way: first of its size alone. */
   #room(): Buffer {
-    const buffer = this.#buffers[this.#turn];
-    const size = this.#used < 4 ? 4 : buffer.readInt32BE(0) + 4;
-    if (size <= buffer.length) return buffer.subarray(this.#used);
-    const larger = Buffer.allocUnsafe(Math.max(size, buffer.length * 2));
-    buffer.copy(larger, 0, 0, this.#used);
-    this.#buffers[this.#turn] = larger;
-    return larger.subarray(this.#used);
+    return (this.#answer ?? this.#size).subarray(this.#used);
   }
 
   #onRead(size: number): boolean {
     this.#used += size;
-    if (this.#used < 4) return true;
-    const length = this.#buffers[this.#turn].readInt32BE(0);
+    if (this.#answer === null) return this.#used < SIZE_BYTES || this.#begin();
+    const length = this.#size.readInt32BE(0) + SIZE_BYTES;
+    if (this.#used >= length) this.#answered(this.#answer, length);
+    return true;
+  }
+
+  /** The size of an answer has come. */
+  #begin(): boolean {
+    const length = this.#size.readInt32BE(0);
     if (length < 4 || length > MAX_ANSWER_BYTES || this.#waiting === null) {
       this.#fail('it sent something that is no answer');
       return false;
     }
-    if (this.#used < length + 4) return true;
-    this.#answered(length + 4);
+    this.#answer = this.#waiting.room(length + SIZE_BYTES);
+    this.#size.copy(this.#answer);
     return true;
   }
 
-  #answered(size: number): void {
-    const answer = this.#buffers[this.#turn].subarray(0, size);
+  #answered(bytes: Buffer, size: number): void {
+    const answer = bytes.subarray(0, size);
     const { resolve } = this.#waiting as Waiting;
-    if (this.#used !== size || answer.readInt32BE(4) !== this.#correlation) {
+    if (this.#used !== size || answer.readInt32BE(SIZE_BYTES) !== this.#correlation) {
       this.#fail('it answered another request');
       return;
     }
     this.#waiting = null;
-    this.#turn = 1 - this.#turn;
+    this.#answer = null;
     this.#used = 0;
     resolve(answer);
   }
@@ -184,6 +189,8 @@ export class BrokerConnection {
     this.#socket.destroy();
     const waiting = this.#waiting;
     this.#waiting = null;
+    this.#answer = null;
+    this.#used = 0;
     waiting?.reject(this.#failure);
   }
 

@@ -4,11 +4,12 @@
  */
 import { type BaseOptions, protocolErrorsCodesById } from '@platformatic/kafka';
 import type { Clock } from '../../clock.ts';
-import type { Limits } from '../../config.ts';
+import { LIMITS, type Limits } from '../../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../../errors.ts';
 import { recordBatch } from '../../event.ts';
 import type { Fetch } from '../source.ts';
 import { BatchWalk } from './batches.ts';
+import { AnswerBuffers } from './buffers.ts';
 import type { KafkaCluster } from './cluster.ts';
 import type { BrokerLine } from './connection.ts';
 import { FetchRequest, OFFSET_OUT_OF_RANGE, readFetchHead } from './fetch.ts';
@@ -26,7 +27,13 @@ export type LaneParts = {
   onArrival(): void;
 };
 
-type Arrived = { bytes: Buffer; sentAtMs: number; arrivedAtMs: number };
+/** An answer, and the buffer it lies in. */
+type Arrived = { bytes: Buffer; buffer: Buffer | null; sentAtMs: number; arrivedAtMs: number };
+
+/** Of an answer, beside the records that were asked for. */
+const HEAD_BYTES = 1_024;
+/** Those of all lanes of the process, as is the memory they lie in. */
+const BUFFERS = new AnswerBuffers(LIMITS.fetchBytes + HEAD_BYTES, LIMITS.freeAnswerBytes);
 
 export class Lane {
   readonly #parts: LaneParts;
@@ -39,6 +46,9 @@ export class Lane {
   #arrived: Arrived | null = null;
   /** The answer being handed over, in pieces where it is compressed. */
   #current: Arrived | null = null;
+  /** Where the answer under way is put, and what was handed over last. */
+  #filling: Buffer | null = null;
+  #lent: Buffer | null = null;
   /** End of the log as the answer saw it. */
   #end = 0;
   #failure: unknown = null;
@@ -83,17 +93,29 @@ export class Lane {
 
   #settle(outcome: () => void): void {
     this.#isInFlight = false;
-    if (this.#isClosed) return;
-    outcome();
-    this.#parts.onArrival();
+    if (!this.#isClosed) outcome();
+    // What was not taken is read by nobody.
+    this.#giveBack(this.#filling);
+    this.#filling = null;
+    if (!this.#isClosed) this.#parts.onArrival();
+  }
+
+  #giveBack(buffer: Buffer | null): void {
+    if (buffer !== null) BUFFERS.give(buffer);
   }
 
   async #fetch(waitMs: number): Promise<Arrived> {
     const { clock } = this.#parts;
     const connection = await this.#connected();
     const sentAtMs = clock.monotonicMs();
-    const bytes = await connection.request(this.#request.at(this.position, waitMs));
-    return { bytes, sentAtMs, arrivedAtMs: clock.monotonicMs() };
+    const request = this.#request.at(this.position, waitMs);
+    const bytes = await connection.request(request, (size) => this.#room(size));
+    return { bytes, buffer: this.#filling, sentAtMs, arrivedAtMs: clock.monotonicMs() };
+  }
+
+  #room(size: number): Buffer {
+    this.#filling = BUFFERS.take(size);
+    return this.#filling;
   }
 
   async #connected(): Promise<BrokerLine> {
@@ -131,6 +153,7 @@ export class Lane {
     this.#end = head.stableOffset;
     this.#walk.begin({ ...head, bytes: arrived.bytes }, this.position);
     this.#arrived = arrived;
+    this.#filling = null;
     this.trouble = null;
     this.#waitMs = 0;
   }
@@ -165,11 +188,12 @@ export class Lane {
   }
 
   /**
-   * Hands over what has come; null when nothing has. Throws `source_gap`, `source_damaged`,
-   * `topic_renewed`.
+   * Hands over what has come, to be read until the next call; null when nothing has. Throws
+   * `source_gap`, `source_damaged`, `topic_renewed`.
    */
   take(): Fetch | null {
     if (this.#failure !== null) throw this.#failure;
+    this.release();
     if (this.#current === null) {
       this.#current = this.#arrived;
       this.#arrived = null;
@@ -179,7 +203,10 @@ export class Lane {
     const { clock, index } = this.#parts;
     this.#walk.next(this.#records, clock.wallMs());
     this.position = this.#walk.position;
-    if (this.#walk.isDone) this.#current = null;
+    if (this.#walk.isDone) {
+      this.#current = null;
+      this.#lent = answer.buffer;
+    }
     const end = this.#walk.isDone && this.position >= this.#end;
     return {
       partition: index,
@@ -190,9 +217,20 @@ export class Lane {
     };
   }
 
+  /** What was handed over is read no more; the next `take` says so too. */
+  release(): void {
+    this.#giveBack(this.#lent);
+    this.#lent = null;
+  }
+
+  /** What was handed over is read no more. */
   close(): void {
     this.#isClosed = true;
     this.#connection?.close();
+    this.release();
+    for (const answer of [this.#current, this.#arrived]) this.#giveBack(answer?.buffer ?? null);
+    this.#current = null;
+    this.#arrived = null;
   }
 }
 

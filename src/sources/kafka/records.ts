@@ -1,18 +1,6 @@
 /** The records of one batch: where their keys and values lie. The hot path of the Kafka source. */
 import type { RecordBatch } from '../../event.ts';
-
-/** What the head of a batch says of its records. */
-export type BatchHead = {
-  base: number;
-  count: number;
-  /** The append time of all, or what the records' times are counted from. */
-  firstMs: number;
-  isAppendTime: boolean;
-  /** Records that carry their producer's time arrived then, at the latest. */
-  wallMs: number;
-  /** Records before this offset are passed over. */
-  from: number;
-};
+import { type BatchHead, walkUsual } from './usual-records.ts';
 
 /** Adds the records in `[start, end)` to `out`; false when they do not fit exactly. */
 export function walkRecords(
@@ -26,6 +14,7 @@ export function walkRecords(
   // A record has at least 7 bytes.
   if (count < 0 || count * 7 > end - start) return false;
   makeRoom(out, out.count + count);
+  if (walkUsual(bytes, start, end, head, out)) return true;
   const { starts, ends, arrivals, offsets } = out;
   const keyStarts = out.keyStarts as Uint32Array;
   const keyEnds = out.keyEnds as Uint32Array;

@@ -80,7 +80,10 @@ export class KafkaSource implements Source {
 
   async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {
     const lanes = this.#lanes.filter((_, p) => wanted[p]);
-    for (const lane of lanes) lane.ask(this.#parts.limits.readWaitMs);
+    for (const lane of lanes) {
+      lane.release();
+      lane.ask(this.#parts.limits.readWaitMs);
+    }
     if (!lanes.some((lane) => lane.isReady)) await this.#arrival(waitMs);
     const fetches = lanes.map((lane) => lane.take()).filter((fetch) => fetch !== null);
     // While these are decoded the next ones travel.
