@@ -8,6 +8,7 @@ import { recordBatch } from '../src/event.ts';
 import { type EventOut, writeName } from '../src/sources/event-text.ts';
 import { Generator } from '../src/sources/generate.ts';
 import { BatchWalk } from '../src/sources/kafka/batches.ts';
+import { AnswerBuffers } from '../src/sources/kafka/buffers.ts';
 import { ProduceBatch } from '../src/sources/kafka/produce-batch.ts';
 import { partitionOf } from '../src/sources/kafka/produce-partition.ts';
 import { EVENTS_PER_WINDOW } from './event-files.ts';
@@ -21,8 +22,9 @@ const PRODUCTS = 1_000;
 const NAME_BYTES = 64;
 const ROWS = 4_096;
 const BATCH_RECORDS = 1_000;
-/** Answers of a fetch are about so large. */
-const ANSWER_BYTES = 1_048_576;
+/** Answers of a fetch are so large, and a batch more. */
+const ANSWER_BYTES = LIMITS.fetchBytes;
+const BUFFERS = new AnswerBuffers(2 * ANSWER_BYTES, 0);
 const AWAKE = { partitions: [0, 1].map(() => ({ idle: false, passed: false })), silenceMs: 0 };
 
 /** By topic (impressions, clicks): answers to the fetches of one partition. */
@@ -128,7 +130,10 @@ export function countTask({ answers, events }: TaskBytes): void {
       const [from, to] = [n, n + 1].map((at) => Math.floor((at * all.length) / rounds));
       for (const bytes of all.slice(from, to)) {
         const walk = walks[p];
-        walk.begin({ bytes, start: 0, end: bytes.length, aborted: [] }, walk.position);
+        // As a connection puts it where it is read.
+        const buffer = BUFFERS.take(bytes.length);
+        bytes.copy(buffer);
+        walk.begin({ bytes: buffer, start: 0, end: bytes.length, aborted: [] }, walk.position);
         while (!walk.isDone) {
           walk.next(records, ARRIVAL);
           for (let row = 0; row < records.count; ) {
@@ -137,6 +142,7 @@ export function countTask({ answers, events }: TaskBytes): void {
             for (; row < end; ) row = task.apply(p, records, columns, row).next;
           }
         }
+        BUFFERS.give(buffer);
       }
     }
     task.admit(products.takeNew());

@@ -18,12 +18,20 @@ const WAITING_COMMITS = 4;
 /** Names of products by dense id. */
 export type Names = { name(product: number): string };
 
-/** When the next commit is due: because results wait, because something changed, or not at all. */
-export type Due = 'now' | 'later';
+/** When there are results to commit: now, soon if time goes on, or later. */
+export type Due = 'now' | 'soon' | 'later';
+
+/** So near its end, in watermark, a window is about to close. */
+const SOON_MS = 200;
 
 export function due(core: TaskCore): Due {
+  let isSoon = false;
   for (const window of core.windows.values()) {
-    if (window.end - 1 > core.watermark) continue;
+    const leftMs = window.end - 1 - core.watermark;
+    if (leftMs > 0) {
+      isSoon ||= leftMs <= SOON_MS;
+      continue;
+    }
     for (const cells of window.cells) {
       if (cells === undefined) continue;
       if (!cells.fired) return 'now';
@@ -33,7 +41,7 @@ export function due(core: TaskCore): Due {
         return 'now';
     }
   }
-  return 'later';
+  return isSoon ? 'soon' : 'later';
 }
 
 /**

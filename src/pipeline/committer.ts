@@ -30,6 +30,9 @@ export type CommitterParts = {
 /** A commit, the positions it makes durable, the dense ids of its claims, and its revisions. */
 type Built = { commit: Commit; positions: number[]; claims: number[]; revisions: number };
 
+/** How long a commit waits for results that are about to come. */
+const PATIENCE_MS = 250;
+
 export class Committer {
   readonly #parts: CommitterParts;
   readonly #retry: Retry;
@@ -91,14 +94,17 @@ export class Committer {
 
   /**
    * At once for results; else at an interval that grows with the commit; at last to notice a fence.
+   * A commit without results would hold up those that are about to come: it waits for them.
    */
   #isDue(): boolean {
-    if (this.#session.task.due() === 'now') return true;
+    const due = this.#session.task.due();
+    if (due === 'now') return true;
     const { commitMinMs, commitMaxMs, commitShare } = this.#parts.limits;
     const lastMs = Math.max(this.#health.commitEndMs ?? -Infinity, this.#openedMs - commitMaxMs);
     const grownMs = Math.max(commitMinMs, this.#health.commitMs * commitShare);
     const intervalMs = this.changed ? Math.min(commitMaxMs, grownMs) : commitMaxMs;
-    return this.#parts.clock.monotonicMs() - lastMs >= intervalMs;
+    const patienceMs = due === 'soon' ? PATIENCE_MS : 0;
+    return this.#parts.clock.monotonicMs() - lastMs >= intervalMs + patienceMs;
   }
 
   #commit({ commit, positions, claims, revisions }: Built): void {

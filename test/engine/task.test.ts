@@ -184,6 +184,22 @@ test('a product of another task is counted and never written', () => {
   assert.equal(bench.task.due(), 'later');
 });
 
+test('a window that is about to close makes results due soon', () => {
+  const bench = new Bench();
+  bench.apply([{ ts: 1 }]);
+  bench.settle();
+  const dueAt = (ts: number) => {
+    bench.apply([{ ts }]);
+    bench.task.advance(awake);
+    return bench.task.due();
+  };
+  // Of a window that ends at 10 000, with a watermark 3 000 behind.
+  assert.equal(dueAt(12_798), 'later');
+  assert.equal(dueAt(12_799), 'soon');
+  assert.equal(dueAt(12_998), 'soon');
+  assert.equal(dueAt(12_999), 'now');
+});
+
 test('a closing larger than a commit is spread over commits, block by block', () => {
   const bench = new Bench();
   const rows = Array.from({ length: 5_000 }, (_, product) => ({ ts: 5, product }));

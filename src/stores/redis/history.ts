@@ -90,6 +90,9 @@ local function writeHistory(staged, foldedTo)
 end
 `;
 
+/** Windows, and the arguments of their cells. */
+export type History = { windows: number; args: Argument[] };
+
 /**
  * The section of cells: for each window its start, how many texts, and each with its bucket. Where
  * the script must find a product's number first, the text is that of the cell alone, without slot,
@@ -98,7 +101,7 @@ end
 export function historyArguments(
   results: readonly ProductResult[],
   numbers: readonly number[] | null,
-): { windows: number; args: Argument[] } {
+): History {
   const byStart = new Map<number, Map<string | number, TextBytes>>();
   for (let i = 0; i < results.length; i++)
     for (const { start, impressions, clicks } of results[i].cells) {

@@ -16,6 +16,22 @@ export class Products {
   readonly #tasks = new Map<string, Known>();
 
   /**
+   * The numbers of the products in the results of a commit, in their order; null unless all are
+   * known, and stay so whatever the commits before it do.
+   */
+  known({ task, token, removals, claims, results }: Commit): number[] | null {
+    const known = this.#tasks.get(task);
+    if (known?.token !== token || removals.length > 0 || claims.length > 0) return null;
+    const found: number[] = [];
+    for (const { product } of results) {
+      const number = known.numbers.get(product);
+      if (number === undefined) return null;
+      found.push(number);
+    }
+    return found;
+  }
+
+  /**
    * The numbers of the products in the results of a commit, in their order; undefined where the
    * task does not own one. Null when the results have products that the commit itself changes
    * hands of: their numbers are not known before it.

@@ -6,7 +6,6 @@
  */
 import { type Counts, ctr, type ProductResult } from '../../result.ts';
 import { LONGEST_NUMBER, type Piece, pieceOf, TextBytes } from '../../text-bytes.ts';
-import type { Commit } from '../store.ts';
 
 export type RowArguments = {
   /** Packed lists: product and result in turn. */
@@ -17,11 +16,6 @@ export type RowArguments = {
   /** All rows, as `changeOf` reads them: product, then start, impressions, clicks of one or two. */
   packed: Buffer;
 };
-
-/** The rows of a commit: what takes most of the time before it can be sent. */
-export function rowsOf({ results, status }: Commit): RowArguments {
-  return rowArguments(results, status.settings.windowMs);
-}
 
 export function rowArguments(results: readonly ProductResult[], windowMs: number): RowArguments {
   const [latestRows, previousRows] = [new List(results.length), new List(results.length)];

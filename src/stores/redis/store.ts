@@ -26,7 +26,7 @@ import type {
   TaskState,
   Writer,
 } from '../store.ts';
-import { sendCommit } from './commit.ts';
+import { type Prepared, prepared, sendCommit } from './commit.ts';
 import { Connection, type RedisAddress } from './connection.ts';
 import { fold, readHeld } from './fold.ts';
 import { EMPTY, Follower } from './follower.ts';
@@ -36,7 +36,6 @@ import { KEYS } from './keys.ts';
 import { loadRows } from './load.ts';
 import { CLAIM } from './lua.ts';
 import { numbersOf, Products } from './products.ts';
-import { type RowArguments, rowsOf } from './rows.ts';
 import { type Committed, readCommitted, readTask } from './tasks.ts';
 
 export type RedisStoreOptions = RedisAddress & {
@@ -70,8 +69,8 @@ export class RedisStore implements Store {
   readonly #connection: Connection;
   readonly #products = new Products();
   readonly #listeners = new Listeners();
-  /** Rows of commits whose turn comes next. */
-  readonly #rows = new WeakMap<Commit, RowArguments>();
+  /** What was made of commits whose turn comes next. */
+  readonly #prepared = new WeakMap<Commit, Prepared>();
   #follower: Follower | null = null;
   #folding: Promise<void> = Promise.resolve();
   #isFolding = false;
@@ -111,17 +110,17 @@ export class RedisStore implements Store {
   }
 
   prepare(commit: Commit): void {
-    this.#rows.set(commit, rowsOf(commit));
+    this.#prepared.set(commit, prepared(commit, this.#products));
   }
 
   async commit(commit: Commit): Promise<CommitAnswer> {
-    const rows = this.#rows.get(commit);
+    const ready = this.#prepared.get(commit);
     const terms = {
       writer: this.#writer,
       limits: this.#limits,
       nowMs: this.#clock.wallMs(),
       products: this.#products,
-      ...(rows === undefined ? {} : { rows }),
+      ...(ready === undefined ? {} : { prepared: ready }),
     };
     const answer = await sendCommit(await this.#ready(), commit, terms);
     if (answer.answer === 'ok' && commit.results.length > 0) this.#foldSoon(commit.status.settings);

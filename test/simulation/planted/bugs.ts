@@ -75,7 +75,7 @@ const FENCE_BUGS: Bug[] = [
   },
   {
     name: 'the fence of Redis does not look at the token (Lua)',
-    file: 'stores/redis/commit.ts',
+    file: 'stores/redis/commit-script.ts',
     find: 'row[1] ~= ARGV[2] or row[2] ~= ARGV[3]',
     replace: 'row[1] ~= ARGV[2]',
     caughtBy: REDIS,
