@@ -7,7 +7,7 @@ import { memoryOf } from './wasm.ts';
 /** The system gives it page by page, as it is written to. */
 const SIZE = 33_554_432;
 /** Whatever code reads behind a part before it notices. */
-const READ_AHEAD = 16_384;
+const READ_AHEAD = 32_768;
 /** Parts begin with a cache line. */
 const LINE_BYTES = 64;
 

@@ -1,7 +1,7 @@
 /**
  * A layout as machine code: a WebAssembly function that holds records against the literals of a
- * layout, sixteen bytes at a time, and reads their values on the way, row after row. It works on a
- * copy of the records in a memory of its own, so no address of it can be outside of that.
+ * layout, sixteen bytes at a time, and reads their values on the way, row after row. It works in
+ * the memory of code, where the records lie or are copied to: no address of it can be outside.
  */
 import { MEMORY } from '../code-memory.ts';
 import { CLICK, IMPRESSION } from '../event.ts';

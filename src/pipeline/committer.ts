@@ -102,9 +102,9 @@ export class Committer {
     const { commitMinMs, commitMaxMs, commitShare } = this.#parts.limits;
     const lastMs = Math.max(this.#health.commitEndMs ?? -Infinity, this.#openedMs - commitMaxMs);
     const grownMs = Math.max(commitMinMs, this.#health.commitMs * commitShare);
-    const intervalMs = this.changed ? Math.min(commitMaxMs, grownMs) : commitMaxMs;
     const patienceMs = due === 'soon' ? PATIENCE_MS : 0;
-    return this.#parts.clock.monotonicMs() - lastMs >= intervalMs + patienceMs;
+    const intervalMs = this.changed ? Math.min(commitMaxMs, grownMs + patienceMs) : commitMaxMs;
+    return this.#parts.clock.monotonicMs() - lastMs >= intervalMs;
   }
 
   #commit({ commit, positions, claims, revisions }: Built): void {

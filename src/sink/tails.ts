@@ -70,6 +70,7 @@ export class Tails {
       else if (this.#parts.clock.monotonicMs() > untilMs)
         throw new ClickrateError('source_unavailable', lane.trouble ?? `${name} does not answer`);
     }
+    lane.release();
   }
 
   async #lane({ topic, partition }: Log, from: number): Promise<Lane> {

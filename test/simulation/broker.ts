@@ -208,7 +208,10 @@ export class SimLine implements BrokerLine {
     return new Promise((resolve, reject) => {
       this.#reject = reject;
       answer.then(
-        (bytes) => resolve(this.#received(bytes, room)),
+        (bytes) => {
+          // After a failure nothing is written any more; who asked has been told.
+          if (this.#failure === null) resolve(this.#received(bytes, room));
+        },
         (error: ClickrateError) => {
           this.#fail(error.message);
           reject(error);

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { Random } from '../support/random.ts';
 import { drawSettings, taskLogs } from '../support/streams.ts';
+import { giveBackAll } from './answer-memory.ts';
 import { Brokers } from './broker.ts';
 import { drawPlan, type Fault, type FaultKind, type Plan } from './faults.ts';
 import { Group } from './group.ts';
@@ -269,7 +270,11 @@ export class Simulation {
 
 /** Runs the plan of `seed`, or the one given. */
 export async function simulate(plan: Plan, withStory = false): Promise<Outcome> {
-  return new Simulation(plan, withStory).run();
+  try {
+    return await new Simulation(plan, withStory).run();
+  } finally {
+    giveBackAll();
+  }
 }
 
 export function planOf(seed: number, events: number): Plan {

@@ -4,9 +4,13 @@
  * memory of code while there is room, so that their records are read where they came to.
  */
 import { isInMemory, MEMORY, partOf } from '../../code-memory.ts';
+import { LIMITS } from '../../config.ts';
 
 /** Room behind an answer: a read that does not fill its buffer is known to have brought all. */
 const BEHIND = 64;
+
+/** Of an answer, beside the records that were asked for. */
+const HEAD_BYTES = 1_024;
 
 export class AnswerBuffers {
   readonly #unit: number;
@@ -56,3 +60,9 @@ export class AnswerBuffers {
     }
   }
 }
+
+/** Those of all lanes of the process, as is the memory they lie in. */
+export const answerBuffers = new AnswerBuffers(
+  LIMITS.fetchBytes + HEAD_BYTES,
+  LIMITS.freeAnswerBytes,
+);

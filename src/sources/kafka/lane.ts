@@ -4,12 +4,12 @@
  */
 import { type BaseOptions, protocolErrorsCodesById } from '@platformatic/kafka';
 import type { Clock } from '../../clock.ts';
-import { LIMITS, type Limits } from '../../config.ts';
+import type { Limits } from '../../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../../errors.ts';
 import { recordBatch } from '../../event.ts';
 import type { Fetch } from '../source.ts';
 import { BatchWalk } from './batches.ts';
-import { AnswerBuffers } from './buffers.ts';
+import { answerBuffers } from './buffers.ts';
 import type { KafkaCluster } from './cluster.ts';
 import type { BrokerLine } from './connection.ts';
 import { FetchRequest, OFFSET_OUT_OF_RANGE, readFetchHead } from './fetch.ts';
@@ -29,11 +29,6 @@ export type LaneParts = {
 
 /** An answer, and the buffer it lies in. */
 type Arrived = { bytes: Buffer; buffer: Buffer | null; sentAtMs: number; arrivedAtMs: number };
-
-/** Of an answer, beside the records that were asked for. */
-const HEAD_BYTES = 1_024;
-/** Those of all lanes of the process, as is the memory they lie in. */
-const BUFFERS = new AnswerBuffers(LIMITS.fetchBytes + HEAD_BYTES, LIMITS.freeAnswerBytes);
 
 export class Lane {
   readonly #parts: LaneParts;
@@ -101,7 +96,7 @@ export class Lane {
   }
 
   #giveBack(buffer: Buffer | null): void {
-    if (buffer !== null) BUFFERS.give(buffer);
+    if (buffer !== null) answerBuffers.give(buffer);
   }
 
   async #fetch(waitMs: number): Promise<Arrived> {
@@ -114,7 +109,7 @@ export class Lane {
   }
 
   #room(size: number): Buffer {
-    this.#filling = BUFFERS.take(size);
+    this.#filling = answerBuffers.take(size);
     return this.#filling;
   }
 
