@@ -19,23 +19,21 @@ export type CommitTerms = {
   prepared?: Prepared;
 };
 
-/** The rows of all results and, where their products' numbers are known, the cells of history. */
-export type Prepared = {
-  rows: RowArguments;
-  numbers: number[] | null;
-  history: History | null;
-};
+/** The rows of all results; `numbered` where their products' numbers are known beforehand. */
+export type Prepared = { rows: RowArguments; numbered: Numbered | null };
+
+/** Results and their products' numbers, null where the script must find them; cells if made. */
+type Numbered = { results: ProductResult[]; numbers: number[] | null; history?: History };
 
 /** Makes what takes most of the time before a commit can be sent. */
 export function prepared(commit: Commit, products: Products): Prepared {
   const { results, status } = commit;
   const numbers = products.known(commit);
-  const rows = rowArguments(results, status.settings.windowMs);
-  return { rows, numbers, history: numbers && historyArguments(results, numbers) };
+  return {
+    rows: rowArguments(results, status.settings.windowMs),
+    numbered: numbers && { results, numbers, history: historyArguments(results, numbers) },
+  };
 }
-
-/** Results and their products' numbers, null where the script must find them. */
-type Numbered = { results: ProductResult[]; numbers: number[] | null };
 
 /** Sends a commit. What it writes of products of other tasks is left out, as the contract says. */
 export async function sendCommit(
@@ -43,10 +41,7 @@ export async function sendCommit(
   commit: Commit,
   terms: CommitTerms,
 ): Promise<CommitAnswer> {
-  const known = terms.prepared?.numbers;
-  let numbered = known
-    ? { results: commit.results, numbers: known }
-    : await numberedOf(connection, commit, terms.products);
+  let numbered = terms.prepared?.numbered ?? (await numberedOf(connection, commit, terms.products));
   for (;;) {
     const args = commitArguments(commit, numbered, terms);
     const [answer, ...rest] = await connection.run<string[]>(COMMIT, args);
@@ -75,15 +70,13 @@ async function numberedOf(
 
 function commitArguments(
   commit: Commit,
-  { results, numbers }: Numbered,
+  { results, numbers, history = historyArguments(results, numbers) }: Numbered,
   { writer, limits, nowMs, prepared }: CommitTerms,
 ): Argument[] {
   const { windowMs } = commit.status.settings;
   const areAll = results.length === commit.results.length;
   const { latest, previous, without, packed } =
     areAll && prepared !== undefined ? prepared.rows : rowArguments(results, windowMs);
-  const isKnown = numbers !== null && numbers === prepared?.numbers;
-  const history = (isKnown && prepared.history) || historyArguments(results, numbers);
   const parts = commit.parts.flatMap(({ name, bytes }) => [name, sealPart(name, bytes)]);
   const removals = [...new Set(commit.removals)];
   return [
