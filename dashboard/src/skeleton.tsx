@@ -17,8 +17,8 @@ export function Skeleton({ link }: { link: LinkState }) {
       <section class="notice">
         <h1>The API does not answer</h1>
         <p>
-          This page keeps trying by itself. Whether the process runs is what <code>/livez</code>{' '}
-          says; its own output says what stopped it.
+          This page keeps trying by itself. <code>/livez</code> says whether the process runs, and
+          its own output what stopped it.
         </p>
         <p class="muted">Reported: {link.why}</p>
       </section>

@@ -1,147 +1,32 @@
 /** The repository's rules, each shown to find a planted fault, then held against the files. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { partsOf } from '../../scripts/parts.ts';
 import { ERRORS } from '../../src/errors.ts';
+import { ROOT } from '../support/processes.ts';
+import { clean, FILES, finds, planted, read, SRC } from './files.ts';
+import type { SourceFile } from './imports.ts';
 import {
   bannedPackages,
-  brokenImports,
-  cycles,
   dependencyLines,
   errorLines,
-  importTable,
   leftovers,
   lengths,
   onlyCli,
-  purity,
-  type SourceFile,
   sharedSlices,
-  specifiers,
   unmatchedTests,
-  unreachable,
-  withoutComments,
 } from './tidy.ts';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
-const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
-const FILES: SourceFile[] = globSync('{src,bench,scripts,test,dashboard}/**/*.{ts,mjs}', {
-  cwd: ROOT,
-  exclude: ['**/node_modules/**', 'test/data/**'],
-})
-  .map((path) => path.replaceAll('\\', '/'))
-  .sort()
-  .map((path) => ({ path, text: read(path) }));
-const SRC = FILES.filter(({ path }) => path.startsWith('src/'));
 const MANIFEST = JSON.parse(read('package.json'));
 
-/** Files from `path: text` pairs. */
-const planted = (files: Record<string, string>): SourceFile[] =>
-  Object.entries(files).map(([path, text]) => ({ path, text }));
-const clean = (wrong: string[]) => assert.deepEqual(wrong, []);
-const finds = (wrong: string[], what: RegExp) => {
-  assert.equal(wrong.length, 1, wrong.join('\n'));
-  assert.match(wrong[0]!, what);
-};
-
-test('imports are found in every form, and not in comments', () => {
-  const text = `import a, { type B } from './a.ts';
-import type {
-  C,
-} from './c.ts';
-import './d.ts'; // import './comment.ts'
-export * from './e.ts';
-/* import x from './block.ts' */
-const url = 'http://f'; const f = await import('./f.ts');`;
-  assert.deepEqual(specifiers(text).sort(), ['./a.ts', './c.ts', './d.ts', './e.ts', './f.ts']);
-  assert.equal(withoutComments("a = '//'; // b").trimEnd(), "a = '//';");
-  assert.equal(withoutComments('a = /[/*]"/; /* b */').trimEnd(), 'a = /[/*]"/;');
-});
-
-describe('the import table', () => {
-  const wrongImports: [string, string, RegExp][] = [
-    ['src/engine/a.ts', '../decode/scan.ts', /engine\/ imports shared words/],
-    ['src/decode/a.ts', '../engine/task.ts', /decode\/ imports shared words/],
-    ['src/event.ts', './engine/task.ts', /a shared word imports/],
-    ['src/sources/a.ts', '../stores/sqlite.ts', /sources\/ imports/],
-    ['src/stores/a.ts', '../sources/journal.ts', /stores\/ imports/],
-    ['src/pipeline.ts', './stores/sqlite.ts', /never a concrete source or store/],
-    ['src/pipeline/commit.ts', '../sources/journal.ts', /never a concrete source or store/],
-    ['src/api/a.ts', '../pipeline.ts', /api\/ imports/],
-    ['src/api/a.ts', '../stores/sqlite.ts', /api\/ imports/],
-    ['src/utils.ts', './event.ts', /in no folder of the import table/],
-  ];
-  for (const [path, target, what] of wrongImports)
-    test(`${path} may not import ${target}`, () => {
-      finds(importTable(planted({ [path]: `import { x } from '${target}';` })), what);
-    });
-
-  test('allows what it names', () => {
-    const good = {
-      'src/engine/a.ts': "import { x } from '../decode/columns.ts';\nimport '../event.ts';",
-      'src/pipeline.ts': "import type { S } from './stores/store.ts';\nimport './engine/task.ts';",
-      'src/cli/run.ts': "import '../stores/sqlite.ts';\nimport '../../package.json';",
-      'src/api/server.ts': "import '../stores/store.ts';\nimport 'fastify';",
-    };
-    clean(importTable(planted(good)));
-  });
-
-  test('holds for src', () => clean(importTable(SRC)));
-});
-
-describe('imports between files', () => {
-  test('go to files that exist', () => {
-    finds(brokenImports(planted({ 'src/a.ts': "import './b.ts';" })), /does not exist/);
-    clean(brokenImports(FILES));
-  });
-
-  test('have no cycle', () => {
-    const circle = {
-      'src/a.ts': "import './b.ts';",
-      'src/b.ts': "import type { C } from './c.ts';",
-      'src/c.ts': "export * from './a.ts';",
-    };
-    finds(cycles(planted(circle)), /src\/a\.ts → src\/b\.ts → src\/c\.ts → src\/a\.ts/);
-    clean(cycles(FILES));
-  });
-
-  test('reach every file of src from the command line', () => {
-    const files = {
-      'src/cli/main.ts': "const run = () => import('./run.ts');",
-      'src/cli/run.ts': '',
-      'src/dead.ts': '',
-      'src/words.d.ts': '',
-    };
-    finds(unreachable(planted(files), 'src/cli/main.ts'), /src\/dead\.ts/);
-    clean(unreachable(FILES, 'src/cli/main.ts'));
-  });
-});
-
-describe('decode and engine', () => {
-  test('have no clock, randomness, I/O or async', () => {
-    const lines = [
-      'export async function f() {}',
-      'const now = Date.now();',
-      'const r = Math.random();',
-      'setTimeout(f, 1);',
-      "import fs from 'node:fs';",
-      'console.log(1);',
-    ];
-    for (const line of lines) finds(purity(planted({ 'src/engine/a.ts': line })), /src\/engine\/a/);
-    const good = "import { Buffer } from 'node:buffer';\n// Date.now()\nconst a = 'await Date';";
-    clean(purity(planted({ 'src/decode/a.ts': good })));
-    clean(purity(SRC));
-  });
-
-  test('leave the process and the terminal to cli', () => {
-    finds(onlyCli(planted({ 'src/api/a.ts': 'process.exit(1);' })), /src\/api\/a\.ts:1/);
-    clean(onlyCli(planted({ 'src/cli/a.ts': 'process.exit(1);' })));
-    clean(onlyCli(SRC));
-  });
+test('the process and the terminal are left to cli', () => {
+  finds(onlyCli(planted({ 'src/api/a.ts': 'process.exit(1);' })), /src\/api\/a\.ts:1/);
+  clean(onlyCli(planted({ 'src/cli/a.ts': 'process.exit(1);' })));
+  clean(onlyCli(SRC));
 });
 
 test('bytes that are kept are copied by what copies them', () => {

@@ -7,7 +7,7 @@ import { differences } from '../../src/verify/compare.ts';
 import { type LogRecord, oracle } from '../../src/verify/oracle.ts';
 import { exactCtr, expected, type Outcome, windowKey } from '../../src/verify/outcome.ts';
 import { differenceTable, ledgerTable, summaryLine } from '../../src/verify/table.ts';
-import { specifiers } from '../repository/tidy.ts';
+import { specifiers } from '../repository/imports.ts';
 
 const NOW = 1_760_000_000_000;
 const START = NOW - (NOW % 10_000);
