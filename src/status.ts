@@ -7,6 +7,9 @@ import type { Reason, Verdict } from './event.ts';
 import type { Histogram } from './histogram.ts';
 import type { Counts } from './result.ts';
 
+/** Owners commit every 5 s at least: one that has not for this long is taken for dead. */
+export const SILENT_MS = 15_000;
+
 /** Named bytes of a checkpoint, opaque to a store. */
 export type Part = { name: string; bytes: Uint8Array };
 

@@ -1,12 +1,10 @@
 /** What a process that runs no task knows of the tasks: their last commits, read each second. */
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import type { TaskHealth } from '../status.ts';
+import { SILENT_MS, type TaskHealth } from '../status.ts';
 import type { RedisStore } from '../stores/redis/store.ts';
 import type { Committed } from '../stores/redis/tasks.ts';
 
-/** Owners commit every 5 s at least: without one for this long, nobody seems to own the task. */
-export const SILENT_MS = 15_000;
 const LOOK_MS = 1_000;
 
 export class CommittedHealth {

@@ -2,10 +2,9 @@
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type Retry, withRetry } from '../pipeline/retry.ts';
+import { SILENT_MS } from '../status.ts';
 import type { TaskStore } from '../stores/store.ts';
 
-/** Owners commit every 5 s at least: one that has not for this long is taken for dead. */
-const SILENT_MS = 15_000;
 /** Longer than between two commits: it may have let go. */
 const QUIET_MS = 6_000;
 const LOOK_MS = 1_000;
