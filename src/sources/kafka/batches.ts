@@ -7,14 +7,11 @@
 import { crc32c } from '../../crc32c.ts';
 import { ClickrateError, messageOf } from '../../errors.ts';
 import type { RecordBatch } from '../../event.ts';
+import { BATCH_HEAD_BYTES, CHECKED_FROM } from './batch-head.ts';
 import { decompress } from './decompress.ts';
 import type { Aborted } from './fetch.ts';
 import { walkRecords } from './records.ts';
 
-/** Bytes of a batch before its records. */
-const HEAD_BYTES = 61;
-/** Where the checksum begins to count. */
-const CHECKED_FROM = 21;
 const ABORT_MARKER = 0;
 /** From the beginning of a marker's record to the end of its type. */
 const MARKER_BYTES = 9;
@@ -79,7 +76,7 @@ export class BatchWalk {
     while (this.#answer !== null) {
       const { bytes, end } = this.#answer;
       const at = this.#at;
-      const size = end - at >= HEAD_BYTES ? 12 + bytes.readInt32BE(at + 8) : Infinity;
+      const size = end - at >= BATCH_HEAD_BYTES ? 12 + bytes.readInt32BE(at + 8) : Infinity;
       // What does not fit the answer is cut off by the broker and comes again.
       if (at + size > end) {
         this.#answer = null;
@@ -101,7 +98,8 @@ export class BatchWalk {
     const next = base + bytes.readInt32BE(at + 23) + 1;
     this.#beginAborted(next);
     if (attributes & CONTROL_BIT) {
-      if (size < HEAD_BYTES + MARKER_BYTES) throw this.#damaged(base, 'its marker is cut off');
+      if (size < BATCH_HEAD_BYTES + MARKER_BYTES)
+        throw this.#damaged(base, 'its marker is cut off');
       this.#control(bytes, at);
     } else if (next > this.#position && !this.#isAborted(bytes, at, attributes)) {
       const from = this.#position;
@@ -116,7 +114,7 @@ export class BatchWalk {
         from,
       };
       const codec = attributes & CODEC_BITS;
-      const rows = { bytes: bytes as Uint8Array, start: at + HEAD_BYTES, end: at + size };
+      const rows = { bytes: bytes as Uint8Array, start: at + BATCH_HEAD_BYTES, end: at + size };
       if (codec !== 0) this.#decompress(rows, codec, base);
       out.bytes = rows.bytes;
       if (!walkRecords(rows.bytes, rows.start, rows.end, batch, out))
@@ -126,7 +124,7 @@ export class BatchWalk {
   }
 
   #check(bytes: Buffer, at: number, size: number, base: number): void {
-    if (size < HEAD_BYTES) throw this.#damaged(base, `it has only ${size} bytes`);
+    if (size < BATCH_HEAD_BYTES) throw this.#damaged(base, `it has only ${size} bytes`);
     const magic = bytes[at + 16];
     if (magic !== 2)
       throw this.#damaged(base, `it has message format ${magic}; formats before 2 are not read`);
@@ -137,7 +135,7 @@ export class BatchWalk {
   /** A marker ends a transaction: what follows of its producer is not aborted with it. */
   #control(bytes: Buffer, at: number): void {
     // The record: length, attributes, two deltas, a byte each; the key: its length, version, type.
-    const type = bytes.readInt16BE(at + HEAD_BYTES + 7);
+    const type = bytes.readInt16BE(at + BATCH_HEAD_BYTES + 7);
     if (type === ABORT_MARKER) this.#aborting.delete(bytes.readBigInt64BE(at + 43));
   }
 

@@ -7,6 +7,7 @@
 import { crc32c } from '../../crc32c.ts';
 import { viewOf } from '../../text-bytes.ts';
 import { LONGEST_EVENT, writeEvent, writeName } from '../event-text.ts';
+import { BATCH_HEAD_BYTES, CHECKED_FROM } from './batch-head.ts';
 
 const PRODUCE_KEY = 0;
 const PRODUCE_VERSION = 9;
@@ -14,7 +15,6 @@ const ALL_REPLICAS = -1;
 /** How long the broker waits for the other replicas. */
 const ACK_TIMEOUT_MS = 10_000;
 
-const BATCH_HEAD_BYTES = 61;
 /** The size of the records takes five bytes, though a small one would fit in fewer. */
 const SIZE_BYTES = 5;
 /** Tagged fields of the partition, the topic and the request: none. */
@@ -152,7 +152,8 @@ export class ProduceBatch {
     at = bytes.writeInt16BE(epoch, at);
     at = bytes.writeInt32BE(sequence, at);
     bytes.writeInt32BE(this.#count, at);
-    bytes.writeUInt32BE(crc32c(bytes.subarray(crcAt + 4, this.#at)), crcAt);
+    const checked = bytes.subarray(this.#batchAt + CHECKED_FROM, this.#at);
+    bytes.writeUInt32BE(crc32c(checked), crcAt);
     bytes.fill(0, this.#at, this.#at + TAIL_BYTES);
     const end = this.#at + TAIL_BYTES;
     bytes.writeInt32BE(end - 4, 0);
