@@ -1,6 +1,6 @@
 /**
- * Every default and every limit, in one place. `SETTINGS` change what is counted (they are written
- * into the checkpoint); `LIMITS` bound memory and time; `OPTIONS` say where to read, write, listen.
+ * What all commands are set by, with defaults: `SETTINGS` (what is counted) and `OPTIONS`. `LIMITS`
+ * nobody sets; one that a single buffer has may stand as a constant at the top of its file instead.
  */
 import { ClickrateError } from './errors.ts';
 
