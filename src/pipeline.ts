@@ -1,5 +1,5 @@
 /**
- * The loop of one task. The steps are those of the design, section 6, and nowhere else:
+ * The loop of one task. The steps are those of docs/ARCHITECTURE.md, and nowhere else:
  *
  *   Step 1  read a batch of records of each topic partition
  *   Step 2  decode it to columns

@@ -1,7 +1,7 @@
 /**
- * The verdict of each event, in the design's order, then the watermark, event by event: so the way
- * records are cut into batches changes nothing. Rejections were found by decode; here an event is
- * too late, a duplicate, or counted.
+ * The verdict of each event, in the order of docs/semantics.md, then the watermark, event by event:
+ * so the way records are cut into batches changes nothing. Rejections were found by decode; here an
+ * event is too late, a duplicate, or counted.
  */
 import { BLOCK_PRODUCTS, BLOCK_SHIFT, type EventBatch } from '../decode/columns.ts';
 import { COUNTED, DUPLICATE, type RecordBatch, TOO_LATE } from '../event.ts';

@@ -1,6 +1,6 @@
 /**
  * Where a task begins to read, topic partition by topic partition, and from which window on it may
- * publish (the publish floor): design, section 6, "Starting".
+ * publish (the publish floor): docs/kafka.md, "Where reading begins".
  */
 import type { Clock } from '../../clock.ts';
 import { ClickrateError } from '../../errors.ts';
