@@ -86,7 +86,7 @@ test('Redis copied with --rdb while it is written', { skip: withoutRedis() }, as
   t.after(first);
   await log.append(piece(0));
   await received(before, 500);
-  // As in docs/operations.md.
+  // As in docs/backup.md.
   const copy = join(one.directory, 'copy.rdb');
   one.cli('--rdb', copy);
   await log.append(piece(500));
