@@ -16,7 +16,7 @@ import { percentiles } from './percentiles.ts';
 const HELP = `npm run bench:flink-latency -- [closings] [rate]
 
   closings   of windows, to wait for (300)
-  rate       impressions and tries of clicks a second (1000)`;
+  rate       events a second (1000)`;
 
 const [CLOSINGS, RATE] = countsAsked([300, 1_000], HELP);
 const PRODUCTS = 100;

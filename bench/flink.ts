@@ -1,10 +1,12 @@
 /** One job of Flink over a filled pair of topics, and what its TaskManager spent on it. */
+import { Producer } from '@platformatic/kafka';
 import { OPTIONS, SETTINGS } from '../src/config.ts';
 import { GatewaySession } from '../src/flink/gateway.ts';
 import { type Job, jobSettings } from '../src/flink/job.ts';
 import { JobManager } from '../src/flink/jobmanager.ts';
 import { kafkaProperties } from '../src/flink/kafka-properties.ts';
 import { jobStatements, sessionProperties } from '../src/flink/sql.ts';
+import { endsOf } from '../test/kafka/log-reader.ts';
 import type { FlinkTestCluster } from '../test/support/flink-cluster.ts';
 import type { KafkaTestCluster } from '../test/support/kafka-cluster.ts';
 import { eventually } from '../test/support/processes.ts';
@@ -30,6 +32,7 @@ export async function runJob(
   const job = jobOf(kafka.bootstrap, flink.jar, filled, `${way}-${number}`);
   const { rejected, results, heartbeat, progress } = job.topics;
   await kafka.createTopics([rejected, results, heartbeat, progress], 1);
+  await beat(kafka.bootstrap, heartbeat);
   const pid = flink.taskManager.pid();
   const before = cpuSecondsOf(pid);
   const [properties, statements] =
@@ -46,6 +49,7 @@ export async function runJob(
   const cpuSeconds = cpuSecondsOf(pid) - before;
   const manager = new JobManager(flink.jobManagerUrl);
   await manager.cancel(jobId);
+  await checkResults(kafka.bootstrap, results, filled);
   return { events: filled.events, cpuSeconds, peakMb: peakMbOf(pid) };
 }
 
@@ -61,6 +65,23 @@ function jobOf(bootstrap: string, jar: string, filled: Filled, name: string): Jo
     ...{ start: 'earliest', idleMs: 20_000, checkpointMs: 5_000, dedupMs: 0 },
     watermarks: 'periodic',
   };
+}
+
+/** A heartbeat newer than every event, as the sink sends them: its topic holds no window back. */
+async function beat(bootstrap: string, topic: string): Promise<void> {
+  const producer = new Producer({ clientId: 'bench', bootstrapBrokers: bootstrap.split(',') });
+  const value = Buffer.from(JSON.stringify({ timestamp: Date.now() }));
+  await producer.send({ messages: [{ topic, value }] });
+  await producer.close();
+}
+
+/** Throws unless windows fired: the first has begun before its time, the last is still open. */
+async function checkResults(bootstrap: string, topic: string, filled: Filled): Promise<void> {
+  const { events, eventsPerWindow, products } = filled;
+  const [{ last }] = await endsOf(bootstrap, [topic]);
+  const least = Math.max(0, Math.floor(events / eventsPerWindow) - 2) * products;
+  const written = (last ?? -1) + 1;
+  if (written < least) throw new Error(`${written} results of ${least} or more were written`);
 }
 
 /** Records that its sources have read. */

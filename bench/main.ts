@@ -65,6 +65,8 @@ function options() {
   const unknown = [...wanted, ...without].filter((name) => !(name in SUITES));
   if (unknown.length > 0) misused(`there is no suite ${unknown.join(', ')}`, HELP);
   const names = wanted.filter((name) => !without.includes(name));
+  if (values['set-floors'] && (values.quick || values.check))
+    misused('--set-floors goes with neither --quick nor --check', HELP);
   return { ...values, names, isQuick: values.quick === true };
 }
 
@@ -91,7 +93,9 @@ async function run(): Promise<number> {
   const minutes = (performance.now() - beganMs) / 60_000;
   process.stdout.write(`\n${names.length} suites in ${minutes.toFixed(1)} minutes\n`);
   if (isMarkdown === true) process.stdout.write(`\n${markdown(report)}`);
-  if (isSetting === true) {
+  if (isSetting === true && !isWhole)
+    process.stdout.write('\nfloors stay as they are: a suite failed\n');
+  else if (isSetting === true) {
     const floors = floorsUnder(report.ratios, readFloors());
     writeFileSync(FLOORS, `${JSON.stringify(floors, null, 2)}\n`);
   }

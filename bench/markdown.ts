@@ -10,12 +10,9 @@ export function markdown({ at, machine, rows, figures, left }: Report): string {
     ...left.map(({ suite, why }) => `\`${suite}\` was left out: ${why.split('\n')[0]}.`),
     '',
     ...table(
-      ['against', 'asked', 'measured', 'load'],
-      rows.map(({ against, asked, measured, holds, load }) => [
-        against,
-        asked,
-        holds ? `**${measured}**` : `${measured} (not reached)`,
-        load,
+      ['against', 'asked', 'measured', 'by round', 'load'],
+      rows.map(({ against, asked, measured, range = '', holds, load }) => [
+        ...[against, asked, holds ? `**${measured}**` : measured, range, load],
       ]),
     ),
     '',

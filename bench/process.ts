@@ -3,11 +3,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { outputOf, startNode } from '../test/support/processes.ts';
-import { MAIN, median } from './measure.ts';
+import { MAIN, median, sleep } from './measure.ts';
 
 const STARTS = 5;
 const PRODUCTS = 100_000;
 const BATCH = 5_000;
+const WINDOWS = 3;
 
 function temporary(): string {
   return mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
@@ -40,17 +41,12 @@ export async function benchMemory(): Promise<{ residentMb: number; products: num
   const { child, url } = await up(data);
   try {
     const base = Date.UTC(2024, 0, 1);
-    for (let window = 0; window < 3; window++)
+    for (let window = 0; window < WINDOWS; window++)
       for (let first = 0; first < PRODUCTS; first += BATCH)
         await post(url, base + window * 10_000, first);
     await post(url, base + 60_000, 0);
-    for (;;) {
-      const response = await fetch(`${url}/v1/products?limit=1`);
-      const { total } = (await response.json()) as { total: number };
-      if (total >= PRODUCTS) break;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    await (await fetch(`${url}/ctr/latest`)).arrayBuffer();
+    const last = base + (WINDOWS - 1) * 10_000;
+    while (!(await areAt(url, last))) await sleep(200);
     const status = readFileSync(`/proc/${child.process.pid}/status`, 'utf8');
     const residentMb = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
     return { residentMb, products: PRODUCTS };
@@ -58,6 +54,13 @@ export async function benchMemory(): Promise<{ residentMb: number; products: num
     await child.kill('SIGTERM');
     rmSync(data, { recursive: true });
   }
+}
+
+/** Whether every product's row in `/ctr/latest` is of the window that starts at `start`, or later. */
+async function areAt(url: string, start: number): Promise<boolean> {
+  type Latest = Record<string, { window_start: number }>;
+  const rows = Object.values((await (await fetch(`${url}/ctr/latest`)).json()) as Latest);
+  return rows.length >= PRODUCTS && rows.every(({ window_start }) => window_start >= start);
 }
 
 async function post(url: string, timestamp: number, first: number): Promise<void> {

@@ -24,6 +24,8 @@ export type Row = {
   /** The bound, in words; the measured value, in the same words. */
   asked: string;
   measured: string;
+  /** The least and the most of its rounds, where it has rounds. */
+  range?: string;
   holds: boolean;
   /** Events, bytes an event, partitions, products, events a window. */
   load: string;
@@ -31,6 +33,18 @@ export type Row = {
 
 /** A bound on a value: at least so much, or at most. */
 export type Bound = { least: number } | { most: number };
+
+/** What makes a row; `unit` follows the numbers. */
+export type Held = {
+  id: string;
+  against: string;
+  value: number;
+  unit: string;
+  bound: Bound;
+  load: string;
+  /** What each round alone would have said. */
+  rounds?: readonly number[];
+};
 
 export class Report {
   readonly at = new Date().toISOString();
@@ -71,14 +85,17 @@ export class Report {
     line(what, `${rounded(value)} ×`, '');
   }
 
-  /** A row with what is asked of it; `unit` follows the numbers. */
-  row(id: string, against: string, value: number, unit: string, bound: Bound, load: string): void {
+  /** A row with what is asked of it. */
+  row({ id, against, value, unit, bound, load, rounds = [] }: Held): void {
     const holds = 'least' in bound ? value >= bound.least : value <= bound.most;
     const word = 'least' in bound ? `≥ ${bound.least}` : `≤ ${bound.most}`;
     const measured = `${rounded(value)} ${unit}`;
-    const row = { id, against, asked: `${word} ${unit}`, measured, holds, load };
+    const row: Row = { id, against, asked: `${word} ${unit}`, measured, holds, load };
+    if (rounds.length > 1)
+      row.range = [Math.min(...rounds), Math.max(...rounds)].map(rounded).join('–');
     this.rows.push(row);
-    line(`${holds ? '✓' : '✗'} ${against}`, measured, `asked ${row.asked}`);
+    const more = row.range === undefined ? '' : `, rounds ${row.range}`;
+    line(`${holds ? '✓' : '✗'} ${against}`, measured, `asked ${row.asked}${more}`);
   }
 
   leaveOut(suite: string, why: string): void {

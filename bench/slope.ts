@@ -11,8 +11,6 @@ export type Run = { events: number; cpuSeconds: number; peakMb: number };
 export type Way = {
   key: string;
   what: string;
-  /** Where it is so slow that it takes part in fewer rounds than the others. */
-  rounds?: number;
   /** `round` counts from 0; both lengths are run in each. */
   run(length: 'short' | 'long', round: number): Promise<Run>;
 };
@@ -20,6 +18,8 @@ export type Way = {
 export type Cost = {
   /** CPU seconds per million events, start excluded: from the medians of both lengths. */
   perMillion: number;
+  /** The same by round: how far one may trust the medians. */
+  rounds: number[];
   /** The same of the long runs, start included. */
   wholePerMillion: number;
   /** The largest of all. */
@@ -31,8 +31,10 @@ export type Cost = {
 export function costOf(short: readonly Run[], long: readonly Run[]): Cost {
   const of = (runs: readonly Run[]) => median(runs.map(({ cpuSeconds }) => cpuSeconds));
   const [few, many] = [short[0].events, long[0].events];
+  const perMillion = (shortS: number, longS: number) => ((longS - shortS) / (many - few)) * 1e6;
   return {
-    perMillion: ((of(long) - of(short)) / (many - few)) * 1e6,
+    perMillion: perMillion(of(short), of(long)),
+    rounds: long.map(({ cpuSeconds }, n) => perMillion(short[n].cpuSeconds, cpuSeconds)),
     wholePerMillion: (of(long) / many) * 1e6,
     peakMb: Math.max(...[...short, ...long].map(({ peakMb }) => peakMb)),
     ...{ short: [...short], long: [...long] },
@@ -47,7 +49,6 @@ export async function interleaved(
   const runs = ways.map(() => ({ short: [] as Run[], long: [] as Run[] }));
   for (let round = 0; round < rounds; round++)
     for (const [n, way] of ways.entries()) {
-      if (round >= (way.rounds ?? rounds)) continue;
       for (const length of ['short', 'long'] as const) {
         const run = await way.run(length, round);
         runs[n][length].push(run);
@@ -60,4 +61,12 @@ export async function interleaved(
 function progress(name: string, { events, cpuSeconds, peakMb }: Run): void {
   const figures = `${cpuSeconds.toFixed(2)} CPU s, ${peakMb.toFixed(0)} MB`;
   process.stderr.write(`    ${name}: ${(events / 1e6).toFixed(1)} M events, ${figures}\n`);
+}
+
+/** How many times the cost of one is that of another: of the medians, and round by round. */
+export function timesOf(theirs: Cost, ours: Cost): { value: number; rounds: number[] } {
+  return {
+    value: theirs.perMillion / ours.perMillion,
+    rounds: theirs.rounds.map((cost, n) => cost / ours.rounds[n]),
+  };
 }

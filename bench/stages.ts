@@ -7,14 +7,19 @@ import { eventBatch } from '../src/decode/columns.ts';
 import { Products } from '../src/decode/products.ts';
 import { Decoder } from '../src/decode/scan.ts';
 import { Task } from '../src/engine/task.ts';
+import type { RecordBatch } from '../src/event.ts';
 import { Generator } from '../src/sources/generate.ts';
+import { AnswerBuffers } from '../src/sources/kafka/buffers.ts';
 import { EVENTS_PER_WINDOW } from './event-files.ts';
 import { rateOf } from './kafka-fill.ts';
 import { cpuSeconds, heldBufferBytes } from './measure.ts';
 
 const START = 1_700_000_000_000;
-const BATCH = 8_192;
+/** Some 480 KB, as much as an answer of a broker brings. */
+const BATCH = 3_500;
 const SEED = 11;
+/** Where an answer would lie. */
+const BUFFERS = new AnswerBuffers(LIMITS.fetchBytes, 0);
 const AWAKE = { partitions: [{ idle: false, passed: false }], silenceMs: 0 };
 const KEY = Uint32Array.of(1, 2, 3, 4);
 
@@ -36,6 +41,14 @@ export type StagesOptions = {
   snapshotEvery: number;
 };
 
+/** The same records where an answer of a broker lies; those of long ids may not fit there. */
+function placed(made: RecordBatch): RecordBatch & { bytes: Buffer } {
+  const size = made.ends[made.count - 1];
+  const bytes = BUFFERS.take(size);
+  bytes.set(made.bytes.subarray(0, size));
+  return { ...made, bytes };
+}
+
 /** One pass over generated events, stage by stage; making them is not counted. */
 export function stages({ events, products, ids, snapshotEvery }: StagesOptions): Stages {
   const rate = rateOf(EVENTS_PER_WINDOW);
@@ -48,7 +61,8 @@ export function stages({ events, products, ids, snapshotEvery }: StagesOptions):
   const counted = { behindHalf: 0, snapshots: 0, sinceSnapshot: 0 };
   const buffersBefore = heldBufferBytes();
   while (generator.events < events) {
-    const records = generator.next(Infinity, Math.min(BATCH, events - generator.events));
+    const made = generator.next(Infinity, Math.min(BATCH, events - generator.events));
+    const records = placed(made);
     records.arrivals.fill(START + 1e9, 0, records.count);
     const isBehindHalf = generator.events > events / 2;
     const began = cpuSeconds();
@@ -61,6 +75,7 @@ export function stages({ events, products, ids, snapshotEvery }: StagesOptions):
       spent.apply += applied - decoded;
       counted.behindHalf += records.count;
     }
+    BUFFERS.give(records.bytes);
     task.admit(names.takeNew());
     task.advance(AWAKE);
     while (task.due() === 'now') {

@@ -13,7 +13,13 @@ import type { Store } from '../src/stores/store.ts';
 import { startRedis } from '../test/support/redis-server.ts';
 import type { Pings } from './pings.ts';
 
-export type StoreSample = { name: string; value: number; unit: 'ms' | 'CPU ms' | 'bytes' };
+export type StoreSample = {
+  name: string;
+  value: number;
+  unit: 'ms' | 'CPU ms' | 'bytes';
+  /** What it is the median of. */
+  samples?: readonly number[];
+};
 
 export type World = {
   store: Store;

@@ -2,13 +2,11 @@
  * What the stores cost: closings of 100 000 and of 1 000 products in SQLite and in Redis (a real
  * one, AOF each second), how long Redis does nothing else meanwhile, small commits, snapshots.
  */
-import { fileURLToPath } from 'node:url';
 import { SETTINGS } from '../src/config.ts';
 import { VERDICTS, type Verdict } from '../src/event.ts';
 import type { ProductResult } from '../src/result.ts';
 import type { Status } from '../src/status.ts';
 import type { Commit, Fence, Part, Store } from '../src/stores/store.ts';
-import { withoutRedis } from '../test/support/redis-server.ts';
 import { median } from './measure.ts';
 import { benchSnapshot } from './snapshot.ts';
 import { redis, type StoreSample, sqlite, type World } from './store-worlds.ts';
@@ -126,7 +124,7 @@ async function closings(
     const times = runs.map(({ ms }) => ms);
     const cpu = median(runs.map(({ cpuMs }) => cpuMs));
     const samples: StoreSample[] = [
-      { name: 'a closing', value: median(times), unit: 'ms' },
+      { name: 'a closing', value: median(times), unit: 'ms', samples: times },
       { name: 'a closing, the longest', value: Math.max(...times), unit: 'ms' },
       { name: 'a closing', value: cpu, unit: 'CPU ms' },
       ...(await world.more(products * rounds)),
@@ -171,18 +169,14 @@ function snapshots(): StoreSample[] {
   ]);
 }
 
-export async function benchStore(): Promise<StoreSample[]> {
+/** Of Redis nothing where there is none. */
+export async function benchStore(hasRedis: boolean): Promise<StoreSample[]> {
   const samples = [...snapshots(), ...(await smallCommits(300))];
   const stores: [string, () => Promise<World>][] = [['SQLite', sqlite]];
-  if (withoutRedis() === false) stores.push(['Redis', redis]);
+  if (hasRedis) stores.push(['Redis', redis]);
   for (const [name, open] of stores) {
     samples.push(...(await closings(name, open, 100_000, 9)));
     samples.push(...(await closings(name, open, 1_000, 42)));
   }
   return samples;
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const { name, value, unit } of await benchStore())
-    process.stdout.write(`${name}: ${value.toFixed(1)} ${unit}\n`);
 }

@@ -40,5 +40,10 @@ await new Promise<void>((resolve) => {
 });
 const { user, system } = process.cpuUsage();
 const cpuSeconds = (user + system) / 1e6;
+const counted = [...counts.values()].reduce(
+  (sum, { impressions, clicks }) => sum + impressions + clicks,
+  0,
+);
+if (counted !== read) throw new Error(`${counted} of ${read} events were counted`);
 process.stdout.write(`${JSON.stringify({ read, cpuSeconds, peakMb: peakMbOf(process.pid) })}\n`);
 process.exit(0);

@@ -110,6 +110,9 @@ async function fromFile(
   const load =
     `${events.short / 1e6} and ${events.long / 1e6} M events of 137 bytes, 1 000 products, ` +
     `${EVENTS_PER_WINDOW / 1e6} M a window; the difference between both`;
-  const against = 'the whole embedded path, file → SQLite, for each CPU second';
-  report.row('embedded/file', against, 1 / cost.perMillion, 'M events', { least: 8 }, load);
+  report.row({
+    ...{ id: 'embedded/file', load, bound: { least: 8 } },
+    against: 'the whole embedded path, file → SQLite, for each CPU second',
+    ...{ value: 1 / cost.perMillion, unit: 'M events', rounds: cost.rounds.map((c) => 1 / c) },
+  });
 }

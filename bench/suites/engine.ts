@@ -20,12 +20,13 @@ export async function engine(report: Report, isQuick: boolean): Promise<void> {
     });
   const never = { ids: false, snapshotEvery: Infinity };
   const few = times({ ...never, products: 1_000 });
-  told('decode-1000', 'decode, 1 000 products', few, 'decode');
+  const decode = told('decode-1000', 'decode, 1 000 products', few, 'decode');
   const loop = told('windows-1000', 'window loop, 1 000 products', few, 'apply');
   const wide = { products: 100_000, ids: false, snapshotEvery: EVENTS_A_SECOND / 2 };
   const many = times(wide);
   told('decode-100000', 'decode, 100 000 products', many, 'decode');
-  told('windows-100000', 'window loop, 100 000 products', many, 'apply');
+  const wideLoop = told('windows-100000', 'window loop, 100 000 products', many, 'apply');
+  report.ratio('engine/products', 'window loop, 1 000 products : 100 000', loop / wideLoop);
   const snapshot = told('snapshot', 'a checkpoint of 100 000 products', many, 'snapshot', 'CPU s');
   const unique = times({ products: 1_000, ids: true, snapshotEvery: Infinity });
   const ids = told('ids', 'window loop + deduplication, every id new', unique, 'apply');
@@ -34,30 +35,21 @@ export async function engine(report: Report, isQuick: boolean): Promise<void> {
   const memory = { id: 'engine/ids-memory', what: 'memory for a million ids', unit: 'MB' };
   report.figure({ ...memory, value: Math.max(...held), samples: held });
   const load = `${millions}, 1 000 products`;
-  report.row(
-    'engine/windows',
-    'window loop, for each CPU second',
-    1 / loop,
-    'M events',
-    { least: 40 },
-    load,
-  );
-  report.row(
-    'engine/ids',
-    'deduplication by id, for each CPU second',
-    1 / ids,
-    'M events',
-    { least: 5 },
-    load,
-  );
-  const share = snapshot * 100;
-  const wideLoad = `100 000 products, all changed, one checkpoint a second`;
-  report.row(
-    'engine/snapshot',
-    'checkpoints, of each CPU second',
-    share,
-    '%',
-    { most: 5 },
-    wideLoad,
-  );
+  report.ratio('engine/windows', 'decode : window loop, 1 000 products', decode / loop);
+  report.ratio('engine/ids', 'decode : window loop + deduplication', decode / ids);
+  const rates = (all: readonly Stages[]) => all.map(({ apply }) => 1 / apply);
+  report.row({
+    ...{ id: 'engine/windows', against: 'window loop, for each CPU second', value: 1 / loop },
+    ...{ unit: 'M events', bound: { least: 40 }, load, rounds: rates(few) },
+  });
+  report.row({
+    ...{ id: 'engine/ids', against: 'deduplication by id, for each CPU second', value: 1 / ids },
+    ...{ unit: 'M events', bound: { least: 5 }, load, rounds: rates(unique) },
+  });
+  report.row({
+    ...{ id: 'engine/snapshot', against: 'checkpoints, of each CPU second' },
+    ...{ value: snapshot * 100, unit: '%', bound: { most: 5 } },
+    rounds: many.map((one) => one.snapshot * 100),
+    load: '100 000 products, all changed, one checkpoint a second',
+  });
 }

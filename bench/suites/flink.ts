@@ -20,7 +20,7 @@ import { engine } from '../kafka.ts';
 import { fillPair, loadOf, type Pair } from '../kafka-fill.ts';
 import { peakMbOf } from '../peak.ts';
 import type { Report } from '../report.ts';
-import { type Cost, interleaved } from '../slope.ts';
+import { type Cost, interleaved, timesOf } from '../slope.ts';
 
 const PARTITIONS = 3;
 /** Runs of a TaskManager, of both lengths, in which its compiler is at work. */
@@ -42,12 +42,12 @@ const WAYS = {
   json: {
     what: 'Flink SQL, json format, warm',
     against: 'Flink SQL, json format, no rejects, warm',
-    ...{ least: 10, memory: null },
+    ...{ least: 10, leastMemory: null },
   },
   job: {
     what: 'our Flink job, rejects and ledger, warm',
     against: "this project's Flink job, rejects and ledger on, warm",
-    ...{ least: 20, memory: 5 },
+    ...{ least: 20, leastMemory: 5 },
   },
 };
 
@@ -75,7 +75,7 @@ export async function flink(report: Report, isQuick: boolean): Promise<void> {
       `${ourSizes.long / 1e6} M)`;
     report.title(
       `Flink: ${load}, parallelism 1; CPU of the TaskManager alone, the difference between both ` +
-        `lengths; medians of ${rounds} behind ${COLD_ROUNDS}`,
+        `lengths; medians of ${rounds} after ${COLD_ROUNDS} that is left out`,
     );
     for (const way of ['json', 'job'] as const) {
       const cluster = await startFlink(1, METRICS);
@@ -93,7 +93,7 @@ export async function flink(report: Report, isQuick: boolean): Promise<void> {
 /** The job and the engine in turn, on the same topics. */
 async function besideEngine(world: World, flink: FlinkTestCluster, way: 'json' | 'job') {
   const { report, kafka, load, rounds } = world;
-  const { what, against, least, memory } = WAYS[way];
+  const { what, against, least, leastMemory } = WAYS[way];
   let jobs = 0;
   const job = {
     ...{ key: way, what },
@@ -115,14 +115,17 @@ async function besideEngine(world: World, flink: FlinkTestCluster, way: 'json' |
   const manager = peakMbOf(flink.jobManager.pid());
   const beside = `${what}: the JobManager beside it, peak memory`;
   report.figure({ id: `flink/${way}-manager`, what: beside, value: manager, unit: 'MB' });
-  const ratio = theirs.perMillion / ours.perMillion;
-  report.ratio(`flink/${way}`, `${what} : clickrate run`, ratio);
-  report.row(`flink/${way}`, against, ratio, '× less CPU', { least }, load);
+  const times = timesOf(theirs, ours);
+  report.ratio(`flink/${way}`, `${what} : clickrate run`, times.value);
+  report.row({ id: `flink/${way}`, against, ...times, unit: '× less CPU', bound: { least }, load });
   // Of its first two jobs: with each more it holds more, which would not be fair.
-  const times = fresh.peakMb / ours.peakMb;
-  const peak = `${what}: peak memory behind its first two jobs`;
+  const memory = fresh.peakMb / ours.peakMb;
+  const peak = `${what}: peak memory after its first two jobs`;
   report.figure({ id: `flink/${way}-fresh`, what: peak, value: fresh.peakMb, unit: 'MB' });
-  report.ratio(`flink/${way}-memory`, 'its TaskManager, peak memory : ours', times);
-  if (memory !== null)
-    report.row(`flink/${way}-memory`, against, times, '× less memory', { least: memory }, load);
+  report.ratio(`flink/${way}-memory`, 'its TaskManager, peak memory : ours', memory);
+  if (leastMemory === null) return;
+  report.row({
+    ...{ id: `flink/${way}-memory`, against: `${against}, peak memory of its TaskManager` },
+    ...{ value: memory, unit: '× less memory', bound: { least: leastMemory }, load },
+  });
 }

@@ -15,7 +15,7 @@ export async function http(report: Report, isQuick: boolean): Promise<void> {
   for (const { name, perCpuSecond } of await benchHttp(isQuick ? 700 : 1_500))
     report.figure({ id: `http/${name}`, what: name, value: perCpuSecond, unit: UNIT });
   const why = withoutRedis() || withoutPython();
-  if (why) return report.leaveOut('FastAPI', why);
+  if (why) return report.leaveOut('http', `FastAPI beside it: ${why}`);
   for (const [count, least] of Object.entries(ASKED))
     await besideFastapi(report, Number(count), least, isQuick);
 }
@@ -46,5 +46,8 @@ async function besideFastapi(report: Report, products: number, least: number, is
   report.ratio(`http/fastapi-${products}`, 'clickrate api : FastAPI', own / plain);
   report.ratio(`http/fastapi-quick-${products}`, 'clickrate api : FastAPI, joined', own / joined);
   const against = `a FastAPI server that reads the hash for each request, ${products} products`;
-  report.row(`http/${products}`, against, own / plain, '× the requests', { least }, load);
+  report.row({
+    ...{ id: `http/${products}`, against, value: own / plain, unit: '× the requests' },
+    ...{ bound: { least }, load, rounds: ours.map((rate, n) => rate / fastapi[n]) },
+  });
 }

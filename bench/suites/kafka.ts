@@ -12,32 +12,35 @@ import {
   withoutKafka,
 } from '../../test/support/kafka-cluster.ts';
 import { withoutRedis } from '../../test/support/redis-server.ts';
-import { batchesOf, EVENTS_PER_WINDOW, SHAPES, writeEvents } from '../event-files.ts';
+import { EVENTS_PER_WINDOW } from '../event-files.ts';
 import { engine, messageStream } from '../kafka.ts';
 import { fillPair, loadOf, type Pair } from '../kafka-fill.ts';
 import { median } from '../measure.ts';
-import { costBehindHalf, decodeAndCount } from '../path.ts';
 import { compileStreams, peerJars, perfTest, streams } from '../peers/java.ts';
 import type { Report } from '../report.ts';
-import { type Cost, interleaved, type Way } from '../slope.ts';
+import { type Cost, interleaved, timesOf, type Way } from '../slope.ts';
+import { stages } from '../stages.ts';
 
 const PARTITIONS = 3;
-/** Events that the engine reads, and each peer: the slower it is, the fewer. */
+/**
+ * Events that the engine reads, and each peer. All begin to count where the short run ends, so that
+ * each compiler has had as many events before; the slower a way is, the fewer come after.
+ */
 const SIZES = {
   full: {
-    ...{ rounds: 5, slowRounds: 3 },
+    ...{ rounds: 5, inMemory: 3_000_000 },
     ours: { short: 2_000_000, long: 12_000_000 },
-    perfTest: { short: 1_000_000, long: 9_000_000 },
-    messageStream: { short: 1_000_000, long: 5_000_000 },
-    streams: { short: 1_000_000, long: 4_000_000 },
+    perfTest: { short: 2_000_000, long: 9_000_000 },
+    messageStream: { short: 2_000_000, long: 5_000_000 },
+    streams: { short: 2_000_000, long: 4_000_000 },
     wide: { short: 3_000_000, long: 8_000_000 },
   },
   quick: {
-    ...{ rounds: 1, slowRounds: 1 },
+    ...{ rounds: 1, inMemory: 1_000_000 },
     ours: { short: 1_000_000, long: 4_000_000 },
-    perfTest: { short: 500_000, long: 3_000_000 },
-    messageStream: { short: 500_000, long: 1_500_000 },
-    streams: { short: 500_000, long: 1_500_000 },
+    perfTest: { short: 1_000_000, long: 3_000_000 },
+    messageStream: { short: 1_000_000, long: 2_000_000 },
+    streams: { short: 1_000_000, long: 2_000_000 },
     wide: { short: 2_000_000, long: 4_000_000 },
   },
 };
@@ -56,7 +59,6 @@ export async function kafka(report: Report, isQuick: boolean): Promise<void> {
   const traffic = { partitions: PARTITIONS, eventsPerWindow: EVENTS_PER_WINDOW };
   try {
     const pair = await fillPair(cluster.bootstrap, { ...traffic, products: 1_000 }, sizes.ours);
-    producer(report, pair);
     const wide = await fillPair(cluster.bootstrap, { ...traffic, products: 100_000 }, sizes.wide);
     await besidePeers({ report, cluster, sizes, pair, wide });
   } finally {
@@ -83,25 +85,32 @@ async function besidePeers(world: World): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
   try {
     compileStreams(directory);
-    const ways = waysOf(world, directory);
+    const cores: number[] = [];
+    const ways = waysOf(world, directory, cores);
     const costs = await interleaved(ways, sizes.rounds);
     const cost = (key: string) => costs.get(key) as Cost;
     for (const { key, what } of ways) report.cost(`kafka/${key}`, what, cost(key));
     compared(world, cost);
-    added(world, cost('engine'));
+    added(world, cost('engine'), cores);
     manyProducts(world, cost);
+    producer(world, cost);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function waysOf({ cluster, sizes, pair, wide }: World, directory: string): Way[] {
+/** @param cores takes what decode and engine alone cost, in turn with the others */
+function waysOf(world: World, directory: string, cores: number[]): Way[] {
+  const { cluster, sizes, pair, wide } = world;
   const { bootstrap } = cluster;
   const { impressions, clicks } = pair.long;
   return [
     {
       ...{ key: 'engine', what: 'clickrate run, everything on' },
-      run: (length) => engine(bootstrap, pair[length]),
+      run: (length) => {
+        if (length === 'long') cores.push(core(sizes.inMemory));
+        return engine(bootstrap, pair[length]);
+      },
     },
     {
       ...{ key: 'engine-100000', what: 'clickrate run, 100 000 products' },
@@ -117,7 +126,6 @@ function waysOf({ cluster, sizes, pair, wide }: World, directory: string): Way[]
     },
     {
       ...{ key: 'streams', what: 'Kafka Streams, exactly once (v2), one thread' },
-      rounds: sizes.slowRounds,
       run: async (length, round) => {
         const results = `streams-results-${process.pid}-${length}-${round}`;
         await cluster.createTopics([results], PARTITIONS);
@@ -137,13 +145,14 @@ function compared({ report, sizes, pair }: World, cost: CostOf): void {
     least: number,
     { short, long }: { short: number; long: number },
   ) => {
-    const ratio = cost(key).perMillion / ours.perMillion;
+    const { value, rounds } = timesOf(cost(key), ours);
     const whole = cost(key).wholePerMillion / ours.wholePerMillion;
-    report.ratio(`kafka/${key}`, `${against} : ours`, ratio);
+    report.ratio(`kafka/${key}`, `${against} : ours`, value);
     report.ratio(`kafka/${key}-whole`, '… starts included', whole);
     const own = `${sizes.ours.short / 1e6} and ${sizes.ours.long / 1e6} M`;
     const load = `${loadOf(pair.long, short, long)} (ours: ${own})`;
-    report.row(`kafka/${key}`, against, ratio, '× less CPU', { least }, load);
+    const bound = { least };
+    report.row({ id: `kafka/${key}`, against, value, rounds, unit: '× less CPU', bound, load });
     return load;
   };
   row(
@@ -156,56 +165,68 @@ function compared({ report, sizes, pair }: World, cost: CostOf): void {
   row('perf-test', 'kafka-consumer-perf-test, which only reads', 3, sizes.perfTest);
   const memory = cost('streams').peakMb / ours.peakMb;
   report.ratio('kafka/streams-memory', 'Kafka Streams, peak memory : ours', memory);
-  report.row('kafka/streams-memory', 'Kafka Streams', memory, '× less memory', { least: 3 }, load);
-  const peak = ours.peakMb;
-  const ourLoad = loadOf(pair.long, sizes.ours.short, sizes.ours.long);
-  report.row('kafka/memory', 'peak memory, 1 000 products', peak, 'MB', { most: 160 }, ourLoad);
+  report.row({
+    ...{ id: 'kafka/streams-memory', against: 'Kafka Streams, peak memory' },
+    ...{ value: memory, unit: '× less memory', bound: { least: 3 }, load },
+  });
+  report.row({
+    ...{ id: 'kafka/memory', against: 'peak memory, 1 000 products' },
+    ...{ value: ours.peakMb, unit: 'MB', bound: { most: 160 }, rounds: peaksOf(ours) },
+    load: loadOf(pair.long, sizes.ours.short, sizes.ours.long),
+  });
 }
 
-/** What everything around decode and engine costs: fetch, CRC, commit, publish, API. */
-function added({ report, sizes, pair }: World, ours: Cost): void {
-  const load = loadOf(pair.long, sizes.ours.short, sizes.ours.long);
-  const directory = mkdtempSync(join(tmpdir(), 'clickrate-bench-'));
-  try {
-    const shape = SHAPES.find(({ key }) => key === '1000');
-    if (shape === undefined) throw new Error('there is no shape of 1 000 products');
-    const file = join(directory, 'events');
-    writeEvents(file, shape, 2 * EVENTS_PER_WINDOW);
-    const batches = batchesOf(file);
-    const capacity = Math.max(...batches.map(({ count }) => count));
-    const samples = Array.from({ length: sizes.rounds + 1 }, () =>
-      costBehindHalf(decodeAndCount(capacity), batches),
-    ).slice(1);
-    const core = median(samples);
-    const what = 'decode + engine on the same events in memory';
-    report.figure({ id: 'kafka/core', what, value: core, unit: 'CPU s/M', samples });
-    const more = ours.perMillion - core;
-    const against = 'beside decode + engine in memory: fetch, CRC, commit, publish, API';
-    report.row('kafka/added', against, more, 'CPU s/M', { most: 0.1 }, load);
-    report.ratio('kafka/core', 'decode + engine in memory : clickrate run', core / ours.perMillion);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+function peaksOf({ short, long }: Cost): number[] {
+  return [...short, ...long].map(({ peakMb }) => peakMb);
 }
 
-function producer(report: Report, { long }: Pair): void {
-  const rate = 1 / long.cpuPerMillion;
-  const against = 'produce --rate max, for each CPU second of the sending process';
-  const load = loadOf(long, long.events);
-  report.row('kafka/produce', against, rate, 'M events', { least: 2 }, load);
+/** Decode and the window loop alone, on bytes that lie where an answer of a broker does. */
+function core(events: number): number {
+  const options = { events, products: 1_000, ids: false, snapshotEvery: Infinity };
+  const { decode, apply } = stages(options);
+  return decode + apply;
 }
 
-/** Behind the short run every product is known: what is left is the steady cost. */
+/** What everything around decode and window loop costs: fetch, CRC, commit, publish, API. */
+function added({ report, sizes, pair }: World, ours: Cost, cores: readonly number[]): void {
+  const value = median(cores);
+  const what = 'decode + window loop on the same events in memory';
+  report.figure({ id: 'kafka/core', what, value, unit: 'CPU s/M', samples: cores });
+  report.row({
+    id: 'kafka/added',
+    against: 'beside decode + window loop in memory: fetch, CRC, commit, publish, API',
+    ...{ value: ours.perMillion - value, unit: 'CPU s/M', bound: { most: 0.1 } },
+    rounds: ours.rounds.map((cost, n) => cost - cores[n]),
+    load: loadOf(pair.long, sizes.ours.short, sizes.ours.long),
+  });
+  const ratio = value / ours.perMillion;
+  report.ratio('kafka/core', 'decode + window loop in memory : clickrate run', ratio);
+}
+
+function producer({ report, pair: { long } }: World, cost: CostOf): void {
+  const ratio = cost('message-stream').perMillion / long.cpuPerMillion;
+  report.ratio('kafka/produce', 'message stream : produce --rate max', ratio);
+  report.row({
+    id: 'kafka/produce',
+    against: 'produce --rate max, for each CPU second of the sending process',
+    ...{ value: 1 / long.cpuPerMillion, unit: 'M events', bound: { least: 2 } },
+    load: loadOf(long, long.events),
+  });
+}
+
+/** After the short run every product is known: what is left is the steady cost. */
 function manyProducts({ report, sizes, wide }: World, cost: CostOf): void {
   const [few, many] = [cost('engine'), cost('engine-100000')];
   report.ratio('kafka/products', '1 000 products : 100 000', few.perMillion / many.perMillion);
-  const { short, long } = sizes.wide;
-  const load =
-    `${loadOf(wide.long, short, long)}; the difference between both, so that no product is met ` +
-    'for the first time';
-  const times = many.perMillion / few.perMillion;
-  const against = '100 000 products against 1 000';
-  report.row('kafka/products', against, times, '× the CPU', { most: 2.5 }, load);
-  const memory = 'peak memory, 100 000 products';
-  report.row('kafka/memory-100000', memory, many.peakMb, 'MB', { most: 300 }, load);
+  const load = loadOf(wide.long, sizes.wide.short, sizes.wide.long);
+  report.row({
+    ...{ id: 'kafka/products', against: '100 000 products against 1 000', ...timesOf(many, few) },
+    ...{ unit: '× the CPU', bound: { most: 2.5 }, load },
+  });
+  const memory = few.peakMb / many.peakMb;
+  report.ratio('kafka/products-memory', 'peak memory, 1 000 products : 100 000', memory);
+  report.row({
+    ...{ id: 'kafka/memory-100000', against: 'peak memory, 100 000 products' },
+    ...{ value: many.peakMb, unit: 'MB', bound: { most: 300 }, rounds: peaksOf(many), load },
+  });
 }

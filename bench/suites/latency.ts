@@ -1,6 +1,6 @@
 /**
- * From the record that lets a window close to Redis and to a client: ours, and Flink's. Wall-clock
- * times, for an idle machine only. Each is a program of its own, which tells its load in a line
+ * From the record that lets a window close to Redis and to a client; and Flink's, which begins at
+ * another moment, so that no ratio is made of the two. Wall-clock times, for an idle machine only. Each is a program of its own, which tells its load in a line
  * with `events/s` and each way in a line with its name and four percentiles.
  */
 import { withoutFlink } from '../../test/support/flink-cluster.ts';
@@ -20,20 +20,19 @@ export async function latency(report: Report, isQuick: boolean): Promise<void> {
   const why = withoutKafka() || withoutRedis();
   if (why) return report.leaveOut('latency', why);
   const closings = isQuick ? 30 : 300;
-  const ours = await told(report, 'engine', 'bench/latency.ts', closings);
+  await told(report, 'engine', 'bench/latency.ts', closings);
   const withoutIt = withoutFlink();
-  if (withoutIt) return report.leaveOut('latency of Flink', withoutIt);
-  const theirs = await told(report, 'flink', 'bench/flink-latency.ts', closings);
-  report.ratio('latency/redis', 'window close → Redis, p99, Flink : ours', theirs / ours);
+  if (withoutIt) return report.leaveOut('latency', `Flink's: ${withoutIt}`);
+  await told(report, 'flink', 'bench/flink-latency.ts', closings);
 }
 
-/** Tells all ways of one program; answers the 99th percentile of the way to Redis. */
+/** Tells all ways of one program. */
 async function told(
   report: Report,
   who: 'engine' | 'flink',
   file: string,
   closings: number,
-): Promise<number> {
+): Promise<void> {
   const child = start(process.execPath, [file, String(closings)]);
   if ((await child.ended) !== 0) throw new Error(`${file}:\n${child.output()}`);
   const { load, rows } = rowsOf(child.output());
@@ -49,7 +48,7 @@ async function told(
     if (who !== 'engine' || asked === undefined) continue;
     // A result that never came is later than any.
     const value = unseen > 0 ? Number.POSITIVE_INFINITY : p99;
-    report.row(id, what, value, 'ms', { most: asked.most }, `${load}; ${more}`);
+    const bound = { most: asked.most };
+    report.row({ id, against: what, value, unit: 'ms', bound, load: `${load}; ${more}` });
   }
-  return rows.find(({ way }) => ASKED[0].word.test(way))?.p99 ?? Number.NaN;
 }

@@ -25,8 +25,10 @@ export async function scale(report: Report, isQuick: boolean): Promise<void> {
   const load =
     `${memory / 1e6} M events of 137 bytes, ${PARTITIONS} + ${PARTITIONS} partitions, 1 000 ` +
     'products, 1 M a window; checksum, records, decode, windows';
-  const against = '2 engine processes against 1 on two cores, bytes fetched before';
-  report.row('scale/memory', against, ratio, '× the rate', { least: 1.8 }, load);
+  report.row({
+    ...{ id: 'scale/memory', value: ratio, unit: '× the rate', bound: { least: 1.8 }, load },
+    against: '2 processes of decode and windows against 1 on two cores, bytes fetched before',
+  });
   const kafka = await startKafka({ brokers: 1 });
   try {
     const traffic = { products: 1_000, partitions: PARTITIONS, eventsPerWindow: EVENTS_PER_WINDOW };

@@ -28,7 +28,8 @@ import org.apache.kafka.streams.state.Stores;
  * The peer: click-through counts with Kafka Streams, exactly once (v2), one thread: windows of 10 s
  * with 5 s of grace in an in-memory store with its changelog, results to a topic, a commit each
  * second. Events are parsed once, by Jackson's streaming reader. Prints the CPU time of the process
- * since its launch when the last record is read. Arguments: brokers, topics by comma, result topic, records to read.
+ * since its launch when the last event is counted. Arguments: brokers, topics by comma, result
+ * topic, events to count.
  */
 public final class StreamsPeer {
   record Event(long time, boolean isClick) {}
@@ -68,13 +69,9 @@ public final class StreamsPeer {
     settings.put("state.dir", System.getProperty("java.io.tmpdir"));
 
     var cpu = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
-    var read = new AtomicLong();
+    var counted = new AtomicLong();
     var done = new CountDownLatch(1);
-    Deserializer<Event> reader = (topic, bytes) -> {
-      long n = read.incrementAndGet();
-      if (n == wanted) done.countDown();
-      return parse(bytes);
-    };
+    Deserializer<Event> reader = (topic, bytes) -> parse(bytes);
     Serializer<Event> unused = (topic, event) -> {
       throw new UnsupportedOperationException();
     };
@@ -92,6 +89,7 @@ public final class StreamsPeer {
             () -> new long[2],
             (product, event, pair) -> {
               pair[event.isClick() ? 1 : 0]++;
+              if (counted.incrementAndGet() == wanted) done.countDown();
               return pair;
             },
             Materialized.<Bytes, long[]>as(
