@@ -56,7 +56,7 @@ export async function benchMemory(): Promise<{ residentMb: number; products: num
   }
 }
 
-/** Whether every product's row in `/ctr/latest` is of the window that starts at `start`, or later. */
+/** Whether every product's row in `/ctr/latest` is of the window that starts then, or later. */
 async function areAt(url: string, start: number): Promise<boolean> {
   type Latest = Record<string, { window_start: number }>;
   const rows = Object.values((await (await fetch(`${url}/ctr/latest`)).json()) as Latest);

@@ -1,7 +1,8 @@
 /**
  * From the record that lets a window close to Redis and to a client; and Flink's, which begins at
- * another moment, so that no ratio is made of the two. Wall-clock times, for an idle machine only. Each is a program of its own, which tells its load in a line
- * with `events/s` and each way in a line with its name and four percentiles.
+ * another moment, so that no ratio is made of the two. Wall-clock times, for an idle machine only.
+ * Each is a program of its own, which tells its load in a line with `events/s` and each way in a
+ * line with its name and four percentiles.
  */
 import { withoutFlink } from '../../test/support/flink-cluster.ts';
 import { withoutKafka } from '../../test/support/kafka-cluster.ts';
