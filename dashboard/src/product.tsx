@@ -4,6 +4,7 @@ import type { ChartData, Charts } from './chart.ts';
 import { Choice } from './choice.tsx';
 import { csvOf } from './csv.ts';
 import { download } from './download.ts';
+import { finalBeforeOf } from './final.ts';
 import { count, moment, percent } from './format.ts';
 import { useHistory } from './history.ts';
 import { isField, useKeys, useModel } from './hooks.ts';
@@ -30,7 +31,7 @@ export function ProductView({ model, product }: Props) {
   const history = useHistory(model, product, range, step);
   const row = model.rows?.get(product) ?? null;
   const open = openOf(model, product);
-  const finalBefore = model.freshness?.final_before ?? null;
+  const finalBefore = finalBeforeOf(step, model.freshness);
   const real = useReal(model);
   const changeRange = (next: Range) => {
     setRange(next);

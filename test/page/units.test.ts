@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { historyAddress } from '../../dashboard/src/address.ts';
 import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
+import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
 import { count, duration, percent, points, scaleText } from '../../dashboard/src/format.ts';
 import { ordered, realUpTo, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
 import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.ts';
@@ -13,7 +14,7 @@ import { rawText } from '../../dashboard/src/raw.ts';
 import { ofLastHour } from '../../dashboard/src/sparks.ts';
 import * as pageStatistics from '../../dashboard/src/statistics.ts';
 import { stepsOf, zoneFor } from '../../dashboard/src/steps.ts';
-import type { Live, Row } from '../../dashboard/src/types.ts';
+import type { Freshness, Live, Row } from '../../dashboard/src/types.ts';
 import { benjaminiHochberg, twoProportionP } from '../../src/api/statistics.ts';
 import { Step } from '../../src/api/steps.ts';
 import { builtPage } from './built.ts';
@@ -204,6 +205,21 @@ test('a zone’s days are found by any of its names', () => {
   assert.deepEqual(levelsOf('Asia/Kolkata', 'asia/calcutta'), ['1d asia/calcutta']);
   assert.deepEqual(levelsOf('utc', 'UTC', 'Etc/UTC', 'Gone/Zone'), ['1d UTC', '1d Etc/UTC']);
   assert.deepEqual(levelsOf('Europe/Berlin', 'UTC'), ['1d Europe/Berlin']);
+});
+
+test('time makes windows final, and no period whose counts are of some time ago', () => {
+  const freshness = { final_before: 80_000 } as Freshness;
+  const minute = at(60_000, { window_end: 120_000, status: 'provisional' });
+  for (const step of ['1m', '15m', '1d'] as const) {
+    const before = finalBeforeOf(step, freshness);
+    assert.equal(isFinal(minute, before), false);
+    assert.equal(isFinal({ ...minute, status: 'final' }, before), true);
+    assert.match(csvOf([minute], before), /,provisional,/);
+  }
+  const before = finalBeforeOf('window', freshness);
+  const window = (start: number) => isFinal(at(start, { status: 'provisional' }), before);
+  assert.deepEqual([70_000, 80_000].map(window), [true, false]);
+  assert.equal(finalBeforeOf('window', null), null);
 });
 
 test('CSV bears any product id and starts no formula', () => {
