@@ -26,6 +26,8 @@ export class Model {
   seenAtMs: number | null = null;
   open: Open | null = null;
   status: PipelineStatus | null = null;
+  /** When `status` came, on the clock of this browser. */
+  statusAtMs = 0;
   readonly rates: number[] = [];
   /** Goes up with each change of the rows. */
   version = 0;
@@ -107,6 +109,7 @@ export class Model {
 
   #status(status: PipelineStatus): void {
     this.status = status;
+    this.statusAtMs = Date.now();
     this.rates.push(status.events_per_second);
     if (this.rates.length > RATES) this.rates.shift();
     this.#fresh(status.freshness);

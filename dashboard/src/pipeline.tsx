@@ -1,6 +1,7 @@
 /** For whoever is on call: is it fresh, is anything stuck, is anything lost. */
+import { aged } from './aged.ts';
 import { count, DASH, duration, rate } from './format.ts';
-import { useModel } from './hooks.ts';
+import { useModel, useNow } from './hooks.ts';
 import { LedgerBar } from './ledger-bar.tsx';
 import type { Model } from './model.ts';
 import { RejectedList } from './rejected.tsx';
@@ -11,8 +12,9 @@ import type { PipelineStatus, TaskTime } from './types.ts';
 
 export function PipelineView({ model }: { model: Model }) {
   useModel(model);
-  const { status } = model;
-  if (status === null) return <Skeleton link={model.link} />;
+  const nowMs = useNow(1_000);
+  if (model.status === null) return <Skeleton link={model.link} />;
+  const status = aged(model.status, nowMs - model.statusAtMs);
   return (
     <div class="pipeline">
       <h1 class="hidden">Pipeline</h1>

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beyond } from '../../src/api/stream/held.ts';
+import { systemClock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/config.ts';
 import { counts, FakeReader, healthOf, ledgerOf, row, START, statusOf } from './fake-reader.ts';
 import { connect, type Event, streaming } from './sse.ts';
@@ -292,6 +293,38 @@ test('status and open windows come when they are new, with the ledger', async (t
   await sleep(150);
   assert.equal(client.events.filter(({ event }) => event === 'status').length, 1);
   assert.equal(client.events.filter(({ event }) => event === 'open').length, 2);
+});
+
+test('whoever joins in a quiet time is told ages of now, and a commit is news', async (t) => {
+  let passedMs = 0;
+  const clock = {
+    ...systemClock,
+    wallMs: () => START + passedMs,
+    monotonicMs: () => performance.now() + passedMs,
+  };
+  const reader = twoProducts();
+  let commits = 3;
+  const limits = { ...LIMITS, statusMs: 20 };
+  const health = () => [healthOf({ commits, commitAgeMs: passedMs })];
+  const { join } = await streaming(t, reader, { clock, limits, health });
+  const first = await join();
+  await first.until(({ event }) => event === 'snapshot');
+  reader.publish([row('a', counts(START + 10_000, 1, 1))]);
+  await first.until(({ event, data }) => event === 'status' && data.freshness.age_ms !== null);
+  await sleep(100);
+  const before = first.events.length;
+  passedMs = 60_000;
+  const second = await join();
+  const snapshot = await second.until(({ event }) => event === 'snapshot');
+  const { data } = await second.until(({ event }) => event === 'status');
+  assert.ok(snapshot.data.freshness.age_ms >= 60_000);
+  assert.ok(data.freshness.age_ms >= snapshot.data.freshness.age_ms);
+  assert.equal(data.tasks[0].lag_ms, 63_000);
+  assert.equal(data.tasks[0].commit_age_ms, 60_000);
+  await sleep(100);
+  assert.equal(first.events.length, before);
+  commits = 4;
+  await first.until((event) => first.events.indexOf(event) >= before && event.event === 'status');
 });
 
 test('readers beyond the limit, too many products, and HEAD are answered at once', async (t) => {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { historyAddress } from '../../dashboard/src/address.ts';
+import { aged } from '../../dashboard/src/aged.ts';
 import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
 import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
@@ -14,7 +15,7 @@ import { rawText } from '../../dashboard/src/raw.ts';
 import { ofLastHour } from '../../dashboard/src/sparks.ts';
 import * as pageStatistics from '../../dashboard/src/statistics.ts';
 import { stepsOf, zoneFor } from '../../dashboard/src/steps.ts';
-import type { Freshness, Live, Row } from '../../dashboard/src/types.ts';
+import type { Freshness, Live, PipelineStatus, Row } from '../../dashboard/src/types.ts';
 import { benjaminiHochberg, twoProportionP } from '../../src/api/statistics.ts';
 import { Step } from '../../src/api/steps.ts';
 import { builtPage } from './built.ts';
@@ -220,6 +221,23 @@ test('time makes windows final, and no period whose counts are of some time ago'
   const window = (start: number) => isFinal(at(start, { status: 'provisional' }), before);
   assert.deepEqual([70_000, 80_000].map(window), [true, false]);
   assert.equal(finalBeforeOf('window', null), null);
+});
+
+test('what is told of a task grows old while there is no news', () => {
+  const tasks = [
+    { lag_ms: 3_000, commit_age_ms: 200 },
+    { lag_ms: null, commit_age_ms: null },
+  ];
+  const status = { events_per_second: 5, tasks } as PipelineStatus;
+  assert.deepEqual(aged(status, 60_000), {
+    events_per_second: 5,
+    tasks: [
+      { lag_ms: 63_000, commit_age_ms: 60_200 },
+      { lag_ms: null, commit_age_ms: null },
+    ],
+  });
+  // The clock of the browser may be set back.
+  assert.deepEqual(aged(status, -1), status);
 });
 
 test('CSV bears any product id and starts no formula', () => {

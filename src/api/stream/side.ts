@@ -9,6 +9,8 @@ import { taskTimes } from '../time-routes.ts';
 import type { StreamReader } from './reader.ts';
 import { sideEvent } from './texts.ts';
 
+/** What a reader that joins is told was made at most so long ago: ages in it are of then. */
+const FRESH_MS = 100;
 /** Members that change by themselves as time goes by: they alone are no news. */
 const VOLATILE = /"(age_ms|lag_ms|commit_age_ms|at)":(null|-?\d+),?/g;
 
@@ -20,32 +22,36 @@ export class SideEvents {
   #open: Buffer = Buffer.alloc(0);
   #openKey = '';
   #openVersion = 0;
+  #lookedAtMs = -Infinity;
 
   constructor(context: Context) {
     this.#context = context;
   }
 
-  /** Looks whether there is news. */
+  /** Makes both anew, and sees whether they are news for those who have the last ones. */
   look(): void {
+    const { open, watch } = this.#context;
+    this.#lookedAtMs = this.#nowMs();
     const status = this.#statusText();
-    const statusKey = status.replace(VOLATILE, '');
-    if (statusKey !== this.#statusKey) {
-      this.#statusKey = statusKey;
-      this.#status = sideEvent('status', status);
-      this.#statusVersion++;
-    }
-    const { open } = this.#context;
+    this.#status = sideEvent('status', status);
+    // With a commit the age of the last one begins anew, which a reader cannot know by itself.
+    const commits = watch.now().tasks.map(({ health }) => health?.commits ?? 0);
+    const statusKey = `${commits} ${status.replace(VOLATILE, '')}`;
+    if (statusKey !== this.#statusKey) this.#statusVersion++;
+    this.#statusKey = statusKey;
     if (!open.available) return;
     const text = open.text();
-    const openKey = text.replace(VOLATILE, '');
-    if (openKey === this.#openKey) return;
-    this.#openKey = openKey;
     this.#open = sideEvent('open', text);
-    this.#openVersion++;
+    const openKey = text.replace(VOLATILE, '');
+    if (openKey !== this.#openKey) this.#openVersion++;
+    this.#openKey = openKey;
   }
 
   /** What of it a reader has not got yet; null when it has all. */
   next(reader: StreamReader): Buffer[] | null {
+    const isNew =
+      reader.openVersion !== this.#openVersion || reader.statusVersion !== this.#statusVersion;
+    if (isNew && this.#nowMs() - this.#lookedAtMs > FRESH_MS) this.look();
     const news: Buffer[] = [];
     if (reader.openVersion !== this.#openVersion) {
       const { filter } = reader;
@@ -55,6 +61,10 @@ export class SideEvents {
     reader.openVersion = this.#openVersion;
     reader.statusVersion = this.#statusVersion;
     return news.length === 0 ? null : news;
+  }
+
+  #nowMs(): number {
+    return this.#context.parts.clock.monotonicMs();
   }
 
   #statusText(): string {
