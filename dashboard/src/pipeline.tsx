@@ -1,6 +1,6 @@
 /** For whoever is on call: is it fresh, is anything stuck, is anything lost. */
 import { aged } from './aged.ts';
-import { count, DASH, duration, rate } from './format.ts';
+import { clock, count, DASH, duration, rate } from './format.ts';
 import { useModel, useNow } from './hooks.ts';
 import { LedgerBar } from './ledger-bar.tsx';
 import type { Model } from './model.ts';
@@ -14,30 +14,36 @@ export function PipelineView({ model }: { model: Model }) {
   useModel(model);
   const nowMs = useNow(1_000);
   if (model.status === null) return <Skeleton link={model.link} />;
-  const status = aged(model.status, nowMs - model.statusAtMs);
+  const stale = model.link.phase !== 'live';
+  // Nobody knows whether commits go on: then everything stays as it was last seen.
+  const seenMs = stale ? (model.seenAtMs ?? model.statusAtMs) : nowMs;
+  const status = aged(model.status, seenMs - model.statusAtMs);
   return (
-    <div class="pipeline">
+    <div class={stale ? 'pipeline stale' : 'pipeline'}>
       <h1 class="hidden">Pipeline</h1>
-      <Stats status={status} rates={model.rates} />
-      <Why status={status} />
+      <Stats status={status} rates={model.rates} stale={stale} />
+      {stale ? <Unknown seenMs={seenMs} /> : <Why status={status} />}
       <LedgerBar ledger={status.ledger} />
-      <TaskTable tasks={status.tasks} />
+      <TaskTable tasks={status.tasks} nowMs={seenMs} />
       <RejectedList counts={rejectedOf(status)} />
     </div>
   );
 }
 
-function Stats({ status, rates }: { status: PipelineStatus; rates: readonly number[] }) {
+type StatsProps = { status: PipelineStatus; rates: readonly number[]; stale: boolean };
+
+function Stats({ status, rates, stale }: StatsProps) {
   const { tasks, freshness } = status;
   const lags = tasks.flatMap(({ partitions }) => partitions.map(({ lag }) => lag));
   const known = lags.filter((lag) => lag !== null);
   const lag = known.length === 0 ? null : known.reduce((sum, records) => sum + records, 0);
   const behind = mostOf(tasks, ({ lag_ms }) => lag_ms);
   const commit = mostOf(tasks, ({ commit_age_ms }) => commit_age_ms);
+  const well = freshness.ready && !stale;
   return (
     <dl class="totals">
       <div class="lead">
-        <dt>Events a second</dt>
+        <dt>Events a second {stale && <span class="tag stale-tag">stale</span>}</dt>
         <dd>
           {rate(status.events_per_second)}
           <RateLine rates={rates} />
@@ -58,9 +64,9 @@ function Stats({ status, rates }: { status: PipelineStatus; rates: readonly numb
       <div class="health">
         <dt>State</dt>
         <dd>
-          <span class={freshness.ready ? 'well' : 'ill'}>
+          <span class={well ? 'well' : 'ill'}>
             <span class="dot" aria-hidden="true" />
-            {freshness.ready ? 'healthy' : 'not ready'}
+            {stale ? 'unknown' : well ? 'healthy' : 'not ready'}
           </span>
         </dd>
       </div>
@@ -79,6 +85,15 @@ function RateLine({ rates }: { rates: readonly number[] }) {
 
 function ratesTold(low: number, high: number): string {
   return `${rate(low)} – ${rate(high)} events a second`;
+}
+
+/** In the place of what holds time back, while nothing comes from the server. */
+function Unknown({ seenMs }: { seenMs: number }) {
+  return (
+    <p class="why-line">
+      Disconnected: what holds time back is not known. Everything here is as of {clock(seenMs)}.
+    </p>
+  );
 }
 
 /** What holds time back, and what would release it. */

@@ -13,7 +13,9 @@ const HEADS: [string, boolean][] = [
   ['Owner', false],
 ];
 
-export function TaskTable({ tasks }: { tasks: readonly TaskTime[] }) {
+type Props = { tasks: readonly TaskTime[]; nowMs: number };
+
+export function TaskTable({ tasks, nowMs }: Props) {
   return (
     <section>
       <h2>Tasks</h2>
@@ -31,7 +33,7 @@ export function TaskTable({ tasks }: { tasks: readonly TaskTime[] }) {
                 ))}
               </tr>
             </thead>
-            <tbody>{tasks.map((task) => rowsOf(task))}</tbody>
+            <tbody>{tasks.map((task) => rowsOf(task, nowMs))}</tbody>
           </table>
         </div>
       )}
@@ -39,7 +41,7 @@ export function TaskTable({ tasks }: { tasks: readonly TaskTime[] }) {
   );
 }
 
-function rowsOf(task: TaskTime) {
+function rowsOf(task: TaskTime, nowMs: number) {
   const { partitions } = task;
   return partitions.map((partition, i) => (
     <tr key={`${task.task}/${partition.name}`} class={partition.holds ? 'holds' : ''}>
@@ -52,7 +54,7 @@ function rowsOf(task: TaskTime) {
       <td class="number">{behindText(task, partition)}</td>
       <td class="number">{partition.lag === null ? DASH : count(partition.lag)}</td>
       <td class="number">{count(partition.position)}</td>
-      <td>{stateText(partition)}</td>
+      <td>{stateText(partition, nowMs)}</td>
       {i === 0 && (
         <>
           <td class="number" rowSpan={partitions.length}>
@@ -72,8 +74,8 @@ function behindText({ lag_ms, watermark }: TaskTime, partition: PartitionTime): 
   return behind < 0 ? `${duration(-behind)} ahead` : duration(behind);
 }
 
-function stateText({ idle, idle_since, holds }: PartitionTime): string {
+function stateText({ idle, idle_since, holds }: PartitionTime, nowMs: number): string {
   const state = idle ? 'idle' : 'reading';
-  const since = idle && idle_since !== null ? ` for ${duration(Date.now() - idle_since)}` : '';
+  const since = idle && idle_since !== null ? ` for ${duration(nowMs - idle_since)}` : '';
   return `${state}${since}${holds ? ' · holds time back' : ''}`;
 }

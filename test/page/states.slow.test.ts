@@ -290,6 +290,23 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await close();
   });
 
+  test('a pipeline that is not heard of is not called healthy', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, `${fixture.url}/#/pipeline`);
+    await page.getByText('Nothing holds time back').waitFor();
+    assert.equal(await textOf(page, '.pipeline .health dd'), 'healthy');
+    await fixture.close();
+    await page.locator(mood('lost')).waitFor();
+    assert.equal(await textOf(page, '.pipeline .health dd'), 'unknown');
+    assert.match(
+      await textOf(page, '.pipeline .why-line'),
+      /^Disconnected: what holds time back is not known\. .* as of \d\d:\d\d:\d\d\.$/,
+    );
+    assert.equal(await textOf(page, '.stale-tag'), 'stale');
+    await close();
+  });
+
   test('a slow answer to a former filter does not replace the list', async (t) => {
     const fixture = await startFixture({ products: 5 });
     t.after(() => fixture.close());
