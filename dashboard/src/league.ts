@@ -70,21 +70,25 @@ export function scaleOf(ids: readonly string[], rows: ReadonlyMap<string, Row>):
 
 export type Totals = {
   latest: Counts;
-  previous: Counts;
   /** Products with events in the newest window. */
   active: number;
   products: number;
+  /** Since the window before, over the products that are in both windows. */
   difference: number | null;
   significant: boolean;
 };
 
-/** The newest window over all products, against the window before it. */
+/**
+ * The newest window over all products, against the window before it. Tasks close a window some time
+ * apart, so at first it has some of the products only: no others are compared.
+ */
 export function totalsOf(
   rows: ReadonlyMap<string, Row>,
   newestStart: number | null,
   windowMs: number,
 ): Totals {
   const sum = { impressions: 0, clicks: 0 };
+  const now = { impressions: 0, clicks: 0 };
   const before = { impressions: 0, clicks: 0 };
   let active = 0;
   const add = (to: Counts, more: Counts) => {
@@ -93,18 +97,18 @@ export function totalsOf(
   };
   if (newestStart !== null)
     for (const { latest, previous } of rows.values()) {
-      if (latest?.window_start === newestStart) {
-        add(sum, latest);
-        active++;
-      }
-      for (const counts of [latest, previous])
-        if (counts?.window_start === newestStart - windowMs) add(before, counts);
+      if (latest?.window_start !== newestStart) continue;
+      add(sum, latest);
+      active++;
+      if (previous?.window_start !== newestStart - windowMs) continue;
+      add(now, latest);
+      add(before, previous);
     }
-  const p = twoProportionP(sum, before);
-  const both = sum.impressions > 0 && before.impressions > 0;
+  const p = twoProportionP(now, before);
+  const both = now.impressions > 0 && before.impressions > 0;
   return {
-    ...{ latest: sum, previous: before, active, products: rows.size },
-    difference: both ? sum.clicks / sum.impressions - before.clicks / before.impressions : null,
+    ...{ latest: sum, active, products: rows.size },
+    difference: both ? now.clicks / now.impressions - before.clicks / before.impressions : null,
     significant: p !== null && p <= 0.05,
   };
 }

@@ -120,12 +120,30 @@ test('totals are of one window, and the scale fits the sure rows', () => {
   ]);
   const totals = totalsOf(rows, 10_000, 10_000);
   assert.deepEqual(totals.latest, { impressions: 200, clicks: 40 });
-  assert.deepEqual(totals.previous, { impressions: 150, clicks: 15 });
   assert.equal(totals.active, 1);
   assert.equal(totals.products, 3);
   assert.equal(totals.difference, 0.1);
   assert.equal(scaleOf([...rows.keys()], rows), 0.3);
   assert.equal(scaleOf(['few'], rows), 1);
+});
+
+test('what all products together changed by is of those that are in both windows', () => {
+  const before = (id: string, impressions: number, clicks: number) =>
+    live(id, impressions, clicks, { window_start: 0, window_end: 10_000 });
+  const steady = rowOf(live('steady', 1_000, 100), before('steady', 1_000, 100));
+  // The task of a product with a high rate closes its window some time later.
+  const awaited = rowOf(before('awaited', 1_000, 900));
+  const started = rowOf(
+    live('started', 1_000, 0),
+    live('started', 9, 9, { window_start: -10_000 }),
+  );
+  const totals = totalsOf(mapOf([steady, awaited, started]), 10_000, 10_000);
+  assert.deepEqual(totals.latest, { impressions: 2_000, clicks: 100 });
+  assert.equal(totals.active, 2);
+  assert.equal(totals.difference, 0);
+  assert.equal(totals.significant, false);
+  const none = totalsOf(mapOf([awaited, started]), 10_000, 10_000);
+  assert.deepEqual([none.difference, none.significant], [null, false]);
 });
 
 test('a sparkline is ratios of sums, a minute each, with gaps', () => {
