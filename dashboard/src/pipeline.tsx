@@ -1,5 +1,5 @@
 /** For whoever is on call: is it fresh, is anything stuck, is anything lost. */
-import { aged } from './aged.ts';
+import { aged, behindMs } from './aged.ts';
 import { clock, count, DASH, duration, rate } from './format.ts';
 import { useModel, useNow } from './hooks.ts';
 import { LedgerBar } from './ledger-bar.tsx';
@@ -37,7 +37,7 @@ function Stats({ status, rates, stale }: StatsProps) {
   const lags = tasks.flatMap(({ partitions }) => partitions.map(({ lag }) => lag));
   const known = lags.filter((lag) => lag !== null);
   const lag = known.length === 0 ? null : known.reduce((sum, records) => sum + records, 0);
-  const behind = mostOf(tasks, ({ lag_ms }) => lag_ms);
+  const behind = behindMs(status);
   const commit = mostOf(tasks, ({ commit_age_ms }) => commit_age_ms);
   const well = freshness.ready && !stale;
   return (

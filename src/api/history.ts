@@ -33,7 +33,8 @@ export async function historyRoutes(app: FastifyInstance, context: Context): Pro
       const latest = slot === undefined ? null : rows.countsAt(slot, 'latest');
       const end = latest === null ? null : latest.start + rows.windowMs;
       const asked = await askedOf(context, request.query, end);
-      const periods = await periodsOf(context, asked, [product]);
+      const newest = latest?.start ?? -Infinity;
+      const periods = await periodsOf(context, asked, [product], newest);
       // A product that has left latest may still have a past; one that has neither is unknown.
       if (slot === undefined && periods.length === 0)
         throw new ClickrateError('not_found', `no result of product ${JSON.stringify(product)}`);
@@ -48,7 +49,7 @@ export async function historyRoutes(app: FastifyInstance, context: Context): Pro
       const { product } = request.query;
       const products = product === undefined ? null : [product].flat();
       const asked = await askedOf(context, request.query, newestEnd(context));
-      const periods = await periodsOf(context, asked, products);
+      const periods = await periodsOf(context, asked, products, -Infinity);
       sendPeriods(context, request, reply, { asked, periods, product: null });
     },
   );
@@ -98,14 +99,16 @@ function usualZone(levels: readonly LevelHeld[]): string {
   return levels.map(({ level }) => zoneOf(level)).find((zone) => zone !== null) ?? OPTIONS.timeZone;
 }
 
+/** `newest`: start of the newest window of the product; −Infinity for any, as one that has none. */
 async function periodsOf(
   context: Context,
   { step, fromMs, toMs }: Asked,
   products: readonly string[] | null,
+  newest: number,
 ): Promise<Told[]> {
   const { levels, windowMs } = step;
   // Asked for before the counts: a revision that came between the two would be called final unseen.
-  const { finalBefore } = yardstickOf(context);
+  const finalBefore = context.watch.finalBefore(newest);
   const found = await context.parts.reader.history({ levels, products, fromMs, toMs });
   const sums = step.sums(found);
   const { historyRows } = context.parts.limits;

@@ -43,7 +43,7 @@ export class Results {
   #waiting: Change[] = [];
   /** Loaded, and no change fitted since: a store that contradicts itself is not asked in a rush. */
   #freshlyLoaded = false;
-  #listener: ResultsListener | null = null;
+  readonly #listeners: ResultsListener[] = [];
   /** Start of the newest window published; null before the first. */
   newestStart: number | null = null;
   /** Wall clock at which a change was last seen; null before the first. */
@@ -71,9 +71,9 @@ export class Results {
     });
   }
 
-  /** One listener hears every change and every load from now on. */
+  /** Hears every change and every load from now on; who came first is told first. */
   listen(listener: ResultsListener): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   /** Stops following; a load under way ends without effect. */
@@ -144,7 +144,7 @@ export class Results {
     this.#number = change.number;
     this.#freshlyLoaded = false;
     this.publishedAtMs = this.#parts.clock.wallMs();
-    this.#listener?.changed(change);
+    for (const listener of this.#listeners) listener.changed(change);
   }
 
   #see({ latest }: Row): void {
@@ -203,6 +203,6 @@ export class Results {
     this.#number = loaded.number;
     this.#freshlyLoaded = true;
     this.trouble = null;
-    this.#listener?.replaced();
+    for (const listener of this.#listeners) listener.replaced();
   }
 }

@@ -8,8 +8,8 @@ export const Freshness = Type.Object(
   {
     window_start: nullable(timeMs('Newest window published')),
     window_end: nullable(timeMs('Its end')),
-    watermark: nullable(timeMs('The least watermark of the tasks')),
-    final_before: nullable(timeMs('Windows that start before it are final')),
+    watermark: nullable(timeMs('The least watermark of the tasks that have windows to close')),
+    final_before: nullable(timeMs('Windows published that start before it are final')),
     published_at: nullable(timeMs('When this server last saw a change')),
     age_ms: nullable(count('Milliseconds since then')),
     ready: Type.Boolean({ description: 'Whether events are counted and results are current' }),

@@ -4,8 +4,10 @@
  */
 import { messageOf } from '../errors.ts';
 import type { Status, TaskHealth } from '../status.ts';
+import type { Change } from '../stores/store.ts';
+import { finalBeforeOf, isClosed, watermarkOf } from './finality.ts';
 import type { ApiParts } from './handed.ts';
-import type { Results } from './results.ts';
+import type { Results, ResultsListener } from './results.ts';
 import { type Held, whyHeld } from './why.ts';
 
 /** How long what was put together is good for: a burst of requests does it once. */
@@ -23,21 +25,24 @@ export type TaskSeen = Held & {
 
 export type Seen = {
   tasks: TaskSeen[];
-  /** The least watermark of the tasks that have one. */
+  /** The least watermark of the tasks that have windows to close. */
   watermark: number | null;
-  /** Every window that starts before this is final, in the store too. */
+  /** Every window published that starts before this is final, in the store too. */
   finalBefore: number | null;
   ready: boolean;
   /** The sentence of `why.ts` for the first task that has one. */
   why: string | null;
 };
 
-export class TaskWatch {
+export class TaskWatch implements ResultsListener {
   readonly #parts: ApiParts;
   readonly #results: Results;
   readonly #stopped = new AbortController();
   readonly #onLook: (() => void)[] = [];
-  #committed = new Map<string, Status>();
+  #committed: ReadonlyMap<string, Status> = new Map<string, Status>();
+  /** Counts what made it doubt that a task is still closed, and how much of it a look settled. */
+  #doubts = 0;
+  #settled = 0;
   #seen: Seen | null = null;
   #seenAtMs = -Infinity;
   /** Times and events received, at the last looks. */
@@ -46,6 +51,7 @@ export class TaskWatch {
   constructor(parts: ApiParts, results: Results) {
     this.#parts = parts;
     this.#results = results;
+    results.listen(this);
   }
 
   /** Looks once, then every second until `stop`. */
@@ -77,8 +83,10 @@ export class TaskWatch {
   /** Reads the statuses anew; those known stay when the store does not answer. */
   async look(): Promise<void> {
     const { reader, clock, logger } = this.#parts;
+    const doubts = this.#doubts;
     try {
       this.#committed = await reader.statuses();
+      this.#settled = doubts;
       const atMs = clock.monotonicMs();
       this.#received.push({ atMs, events: this.#events() });
       if (this.#received.length > RATE_LOOKS) this.#received.shift();
@@ -98,8 +106,31 @@ export class TaskWatch {
     return Math.max(0, Math.round(rate * 10) / 10);
   }
 
-  get finalBefore(): number | null {
-    return leastOf([...this.#committed.values()].map((status) => status.finalBefore));
+  /** Changes come before the statuses that were committed with them. */
+  changed({ rows }: Change): void {
+    if (this.#doubts > this.#settled) return;
+    const closed = [...this.#committed.values()].filter(isClosed);
+    if (closed.length === 0) return;
+    const starts = rows.flatMap(({ latest }) => (latest === null ? [] : [latest.start]));
+    const told = this.finalBefore(Infinity) ?? -Infinity;
+    // A window that was final before it came is of a task that is closed no more.
+    if (closed.some(({ finalBefore }) => starts.some((at) => at >= finalBefore! && at < told)))
+      this.#doubt();
+  }
+
+  replaced(): void {
+    this.#doubt();
+  }
+
+  #doubt(): void {
+    this.#doubts++;
+    this.#seen = null;
+  }
+
+  /** See `finalBeforeOf`; infinity: of every window published. */
+  finalBefore(newestStart: number): number | null {
+    const isSure = this.#doubts === this.#settled;
+    return finalBeforeOf([...this.#committed.values()], isSure ? newestStart : -Infinity);
   }
 
   /** Everything about the tasks as of now. */
@@ -124,8 +155,8 @@ export class TaskWatch {
     const named = held === undefined ? null : `task ${held.task}: ${held.why}`;
     return {
       tasks,
-      watermark: leastOf(tasks.map(({ status }) => status?.watermark ?? null)),
-      finalBefore: this.finalBefore,
+      watermark: watermarkOf(tasks.flatMap(({ status }) => status ?? [])),
+      finalBefore: this.finalBefore(Infinity),
       ready: trouble === null && tasks.every(({ health }) => health?.ready !== false),
       why: trouble ?? (tasks.length === 1 ? (held?.why ?? null) : named),
     };
@@ -145,10 +176,4 @@ export class TaskWatch {
   #events(): number {
     return this.#tasks().reduce((sum, { status }) => sum + (status?.ledger.received ?? 0), 0);
   }
-}
-
-/** The least of those that are known. */
-function leastOf(times: readonly (number | null)[]): number | null {
-  const known = times.filter((time) => time !== null);
-  return known.length === 0 ? null : Math.min(...known);
 }

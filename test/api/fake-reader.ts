@@ -129,7 +129,7 @@ export class FakeReader implements ResultReader {
 
   async statuses(): Promise<Map<string, Status>> {
     this.#fail();
-    return this.statusMap;
+    return new Map(this.statusMap);
   }
 
   async rejected(query: RejectedQuery): Promise<StoredEvent[]> {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { historyAddress } from '../../dashboard/src/address.ts';
-import { aged } from '../../dashboard/src/aged.ts';
+import { aged, behindMs } from '../../dashboard/src/aged.ts';
 import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
 import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
@@ -15,7 +15,7 @@ import { rawText } from '../../dashboard/src/raw.ts';
 import { ofLastHour } from '../../dashboard/src/sparks.ts';
 import * as pageStatistics from '../../dashboard/src/statistics.ts';
 import { stepsOf, zoneFor } from '../../dashboard/src/steps.ts';
-import type { Freshness, Live, PipelineStatus, Row } from '../../dashboard/src/types.ts';
+import type { Freshness, Live, PipelineStatus, Row, TaskTime } from '../../dashboard/src/types.ts';
 import { benjaminiHochberg, twoProportionP } from '../../src/api/statistics.ts';
 import { Step } from '../../src/api/steps.ts';
 import { builtPage } from './built.ts';
@@ -254,6 +254,10 @@ test('what is told of a task grows old while there is no news', () => {
       { lag_ms: null, commit_age_ms: null },
     ],
   });
+  const quiet = { lag_ms: 3_600_000, watermark: 1_000 } as TaskTime;
+  const freshness = { watermark: 3_598_000 } as Freshness;
+  assert.equal(behindMs({ ...status, freshness, tasks: [quiet] }), 3_000);
+  assert.equal(behindMs({ ...status, freshness, tasks: [] }), null);
   // The clock of the browser may be set back.
   assert.deepEqual(aged(status, -1), status);
 });
