@@ -80,13 +80,21 @@ async function askedOf(context: Context, query: Span, endMs: number | null): Pro
   const levels = query.step === 'window' ? [] : (await reader.historyHeld()).levels;
   const zone = query.tz ?? usualZone(levels);
   const step = new Step(query.step, context.results.rows.windowMs, zone, levels);
-  if (step.name === 'window') return { step, fromMs, toMs };
+  if (step.name === 'window') return { step, ...wholeIn(step, fromMs, toMs) };
   const oldest = levels.map((held) => held.oldest).filter((start) => start !== null);
   // Only where something can be: calendars end, and numbers go further.
   const first = Math.max(fromMs, Math.min(toMs, ...oldest));
   const last = Math.max(first, Math.min(toMs, newestEnd(context) ?? clock.wallMs()));
-  const to = step.startOf(last) === last ? last : step.endOf(step.startOf(last));
-  return { step, fromMs: step.startOf(first), toMs: to };
+  return { step, ...wholeIn(step, first, last) };
+}
+
+/** From the start of the first period to the end of the last, as far as numbers are exact. */
+function wholeIn(step: Step, fromMs: number, toMs: number): { fromMs: number; toMs: number } {
+  const end = step.startOf(toMs) === toMs ? toMs : step.endOf(step.startOf(toMs));
+  return {
+    fromMs: Math.max(step.startOf(fromMs), Number.MIN_SAFE_INTEGER),
+    toMs: Math.min(end, Number.MAX_SAFE_INTEGER),
+  };
 }
 
 /** End of the newest window of all products. */

@@ -123,6 +123,23 @@ suite('history over HTTP', () => {
     assert.ok('freshness' in body);
   });
 
+  test('windows are told from the one that holds from, whole like other periods', async (t) => {
+    const { json, reader } = await served(t);
+    reader.histories.set('a', windows.slice(0, 3));
+    reader.publish([row('a', windows[2])]);
+    for (const path of ['/v1/products/a/history', '/v1/history']) {
+      const body = await json(`${path}?from=${START + 10_001}&to=${START + 20_001}`);
+      assert.deepEqual([body.from, body.to], [START + 10_000, START + 30_000]);
+      assert.deepEqual(
+        body.windows.map((one: { clicks: number }) => one.clicks),
+        [1, 2],
+      );
+      const most = Number.MAX_SAFE_INTEGER;
+      const all = await json(`${path}?from=${-most}&to=${most}`);
+      assert.deepEqual([all.from, all.to, all.windows.length], [-most, most, 3]);
+    }
+  });
+
   test('totals of some products, or of all', async (t) => {
     const { json, reader } = await served(t);
     reader.histories.set('a', windows.slice(0, 2));
