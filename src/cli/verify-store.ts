@@ -136,5 +136,7 @@ async function topicLogs(options: Options, topic: string, signal: AbortSignal): 
     if (records.length === 0) logs.set(name, records);
     records.push({ offset, arrivalMs: timeMs, bytes: value });
   }
+  // What was not read would be taken for missing.
+  if (signal.aborted) throw new ClickrateError('stopping', 'interrupted: nothing was verified');
   return [...logs].map(([partition, records]) => ({ partition, records }));
 }

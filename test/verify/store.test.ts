@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { replay } from '../../src/cli/replay.ts';
-import { verifyDirectory } from '../../src/cli/verify-store.ts';
+import { verifyDirectory, verifyRedis } from '../../src/cli/verify-store.ts';
+import { OPTIONS } from '../../src/config.ts';
 import { recordsOf } from '../../src/event.ts';
 import { WINDOW } from '../../src/history.ts';
 import { silentLog } from '../../src/log.ts';
@@ -16,6 +17,7 @@ import { selfCheck } from '../../src/verify/store.ts';
 import { change, engineOn, events, plant, SETTINGS_HERE, use, used } from '../hostile/directory.ts';
 import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
+import { startRedis, withoutRedis } from '../support/redis-server.ts';
 
 /** A directory whose journal has every event: its source was never acknowledged. */
 async function whole(t: Parameters<typeof temporary>[0]): Promise<string> {
@@ -234,4 +236,13 @@ test('work grows with what history holds: 3 072 products of 360 windows', async 
   assert.deepEqual(work, { rows: 3 + products + 3 * windows, handedOver: 2 * products });
   const lost = await selfCheck({ ...view, rows: rows.slice(1) });
   assert.equal(lost.differences.length, 2);
+});
+
+test('interrupted, nothing is said of Redis', { skip: withoutRedis() }, async (t) => {
+  const { url } = await startRedis(t);
+  const options = { ...OPTIONS, redis: url, brokers: '127.0.0.1:1' };
+  await assert.rejects(verifyRedis(options, AbortSignal.abort()), {
+    code: 'stopping',
+    message: 'interrupted: nothing was verified',
+  });
 });

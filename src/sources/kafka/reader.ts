@@ -25,11 +25,15 @@ export type ReadPlan = {
 
 const LOOK_MS = 200;
 
-/** The records of a topic, partition by partition interleaved. Throws `source_unavailable`. */
+/**
+ * The records of a topic, partition by partition interleaved; it ends without an error when the
+ * signal is aborted. Throws `source_unavailable`.
+ */
 export async function* readTopic(
   options: KafkaOptions,
   plan: ReadPlan,
 ): AsyncGenerator<ReadRecord, void> {
+  if (plan.signal.aborted) return;
   // A group of its own that commits nothing: it leaves no trace.
   const group = `${options.clientId}-read-${randomUUID()}`;
   const cluster = new KafkaCluster({ ...options, group, groupInstance: '' });
@@ -53,6 +57,8 @@ export async function* readTopic(
     });
     const stop = () => void stream.destroy();
     plan.signal.addEventListener('abort', stop, { once: true });
+    // It may have been while the stream was opened.
+    if (plan.signal.aborted) stop();
     // The last records may be marks of transactions, which are never handed out.
     const isRead = ([partition, end]: [number, number]) =>
       (stream.offsetsToFetch.get(`${plan.topic}:${partition}`) ?? 0n) >= BigInt(end);
