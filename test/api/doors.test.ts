@@ -150,6 +150,12 @@ suite('the limit of requests', () => {
     assert.equal(takes('a', 60_000, 30), 20);
   });
 
+  test('lets one through now and then where it is less than one in two seconds', () => {
+    const limit = new RateLimit(0.25);
+    const taken = [0, 1_000, 3_000, 4_000, 5_000, 8_000].map((atMs) => limit.take('a', atMs));
+    assert.deepEqual(taken, [true, false, false, true, false, true]);
+  });
+
   test('remembers so many clients and forgets the quietest', () => {
     const limit = new RateLimit(1, 100);
     for (let n = 0; n < 10_000; n++) limit.take(`client ${n}`, n);

@@ -1,4 +1,7 @@
-/** Requests a second by client: a bucket that fills steadily and holds two seconds' worth. */
+/**
+ * Requests a second by client: a bucket that fills steadily and holds two seconds' worth, and at
+ * least one request.
+ */
 
 const BURST_SECONDS = 2;
 /** Clients remembered; one more forgets the one that has been quiet for longest. */
@@ -24,7 +27,7 @@ export class RateLimit {
 
   /** Whether the client may ask now; counts the request if so. */
   take(client: string, nowMs: number): boolean {
-    const most = this.#perSecond * BURST_SECONDS;
+    const most = Math.max(1, this.#perSecond * BURST_SECONDS);
     const bucket = this.#buckets.get(client) ?? { tokens: most, atMs: nowMs };
     this.#buckets.delete(client);
     this.#buckets.set(client, bucket);
