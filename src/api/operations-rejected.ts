@@ -56,6 +56,6 @@ export const replaySchema = {
       status: 202,
       description: 'Durable, and counted next',
     }),
-    [404, 429, 503],
+    [404, 413, 415, 429, 503],
   ),
 };

@@ -10,6 +10,9 @@ import type { Context } from './parts.ts';
 import { ProblemError } from './problem-error.ts';
 import { timeOf } from './time.ts';
 
+/** Nothing is read of the body of a replay, and `{}` is no fault: more would only fill memory. */
+const REPLAY_BYTES = 1_024;
+
 type Query = { reason?: Reason; from?: string; to?: string; before?: number; limit: number };
 type Params = { id: number };
 
@@ -59,7 +62,7 @@ export async function replayRoute(app: FastifyInstance, context: Context): Promi
   if (judge === undefined || push === undefined) return;
   app.post<{ Params: Params }>(
     '/v1/rejected/:id/replay',
-    { schema: replaySchema },
+    { schema: replaySchema, bodyLimit: REPLAY_BYTES },
     async (request, reply) => {
       const { bytes } = await keptEvent(context, request.params.id);
       const records = oneRecord(bytes);

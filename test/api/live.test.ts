@@ -275,6 +275,23 @@ test('one rejected event can be looked at, and sent again after a fix', async (t
   assert.equal(pushed.length, 1);
 });
 
+test('sending an event again takes no body but a small one', async (t) => {
+  const reader = new FakeReader();
+  reader.kept.push(keptEvent(1, CLICK));
+  const { app, pushed } = await served(t, reader);
+  const json = { 'content-type': 'application/json' };
+  const replay = (payload: string, headers: Record<string, string> = json) =>
+    app.inject({ url: '/v1/rejected/1/replay', method: 'POST', headers, payload });
+  assert.equal((await replay('', {})).statusCode, 202);
+  assert.equal((await replay('')).statusCode, 202);
+  assert.equal((await replay('{}')).statusCode, 202);
+  const answer = await replay(`{}${' '.repeat(100_000)}`);
+  assert.equal(answer.statusCode, 413);
+  assert.equal(answer.headers['content-type'], 'application/problem+json');
+  assert.equal(answer.json().code, 'body_too_large');
+  assert.equal(pushed.length, 3);
+});
+
 test('without a way in there is no replay', async (t) => {
   const reader = new FakeReader();
   reader.kept.push(keptEvent(1, CLICK));

@@ -187,9 +187,11 @@ test('every status an operation names comes, and none that it does not name', as
     await ask(path, {}, `${fill(path)}?nothing=like-this`);
     if (path.includes('{')) await ask(path, {}, path.replace(/\{.*?\}/, '999'));
   }
-  const replay = (id: string | number) =>
-    ask(REPLAY, { method: 'POST' }, REPLAY.replace('{id}', String(id)));
+  const replay = (id: string | number, more: object = {}) =>
+    ask(REPLAY, { method: 'POST', ...more }, REPLAY.replace('{id}', String(id)));
   for (const id of [1, 2, 999, 'x']) await replay(id);
+  for (const type of ['text/plain', 'image/png'])
+    await replay(1, { payload: 'x'.repeat(2_000), headers: { 'content-type': type } });
   await ask('/v1/products/{product_id}/history', {}, '/v1/products/a/history?from=x');
   setReady(false);
   await ask('/readyz');
