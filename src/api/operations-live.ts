@@ -26,9 +26,7 @@ export const productsSchema = {
         description: "By the latest window; '-' for descending; no rate is below every rate",
       }),
     ),
-    cursor: Type.Optional(
-      Type.String({ description: '`next` of the page before', maxLength: 4_096 }),
-    ),
+    cursor: Type.Optional(Type.String({ description: '`next` of the page before' })),
     limit: limit(100),
   }),
   response: answers(

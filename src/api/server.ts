@@ -27,8 +27,14 @@ import { Traffic } from './traffic.ts';
 
 export type { ApiParts } from './parts.ts';
 
-/** Longest percent-encoded part of a path that is looked at: a product id of 256 bytes fits. */
+/** Longest percent-encoded part of a path that is looked at; what a byte of an id takes of it. */
 const PARAM_CHARS = 1_024;
+const ENCODED_CHARS = 3;
+/** A byte of a product id takes so many in a cursor: 6 in JSON, which are 8 in base64. */
+const CURSOR_CHARS = 8;
+/** What a URL has beside such an id, and a request's head beside its URL. */
+const URL_REST_BYTES = 1_024;
+const HEAD_REST_BYTES = 8_192;
 /** How long whoever sent no request has to read why it was refused. */
 const LINGER_MS = 1_000;
 
@@ -77,14 +83,21 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   return app;
 }
 
+/** The longest URL taken: whatever id the settings allow, it can be asked for. */
+function urlBytesOf({ limits, settings }: ApiParts): number {
+  return Math.max(limits.urlBytes, settings.maxProductIdBytes * CURSOR_CHARS + URL_REST_BYTES);
+}
+
 function bareServer(context: Context): FastifyInstance {
-  const { limits, doors } = context.parts;
+  const { limits, doors, settings } = context.parts;
+  const urlBytes = urlBytesOf(context.parts);
+  const paramChars = Math.max(PARAM_CHARS, settings.maxProductIdBytes * ENCODED_CHARS);
   const http = {
     // Node takes the larger of the two for the whole request.
     headersTimeout: limits.requestMs,
     // How often it looks for requests that are overdue.
     connectionsCheckingInterval: Math.ceil(limits.requestMs / 10),
-    maxHeaderSize: limits.headBytes,
+    maxHeaderSize: Math.max(limits.headBytes, urlBytes + HEAD_REST_BYTES),
   };
   // Before its handshake a connection is not one of HTTP, and not watched as one.
   const https = { ...http, handshakeTimeout: limits.requestMs };
@@ -101,7 +114,7 @@ function bareServer(context: Context): FastifyInstance {
     // Requests that still come while it closes are served, or refused with a problem of ours.
     return503OnClosing: false,
     exposeHeadRoutes: true,
-    routerOptions: { maxParamLength: PARAM_CHARS },
+    routerOptions: { maxParamLength: paramChars },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true } },
     frameworkErrors: (error, request, reply) => sendError(context, error, request, reply),
     clientErrorHandler: (error, socket) => refuse((error as NodeJS.ErrnoException).code, socket),
@@ -129,8 +142,8 @@ function refuse(code: string | undefined, socket: Socket): void {
 
 /** Every route is counted and guarded, learns its methods, and refuses a URL that is too long. */
 function watchRoutes(app: FastifyInstance, { traffic, parts }: Context, methods: Methods): void {
-  const { urlBytes } = parts.limits;
   const { doors, clock } = parts;
+  const urlBytes = urlBytesOf(parts);
   app.decorateRequest('traffic', null);
   app.decorateRequest('beganMs', 0);
   app.addHook('onRoute', (route) => {

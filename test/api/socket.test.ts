@@ -6,9 +6,10 @@ import { type AddressInfo, connect } from 'node:net';
 import { test } from 'node:test';
 import { DATA_GUARDS } from '../../src/api/answer.ts';
 import { createServer } from '../../src/api/server.ts';
-import { LIMITS } from '../../src/config.ts';
+import { LIMITS, MOST_ID_BYTES, SETTINGS } from '../../src/config.ts';
 import { counts, FakeReader, partsWith, row, START } from './fake-reader.ts';
 
+type Page = { products: { product_id: string }[] };
 type Hooks = { after(fn: () => unknown): void };
 
 async function listening(t: Hooks, limits = LIMITS) {
@@ -32,6 +33,31 @@ async function exchange(port: number, text: string): Promise<string> {
   await once(socket, 'close');
   return answer;
 }
+
+test('the longest product id that the settings allow can be asked for', async (t) => {
+  for (const maxProductIdBytes of [SETTINGS.maxProductIdBytes, MOST_ID_BYTES]) {
+    const reader = new FakeReader();
+    // No other byte becomes longer: it is escaped in JSON, so in a cursor too.
+    const [first, last] = ['\u0001', '\u0002'].map((byte) => byte.repeat(maxProductIdBytes));
+    reader.publish([first, last].map((id) => row(id, counts(START, 4, 1))));
+    const settings = { ...SETTINGS, maxProductIdBytes };
+    const app = await createServer(partsWith(reader, { settings }).parts);
+    t.after(() => app.close());
+    const url = await app.listen({ host: '127.0.0.1', port: 0 });
+    const id = encodeURIComponent(first);
+    for (const path of [`/ctr/${id}`, `/v1/products/${id}`, `/v1/products/${id}/history`])
+      assert.equal((await fetch(url + path)).status, 200, path.slice(0, 20));
+    const pages = `${url}/v1/products?sort=-impressions&limit=1`;
+    const { next } = (await (await fetch(pages)).json()) as { next: string };
+    const page = (await (await fetch(`${pages}&cursor=${next}`)).json()) as Page;
+    assert.deepEqual(
+      page.products.map(({ product_id }) => product_id === first),
+      [true],
+    );
+    const beyond = await fetch(`${url}/?${'x'.repeat(8 * maxProductIdBytes + 8_192)}`);
+    assert.equal(beyond.status, 400);
+  }
+});
 
 test('answers, tags and errors over a real connection', async (t) => {
   const { url } = await listening(t);
