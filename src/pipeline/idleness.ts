@@ -3,6 +3,10 @@
  * the outcome (`Sights`) and never looks at a clock.
  */
 import type { Sights } from '../engine/watermark.ts';
+import type { Fetch } from '../sources/source.ts';
+
+/** When a fetch was under way, and what it says of its partition. */
+type Seen = Pick<Fetch, 'sentAtMs' | 'arrivedAtMs' | 'end' | 'reachableSinceMs'>;
 
 export class Idleness {
   readonly #idleAfterMs: number;
@@ -10,16 +14,21 @@ export class Idleness {
   readonly #goodAtMs: number[];
   /** By partition: sending of the last fetch that reached the log's end with nothing but junk. */
   readonly #emptySentAtMs: number[];
+  /** By partition: since when it has been reached again. An outage is no quiet time. */
+  readonly #reachableSinceMs: number[];
 
   /** Counting starts at `nowMs`: after a restore, silence counts from zero. */
   constructor(partitions: number, idleAfterMs: number, nowMs: number) {
     this.#idleAfterMs = idleAfterMs;
     this.#goodAtMs = new Array(partitions).fill(nowMs);
     this.#emptySentAtMs = new Array(partitions).fill(-Infinity);
+    this.#reachableSinceMs = new Array(partitions).fill(-Infinity);
   }
 
   /** A fetch was applied whole: `good` of its events were neither rejected nor too late. */
-  note(p: number, fetch: { sentAtMs: number; arrivedAtMs: number; end: boolean }, good: number) {
+  note(p: number, fetch: Seen, good: number): void {
+    const { reachableSinceMs = -Infinity } = fetch;
+    this.#reachableSinceMs[p] = Math.max(this.#reachableSinceMs[p], reachableSinceMs);
     if (good > 0) this.#goodAtMs[p] = Math.max(this.#goodAtMs[p], fetch.arrivedAtMs);
     else if (fetch.end) this.#emptySentAtMs[p] = Math.max(this.#emptySentAtMs[p], fetch.sentAtMs);
   }
@@ -40,11 +49,17 @@ export class Idleness {
   }
 
   sights(): Sights {
-    const partitions = this.#goodAtMs.map((goodAtMs, p) => ({
-      idle: this.#emptySentAtMs[p] - goodAtMs >= this.#idleAfterMs,
-      passed: this.#passed(p) && this.#emptySentAtMs[p] >= goodAtMs,
-    }));
-    const silenceMs = Math.min(...this.#emptySentAtMs) - Math.max(...this.#goodAtMs);
+    // What a producer had to hold while nobody was reached comes soon after: it is waited for.
+    const partitions = this.#goodAtMs.map((goodAtMs, p) => {
+      const emptySentAtMs = this.#emptySentAtMs[p];
+      const isBack = emptySentAtMs - this.#reachableSinceMs[p] >= this.#idleAfterMs;
+      return {
+        idle: isBack && emptySentAtMs - goodAtMs >= this.#idleAfterMs,
+        passed: isBack && this.#passed(p) && emptySentAtMs >= goodAtMs,
+      };
+    });
+    const quietFromMs = Math.max(...this.#goodAtMs, ...this.#reachableSinceMs);
+    const silenceMs = Math.min(...this.#emptySentAtMs) - quietFromMs;
     return { partitions, silenceMs: Math.max(0, silenceMs) };
   }
 }

@@ -20,6 +20,8 @@ export type Fetch = {
   arrivedAtMs: number;
   /** The answer reached the end of the log as it stood while the fetch was under way. */
   end: boolean;
+  /** Since when the partition can be read again that could not be; absent: all the time. */
+  reachableSinceMs?: number;
 };
 
 /** Where a task stands in one topic partition. */

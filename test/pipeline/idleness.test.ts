@@ -61,3 +61,28 @@ test('after a restore silence counts from zero', () => {
   assert.equal(idleness.sights().silenceMs, 400);
   assert.deepEqual(idle(idleness), [false]);
 });
+
+test('an outage is no quiet time: idleness and silence count from when it was over', () => {
+  const idleness = new Idleness(2, 1_000, 0);
+  const back = { reachableSinceMs: 30_000 };
+  idleness.note(0, fetch(400, 500), 1);
+  idleness.note(1, fetch(400, 500), 1);
+  idleness.note(0, { ...fetch(29_990, 30_000), ...back }, 0);
+  idleness.note(1, fetch(30_990, 30_999), 0);
+  assert.deepEqual(idle(idleness), [false, true]);
+  idleness.note(0, { ...fetch(30_999, 31_000), ...back }, 0);
+  assert.deepEqual(idle(idleness), [false, true]);
+  idleness.note(0, { ...fetch(31_000, 31_001), ...back }, 0);
+  assert.deepEqual(idle(idleness), [true, true]);
+  assert.equal(idleness.sights().silenceMs, 990);
+});
+
+test('nor does time pass one that was idle before, until its producers could be heard', () => {
+  const idleness = new Idleness(2, 1_000, 0);
+  const back = { reachableSinceMs: 30_000 };
+  idleness.note(1, fetch(29_900, 29_950), 1);
+  idleness.note(0, { ...fetch(30_100, 30_101), ...back }, 0);
+  assert.equal(passed(idleness)[0], false);
+  idleness.note(0, { ...fetch(31_000, 31_001), ...back }, 0);
+  assert.equal(passed(idleness)[0], true);
+});

@@ -94,6 +94,21 @@ test('an answer that ends too early is asked for again', async () => {
   }
 });
 
+test('after an outage it is said since when answers come again', async () => {
+  const notLeader = fetchAnswer(1, 6, -1, -1, []);
+  const { lane, ask, time } = laneOver([atEnd(), notLeader, atEnd(), atEnd()]);
+  await ask();
+  assert.equal(lane.take()?.reachableSinceMs, -Infinity);
+  await ask();
+  assert.match(String(lane.trouble), /NOT_LEADER/);
+  time.ms += 30_000;
+  await ask();
+  assert.equal(lane.take()?.reachableSinceMs, 31_000);
+  time.ms += 500;
+  await ask();
+  assert.equal(lane.take()?.reachableSinceMs, 31_000);
+});
+
 test('each buffer is given back once, also by lanes that fail or are closed', async () => {
   const batch = batchOf({ base: 7, rows: [{ key: 'a', value: 'x' }] });
   const good = () => fetchAnswer(1, 0, 8, 0, [batch]);

@@ -46,6 +46,8 @@ export class SimSource implements Source {
   #positions: number[] = [];
   /** Bytes of the last answer, by partition. */
   #lent: Uint8Array[] = [];
+  /** By partition: since when it answers again; Infinity while it does not. */
+  #reachableSinceMs: number[] = [];
   #busy = false;
   #opened = false;
 
@@ -146,6 +148,8 @@ export class SimSource implements Source {
       .map((_, p) => ({ p, looksAtMs: now + random.int(0, latencyMs) }))
       .filter(({ p }) => wanted[p] && !isOut(p))
       .sort((a, b) => a.looksAtMs - b.looksAtMs);
+    for (const p of this.partitions.keys())
+      if (wanted[p] && isOut(p)) this.#reachableSinceMs[p] = Infinity;
     const fetches: Fetch[] = [];
     let lastMs = now;
     for (const { p, looksAtMs } of asked) {
@@ -153,7 +157,9 @@ export class SimSource implements Source {
       const answersAtMs = looksAtMs + random.int(0, latencyMs);
       const arrivedAtMs = sentAtMs + answersAtMs - now;
       lastMs = Math.max(lastMs, answersAtMs);
-      fetches.push({ ...this.#take(p), sentAtMs, arrivedAtMs });
+      const reachableSinceMs = Math.min(this.#reachableSinceMs[p] ?? -Infinity, arrivedAtMs);
+      this.#reachableSinceMs[p] = reachableSinceMs;
+      fetches.push({ ...this.#take(p), sentAtMs, arrivedAtMs, reachableSinceMs });
     }
     clock.advance(lastMs - clock.trueMs());
     return random.shuffle(fetches);

@@ -50,6 +50,7 @@ export class Lane {
   /** After failures that may pass: how long it is left alone, and until when. */
   #waitMs = 0;
   #retryAtMs = -Infinity;
+  #reachableSinceMs = -Infinity;
   #isClosed = false;
   /** Why it cannot be read for now; null when it can. */
   trouble: string | null = null;
@@ -149,6 +150,7 @@ export class Lane {
     this.#walk.begin({ ...head, bytes: arrived.bytes }, this.position);
     this.#arrived = arrived;
     this.#filling = null;
+    if (this.trouble !== null) this.#reachableSinceMs = arrived.arrivedAtMs;
     this.trouble = null;
     this.#waitMs = 0;
   }
@@ -209,6 +211,7 @@ export class Lane {
       next: this.position,
       ...sightOf(answer),
       end,
+      reachableSinceMs: this.#reachableSinceMs,
     };
   }
 

@@ -249,7 +249,7 @@ const COUNT_BUGS: Bug[] = [
   {
     name: 'a partition is idle while it only lags',
     file: 'pipeline/idleness.ts',
-    find: 'idle: this.#emptySentAtMs[p] - goodAtMs >= this.#idleAfterMs,',
+    find: 'idle: isBack && emptySentAtMs - goodAtMs >= this.#idleAfterMs,',
     replace:
       'idle: Math.max(...this.#goodAtMs, ...this.#emptySentAtMs) - goodAtMs >= this.#idleAfterMs,',
     caughtBy: 'simulation',

@@ -1,0 +1,48 @@
+/** A partition that lost its leader, and producers that send on when there is one again. */
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS, settingsWith } from '../../src/config.ts';
+import { silentLog } from '../../src/log.ts';
+import { Pipeline } from '../../src/pipeline.ts';
+import { MemoryStore } from '../../src/stores/memory.ts';
+import { Random } from '../support/random.ts';
+import { SimClock } from '../support/sim-clock.ts';
+import { SimSource } from '../support/sim-source.ts';
+
+const START = 1_700_000_000_000;
+const OUT = { partition: 0, fromMs: START + 5_000, toMs: START + 35_000 };
+/** The producers find the new leader a little later, and send what they held in its order. */
+const SENT_AGAIN_MS = OUT.toMs + 300;
+
+test('what producers held in an outage is not too late, though others went on meanwhile', async () => {
+  const clock = new SimClock(START);
+  const arrivalOf = (p: number, ts: number) =>
+    p === OUT.partition && ts >= OUT.fromMs ? Math.max(ts, SENT_AGAIN_MS) : ts;
+  const logs = ['impression', 'click'].map((type, p) => ({
+    ...{ partition: `${type}s-0`, topicId: 't' },
+    records: Array.from({ length: 600 }, (_, offset) => {
+      const ts = START + 100 * offset;
+      const text = JSON.stringify({ product_id: 'a', timestamp: ts, event_type: type });
+      return { offset, arrivalMs: arrivalOf(p, ts), bytes: Buffer.from(text) };
+    }),
+  }));
+  const random = new Random(1);
+  const pipeline = new Pipeline({
+    source: new SimSource({ logs, clock, random, outages: [OUT], batchRecords: 1_000 }),
+    ...{ task: '0', store: new MemoryStore(), clock, limits: LIMITS, log: silentLog },
+    settings: settingsWith({}),
+    newToken: () => 'token',
+    newIdKey: () => '0'.repeat(32),
+    stillOurs: async () => true,
+  });
+  await pipeline.start();
+  while (clock.trueMs() < START + 70_000) {
+    clock.advance(50);
+    await pipeline.step();
+  }
+  const live = pipeline.health().live!;
+  const { counted, too_late: tooLate } = live.ledger.verdicts;
+  assert.deepEqual({ counted, tooLate }, { counted: 1_200, tooLate: 0 });
+  await pipeline.stop();
+});
