@@ -65,6 +65,9 @@ export class Pipeline {
       }
       await this.stop();
     } catch (error) {
+      // A commit in flight would be tried for ever, and be what nobody waits for.
+      this.interrupt();
+      await this.#owned?.committer.end();
       // What could not be committed when stopping is read again at the next start.
       if (!signal.aborted || !isRetryable(error)) {
         this.#health.failed(messageOf(error));

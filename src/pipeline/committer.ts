@@ -86,6 +86,11 @@ export class Committer {
     this.#throwFailure();
   }
 
+  /** Waits for the commit in flight, whatever comes of it. */
+  async end(): Promise<void> {
+    await this.#inFlight;
+  }
+
   #throwFailure(): void {
     const failure = this.#failure;
     this.#failure = null;

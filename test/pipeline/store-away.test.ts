@@ -50,9 +50,10 @@ function setUp({ products = 1, records: count = 200, resultsPerCommit = 500 } = 
   }));
   const logs = [{ partition: 'p-0', topicId: 't', records }];
   const store = new Flaky({ resultsPerCommit });
+  const source = new SimSource({ logs, clock, random: new Random(1) });
   const pipeline = new Pipeline({
     task: '0',
-    source: new SimSource({ logs, clock, random: new Random(1) }),
+    source,
     store,
     clock,
     settings: settingsWith({}),
@@ -62,7 +63,7 @@ function setUp({ products = 1, records: count = 200, resultsPerCommit = 500 } = 
     newIdKey: () => '0'.repeat(32),
     stillOurs: async () => true,
   });
-  return { clock, store, pipeline };
+  return { clock, source, store, pipeline };
 }
 
 async function turns(pipeline: Pipeline, clock: SimClock, count: number) {
@@ -110,6 +111,23 @@ test('while the store is away the reason is told, and a stop does not hang', asy
   abort.abort();
   await running;
   assert.equal(pipeline.health().state, 'stopped');
+});
+
+test('when a pipeline fails for good the commit in flight is not tried again', async () => {
+  const { source, store, pipeline } = setUp();
+  store.failures = Number.POSITIVE_INFINITY;
+  const running = pipeline.run(new AbortController().signal);
+  const failed = assert.rejects(running, { code: 'source_damaged' });
+  // No window is due yet: then it would wait for the commit, not read.
+  while (store.sent.length < 3) await new Promise(setImmediate);
+  source.read = async () => {
+    throw new ClickrateError('source_damaged', 'a broken batch');
+  };
+  await failed;
+  const tries = store.sent.length;
+  for (let n = 0; n < 20; n++) await new Promise(setImmediate);
+  assert.equal(store.sent.length, tries);
+  assert.equal(pipeline.health().state, 'failed');
 });
 
 test('a closing of several commits: each is built while one is in flight, and sent after it', async () => {
