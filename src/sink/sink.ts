@@ -93,7 +93,11 @@ export class Sink {
     } catch (error) {
       if (error instanceof Fenced) this.#fenced(error);
       else if (isOf(error, 'source_gap', 'topic_renewed')) await this.#reopen(error);
-      else throw error;
+      else {
+        // Else the commit in flight is tried for as long as the store is away.
+        this.#abort.abort();
+        throw error;
+      }
     } finally {
       await this.#inFlight;
       this.#inFlight = null;

@@ -216,6 +216,30 @@ suite('the loop of the sink', () => {
     }
   });
 
+  test('one that fails for good while the store is away says so at once', async () => {
+    const random = new Random(7);
+    const clock = new SimClock(T0);
+    const store = new MemoryStore({ writer: 'sink' });
+    store.commit = async () => {
+      await new Promise(setImmediate);
+      throw new ClickrateError('store_unavailable', 'away');
+    };
+    const source = new SinkLogs([], clock, random);
+    let reads = 0;
+    source.read = async () => {
+      if (++reads > 3) throw new ClickrateError('source_damaged', 'a broken batch');
+      return [];
+    };
+    let code: unknown;
+    const sink = sinkOf(store, [], clock, random, source);
+    sink.run(new AbortController().signal).catch((error) => {
+      code = error.code;
+    });
+    for (let n = 0; n < 30; n++) await new Promise(setImmediate);
+    assert.equal(code, 'source_damaged');
+    assert.equal(sink.health().state, 'failed');
+  });
+
   test('another window size than the checkpoint has is refused by name', async () => {
     const random = new Random(5);
     const clock = new SimClock(T0);
