@@ -38,10 +38,15 @@ function periodOf(history: MemoryHistory, level: Level, start: number): Period {
   return period;
 }
 
-/** Folds what has grown too old, or is too much. */
-export function fold(history: MemoryHistory, ladder: Ladder, limits: Limits): void {
+/** Folds what has grown too old, or is too much; of windows those that are final. */
+export function fold(
+  history: MemoryHistory,
+  ladder: Ladder,
+  limits: Limits,
+  finalBefore: number | null,
+): void {
   for (;;) {
-    const level = due(ladder, heldOf(history, ladder), history.newest, limits);
+    const level = due(ladder, heldOf(history, ladder), history.newest, limits, finalBefore);
     const periods = level === null ? undefined : history.levels.get(level);
     const start = periods === undefined ? null : oldestOf(periods);
     if (level === null || periods === undefined || start === null) return;

@@ -172,7 +172,8 @@ export class MemoryStore implements Store {
       rows.push({ product, latest: { ...latest }, previous: row.previous && { ...row.previous } });
       for (const cell of cells) remember(history, product, cell);
     }
-    fold(history, this.#ladder(commit.status.settings.allowedLatenessMs), this.#limits);
+    const { settings, finalBefore } = commit.status;
+    fold(history, this.#ladder(settings.allowedLatenessMs), this.#limits, finalBefore);
     return rows;
   }
 

@@ -17,7 +17,8 @@ export function statusOf(mark: number): Status {
       { name: 'p', topicId: 't', position: mark, maxTs: null, watermark: null, idle: false },
     ],
     watermark: null,
-    finalBefore: null,
+    // All of them: what is folded when is said by their age alone.
+    finalBefore: Number.MAX_SAFE_INTEGER,
     comebacks: [],
     ledger: {
       received: mark,

@@ -1,7 +1,8 @@
 /**
  * How history grows old. A period is folded into one of the next level: added to it and taken away
  * from where it was, at once. So nothing is doubled, whatever is sent again, and the sum over all
- * levels is what was counted. A revision changes its window where it is; folded ones take none.
+ * levels is what was counted. A revision changes its window where it is; folded ones take none, so
+ * a window is folded only once it is final.
  */
 import { Calendar, QUARTER_MS } from '../../calendar.ts';
 import { type Limits, SETTINGS } from '../../config.ts';
@@ -98,28 +99,37 @@ function keepingOf(level: Level, ladder: Ladder, limits: Limits): Keeping {
   };
 }
 
+/** Windows that are not final may take the history so far over its number of cells. */
+const MOST_OVER = 1.25;
+
 /**
  * The level whose oldest period must be folded (or dropped) now; null: none. By age each level
  * gives way on its own; by number of cells the finest goes first.
  * @param held finest first
  * @param newest start of the newest window
+ * @param finalBefore windows that start before take no more counts; null: any may take some
  */
 export function due(
   ladder: Ladder,
   held: readonly LevelHeld[],
   newest: number,
   limits: Limits,
+  finalBefore: number | null,
 ): Level | null {
-  const isFull = held.reduce((sum, { cells }) => sum + cells, 0) > limits.historyCells;
+  const cells = held.reduce((sum, level) => sum + level.cells, 0);
+  const isFull = cells > limits.historyCells;
+  const isFarOver = cells > limits.historyCells * MOST_OVER;
+  let isWaiting = false;
   let oldDays: { level: Level; oldest: number } | null = null;
   for (const { level, oldest } of held) {
     if (oldest === null) continue;
     const { keepMs, atLeastMs } = keepingOf(level, ladder, limits);
     const age = newest - oldest;
-    if (age > keepMs) return level;
-    if (!isFull || age <= atLeastMs) continue;
-    if (zoneOf(level) === null) return level;
-    if (oldDays === null || oldest < oldDays.oldest) oldDays = { level, oldest };
+    if (age <= keepMs && (!isFull || age <= atLeastMs)) continue;
+    if (level === WINDOW && !isFarOver && oldest >= (finalBefore ?? -Infinity)) isWaiting = true;
+    else if (zoneOf(level) === null) return level;
+    else if (oldDays === null || oldest < oldDays.oldest) oldDays = { level, oldest };
   }
-  return oldDays?.level ?? null;
+  // No day is dropped for what windows will give way to in a moment.
+  return isWaiting ? null : (oldDays?.level ?? null);
 }

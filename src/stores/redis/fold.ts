@@ -83,15 +83,21 @@ function pairsOf(flat: readonly string[]): Map<string, string> {
 }
 
 /**
- * Folds what has grown too old, or is too much, until nothing is left: a commit can write more
- * blocks than any fixed number. Each call of Redis is short, and it rests while sums are made here.
+ * Folds what has grown too old, or is too much, of windows those that are final, until nothing is
+ * left: a commit can write more blocks than any fixed number. Each call of Redis is short, and it
+ * rests while sums are made here.
  */
-export async function fold(connection: Connection, ladder: Ladder, limits: Limits): Promise<void> {
+export async function fold(
+  connection: Connection,
+  ladder: Ladder,
+  limits: Limits,
+  finalBefore: number | null,
+): Promise<void> {
   for (let before = ''; ; ) {
     const newest = await connection.send<string[]>(['ZREVRANGE', KEYS.windows, '0', '0']);
     if (newest.length === 0) return;
     const { levels } = await readHeld(connection, ladder);
-    const level = due(ladder, levels, Number(newest[0]), limits);
+    const level = due(ladder, levels, Number(newest[0]), limits, finalBefore);
     const start = levels.find((held) => held.level === level)?.oldest ?? null;
     if (level === null || start === null) return;
     // Still there after it was folded: others fold it too, or it is damaged. A later commit sees.

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../clock.ts';
-import { LIMITS, type Limits, OPTIONS, type Settings } from '../../config.ts';
+import { LIMITS, type Limits, OPTIONS } from '../../config.ts';
 import { ClickrateError, messageOf } from '../../errors.ts';
 import { type Log, silentLog } from '../../log.ts';
 import type { Counts } from '../../result.ts';
@@ -28,6 +28,7 @@ import type {
 } from '../store.ts';
 import { type Prepared, prepared, sendCommit } from './commit.ts';
 import { Connection, type RedisAddress } from './connection.ts';
+import { Finals } from './finals.ts';
 import { fold, readHeld } from './fold.ts';
 import { EMPTY, Follower } from './follower.ts';
 import { readHistory } from './history.ts';
@@ -71,6 +72,7 @@ export class RedisStore implements Store {
   readonly #listeners = new Listeners();
   /** What was made of commits whose turn comes next. */
   readonly #prepared = new WeakMap<Commit, Prepared>();
+  readonly #finals: Finals;
   #follower: Follower | null = null;
   #folding: Promise<void> = Promise.resolve();
   #isFolding = false;
@@ -80,6 +82,7 @@ export class RedisStore implements Store {
   constructor(options: RedisStoreOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#finals = new Finals(this.#clock);
     this.#limits = options.limits ?? LIMITS;
     this.#writer = options.writer ?? 'engine';
     this.resultsPerCommit = options.resultsPerCommit ?? RESULTS_PER_COMMIT;
@@ -106,7 +109,9 @@ export class RedisStore implements Store {
   }
 
   async read(task: string): Promise<TaskState> {
-    return readTask(await this.#ready(), task);
+    const state = await readTask(await this.#ready(), task);
+    if (state.status !== null) this.#finals.note(task, state.status);
+    return state;
   }
 
   prepare(commit: Commit): void {
@@ -123,7 +128,9 @@ export class RedisStore implements Store {
       ...(ready === undefined ? {} : { prepared: ready }),
     };
     const answer = await sendCommit(await this.#ready(), commit, terms);
-    if (answer.answer === 'ok' && commit.results.length > 0) this.#foldSoon(commit.status.settings);
+    if (answer.answer === 'fenced') return answer;
+    this.#finals.note(commit.task, commit.status);
+    if (answer.answer === 'ok' && commit.results.length > 0) this.#foldSoon(commit.status);
     return answer;
   }
 
@@ -181,11 +188,12 @@ export class RedisStore implements Store {
   }
 
   /** Beside the commits, so that none waits for it; what fails is tried again with a later one. */
-  #foldSoon({ windowMs, allowedLatenessMs }: Settings): void {
+  #foldSoon({ settings, finalBefore }: Status): void {
     if (this.#isFolding) return;
     this.#isFolding = true;
-    const ladder = this.#ladder(windowMs, allowedLatenessMs);
-    this.#folding = fold(this.#connection, ladder, this.#limits)
+    const ladder = this.#ladder(settings.windowMs, settings.allowedLatenessMs);
+    const before = this.#finals.least(finalBefore);
+    this.#folding = fold(this.#connection, ladder, this.#limits, before)
       .catch((error: unknown) => {
         const { log = silentLog } = this.#options;
         if (!this.#isClosed) log.warn({}, `history is not folded: ${messageOf(error)}`);

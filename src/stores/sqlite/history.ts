@@ -122,14 +122,14 @@ export class History {
   }
 
   /**
-   * Folds what has grown too old, or is too much; of a large period some with each commit: up to
-   * `historyFolds` rows for every few of `written`.
+   * Folds what has grown too old, or is too much, of windows those that are final; of a large
+   * period some with each commit: up to `historyFolds` rows for every few of `written`.
    */
-  fold(ladder: Ladder, written: number): void {
+  fold(ladder: Ladder, written: number, finalBefore: number | null): void {
     const newest = this.#edge('newest', WINDOW);
     let left = this.#limits.historyFolds * Math.max(1, Math.ceil(written / WRITTEN_ROWS));
     while (newest !== null && left > 0) {
-      const level = due(ladder, this.#held(ladder), newest, this.#limits);
+      const level = due(ladder, this.#held(ladder), newest, this.#limits, finalBefore);
       const start = level === null ? null : this.#edge('oldest', level);
       if (level === null || start === null) return;
       if (level === WINDOW) setMeta(this.#db, FOLDED_TO, ladder.endOf(level, start));

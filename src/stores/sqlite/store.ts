@@ -155,7 +155,8 @@ export class SqliteStore implements Store {
     this.#rows.write();
     this.#history.write(staged);
     const { windowMs, allowedLatenessMs } = status.settings;
-    this.#history.fold(ladderOf(windowMs, this.#timeZone, allowedLatenessMs), staged.rows);
+    const ladder = ladderOf(windowMs, this.#timeZone, allowedLatenessMs);
+    this.#history.fold(ladder, staged.rows, status.finalBefore);
     return rows;
   }
 

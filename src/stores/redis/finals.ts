@@ -1,0 +1,41 @@
+/**
+ * Up to where windows are final in the tasks that this process runs, by their last statuses. One
+ * that is behind may still have counts for windows that the others have left long ago.
+ */
+import type { Clock } from '../../clock.ts';
+import type { Status } from '../../status.ts';
+
+/** An owner commits at least every 5 s: one that was not heard of for so long runs elsewhere. */
+const FRESH_MS = 15_000;
+
+export class Finals {
+  readonly #clock: Clock;
+  readonly #tasks = new Map<string, { finalBefore: number; atMs: number }>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The task was taken up, or has committed. */
+  note(task: string, status: Status): void {
+    const finalBefore = isAtRest(status) ? Infinity : (status.finalBefore ?? -Infinity);
+    this.#tasks.set(task, { finalBefore, atMs: this.#clock.monotonicMs() });
+  }
+
+  /** Windows that start before are final in the task that says so of `own`, and in the others. */
+  least(own: number | null): number {
+    const oldestMs = this.#clock.monotonicMs() - FRESH_MS;
+    let least = own ?? -Infinity;
+    for (const [task, { finalBefore, atMs }] of this.#tasks)
+      if (atMs < oldestMs) this.#tasks.delete(task);
+      else least = Math.min(least, finalBefore);
+    return least;
+  }
+}
+
+/** Read to the end and closed: it waits for nothing, and nobody for it. */
+function isAtRest({ partitions, finalBefore }: Status): boolean {
+  return partitions.every(
+    ({ idle, maxTs }) => idle && (maxTs === null || maxTs < (finalBefore ?? -Infinity)),
+  );
+}
