@@ -5,8 +5,9 @@
 import { BLOCK_SHIFT } from '../decode/columns.ts';
 import type { ProductResult } from '../result.ts';
 import { slotOf, type TaskCore } from './core.ts';
+import { newestEnd } from './expire.ts';
 import { Publication } from './publication.ts';
-import { CLAIM_SENT, ELSEWHERE, OWNED, UNCLAIMED } from './published.ts';
+import { ASKED_AGAIN, CLAIM_SENT, ELSEWHERE, OWNED, UNCLAIMED } from './published.ts';
 import { type Cells, hasCounts, type Window } from './windows.ts';
 
 /**
@@ -14,6 +15,9 @@ import { type Cells, hasCounts, type Window } from './windows.ts';
  * in the order of blocks, so what lies behind those has no owner yet either.
  */
 const WAITING_COMMITS = 4;
+
+/** So often, in watermark, products of other tasks are asked for again: they may be free. */
+const ASK_AGAIN_MS = 300_000;
 
 /** Names of products by dense id. */
 export type Names = { name(product: number): string };
@@ -127,8 +131,10 @@ function publishSlot(
   const product = (b << BLOCK_SHIFT) + slot;
   const block = core.blockOf(product);
   block.seen(slot, window.end);
-  const secret = window.start <= core.publishFloor || block.claim[slot] === ELSEWHERE;
-  if (!secret && block.claim[slot] !== OWNED) {
+  const claim = block.claim[slot];
+  const isOthers = claim === ELSEWHERE || claim === ASKED_AGAIN;
+  const secret = window.start <= core.publishFloor || isOthers;
+  if (!secret && claim !== OWNED) {
     cells.unpublished.add(slot);
     return;
   }
@@ -172,20 +178,52 @@ export function takeClaims(core: TaskCore, limit: number): number[] {
     const product = core.toClaim[taken++];
     const block = core.blockOf(product);
     const slot = slotOf(product);
-    if (block.claim[slot] !== UNCLAIMED || Number.isNaN(block.lastEnd[slot])) continue;
-    block.claim[slot] = CLAIM_SENT;
+    const before = block.claim[slot];
+    const isFree = before === UNCLAIMED || before === ELSEWHERE;
+    if (!isFree || Number.isNaN(block.lastEnd[slot])) continue;
+    block.claim[slot] = before === UNCLAIMED ? CLAIM_SENT : ASKED_AGAIN;
     claims.push(product);
   }
   core.toClaim.splice(0, taken);
   return claims;
 }
 
+/**
+ * Puts products of other tasks that have counts here among those to claim, after looking at about
+ * `limit` of them. What they publish, they publish from the grant on.
+ */
+export function askAgain(core: TaskCore, limit: number): void {
+  if (core.heldElsewhere === 0) core.askAgainAt = core.watermark + ASK_AGAIN_MS;
+  // Nor while others wait: they go first, and the list does not grow.
+  if (core.watermark < core.askAgainAt || core.toClaim.length > 0) return;
+  for (let looked = 0; looked < limit && core.askAgainFrom < core.blocks.length; ) {
+    const b = core.askAgainFrom++;
+    const claim = core.blocks[b]?.claim;
+    if (claim === undefined) continue;
+    for (
+      let slot = claim.indexOf(ELSEWHERE);
+      slot >= 0;
+      slot = claim.indexOf(ELSEWHERE, slot + 1)
+    ) {
+      const product = (b << BLOCK_SHIFT) + slot;
+      if (newestEnd(core, product) !== null) core.toClaim.push(product);
+      looked++;
+    }
+  }
+  if (core.askAgainFrom < core.blocks.length) return;
+  core.askAgainFrom = 0;
+  core.askAgainAt = core.watermark + ASK_AGAIN_MS;
+}
+
 /** The store answered the claims of a commit. */
 export function answerClaims(core: TaskCore, claims: number[], elsewhere: Set<number>): void {
   for (const product of claims) {
+    const { claim } = core.blockOf(product);
+    const slot = slotOf(product);
+    const wasElsewhere = claim[slot] === ASKED_AGAIN;
     const isElsewhere = elsewhere.has(product);
-    core.blockOf(product).claim[slotOf(product)] = isElsewhere ? ELSEWHERE : OWNED;
-    if (isElsewhere) core.heldElsewhere++;
+    claim[slot] = isElsewhere ? ELSEWHERE : OWNED;
+    core.heldElsewhere += Number(isElsewhere) - Number(wasElsewhere);
   }
   if (claims.length > 0) core.publishAgain = true;
 }

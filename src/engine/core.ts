@@ -39,6 +39,9 @@ export class TaskCore {
   revisions = 0;
   /** Products that another task owns. */
   heldElsewhere = 0;
+  /** The watermark at which they are asked for again; up to where that has been done. */
+  askAgainAt = -Infinity;
+  askAgainFrom = 0;
   comebacks: Comeback[] = [];
   oldComebacks: Comeback[] = [];
   kept: KeptEvent[] = [];

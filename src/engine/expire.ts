@@ -1,7 +1,7 @@
 /** Step 4, products that leave: those that had no window for `expiryMs` of watermark. */
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
 import { slotOf, type TaskCore } from './core.ts';
-import { CLAIM_SENT, ELSEWHERE, OWNED } from './published.ts';
+import { ASKED_AGAIN, CLAIM_SENT, ELSEWHERE, OWNED } from './published.ts';
 import { hasCounts } from './windows.ts';
 
 /**
@@ -56,6 +56,7 @@ function isExpired(core: TaskCore, product: number): boolean {
   return (
     block.lastEnd[slot] <= core.watermark - core.settings.expiryMs &&
     block.claim[slot] !== CLAIM_SENT &&
+    block.claim[slot] !== ASKED_AGAIN &&
     newestEnd(core, product) === null
   );
 }

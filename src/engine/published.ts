@@ -5,11 +5,15 @@
 import { BLOCK_PRODUCTS } from '../decode/columns.ts';
 import type { Counts } from '../result.ts';
 
-/** Who owns a product's row. `ELSEWHERE`: another task does, and this one writes nothing. */
+/**
+ * Who owns a product's row. `ELSEWHERE`: another task does, and this one writes nothing, nor while
+ * it has `ASKED_AGAIN`.
+ */
 export const UNCLAIMED = 0;
 export const CLAIM_SENT = 1;
 export const OWNED = 2;
 export const ELSEWHERE = 3;
+export const ASKED_AGAIN = 4;
 
 /** The table of one block of products; a start of NaN means "no such window". */
 export class PublishedBlock {

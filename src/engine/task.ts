@@ -10,7 +10,16 @@ import type { RecordBatch } from '../event.ts';
 import type { ProductResult } from '../result.ts';
 import type { Comeback, KeptEvent, OpenCounts, Part, Status } from '../status.ts';
 import { restoreBlock, takeBlockParts } from './checkpoint.ts';
-import { answerClaims, type Due, due, free, type Names, publish, takeClaims } from './collect.ts';
+import {
+  answerClaims,
+  askAgain,
+  type Due,
+  due,
+  free,
+  type Names,
+  publish,
+  takeClaims,
+} from './collect.ts';
 import { slotOf, TaskCore } from './core.ts';
 import { expire, hasExpired, newestEnd } from './expire.ts';
 import { Tally } from './ledger.ts';
@@ -178,6 +187,7 @@ export class Task {
     const { expired, owned } = expire(core, limit);
     const results = publish(core, names, limit);
     free(core);
+    askAgain(core, limit);
     const claims = takeClaims(core, limit);
     const blocks = takeBlockParts(core);
     const ids = core.duplicates.takeParts();
