@@ -160,10 +160,11 @@ export class Table {
     for (const [product, { entry, block }] of this.#entries) {
       const newest = entry.cells.at(-1)?.start ?? -Infinity;
       if (newest + windowMs + expiryMs > this.watermark) continue;
+      // What is not committed yet would go with it: a later look finds it again.
+      if (entry.changed.size > 0) continue;
       this.#entries.delete(product);
       block.entries.delete(entry);
       block.removals.push(product);
-      this.pending -= entry.changed.size;
       this.#leaving.set(product, block);
       this.#later.add(block);
     }

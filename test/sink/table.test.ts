@@ -177,6 +177,19 @@ suite('table of the sink', () => {
     assert.equal(kept.counted, 6);
   });
 
+  test('a product whose windows are not committed yet leaves after they are', () => {
+    const table = new Table(OPTIONS);
+    const kept = new Kept();
+    table.fold(result('p', 0, 5, 1));
+    table.expire(2 * WINDOW + OPTIONS.expiryMs);
+    kept.take(table, 10);
+    assert.equal(kept.history.get('p 0'), '5/1');
+    assert.deepEqual([[...kept.rows.keys()], kept.counted, table.pending], [['p'], 6, 0]);
+    table.expire(4 * WINDOW + OPTIONS.expiryMs);
+    kept.take(table, 10);
+    assert.deepEqual([[...kept.rows.keys()], kept.counted], [[], 6]);
+  });
+
   test('a commit carries whole blocks, about as many products as fit', () => {
     const table = new Table({ ...OPTIONS, blockProducts: 4 });
     for (let i = 0; i < 40; i++) table.fold(result(`p${i}`, 1, 1));
