@@ -51,7 +51,7 @@ export interface Source {
   readonly partitions: readonly string[];
   /** Why some of them cannot be read for now, while the others go on; null when all can. */
   readonly trouble?: string | null;
-  /** Offset after the newest record of each, as last seen; null: not known. */
+  /** Offset after the newest record of each that may be read, as last seen; null: not known. */
   readonly ends?: readonly (number | null)[];
   /** Takes a position a partition; throws `source_gap` or `source_foreign` when it cannot. */
   open(positions: readonly Position[]): Promise<Opened[]>;

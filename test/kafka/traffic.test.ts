@@ -1,6 +1,7 @@
 /** Real brokers, real Redis, no faults: the rules of time and the ledger, held by the oracle. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { Producer } from '@platformatic/kafka';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { eventually } from '../support/processes.ts';
 import { withoutRedis } from '../support/redis-server.ts';
@@ -40,6 +41,34 @@ suite('traffic on real servers', { skip: withoutKafka() || withoutRedis() }, () 
     assert.equal(Object.keys(latest).length, 5, 'windows close while the clicks are silent');
     await feed.stop();
     await world.mustBeExact(10_000);
+  });
+
+  test('what is written in a transaction is not too late when it is committed', async (t) => {
+    const world = await setUp(t, cluster, { partitions: 1 });
+    const engine = await world.engine();
+    await allRunning([engine], 1);
+    const quiet = { clickShare: 0, late: 0, repeated: 0, broken: 0 };
+    const feed = world.feed({ rate: 300, ...quiet });
+    const producer = new Producer({
+      ...{ clientId: 'test', bootstrapBrokers: cluster.bootstrap.split(',') },
+      ...{ idempotent: true, transactionalId: `clicks-${world.name}` },
+    });
+    t.after(() => producer.close());
+    await pause(2_000);
+    const transaction = await producer.beginTransaction();
+    const event = { product_id: 'product1', timestamp: Date.now(), event_type: 'click' };
+    const value = Buffer.from(JSON.stringify(event));
+    await transaction.send({ messages: [{ topic: world.clicks, partition: 0, value }] });
+    // Much longer than until a quiet partition is idle, and events are too late.
+    await pause(6_000);
+    await transaction.commit();
+    await pause(1_000);
+    await feed.stop();
+    const answers = await world.mustBeExact();
+    assert.deepEqual(
+      answers.map(({ totals }) => totals.get('too_late') ?? 0),
+      [0],
+    );
   });
 
   test('a quiet partition holds up no other, and one with only junk neither', async (t) => {

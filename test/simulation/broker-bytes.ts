@@ -37,6 +37,7 @@ export function fetchAnswer(
   end: number,
   logStart: number,
   batches: readonly Buffer[],
+  stableEnd = end,
 ): Buffer {
   const head = Buffer.alloc(78 + HEAD_AT);
   // Size, correlation, tags; throttle; no error; session; one topic, its id; one partition.
@@ -45,7 +46,7 @@ export function fetchAnswer(
   at = head.writeUInt8(2, at) + 4;
   at = head.writeInt16BE(error, at);
   at = head.writeBigInt64BE(BigInt(end), at);
-  at = head.writeBigInt64BE(BigInt(end), at);
+  at = head.writeBigInt64BE(BigInt(stableEnd), at);
   at = head.writeBigInt64BE(BigInt(logStart), at);
   // No aborted transactions, no other replica.
   at = head.writeUInt8(1, at);

@@ -7,7 +7,7 @@ import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import type { BrokerLine } from '../../src/sources/kafka/connection.ts';
 import { Lane } from '../../src/sources/kafka/lane.ts';
 import { fetchAnswer, throttledAnswer } from '../simulation/broker-bytes.ts';
-import { batchOf } from '../support/kafka-batches.ts';
+import { batchOf, markerOf } from '../support/kafka-batches.ts';
 
 const TOPIC_ID = '00000000-0000-4000-8000-000000000001';
 
@@ -92,6 +92,32 @@ test('an answer that ends too early is asked for again', async () => {
     assert.equal(lane.take()?.records.count, 2);
     assert.equal(lane.position, 9);
   }
+});
+
+test('behind records of an open transaction is no end of the log, until it is over', async () => {
+  const open = fetchAnswer(
+    1,
+    0,
+    10,
+    0,
+    [batchOf({ base: 7, rows: [{ key: 'a', value: 'x' }] })],
+    8,
+  );
+  const stillOpen = fetchAnswer(1, 0, 10, 0, [], 8);
+  const written = batchOf({ base: 8, rows: [{ key: 'b', value: 'y' }], producerId: 5n });
+  const over = fetchAnswer(1, 0, 10, 0, [written, markerOf(9, 5n, true)]);
+  const { lane, ask } = laneOver([open, stillOpen, over]);
+  const seen = [];
+  for (let n = 0; n < 3; n++) {
+    await ask();
+    const { records, next, end } = lane.take()!;
+    seen.push({ count: records.count, next, end, lag: lane.end! - next });
+  }
+  assert.deepEqual(seen, [
+    { count: 1, next: 8, end: false, lag: 0 },
+    { count: 0, next: 8, end: false, lag: 0 },
+    { count: 1, next: 10, end: true, lag: 0 },
+  ]);
 });
 
 test('after an outage it is said since when answers come again', async () => {

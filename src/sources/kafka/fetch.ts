@@ -77,6 +77,8 @@ export type FetchHead = {
   error: number;
   /** The broker did not look: a quota is used up, and for so long there is no use in asking. */
   throttledMs: number | null;
+  /** End of the log as consumers may know it; records of open transactions are not read yet. */
+  highWatermark: number;
   /** End of what may be read: the last stable offset. */
   stableOffset: number;
   logStart: number;
@@ -97,7 +99,10 @@ export function readFetchHead(bytes: Buffer): FetchHead {
   }
 }
 
-const NOTHING = { stableOffset: 0, logStart: 0, aborted: [], start: 0, end: 0 };
+const NOTHING = {
+  ...{ highWatermark: 0, stableOffset: 0, logStart: 0 },
+  ...{ aborted: [], start: 0, end: 0 },
+};
 
 function headOf(bytes: Buffer): FetchHead {
   const reader = new HeadReader(bytes);
@@ -115,8 +120,7 @@ function headOf(bytes: Buffer): FetchHead {
   reader.varint();
   reader.at += 4;
   const partitionError = reader.int16();
-  // High watermark.
-  reader.at += 8;
+  const highWatermark = reader.int64();
   const stableOffset = reader.int64();
   const logStart = reader.int64();
   const aborted = reader.aborted();
@@ -125,7 +129,8 @@ function headOf(bytes: Buffer): FetchHead {
   const size = Math.max(0, reader.varint() - 1);
   const start = reader.at;
   if (start + size > bytes.length) throw tornAnswer();
-  const head = { error: partitionError, throttledMs: null, stableOffset, logStart, aborted };
+  const offsets = { highWatermark, stableOffset, logStart };
+  const head = { error: partitionError, throttledMs: null, ...offsets, aborted };
   return { ...head, start, end: start + size };
 }
 

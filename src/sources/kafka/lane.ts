@@ -44,8 +44,9 @@ export class Lane {
   /** Where the answer under way is put, and what was handed over last. */
   #filling: Buffer | null = null;
   #lent: Buffer | null = null;
-  /** End of the log as the answer saw it. */
+  /** As the answer saw them: the end of what may be read, and of the log, open transactions too. */
   #end = 0;
+  #logEnd = 0;
   #failure: unknown = null;
   /** After failures that may pass: how long it is left alone, and until when. */
   #waitMs = 0;
@@ -66,7 +67,7 @@ export class Lane {
     this.#walk = new BatchWalk(`${topic}-${partition}`, limits.fetchBytes);
   }
 
-  /** End of the log as last seen; null before the first answer. */
+  /** End of what may be read as last seen; null before the first answer. */
   get end(): number | null {
     return this.#end === 0 ? null : this.#end;
   }
@@ -147,6 +148,7 @@ export class Lane {
       return;
     }
     this.#end = head.stableOffset;
+    this.#logEnd = Math.max(head.highWatermark, head.stableOffset);
     this.#walk.begin({ ...head, bytes: arrived.bytes }, this.position);
     this.#arrived = arrived;
     this.#filling = null;
@@ -204,7 +206,8 @@ export class Lane {
       this.#current = null;
       this.#lent = answer.buffer;
     }
-    const end = this.#walk.isDone && this.position >= this.#end;
+    // Behind what is written and not committed yet something is still to come: nobody is idle.
+    const end = this.#walk.isDone && this.position >= this.#logEnd;
     return {
       partition: index,
       records: this.#records,
