@@ -94,7 +94,10 @@ export class KafkaSource implements Source {
   async probe(wanted: readonly boolean[]): Promise<Fetch[]> {
     const beganMs = this.#parts.clock.monotonicMs();
     const answers = new Map<Lane, Fetch>();
-    let open = this.#lanes.filter((lane, p) => wanted[p] && lane.trouble === null);
+    const lanes = this.#lanes.filter((_, p) => wanted[p]);
+    // Those in trouble are asked when it is time, and not waited for: a later call has the answer.
+    let open = lanes.filter((lane) => lane.trouble === null);
+    for (const lane of lanes) lane.ask(0);
     for (let leftMs = PROBE_MS; open.length > 0 && leftMs > 0; ) {
       for (const lane of open) lane.ask(0);
       if (!open.some((lane) => lane.isReady)) await this.#arrival(leftMs);

@@ -1,0 +1,83 @@
+/** The two lanes of a task together, over brokers that answer or fail as a test says. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Clock } from '../../src/clock.ts';
+import { LIMITS } from '../../src/config.ts';
+import { silentLog } from '../../src/log.ts';
+import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
+import type { BrokerLine, Room } from '../../src/sources/kafka/connection.ts';
+import { KafkaSource } from '../../src/sources/kafka/source.ts';
+import { fetchAnswer } from '../simulation/broker-bytes.ts';
+
+const TOPICS = ['impressions', 'clicks'];
+const ID = '00000000-0000-4000-8000-000000000001';
+const NOT_LEADER = 6;
+
+/** A source whose partitions are empty; waits take no time but move the clock. */
+async function sourceOver(isLed: boolean[]) {
+  const time = { ms: 1_000 };
+  const asked = [0, 0];
+  const clock: Clock = {
+    wallMs: () => time.ms,
+    monotonicMs: () => time.ms,
+    after: (ms, call) => {
+      const timer = setTimeout(() => {
+        time.ms += ms;
+        call();
+      }, 2);
+      return () => clearTimeout(timer);
+    },
+    sleep: async (ms) => {
+      time.ms += ms;
+    },
+  };
+  const lineTo = (p: number): BrokerLine => ({
+    open: async () => {},
+    close: () => {},
+    isClosed: false,
+    request: async (_: Buffer, room?: Room) => {
+      asked[p]!++;
+      const answer = fetchAnswer(1, isLed[p] ? 0 : NOT_LEADER, 0, 0, []);
+      const buffer = room!(answer.length);
+      answer.copy(buffer);
+      return buffer.subarray(0, answer.length);
+    },
+  });
+  const cluster = {
+    options: { brokers: 'h:1', clientId: 'c', saslMechanism: '', tls: false },
+    topic: async () => ({ id: ID, partitionsCount: 1 }),
+    bounds: async () => ({ first: 0, end: 0 }),
+    committed: async () => null,
+    leader: async (topic: string) => ({ host: topic, port: 1, topicId: ID }),
+    reach: { connect: ({ host }: { host: string }) => lineTo(TOPICS.indexOf(host)) },
+  } as unknown as KafkaCluster;
+  const source = new KafkaSource({
+    ...{ cluster, clock, limits: LIMITS, log: silentLog, topics: TOPICS, partition: 0 },
+    ...{ futureMs: 10_000, onGap: 'stop', onLostStore: 'hour', onAcknowledge: () => {} },
+  });
+  await source.open(TOPICS.map(() => ({ offset: null, topicId: null })));
+  return { source, asked, time };
+}
+
+test('a partition that is only probed is asked again after a failure, when it is time', async () => {
+  const isLed = [false, true];
+  const { source, asked, time } = await sourceOver(isLed);
+  await source.probe([true, false]);
+  assert.match(String(source.trouble), /NOT_LEADER/);
+  isLed[0] = true;
+  asked[0] = 0;
+  await source.probe([true, false]);
+  assert.equal(asked[0], 0, 'left alone for a moment');
+  const until = time.ms + 2 * LIMITS.retryMaxMs;
+  const seen: number[] = [];
+  while (time.ms < until) {
+    await source.read([false, true], LIMITS.readWaitMs);
+    for (const { partition, end } of await source.probe([true, false]))
+      if (end) seen.push(partition);
+    time.ms += LIMITS.readWaitMs;
+  }
+  assert.equal(source.trouble, null);
+  assert.ok(asked[0] > 1, `asked ${asked[0]} times`);
+  assert.ok(seen.length > 1 && seen.every((p) => p === 0), 'proof of its end');
+  await source.close();
+});
