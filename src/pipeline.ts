@@ -156,13 +156,18 @@ export class Pipeline {
   async #read(session: Session): Promise<Fetch[]> {
     this.#parts.onStep?.(1);
     const { task, pending } = session;
-    const wanted = pending.map((p, i) => p === null && !task.drifted(i));
+    const wanted = this.#readable(session);
     if (!wanted.includes(true)) return [];
     // What is held and may not be applied yet waits for others to arrive, and so do we.
     const isBusy = pending.some((p, i) => p !== null && task.mayApply(i));
     return this.#reading.fetch(() =>
       this.#parts.source.read(wanted, isBusy ? 0 : this.#parts.limits.readWaitMs),
     );
+  }
+
+  /** Which partitions the next read asks. */
+  #readable({ task, pending }: Session): boolean[] {
+    return pending.map((held, p) => held === null && !task.drifted(p));
   }
 
   /** Step 1 ends: answers wait here until they are applied whole. */
@@ -199,13 +204,18 @@ export class Pipeline {
 
   /** Asks idle partitions again, now that the step's other records have arrived. */
   async #probe(session: Session): Promise<void> {
-    const { task, idleness, pending } = session;
-    const wanted = pending.map(
-      (held, p) => held === null && task.isIdle(p) && idleness.needsProbe(p),
-    );
+    const wanted = this.#unproved(session);
     if (!wanted.includes(true)) return;
     this.#hold(session, await this.#reading.fetch(() => this.#parts.source.probe(wanted)));
     this.#applyPending();
+    // With nothing to read either, what says nothing for now would be asked without a pause.
+    if (this.#readable(session).includes(true) || !this.#unproved(session).includes(true)) return;
+    await this.#parts.clock.sleep(this.#parts.limits.readWaitMs, this.#abort.signal);
+  }
+
+  /** Which partitions are idle, and need a fetch before time may move past them. */
+  #unproved({ task, idleness, pending }: Session): boolean[] {
+    return pending.map((held, p) => held === null && task.isIdle(p) && idleness.needsProbe(p));
   }
 
   /** Fenced: the state is dropped; the task is claimed again if it is still ours. */

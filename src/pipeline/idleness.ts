@@ -38,9 +38,14 @@ export class Idleness {
     return this.#goodAtMs.every((at, q) => q === p || this.#emptySentAtMs[p] >= at);
   }
 
+  /** What a producer had to hold while nobody was reached comes soon after: it is waited for. */
+  #isBack(p: number): boolean {
+    return this.#emptySentAtMs[p] - this.#reachableSinceMs[p] >= this.#idleAfterMs;
+  }
+
   /** Whether an idle partition `p` needs a fresh fetch before time may move past it. */
   needsProbe(p: number): boolean {
-    return !this.#passed(p);
+    return !this.#isBack(p) || !this.#passed(p);
   }
 
   /** Milliseconds since the last event of partition `p` that is not junk, or since the start. */
@@ -49,10 +54,9 @@ export class Idleness {
   }
 
   sights(): Sights {
-    // What a producer had to hold while nobody was reached comes soon after: it is waited for.
     const partitions = this.#goodAtMs.map((goodAtMs, p) => {
       const emptySentAtMs = this.#emptySentAtMs[p];
-      const isBack = emptySentAtMs - this.#reachableSinceMs[p] >= this.#idleAfterMs;
+      const isBack = this.#isBack(p);
       return {
         idle: isBack && emptySentAtMs - goodAtMs >= this.#idleAfterMs,
         passed: isBack && this.#passed(p) && emptySentAtMs >= goodAtMs,
