@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../src/config.ts';
 import type { Counts } from '../../src/result.ts';
-import { countsOf, resultIn, START, statusOf, windowsOf } from './commits.ts';
+import { countsOf, resultIn, START, windowsOf } from './commits.ts';
 import type { Harness } from './harness.ts';
 import { type Example, owner } from './owner.ts';
 import { LEVELS, ZONE } from './zone.ts';
@@ -13,11 +13,11 @@ const MINUTE_MS = 60_000;
 /** Windows of a minute begin with this one: `START` lies within a minute. */
 const FIRST = (MINUTE_MS - (START % MINUTE_MS)) / 10_000;
 
-async function allLevels({ store }: Harness, products: string[] | null = ['x']) {
+export async function allLevels({ store }: Harness, products: string[] | null = ['x']) {
   return await store.history({ levels: LEVELS, products, ...SPAN });
 }
 
-function total(levels: readonly (readonly Counts[])[]) {
+export function total(levels: readonly (readonly Counts[])[]) {
   const counts = levels.flat();
   const sum = (key: 'impressions' | 'clicks') => counts.reduce((all, one) => all + one[key], 0);
   return { impressions: sum('impressions'), clicks: sum('clicks') };
@@ -79,53 +79,6 @@ export function historyExamples(example: Example): void {
     },
     { limits: { historyKeep: KEEP } },
   );
-
-  example(
-    'a window that is not final is not folded, however old: its counts may still come',
-    async (harness) => {
-      const a = await owner(harness);
-      const finalBefore = (n: number) => ({ ...statusOf(n), finalBefore: countsOf(n, 0).start });
-      await a.send({ claims: ['x'] });
-      for (let n = 0; n < 60; n++)
-        await a.send({ results: [resultIn('x', n, 1)], status: finalBefore(Math.min(n, 3)) });
-      await harness.folded();
-      await a.send({ claims: ['y'], status: finalBefore(3) });
-      const late = { ...resultIn('y', 59, 1), cells: [countsOf(3, 100), countsOf(59, 1)] };
-      await a.send({ results: [late], status: finalBefore(60) });
-      await harness.folded();
-      assert.equal(total(await allLevels(harness, null)).impressions, 60 + 101);
-      assert.equal((await windowsOf(harness.store, 'x')).length, 4);
-      assert.equal((await harness.store.historyHeld()).skipped, 0);
-    },
-    { limits: { historyKeep: KEEP } },
-  );
-
-  for (const historyCells of [64, 8])
-    example(
-      `what is not final makes no day give way, and goes itself at last: ${historyCells} cells`,
-      async (harness) => {
-        const a = await owner(harness);
-        await a.send({ claims: ['x'] });
-        // Ten days, and then windows of one that is not final.
-        const status = { ...statusOf(0), finalBefore: countsOf(10 * 8_640, 0).start };
-        for (let n = 0; n < 10; n++) await a.send({ results: [resultIn('x', n * 8_640, 1)] });
-        await harness.folded();
-        for (let n = 0; n < 60; n++)
-          await a.send({ results: [resultIn('x', 10 * 8_640 + n, 1)], status });
-        await harness.folded();
-        const found = await allLevels(harness);
-        const windows = found[0]!.length;
-        if (historyCells === 64) assert.deepEqual([windows, total(found).impressions], [60, 70]);
-        else assert.ok(windows <= 10, `${windows} windows`);
-      },
-      {
-        limits: {
-          historyCells,
-          historyKeep: { windowsMs: 30_000, minutesMs: 60_000, quartersMs: 900_000 },
-          historyKeepAtLeast: { windowsMs: 0, minutesMs: 0, quartersMs: 0 },
-        },
-      },
-    );
 
   example(
     'with too many cells the finest level gives way first, days last',

@@ -13,6 +13,7 @@ import {
   statusOf,
   windowsOf,
 } from './commits.ts';
+import { finalExamples } from './final-suite.ts';
 import type { Harness, HarnessFactory, HarnessOptions } from './harness.ts';
 import { historyExamples } from './history-suite.ts';
 import { type Example, owner } from './owner.ts';
@@ -44,6 +45,7 @@ export function storeSuite(name: string, open: HarnessFactory): void {
   describe(`${name}: results`, () => resultExamples(example));
   describe(`${name}: bounds`, () => boundExamples(example));
   describe(`${name}: history`, () => historyExamples(example));
+  describe(`${name}: what is not final`, () => finalExamples(example));
   describe(`${name}: reading`, () => readExamples(example));
 }
 

@@ -125,11 +125,11 @@ export function due(
     if (oldest === null) continue;
     const { keepMs, atLeastMs } = keepingOf(level, ladder, limits);
     const age = newest - oldest;
-    if (age <= keepMs && (!isFull || age <= atLeastMs)) continue;
+    // Nothing coarser is folded or dropped for what windows will give way to in a moment.
+    if (age <= keepMs && (!isFull || isWaiting || age <= atLeastMs)) continue;
     if (level === WINDOW && !isFarOver && oldest >= (finalBefore ?? -Infinity)) isWaiting = true;
     else if (zoneOf(level) === null) return level;
     else if (oldDays === null || oldest < oldDays.oldest) oldDays = { level, oldest };
   }
-  // No day is dropped for what windows will give way to in a moment.
-  return isWaiting ? null : (oldDays?.level ?? null);
+  return oldDays?.level ?? null;
 }
