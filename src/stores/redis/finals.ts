@@ -7,6 +7,8 @@ import type { Status } from '../../status.ts';
 
 /** An owner commits at least every 5 s: one that was not heard of for so long runs elsewhere. */
 const FRESH_MS = 15_000;
+/** Nobody was heard of for so long: that was the store or this process, and no owner has left. */
+const AWAY_MS = 10_000;
 
 export class Finals {
   readonly #clock: Clock;
@@ -19,7 +21,11 @@ export class Finals {
   /** The task was taken up, or has committed. */
   note(task: string, status: Status): void {
     const finalBefore = isAtRest(status) ? Infinity : (status.finalBefore ?? -Infinity);
-    this.#tasks.set(task, { finalBefore, atMs: this.#clock.monotonicMs() });
+    const nowMs = this.#clock.monotonicMs();
+    const all = [...this.#tasks.values()];
+    const wasAway = all.every(({ atMs }) => atMs < nowMs - AWAY_MS);
+    if (wasAway) for (const noted of all) noted.atMs = nowMs;
+    this.#tasks.set(task, { finalBefore, atMs: nowMs });
   }
 
   /** Windows that start before are final in the task that says so of `own`, and in the others. */
