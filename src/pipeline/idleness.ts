@@ -16,6 +16,8 @@ export class Idleness {
   readonly #emptySentAtMs: number[];
   /** By partition: since when it has been reached again. An outage is no quiet time. */
   readonly #reachableSinceMs: number[];
+  /** By partition: how long it was not reached since the last event that is not junk, of any. */
+  readonly #awayMs: number[];
 
   /** Counting starts at `nowMs`: after a restore, silence counts from zero. */
   constructor(partitions: number, idleAfterMs: number, nowMs: number) {
@@ -23,14 +25,28 @@ export class Idleness {
     this.#goodAtMs = new Array(partitions).fill(nowMs);
     this.#emptySentAtMs = new Array(partitions).fill(-Infinity);
     this.#reachableSinceMs = new Array(partitions).fill(-Infinity);
+    this.#awayMs = new Array(partitions).fill(0);
   }
 
   /** A fetch was applied whole: `good` of its events were neither rejected nor too late. */
   note(p: number, fetch: Seen, good: number): void {
     const { reachableSinceMs = -Infinity } = fetch;
-    this.#reachableSinceMs[p] = Math.max(this.#reachableSinceMs[p], reachableSinceMs);
-    if (good > 0) this.#goodAtMs[p] = Math.max(this.#goodAtMs[p], fetch.arrivedAtMs);
+    if (reachableSinceMs > this.#reachableSinceMs[p]) this.#isReached(p, reachableSinceMs);
+    if (good > 0) this.#spoke(p, fetch.arrivedAtMs);
     else if (fetch.end) this.#emptySentAtMs[p] = Math.max(this.#emptySentAtMs[p], fetch.sentAtMs);
+  }
+
+  #isReached(p: number, sinceMs: number): void {
+    const heardMs = Math.max(this.#emptySentAtMs[p], ...this.#goodAtMs);
+    this.#awayMs[p] += Math.max(0, sinceMs - heardMs);
+    this.#reachableSinceMs[p] = sinceMs;
+  }
+
+  #spoke(p: number, atMs: number): void {
+    this.#goodAtMs[p] = Math.max(this.#goodAtMs[p], atMs);
+    this.#reachableSinceMs.forEach((sinceMs, q) => {
+      this.#awayMs[q] = Math.min(this.#awayMs[q], Math.max(0, sinceMs - atMs));
+    });
   }
 
   /** Proof that partition `p` held nothing good when the others' last good events had arrived. */
@@ -62,8 +78,8 @@ export class Idleness {
         passed: isBack && this.#passed(p) && emptySentAtMs >= goodAtMs,
       };
     });
-    const quietFromMs = Math.max(...this.#goodAtMs, ...this.#reachableSinceMs);
-    const silenceMs = Math.min(...this.#emptySentAtMs) - quietFromMs;
+    const heardMs = this.#emptySentAtMs.map((atMs, p) => atMs - this.#awayMs[p]);
+    const silenceMs = Math.min(...heardMs) - Math.max(...this.#goodAtMs);
     return { partitions, silenceMs: Math.max(0, silenceMs) };
   }
 }

@@ -74,7 +74,23 @@ test('an outage is no quiet time: idleness and silence count from when it was ov
   assert.deepEqual(idle(idleness), [false, true]);
   idleness.note(0, { ...fetch(31_000, 31_001), ...back }, 0);
   assert.deepEqual(idle(idleness), [true, true]);
-  assert.equal(idleness.sights().silenceMs, 990);
+  assert.equal(idleness.sights().silenceMs, 1_000);
+});
+
+test('outages put silence off by as long as they are: what comes back again and again closes', () => {
+  const idleness = new Idleness(2, 1_000, 0);
+  for (const p of [0, 1]) idleness.note(p, fetch(400, 500), 1);
+  // Both are away for 2 s of every 5 s.
+  for (let at = 5_000; at <= 50_000; at += 5_000)
+    for (const p of [0, 1]) {
+      const back = { reachableSinceMs: at };
+      idleness.note(p, { ...fetch(at - 10, at), ...back }, 0);
+      idleness.note(p, { ...fetch(at + 3_000, at + 3_001), ...back }, 0);
+    }
+  assert.equal(idleness.sights().silenceMs, 30_000);
+  // One is told only now, and came half a second before the last outage was over.
+  idleness.note(0, fetch(49_000, 49_500), 1);
+  assert.equal(idleness.sights().silenceMs, 3_000);
 });
 
 test('nor does time pass one that was idle before, until its producers could be heard', () => {
