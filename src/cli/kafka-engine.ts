@@ -56,7 +56,7 @@ export function startKafkaEngine(parts: KafkaEngineParts): KafkaEngine {
 
 export function kafkaEngineIn(parts: KafkaEngineParts, world: World): KafkaEngine {
   const { options, limits, log } = parts;
-  const { futureMs } = parts.settings;
+  const { futureMs, idleAfterMs } = parts.settings;
   const { onGap, onLostStore } = options;
   const { clock, cluster } = world;
   const topics = [options.impressionsTopic, options.clicksTopic];
@@ -68,7 +68,7 @@ export function kafkaEngineIn(parts: KafkaEngineParts, world: World): KafkaEngin
     const onAcknowledge = member.acknowledge.bind(member);
     const source = new KafkaSource({
       ...{ cluster, clock, log, limits, topics, partition, futureMs, onAcknowledge },
-      ...{ onGap, onLostStore },
+      ...{ onGap, onLostStore, idleAfterMs },
     });
     const stillOurs = (stopping: AbortSignal) => member.isOurs(partition, stopping);
     const pipeline = pipelineOf(parts, world, partition, source, stillOurs);

@@ -4,23 +4,24 @@ import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/config.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
-import type { BrokerLine } from '../../src/sources/kafka/connection.ts';
+import type { BrokerLine, Room } from '../../src/sources/kafka/connection.ts';
 import { Lane } from '../../src/sources/kafka/lane.ts';
 import { fetchAnswer, throttledAnswer } from '../simulation/broker-bytes.ts';
 import { batchOf, markerOf } from '../support/kafka-batches.ts';
 
 const TOPIC_ID = '00000000-0000-4000-8000-000000000001';
 
-/** A lane to which these are answered in turn, on a clock that is set by hand. */
-function laneOver(answers: Buffer[]) {
+/** A lane to which these are answered in turn, each after so long, on a clock set by hand. */
+function laneOver(answers: Buffer[], tookMs: readonly number[] = []) {
   const time = { ms: 1_000 };
   const now = () => time.ms;
   const clock = { ...systemClock, monotonicMs: now, wallMs: now };
   let asked = 0;
   const rooms = new Set<number>();
-  const line: BrokerLine = {
+  const line = {
     open: async () => {},
-    request: async (_, room) => {
+    request: async (_: Buffer, room?: Room) => {
+      time.ms += tookMs[asked] ?? 0;
       const answer = answers[asked++]!;
       const buffer = room!(answer.length);
       rooms.add(buffer.byteOffset);
@@ -28,8 +29,8 @@ function laneOver(answers: Buffer[]) {
       return buffer.subarray(0, answer.length);
     },
     close: () => {},
-    isClosed: false,
-  };
+    isClosed: false as boolean,
+  } satisfies BrokerLine;
   const cluster = {
     leader: async () => ({ host: 'h', port: 1, topicId: TOPIC_ID }),
     reach: { connect: () => line },
@@ -52,7 +53,7 @@ function laneOver(answers: Buffer[]) {
     arrivals.length = 0;
     return asked > before;
   };
-  return { lane, ask, time, rooms };
+  return { lane, line, ask, time, rooms };
 }
 
 const atEnd = () => fetchAnswer(1, 0, 7, 0, []);
@@ -133,6 +134,42 @@ test('after an outage it is said since when answers come again', async () => {
   time.ms += 500;
   await ask();
   assert.equal(lane.take()?.reachableSinceMs, 31_000);
+});
+
+test('so it is after a fetch that was long under way: producers were not heard either', async () => {
+  const { lane, ask } = laneOver([atEnd(), atEnd(), atEnd()], [0, 12_000, 0]);
+  const seen = [];
+  for (let n = 0; n < 3; n++) {
+    await ask();
+    seen.push(lane.take()?.reachableSinceMs);
+  }
+  assert.deepEqual(seen, [-Infinity, 13_000, 13_000]);
+});
+
+test('but not where fetches are slow again and again, until they were quick for a second', async () => {
+  const tookMs = [3_000, 3_000, 0, 3_000, 9_000, 0, 3_000];
+  const { lane, ask, time } = laneOver([...tookMs, 0, 2_000].map(atEnd), [...tookMs, 0, 2_000]);
+  for (const [n] of tookMs.entries()) {
+    await ask();
+    assert.equal(lane.take()?.reachableSinceMs, 4_000, `fetch ${n}`);
+  }
+  time.ms += 1_000;
+  await ask();
+  assert.equal(lane.take()?.reachableSinceMs, 4_000);
+  await ask();
+  assert.equal(lane.take()?.reachableSinceMs, time.ms);
+});
+
+test('and after its connection was closed while nothing was under way', async () => {
+  const { lane, line, ask, time } = laneOver([atEnd(), atEnd(), atEnd()]);
+  const seen = [];
+  for (let n = 0; n < 3; n++) {
+    line.isClosed = n === 1;
+    time.ms += 5_000;
+    await ask();
+    seen.push(lane.take()?.reachableSinceMs);
+  }
+  assert.deepEqual(seen, [-Infinity, 11_000, 11_000]);
 });
 
 test('each buffer is given back once, also by lanes that fail or are closed', async () => {

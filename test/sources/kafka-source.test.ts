@@ -53,7 +53,13 @@ async function sourceOver(isLed: boolean[]) {
   } as unknown as KafkaCluster;
   const source = new KafkaSource({
     ...{ cluster, clock, limits: LIMITS, log: silentLog, topics: TOPICS, partition: 0 },
-    ...{ futureMs: 10_000, onGap: 'stop', onLostStore: 'hour', onAcknowledge: () => {} },
+    ...{
+      futureMs: 10_000,
+      idleAfterMs: 1_000,
+      onGap: 'stop',
+      onLostStore: 'hour',
+      onAcknowledge: () => {},
+    },
   });
   await source.open(TOPICS.map(() => ({ offset: null, topicId: null })));
   return { source, asked, time };

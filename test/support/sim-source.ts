@@ -4,8 +4,10 @@
  * logs, opened at the checkpoint's positions.
  */
 import type { Clock } from '../../src/clock.ts';
+import { SETTINGS } from '../../src/config.ts';
 import { ClickrateError } from '../../src/errors.ts';
 import { type RecordBatch, recordBatch } from '../../src/event.ts';
+import { Reached } from '../../src/sources/kafka/reached.ts';
 import type { Fetch, Opened, Position, Source } from '../../src/sources/source.ts';
 import type { Random } from './random.ts';
 import type { SimClock } from './sim-clock.ts';
@@ -29,6 +31,8 @@ export type SimOptions = {
   /** Publish floor told at the first open, by partition. */
   floorMs?: readonly (number | null)[];
   outages?: readonly Outage[];
+  /** Likewise, but the fetch under way is answered in the end. */
+  stalls?: readonly Outage[];
   /** Share of calls that throw `source_unavailable`. */
   errorRate?: number;
   /** A call takes up to this long. */
@@ -48,6 +52,9 @@ export class SimSource implements Source {
   #lent: Uint8Array[] = [];
   /** By partition: since when it answers again; Infinity while it does not. */
   #reachableSinceMs: number[] = [];
+  /** By partition: when a fetch was sent that is stalled; and what is made of it as of a lane's. */
+  #stalledMs: (number | undefined)[] = [];
+  #reached: Reached[];
   #busy = false;
   #opened = false;
 
@@ -55,6 +62,7 @@ export class SimSource implements Source {
     this.#options = options;
     this.#seenBy = options.seenBy ?? options.clock;
     this.partitions = options.logs.map((log) => log.partition);
+    this.#reached = options.logs.map(() => new Reached(SETTINGS.idleAfterMs));
   }
 
   open(positions: readonly Position[]): Promise<Opened[]> {
@@ -139,17 +147,19 @@ export class SimSource implements Source {
 
   /** Asks all wanted partitions at once; each looks, and answers, at its own moment. */
   #fetch(wanted: readonly boolean[]): Fetch[] {
-    const { clock, random, outages = [], latencyMs = 0 } = this.#options;
+    const { clock, random, outages = [], stalls = [], latencyMs = 0 } = this.#options;
     const now = clock.trueMs();
     const sentAtMs = this.#seenBy.monotonicMs();
-    const isOut = (p: number) =>
-      outages.some((o) => o.partition === p && o.fromMs <= now && now < o.toMs);
+    const isIn = (some: readonly Outage[], p: number) =>
+      some.some((o) => o.partition === p && o.fromMs <= now && now < o.toMs);
     const asked = this.partitions
       .map((_, p) => ({ p, looksAtMs: now + random.int(0, latencyMs) }))
-      .filter(({ p }) => wanted[p] && !isOut(p))
+      .filter(({ p }) => wanted[p] && !isIn(outages, p) && !isIn(stalls, p))
       .sort((a, b) => a.looksAtMs - b.looksAtMs);
-    for (const p of this.partitions.keys())
-      if (wanted[p] && isOut(p)) this.#reachableSinceMs[p] = Infinity;
+    for (const p of this.partitions.keys()) {
+      if (wanted[p] && isIn(outages, p)) this.#reachableSinceMs[p] = Infinity;
+      if (wanted[p] && isIn(stalls, p)) this.#stalledMs[p] ??= sentAtMs;
+    }
     const fetches: Fetch[] = [];
     let lastMs = now;
     for (const { p, looksAtMs } of asked) {
@@ -157,9 +167,15 @@ export class SimSource implements Source {
       const answersAtMs = looksAtMs + random.int(0, latencyMs);
       const arrivedAtMs = sentAtMs + answersAtMs - now;
       lastMs = Math.max(lastMs, answersAtMs);
-      const reachableSinceMs = Math.min(this.#reachableSinceMs[p] ?? -Infinity, arrivedAtMs);
+      const stalledMs = this.#stalledMs[p];
+      this.#stalledMs[p] = undefined;
+      if (stalledMs !== undefined)
+        this.#reached[p]!.answered({ sentAtMs: stalledMs, arrivedAtMs, waitMs: 0 });
+      const sinceMs = Math.max(this.#reachableSinceMs[p] ?? -Infinity, this.#reached[p]!.sinceMs);
+      const reachableSinceMs = Math.min(sinceMs, arrivedAtMs);
       this.#reachableSinceMs[p] = reachableSinceMs;
-      fetches.push({ ...this.#take(p), sentAtMs, arrivedAtMs, reachableSinceMs });
+      const seen = { sentAtMs: stalledMs ?? sentAtMs, arrivedAtMs, reachableSinceMs };
+      fetches.push({ ...this.#take(p), ...seen });
     }
     clock.advance(lastMs - clock.trueMs());
     return random.shuffle(fetches);

@@ -4,7 +4,7 @@
  */
 import { type BaseOptions, protocolErrorsCodesById } from '@platformatic/kafka';
 import type { Clock } from '../../clock.ts';
-import type { Limits } from '../../config.ts';
+import { type Limits, SETTINGS } from '../../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../../errors.ts';
 import { recordBatch } from '../../event.ts';
 import type { Fetch } from '../source.ts';
@@ -13,6 +13,7 @@ import { answerBuffers } from './buffers.ts';
 import type { KafkaCluster } from './cluster.ts';
 import type { BrokerLine } from './connection.ts';
 import { FetchRequest, OFFSET_OUT_OF_RANGE, readFetchHead } from './fetch.ts';
+import { type Answered, Reached } from './reached.ts';
 
 export type LaneParts = {
   cluster: KafkaCluster;
@@ -23,12 +24,14 @@ export type LaneParts = {
   partition: number;
   /** Index in the source's list of partitions. */
   index: number;
+  /** So long without events it is idle; left out where that is nobody's concern. */
+  idleAfterMs?: number;
   /** Called when an answer, or a failure, has arrived. */
   onArrival(): void;
 };
 
 /** An answer, and the buffer it lies in. */
-type Arrived = { bytes: Buffer; buffer: Buffer | null; sentAtMs: number; arrivedAtMs: number };
+type Arrived = Answered & { bytes: Buffer; buffer: Buffer | null };
 
 export class Lane {
   readonly #parts: LaneParts;
@@ -36,6 +39,7 @@ export class Lane {
   readonly #request: FetchRequest;
   readonly #walk: BatchWalk;
   readonly #records = recordBatch(new Uint8Array(0), 1_024);
+  readonly #reached: Reached;
   #connection: BrokerLine | null = null;
   #isInFlight = false;
   #arrived: Arrived | null = null;
@@ -51,7 +55,6 @@ export class Lane {
   /** After failures that may pass: how long it is left alone, and until when. */
   #waitMs = 0;
   #retryAtMs = -Infinity;
-  #reachableSinceMs = -Infinity;
   #isClosed = false;
   /** Why it cannot be read for now; null when it can. */
   trouble: string | null = null;
@@ -59,8 +62,9 @@ export class Lane {
   position: number;
 
   constructor(parts: LaneParts, topicId: string, position: number) {
-    const { topic, partition, limits, client } = parts;
+    const { topic, partition, limits, client, idleAfterMs = SETTINGS.idleAfterMs } = parts;
     this.#parts = parts;
+    this.#reached = new Reached(idleAfterMs);
     this.#topicId = topicId;
     this.position = position;
     this.#request = new FetchRequest(client.clientId, topicId, partition, limits.fetchBytes);
@@ -107,7 +111,7 @@ export class Lane {
     const sentAtMs = clock.monotonicMs();
     const request = this.#request.at(this.position, waitMs);
     const bytes = await connection.request(request, (size) => this.#room(size));
-    return { bytes, buffer: this.#filling, sentAtMs, arrivedAtMs: clock.monotonicMs() };
+    return { bytes, buffer: this.#filling, sentAtMs, arrivedAtMs: clock.monotonicMs(), waitMs };
   }
 
   #room(size: number): Buffer {
@@ -116,7 +120,10 @@ export class Lane {
   }
 
   async #connected(): Promise<BrokerLine> {
-    if (this.#connection !== null && !this.#connection.isClosed) return this.#connection;
+    if (this.#connection !== null) {
+      if (!this.#connection.isClosed) return this.#connection;
+      this.#reached.lost();
+    }
     const { cluster, topic, partition, client } = this.#parts;
     const { topicId, ...address } = await cluster.leader(topic, partition);
     if (topicId !== this.#topicId)
@@ -152,7 +159,7 @@ export class Lane {
     this.#walk.begin({ ...head, bytes: arrived.bytes }, this.position);
     this.#arrived = arrived;
     this.#filling = null;
-    if (this.trouble !== null) this.#reachableSinceMs = arrived.arrivedAtMs;
+    this.#reached.answered(arrived);
     this.trouble = null;
     this.#waitMs = 0;
   }
@@ -167,6 +174,7 @@ export class Lane {
     }
     const { limits, clock } = this.#parts;
     this.trouble = messageOf(error);
+    this.#reached.lost();
     this.#waitMs = Math.min(limits.retryMaxMs, Math.max(limits.retryMinMs, this.#waitMs * 2));
     this.#retryAtMs = clock.monotonicMs() + this.#waitMs;
   }
@@ -214,7 +222,7 @@ export class Lane {
       next: this.position,
       ...sightOf(answer),
       end,
-      reachableSinceMs: this.#reachableSinceMs,
+      reachableSinceMs: this.#reached.sinceMs,
     };
   }
 

@@ -15,6 +15,8 @@ export type KafkaSourceParts = OpeningParts & {
   /** Topics that make up a task, and the number of the partition in each. */
   topics: readonly string[];
   partition: number;
+  /** So long without events a partition is idle. */
+  idleAfterMs: number;
   /** Told positions that a commit has made durable. */
   onAcknowledge(topic: string, partition: number, offset: number): void;
 };
@@ -71,11 +73,11 @@ export class KafkaSource implements Source {
   }
 
   #lane(index: number, at: Opened): Lane {
-    const { cluster, clock, limits, topics, partition } = this.#parts;
+    const { cluster, clock, limits, topics, partition, idleAfterMs } = this.#parts;
     const onArrival = () => this.#wake?.();
     const topic = topics[index];
     const parts = { cluster, client: this.#client, clock, limits, topic, partition, index };
-    return new Lane({ ...parts, onArrival }, at.topicId.split('/')[0], at.offset);
+    return new Lane({ ...parts, idleAfterMs, onArrival }, at.topicId.split('/')[0], at.offset);
   }
 
   async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {
