@@ -79,6 +79,8 @@ export type Status = {
 export type PartitionSight = {
   /** Offset after the newest record of the log, as last seen; null where the source cannot say. */
   end: number | null;
+  /** Records behind `end` that wait for the end of an open transaction; absent: none. */
+  uncommitted?: number;
   /** Milliseconds since the last event that was neither rejected nor too late, or the start. */
   quietMs: number;
 };

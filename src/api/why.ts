@@ -32,7 +32,7 @@ export function whyHeld(status: Status | null, health: TaskHealth | null, nowMs:
   const furthest = Math.max(...partitions.map(timeOf));
   const behindMs = furthest - timeOf(least);
   if (behindMs >= BEHIND_MS) return behind(status, health, least, behindMs);
-  const waiting = awaitingProof(status, timeOf(least));
+  const waiting = awaitingProof(status, health, timeOf(least));
   if (waiting !== null) return waiting;
   return readingLate(status, health, nowMs);
 }
@@ -47,6 +47,13 @@ function lagOf(status: Status, health: TaskHealth | null, p: number): number | n
   return end === null ? null : Math.max(0, end - status.partitions[p].position);
 }
 
+/** Neither events nor quiet release a partition while records wait there to be committed. */
+function openAt(health: TaskHealth | null, p: number): string | null {
+  const waiting = health?.sights?.[p]?.uncommitted ?? 0;
+  if (waiting === 0) return null;
+  return `${waiting} records wait for the end of an open transaction; that releases it`;
+}
+
 function behind(
   status: Status,
   health: TaskHealth | null,
@@ -59,7 +66,8 @@ function behind(
   const release =
     lag !== null && lag > 0
       ? `reading its ${lag} waiting records releases it`
-      : `its next events release it, or ${seconds(idleAfterMs)} without any`;
+      : (openAt(health, holds) ??
+        `its next events release it, or ${seconds(idleAfterMs)} without any`);
   const where =
     least.watermark === null
       ? `${least.name} has had no event yet and is not idle`
@@ -69,14 +77,23 @@ function behind(
 }
 
 /** Time may pass an idle partition only with proof that it has nothing to say. */
-function awaitingProof(status: Status, leastMs: number): Held | null {
+function awaitingProof(status: Status, health: TaskHealth | null, leastMs: number): Held | null {
   const holds = status.partitions.findIndex(({ idle }) => idle);
   if (holds < 0 || (status.watermark ?? -Infinity) > leastMs - BEHIND_MS) return null;
+  const open = idleAndOpen(status, health);
+  if (open !== null) return open;
   const { name } = status.partitions[holds];
   const why =
     `${name} is idle, and time has to wait until a read of it, sent after the newest events of ` +
     'the others, reaches its end and finds nothing';
   return { why, holds };
+}
+
+function idleAndOpen({ partitions }: Status, health: TaskHealth | null): Held | null {
+  const holds = partitions.findIndex(({ idle }, p) => idle && openAt(health, p) !== null);
+  if (holds < 0) return null;
+  const { name } = partitions[holds];
+  return { why: `${name} is idle, but time may not go past it; ${openAt(health, holds)}`, holds };
 }
 
 /** Nothing but its own backlog delays it. */
@@ -100,6 +117,8 @@ function silent(status: Status, health: TaskHealth | null): Held {
   const closedAt = maxTs - rest + windowMs - 1 + allowedLatenessMs;
   const leftMs = closedAt - (status.watermark ?? maxTs);
   if (leftMs <= 0) return NOTHING;
+  const open = idleAndOpen(status, health);
+  if (open !== null) return open;
   const quietMs = Math.min(...(health?.sights ?? []).map((sight) => sight.quietMs));
   const since = Number.isFinite(quietMs) ? ` for ${seconds(quietMs)}` : '';
   const why =

@@ -60,7 +60,7 @@ export class Health {
   report(
     session: Session | null,
     nowMs: number,
-    source: Pick<Source, 'trouble' | 'ends'>,
+    source: Pick<Source, 'trouble' | 'ends' | 'uncommitted'>,
   ): TaskHealth {
     const live = session === null ? null : session.task.status(session.positions);
     const troubles = [this.#trouble, source.trouble ?? null];
@@ -75,7 +75,7 @@ export class Health {
       ready,
       reasons,
       live,
-      ...(session === null ? {} : { sights: sightsOf(session, nowMs, source.ends ?? []) }),
+      ...(session === null ? {} : { sights: sightsOf(session, nowMs, source) }),
       commitAgeMs: this.#commitEndMs === null ? null : nowMs - this.#commitEndMs,
       state: this.state,
       commitMs: this.commitMs,
@@ -92,10 +92,11 @@ export class Health {
 function sightsOf(
   session: Session,
   nowMs: number,
-  ends: readonly (number | null)[],
+  { ends, uncommitted }: Pick<Source, 'ends' | 'uncommitted'>,
 ): PartitionSight[] {
   return session.positions.map((_, p) => ({
-    end: ends[p] ?? null,
+    end: ends?.[p] ?? null,
+    ...(uncommitted?.[p] ? { uncommitted: uncommitted[p] } : {}),
     quietMs: session.idleness.quietMs(p, nowMs),
   }));
 }

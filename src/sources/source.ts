@@ -53,6 +53,8 @@ export interface Source {
   readonly trouble?: string | null;
   /** Offset after the newest record of each that may be read, as last seen; null: not known. */
   readonly ends?: readonly (number | null)[];
+  /** Records behind it that may not be read before an open transaction is over; absent: none. */
+  readonly uncommitted?: readonly number[];
   /** Takes a position a partition; throws `source_gap` or `source_foreign` when it cannot. */
   open(positions: readonly Position[]): Promise<Opened[]>;
   /**

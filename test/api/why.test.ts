@@ -65,6 +65,27 @@ test('a partition that is behind is named, with how far and where it stands', ()
   assert.match(backlog.why ?? '', /clicks-0 is 60\.0 s .*; reading its 250 waiting records/);
 });
 
+test('an open transaction is named: neither events nor quiet release what waits for it', () => {
+  const withOpen = (quietMs: number) => ({
+    sights: [
+      { end: 100, quietMs: 0 },
+      { end: 100, quietMs, uncommitted: 12 },
+    ],
+  });
+  const release = /; 12 records wait for the end of an open transaction; that releases it$/;
+  const held = why([partition('impressions-0', far), partition('clicks-0')], START, withOpen(9));
+  assert.equal(held.holds, 1);
+  assert.match(held.why ?? '', /^clicks-0 is 60\.0 s of event time behind/);
+  assert.match(held.why ?? '', release);
+  const idle = partition('clicks-0', { idle: true });
+  for (const other of [far, { idle: true }]) {
+    const held = why([partition('impressions-0', other), idle], START - 3_000, withOpen(5_000));
+    assert.equal(held.holds, 1);
+    assert.match(held.why ?? '', /^clicks-0 is idle, but time may not go past it; 12 records/);
+    assert.match(held.why ?? '', release);
+  }
+});
+
 test('a partition without an event that is not idle yet holds everything', () => {
   const both = [
     partition('impressions-0'),

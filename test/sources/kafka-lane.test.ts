@@ -112,12 +112,13 @@ test('behind records of an open transaction is no end of the log, until it is ov
   for (let n = 0; n < 3; n++) {
     await ask();
     const { records, next, end } = lane.take()!;
-    seen.push({ count: records.count, next, end, lag: lane.end! - next });
+    const { uncommitted } = lane;
+    seen.push({ count: records.count, next, end, lag: lane.end! - next, uncommitted });
   }
   assert.deepEqual(seen, [
-    { count: 1, next: 8, end: false, lag: 0 },
-    { count: 0, next: 8, end: false, lag: 0 },
-    { count: 1, next: 10, end: true, lag: 0 },
+    { count: 1, next: 8, end: false, lag: 0, uncommitted: 2 },
+    { count: 0, next: 8, end: false, lag: 0, uncommitted: 2 },
+    { count: 1, next: 10, end: true, lag: 0, uncommitted: 0 },
   ]);
 });
 

@@ -76,6 +76,11 @@ export class Lane {
     return this.#end === 0 ? null : this.#end;
   }
 
+  /** Records behind it that wait for the end of an open transaction. */
+  get uncommitted(): number {
+    return this.#logEnd - this.#end;
+  }
+
   /** Whether `take` has something to give, or to throw. */
   get isReady(): boolean {
     return this.#current !== null || this.#arrived !== null || this.#failure !== null;
@@ -220,7 +225,7 @@ export class Lane {
       partition: index,
       records: this.#records,
       next: this.position,
-      ...sightOf(answer),
+      ...{ sentAtMs: answer.sentAtMs, arrivedAtMs: answer.arrivedAtMs },
       end,
       reachableSinceMs: this.#reached.sinceMs,
     };
@@ -241,8 +246,4 @@ export class Lane {
     this.#current = null;
     this.#arrived = null;
   }
-}
-
-function sightOf({ sentAtMs, arrivedAtMs }: Arrived): Pick<Fetch, 'sentAtMs' | 'arrivedAtMs'> {
-  return { sentAtMs, arrivedAtMs };
 }

@@ -47,6 +47,10 @@ export class KafkaSource implements Source {
     return this.#lanes.map((lane) => lane.end);
   }
 
+  get uncommitted(): number[] {
+    return this.#lanes.map((lane) => lane.uncommitted);
+  }
+
   async open(positions: readonly Position[]): Promise<Opened[]> {
     await this.close();
     const { topics, partition } = this.#parts;
