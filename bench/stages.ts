@@ -13,6 +13,7 @@ import { AnswerBuffers } from '../src/sources/kafka/buffers.ts';
 import { EVENTS_PER_WINDOW } from './event-files.ts';
 import { rateOf } from './kafka-fill.ts';
 import { cpuSeconds, heldBufferBytes } from './measure.ts';
+import { parseAndMap } from './path.ts';
 
 const START = 1_700_000_000_000;
 /** Some 480 KB, as much as an answer of a broker brings. */
@@ -41,7 +42,7 @@ export type StagesOptions = {
   snapshotEvery: number;
 };
 
-/** The same records where an answer of a broker lies; those of long ids may not fit there. */
+/** The same records where an answer of a broker lies. */
 function placed(made: RecordBatch): RecordBatch & { bytes: Buffer } {
   const size = made.ends[made.count - 1];
   const bytes = BUFFERS.take(size);
@@ -104,4 +105,21 @@ export function stages({ events, products, ids, snapshotEvery }: StagesOptions):
     snapshot: spent.snapshot / counted.snapshots,
     idsMb,
   };
+}
+
+/** What `JSON.parse` and a Map of Maps take for generated events, in CPU seconds per million. */
+export function parsing(events: number): number {
+  const rate = rateOf(EVENTS_PER_WINDOW);
+  const generator = new Generator(START, { products: 1_000, rate, seed: SEED });
+  const counter = parseAndMap();
+  let spent = 0;
+  while (generator.events < events) {
+    const records = generator.next(Infinity, Math.min(BATCH, events - generator.events));
+    const began = cpuSeconds();
+    counter.take(records);
+    spent += cpuSeconds() - began;
+  }
+  if (counter.counted() !== events)
+    throw new Error(`${counter.counted()} of ${events} events were counted`);
+  return (spent / events) * 1e6;
 }

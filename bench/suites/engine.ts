@@ -1,7 +1,7 @@
 /** Single stages of the engine: window loop, deduplication, checkpoints. */
 import { median } from '../measure.ts';
 import type { Report } from '../report.ts';
-import { type Stages, type StagesOptions, stages } from '../stages.ts';
+import { parsing, type Stages, type StagesOptions, stages } from '../stages.ts';
 
 /** A checkpoint a second is taken behind so many events: more than one process reads a second. */
 const EVENTS_A_SECOND = 2_000_000;
@@ -19,6 +19,7 @@ export async function engine(report: Report, isQuick: boolean): Promise<void> {
       samples: all.map((one) => one[of]),
     });
   const never = { ids: false, snapshotEvery: Infinity };
+  const plains = Array.from({ length: rounds }, () => parsing(events / 3));
   const few = times({ ...never, products: 1_000 });
   const decode = told('decode-1000', 'decode, 1 000 products', few, 'decode');
   const loop = told('windows-1000', 'window loop, 1 000 products', few, 'apply');
@@ -35,8 +36,15 @@ export async function engine(report: Report, isQuick: boolean): Promise<void> {
   const memory = { id: 'engine/ids-memory', what: 'memory for a million ids', unit: 'MB' };
   report.figure({ ...memory, value: Math.max(...held), samples: held });
   const load = `${millions}, 1 000 products`;
-  report.ratio('engine/windows', 'decode : window loop, 1 000 products', decode / loop);
-  report.ratio('engine/ids', 'decode : window loop + deduplication', decode / ids);
+  const plain = {
+    id: 'engine/plain',
+    what: 'JSON.parse + Map of Maps, 1 000 products',
+    unit: UNIT,
+  };
+  const parsed = report.figure({ ...plain, value: median(plains), samples: plains });
+  report.ratio('engine/decode', 'the Map : decode', parsed / decode);
+  report.ratio('engine/windows', 'the Map : window loop', parsed / loop);
+  report.ratio('engine/ids', 'the Map : window loop + deduplication', parsed / ids);
   const rates = (all: readonly Stages[]) => all.map(({ apply }) => 1 / apply);
   report.row({
     ...{ id: 'engine/windows', against: 'window loop, for each CPU second', value: 1 / loop },

@@ -1,6 +1,6 @@
 /** The comparer of benchmarks says what fell, what is missing, and nothing else. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { suite, test } from 'node:test';
 import { compare, type Floors, floorsUnder, told } from '../../bench/floors.ts';
 import type { Ratio } from '../../bench/report.ts';
@@ -67,6 +67,17 @@ suite('floors of ratios', () => {
       ['b/one', 11],
     ]);
     assert.deepEqual(compare([ratio('b/one', 13.77)], floors, ['b']).fallen, []);
+  });
+
+  test('every ratio that a suite tells by a fixed name has a floor', () => {
+    const floors = JSON.parse(readFileSync('bench/floors.json', 'utf8')) as Floors;
+    const told = readdirSync('bench/suites').flatMap((file) => {
+      const text = readFileSync(`bench/suites/${file}`, 'utf8');
+      return [...text.matchAll(/\.ratio\(\s*'([^']+)'/g)].map(([, id]) => id);
+    });
+    assert.ok(told.length > 5);
+    const without = told.filter((id) => !Object.hasOwn(floors, id));
+    assert.deepEqual(without, []);
   });
 
   test('the floors in use are positive numbers of suites that exist', () => {

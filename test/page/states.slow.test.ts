@@ -54,7 +54,8 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     const fixture = await startFixture({ products: 0 });
     t.after(() => fixture.close());
     const { page, errors, close } = await openPage(browser, fixture.url);
-    await page.locator('#empty').waitFor();
+    // That events can be sent is known a moment later: the server is asked.
+    await page.getByRole('button', { name: /^Copy curl/ }).waitFor();
     const text = await textOf(page, '#empty');
     for (const way of [`curl ${fixture.url}/v1/events`, 'npm start', '--source kafka'])
       assert.ok(text.includes(way), way);
