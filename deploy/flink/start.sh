@@ -14,6 +14,7 @@ sh "$deploy/fill.sh" "$deploy/flink/config.yaml" > "$conf/config.yaml"
 sh "$deploy/fill.sh" "$deploy/flink/log4j2.properties" > "$conf/log4j2.properties"
 
 path="$conf:$FLINK_LIB_DIR/*:$more/flink-sql-connector-kafka-5.0.0-2.2.jar"
+path="$path:$more/zstd-jni-1.5.6-10.jar"
 case "${1:-}" in
   jobmanager)
     memory="-Xmx700m -XX:MaxMetaspaceSize=256m"

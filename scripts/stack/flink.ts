@@ -61,7 +61,7 @@ export function planFlink(plan: FlinkPlan): ServerPlan[] {
       ...{ main: 'org.apache.flink.table.gateway.SqlGateway', args: [] },
     },
   ];
-  const path = [conf, join(files.lib, '*'), files.connector];
+  const path = [conf, join(files.lib, '*'), files.connector, files.zstd];
   const logging = `-Dlog4j2.configurationFile=${join(conf, 'log4j2.properties')}`;
   return programs.map(({ name, port, memory, main, args }) => {
     const jars = name === 'sql-gateway' ? [...path, files.gateway] : path;

@@ -68,6 +68,15 @@ class Sending {
     this.sent++;
   }
 
+  /** A batch in each codec that producers use. */
+  async sendCompressed(): Promise<void> {
+    for (const compression of ['gzip', 'snappy', 'lz4', 'zstd'] as const) {
+      const messages = ALL.map((place) => this.#event(place));
+      await this.#producer.send({ messages, compression });
+      this.sent += messages.length;
+    }
+  }
+
   async close(): Promise<void> {
     await this.#producer.close();
   }
@@ -105,6 +114,7 @@ suite('the ledger on Flink', { skip, timeout: 300 * SECONDS }, () => {
     const away = ({ topic, partition }: Place) => partition === (topic === 'clicks' ? 0 : 1);
     await sending.run(4 * SECONDS, () => false);
     await sending.sendHuge();
+    await sending.sendCompressed();
     await sending.run(IDLE_MS + 7 * SECONDS, away);
     const released = await sending.release();
     assert.ok(released > 0);

@@ -111,6 +111,7 @@ suite('containers and the stack without them', () => {
     const files = {
       ...{ home: '/opt/flink', lib: '/opt/flink/lib' },
       connector: '/opt/flink/clickrate/flink-sql-connector-kafka-5.0.0-2.2.jar',
+      zstd: '/opt/flink/clickrate/zstd-jni-1.5.6-10.jar',
       gateway: '/opt/flink/clickrate/flink-sql-gateway-2.2.1.jar',
     };
     const ports = { rest: 8081, gateway: 8083, rpc: 6123, blob: 6124 };
