@@ -16,6 +16,7 @@ const OURS = ['topics', 'serving-api', 'sink', 'engine', 'producers', 'tools'];
 /** Images of others that name a user other than root themselves. */
 const NAME_THEIR_USER = ['kafka-ui', 'redisinsight'];
 const FLINK = ['jobmanager', 'taskmanager', 'sql-gateway'];
+const JAVA = ['kafka-1', 'kafka-2', 'kafka-3', ...FLINK, 'kafka-ui'];
 
 suite('compose.yaml', () => {
   test('is taken by a real implementation', { skip: withoutCompose() }, () => {
@@ -67,6 +68,11 @@ suite('compose.yaml', () => {
       const users = readFileSync(join(ROOT, file), 'utf8').match(/^USER .*/gm) ?? [];
       assert.doesNotMatch(users.at(-1) ?? 'USER root', /root|\b0\b/, file);
     }
+  });
+
+  test('lets Java run the native code that it unpacks into /tmp, and nothing else', () => {
+    for (const [name, { tmpfs }] of each.filter(([, service]) => service.tmpfs))
+      assert.deepEqual(tmpfs, [JAVA.includes(name) ? '/tmp:exec' : '/tmp'], name);
   });
 
   test('says how each service is known to be well, and waits for it', () => {
