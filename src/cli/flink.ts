@@ -5,6 +5,7 @@ import { type Command, Option } from 'commander';
 import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { checkSame, launch, livingJob, prepare, resumePoint } from '../flink/deploy.ts';
+import { MOST_CHECKPOINT_MS } from '../flink/heartbeat.ts';
 import {
   fingerprint,
   type Job,
@@ -28,6 +29,8 @@ import { newestCheckpoint, readDeployment, writeDeployment } from './flink-deplo
 import type { Configuration } from './options.ts';
 
 const OPTIONS = { ...KAFKA_OPTIONS, ...FLINK_OPTIONS };
+/** Flink takes no shorter ones. */
+const LEAST_CHECKPOINT_MS = 10;
 /** Where our own build puts the jar of functions. */
 export const JAR = fileURLToPath(new URL('../../flink/clickrate-flink.jar', import.meta.url));
 
@@ -46,9 +49,9 @@ export function addFlink(top: Command): void {
     .option('--start <when>', 'begin anew: earliest, or an append time (epoch ms, ISO 8601)')
     .option(
       '--checkpoint-ms <n>',
-      'how often state is saved and rejected events shown',
+      `how often state is saved and rejected events shown; at most ${MOST_CHECKPOINT_MS}`,
       numberOf,
-      5_000,
+      MOST_CHECKPOINT_MS,
     )
     .addOption(
       new Option('--watermarks <when>', 'periodic is cheaper, on-event as strict as the engine')
@@ -88,11 +91,22 @@ export function jobOf({ options, settings }: Configuration, flags: Flags): Job {
     group: `${options.group}-flink`,
     ...{ parallelism, jar: String(flags.jar ?? JAR), start: startOf(flags.start) },
     idleMs: options.flinkIdleMs,
-    checkpointMs: Number(flags.checkpointMs ?? 5_000),
+    checkpointMs: checkpointMsOf(flags.checkpointMs),
     dedupMs: Number(flags.dedupMs ?? 0),
     keepMs: Number(flags.keepWindowsMs ?? 60_000),
     watermarks: (flags.watermarks ?? 'periodic') as Watermarks,
   };
+}
+
+function checkpointMsOf(given: unknown): number {
+  const ms = Number(given ?? MOST_CHECKPOINT_MS);
+  if (Number.isSafeInteger(ms) && ms >= LEAST_CHECKPOINT_MS && ms <= MOST_CHECKPOINT_MS) return ms;
+  throw new ClickrateError(
+    'usage',
+    `--checkpoint-ms must be a whole number from ${LEAST_CHECKPOINT_MS} to ` +
+      `${MOST_CHECKPOINT_MS}, not ${ms}: with rarer ones the sink takes the job to be behind and ` +
+      'sends no heartbeats',
+  );
 }
 
 function startOf(given: unknown): JobStart {

@@ -12,6 +12,8 @@ export type Newest = { time: number; arrivalMs: number };
 export const LEAD_MS = 2_000;
 /** The job's committed offsets may be this old: it commits them with its checkpoints. */
 export const BEHIND_MS = 10_000;
+/** So rare may checkpoints be; the rest is for taking one. */
+export const MOST_CHECKPOINT_MS = BEHIND_MS / 2;
 
 type HeartbeatSettings = Pick<Settings, 'windowMs' | 'watermarkDelayMs' | 'allowedLatenessMs'>;
 

@@ -14,4 +14,12 @@ suite('flink deploy', () => {
     assert.notEqual(code, 0);
     assert.match(text, /--from goes on, --start begins anew/);
   });
+
+  test('takes no checkpoints that are so rare that heartbeats would pause', async () => {
+    for (const ms of ['5001', '0', '2000.5']) {
+      const { code, text } = await deploy('--checkpoint-ms', ms);
+      assert.notEqual(code, 0);
+      assert.match(text, /--checkpoint-ms must be a whole number from 10 to 5000/);
+    }
+  });
 });
