@@ -13,7 +13,7 @@ import {
   jobSettings,
   type Watermarks,
 } from '../flink/job.ts';
-import { JobManager } from '../flink/jobmanager.ts';
+import { type JobListed, JobManager } from '../flink/jobmanager.ts';
 import { kafkaProperties } from '../flink/kafka-properties.ts';
 import { flinkPlansOf, Topics } from '../sources/kafka/topics.ts';
 import {
@@ -23,9 +23,11 @@ import {
   type Flags,
   KAFKA_OPTIONS,
   numberOf,
+  pick,
   withOptions,
 } from './command.ts';
 import { newestCheckpoint, readDeployment, writeDeployment } from './flink-deployment.ts';
+import { checkLogs, dataLogs } from './flink-logs.ts';
 import type { Configuration } from './options.ts';
 
 const OPTIONS = { ...KAFKA_OPTIONS, ...FLINK_OPTIONS };
@@ -36,7 +38,7 @@ export const JAR = fileURLToPath(new URL('../../flink/clickrate-flink.jar', impo
 
 export function addFlink(top: Command): void {
   const flink = top.command('flink').description('the job on a Flink cluster');
-  configurable(flink.command('deploy'), OPTIONS)
+  configurable(flink.command('deploy'), { ...OPTIONS, ...pick('onGap') })
     .description('start the job, from where it was, and wait until it runs')
     .option('--parallelism <n>', 'subtasks of each step', numberOf, 1)
     .addOption(
@@ -133,33 +135,54 @@ async function deploy(flags: Flags): Promise<void> {
       `job ${living.id} (${living.name}) is ${living.state}: --replace stops it and goes on`,
     );
   await makeTopics(options, job);
-  // Before anything is stopped. Who names a savepoint knows what it is of.
-  if (!isNew && flags.from === undefined) checkSame(await readDeployment(options), job);
+  const { topicIds, from: found } = await whereToGoOn(manager, options, job, flags, living);
   const session = await prepare(options.gateway, job);
-  let from: string | null;
+  let from = found;
   try {
     const stopped = living === null ? null : await stopJob(manager, options, living.id);
-    if (isNew) from = null;
-    else if (flags.from !== undefined) from = String(flags.from);
-    else from = stopped ?? (await resumePath(manager, options, job));
+    if (!isNew) from ??= stopped;
   } catch (error) {
     await session.close();
     throw error;
   }
   say(from === null ? `starting ${startSentence(job)} …` : `going on from ${from} …`);
-  const remembered = { savepoint: null, restoredFrom: from, start: job.start };
+  const remembered = { savepoint: null, restoredFrom: from, start: job.start, topicIds };
   const jobId = await launch(session, manager, job, from, (id) =>
     writeDeployment(options, { jobId: id, ...remembered, fingerprint: fingerprint(job) }),
   );
   process.stdout.write(`job ${jobId} runs\n${manager.pageOf(jobId)}\n`);
 }
 
-function startSentence({ start }: Job): string {
-  return start === 'earliest' ? 'at the beginning' : `at ${new Date(start).toISOString()}`;
+/**
+ * What the new job goes on from, as far as it is known before a living one is stopped: all that can
+ * be refused is refused before. Null also where it begins anew.
+ */
+async function whereToGoOn(
+  manager: JobManager,
+  options: Options,
+  job: Job,
+  flags: Flags,
+  living: JobListed | null,
+): Promise<{ from: string | null; topicIds: Record<string, string> }> {
+  const logs = await dataLogs(options, job);
+  const { topicIds } = logs;
+  if (flags.start !== undefined) return { from: null, topicIds };
+  const last = await readDeployment(options);
+  let from = flags.from === undefined ? null : String(flags.from);
+  // Who names a savepoint knows what it is of.
+  if (from === null) {
+    checkSame(last, job);
+    if (living === null) from = await resumePoint(manager, last, job.start, newestCheckpoint);
+  }
+  const isLiving = living !== null;
+  const { onGap } = options;
+  const before = { group: job.group, topicIds: last?.topicIds, isLiving, onGap };
+  if (from !== null || isLiving) checkLogs(logs, before, say);
+  return { from, topicIds };
 }
 
-async function resumePath(manager: JobManager, options: Options, job: Job) {
-  return resumePoint(manager, await readDeployment(options), job.start, newestCheckpoint);
+function startSentence({ start }: Job): string {
+  return start === 'earliest' ? 'at the beginning' : `at ${new Date(start).toISOString()}`;
 }
 
 /** The topics of events must be there; those of the job are made. */
@@ -190,7 +213,7 @@ async function stopJob(manager: JobManager, options: Options, jobId: string): Pr
   const last = await readDeployment(options);
   const restoredFrom = last?.jobId === jobId ? last.restoredFrom : null;
   const kept = { restoredFrom, fingerprint: last?.fingerprint ?? null };
-  await writeDeployment(options, { jobId, savepoint, ...kept });
+  await writeDeployment(options, { jobId, savepoint, ...kept, topicIds: last?.topicIds });
   return savepoint;
 }
 

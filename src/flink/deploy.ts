@@ -23,6 +23,8 @@ export type Deployment = {
   start?: JobStart;
   /** Null: it was not deployed by us, so it is not known. */
   fingerprint: Record<string, string> | null;
+  /** Ids of the data topics by their names; an older record does not say. */
+  topicIds?: Record<string, string>;
 };
 
 /** The living job of that name; null: none lives. */

@@ -1,6 +1,7 @@
 /** Stopped, replaced, cancelled: what the next job goes on from, on a real cluster. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { Admin } from '@platformatic/kafka';
 import { OPTIONS } from '../../src/config.ts';
 import { JobManager } from '../../src/flink/jobmanager.ts';
 import { readResult } from '../../src/sink/records.ts';
@@ -93,6 +94,37 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
     await size.deploy('--flink-idle-ms', '2000');
     await eventually(async () => (await counted()) === 4, 60 * SECONDS, SECONDS);
   });
+
+  test('does not go on where records are gone, unless it may skip them', async () => {
+    await size.done('flink', 'stop');
+    await send('unread', Date.now(), Date.now());
+    await deleteRecords('impressions');
+    const refused = size.clickrate('flink', 'deploy', '--parallelism', '2');
+    assert.notEqual(await refused.ended, 0);
+    const gone = /impressions-\d to offset \d+, but its log begins at \d+: 2 records were deleted/;
+    assert.match(refused.output(), gone);
+    const deployed = await size.deploy('--on-gap', 'skip', '--flink-idle-ms', '2000');
+    assert.match(deployed, gone);
+    assert.match(deployed, /^skipped: /m);
+    await running();
+  });
+
+  /** All that a topic holds. */
+  const deleteRecords = async (name: string) => {
+    const admin = new Admin({
+      clientId: 'deploy',
+      bootstrapBrokers: size.kafka.bootstrap.split(','),
+    });
+    try {
+      const { topics } = await admin.metadata({ topics: [name] });
+      const all = Array.from({ length: topics.get(name)!.partitionsCount }, (_, partition) => ({
+        ...{ partition, offset: -1n },
+      }));
+      await admin.deleteRecords({ topics: [{ name, partitions: all }] });
+    } finally {
+      await admin.close();
+    }
+  };
 
   const options = () => ({ ...OPTIONS, brokers: size.kafka.bootstrap });
 

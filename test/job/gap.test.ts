@@ -1,0 +1,83 @@
+/** A job that goes on must find what it has not read; Flink itself says nothing where it does not. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkLogs, type DataLogs, type GoingOn, logsOf } from '../../src/cli/flink-logs.ts';
+
+type Log = { first?: number; end?: number; committed?: number | null };
+
+const log = (name: string, { first = 0, end = 100, committed = null }: Log) => ({
+  ...{ name, first, end, committed },
+});
+const IDS = { impressions: 'a', clicks: 'b' };
+const found = (impressions: Log, clicks: Log, topicIds = IDS): DataLogs => ({
+  topicIds,
+  logs: [log('impressions-0', impressions), log('clicks-0', clicks)],
+});
+
+/** What is said of what is skipped; throws what is refused. */
+function said(logs: DataLogs, more: Partial<GoingOn> = {}): string[] {
+  const sentences: string[] = [];
+  const before = { group: 'g-flink', topicIds: IDS, isLiving: false, onGap: 'stop' } as const;
+  checkLogs(logs, { ...before, ...more }, (sentence) => void sentences.push(sentence));
+  return sentences;
+}
+
+const refuses = (message: RegExp) => ({ code: 'source_gap', message });
+
+test('a job whose unread records are all there goes on', () => {
+  assert.deepEqual(said(found({ first: 40, committed: 40 }, { committed: 100 })), []);
+  // A partition that never had a record; one that is new.
+  assert.deepEqual(said(found({ committed: 7 }, { first: 9, end: 9 })), []);
+  assert.deepEqual(said(found({}, {})), []);
+});
+
+test('records that were deleted before they were read are told, and how many', () => {
+  const logs = found({ first: 40, committed: 25 }, { committed: 100 });
+  const sentence = /impressions-0 to offset 25, but its log begins at 40: 15 records were deleted/;
+  assert.throws(() => said(logs), refuses(sentence));
+  assert.throws(() => said(logs, { isLiving: true }), refuses(/--on-gap skip/));
+  const [skipped, ...more] = said(logs, { onGap: 'skip' });
+  assert.match(skipped, sentence);
+  assert.match(skipped, /^skipped: /);
+  assert.deepEqual(more, []);
+});
+
+test('a log that ends before what was read is another one, or lost its end', () => {
+  const logs = found({ committed: 100 }, { end: 3, committed: 8 });
+  assert.throws(() => said(logs), refuses(/clicks-0 to offset 8, but its log ends at 3/));
+});
+
+test('a topic that was made anew is told by its id: Kafka forgets its offsets', () => {
+  const logs = found({ committed: 100 }, {}, { ...IDS, clicks: 'c' });
+  assert.throws(() => said(logs), refuses(/topic clicks was deleted and made anew/));
+  assert.match(said(logs, { onGap: 'skip' })[0], /^skipped: topic clicks/);
+  // Deployed by a version that remembered no ids.
+  assert.deepEqual(said(logs, { topicIds: undefined }), []);
+});
+
+test('without committed offsets nobody knows whether records of a cut log were read', () => {
+  const logs = found({ first: 40 }, { first: 2 });
+  assert.throws(() => said(logs), refuses(/g-flink has no committed offsets.*impressions-0/));
+  // It has begun just now.
+  assert.deepEqual(said(logs, { isLiving: true }), []);
+});
+
+test('every partition of the data topics is asked for, each once', async () => {
+  const asked: string[] = [];
+  const cluster = {
+    topic: async (name: string) => ({ id: `id-${name}`, partitionsCount: 2 }),
+    bounds: async () => ({ first: 1, end: 5 }),
+    committed: async (topic: string, partition: number) => {
+      asked.push(`${topic}-${partition}`);
+      return partition === 0 ? 3 : null;
+    },
+  } as unknown as Parameters<typeof logsOf>[0];
+  assert.deepEqual(await logsOf(cluster, ['one', 'one']), {
+    topicIds: { one: 'id-one' },
+    logs: [
+      { name: 'one-0', first: 1, end: 5, committed: 3 },
+      { name: 'one-1', first: 1, end: 5, committed: null },
+    ],
+  });
+  assert.deepEqual(asked, ['one-0', 'one-1']);
+});
