@@ -33,6 +33,8 @@ import type { Configuration } from './options.ts';
 const OPTIONS = { ...KAFKA_OPTIONS, ...FLINK_OPTIONS };
 /** Flink takes no shorter ones. */
 const LEAST_CHECKPOINT_MS = 10;
+/** How long the status waits for a metric. */
+const METRIC_MS = 3_000;
 /** Where our own build puts the jar of functions. */
 export const JAR = fileURLToPath(new URL('../../flink/clickrate-flink.jar', import.meta.url));
 
@@ -69,7 +71,7 @@ export function addFlink(top: Command): void {
     )
     .action(deploy);
   withOptions(flink.command('status'), OPTIONS)
-    .description('whether the job runs; exit code 1 when not')
+    .description('whether the job runs, and what it dropped unseen; exit code 1 when not')
     .action(status);
   withOptions(flink.command('stop'), OPTIONS)
     .description('stop the job with a savepoint, from which the next deploy goes on')
@@ -222,8 +224,11 @@ async function status(flags: Flags): Promise<void> {
   const manager = new JobManager(options.jobManager);
   const jobs = (await manager.jobs()).filter(({ name }) => name === options.jobName);
   if (jobs.length === 0) process.stdout.write(`no job ${options.jobName}\n`);
-  for (const { id, state, startedMs } of jobs)
-    process.stdout.write(`${id}  ${state}  since ${new Date(startedMs).toISOString()}\n`);
+  for (const { id, state, startedMs } of jobs) {
+    process.stdout.write(`${id}  ${state}  since ${new Date(startedMs).toISOString()}`);
+    const dropped = state === 'RUNNING' ? await manager.lateDropped(id, METRIC_MS) : undefined;
+    process.stdout.write(dropped === undefined ? '\n' : `  dropped ${dropped ?? 'not known'}\n`);
+  }
   if (!jobs.some(({ state }) => state === 'RUNNING')) process.exitCode = 1;
 }
 

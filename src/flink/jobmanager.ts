@@ -89,6 +89,32 @@ export class JobManager {
     return { newest, completed: Math.max(counts?.completed ?? 0, all.length) };
   }
 
+  /**
+   * How many events the window operator dropped on its own. Null: not known within `waitMs`. The
+   * JobManager collects metrics only some time after it was first asked for them.
+   */
+  async lateDropped(id: string, waitMs: number): Promise<number | null> {
+    for (const untilMs = Date.now() + waitMs; ; await pause(LOOK_MS)) {
+      const dropped = await this.#lateDropped(id);
+      if (dropped !== null || Date.now() >= untilMs) return dropped;
+    }
+  }
+
+  async #lateDropped(id: string): Promise<number | null> {
+    const { vertices } = await this.#get<{ vertices: { id: string }[] }>(`/jobs/${id}`);
+    const found: number[] = [];
+    for (const vertex of vertices) {
+      const path = `/jobs/${id}/vertices/${vertex.id}/subtasks/metrics`;
+      const names = (await this.#get<{ id: string }[]>(path)).map((metric) => metric.id);
+      for (const name of names.filter((one) => one.endsWith('.numLateRecordsDropped'))) {
+        const query = `get=${encodeURIComponent(name)}&agg=sum`;
+        const summed = await this.#get<{ sum: number }[]>(`${path}?${query}`);
+        found.push(...summed.map(({ sum }) => sum));
+      }
+    }
+    return found.length === 0 ? null : found.reduce((sum, one) => sum + one, 0);
+  }
+
   /** A setting of the cluster; null: it is not set. */
   async setting(name: string): Promise<string | null> {
     const all = await this.#get<{ key: string; value: string }[]>('/jobmanager/config');

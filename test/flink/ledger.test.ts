@@ -153,6 +153,7 @@ suite('the ledger on Flink', { skip, timeout: 300 * SECONDS }, () => {
       return found.operators === 2 && [found.dropped];
     }, 30 * SECONDS);
     assert.deepEqual(dropped, [0]);
+    assert.match(await size.done('flink', 'status'), /RUNNING .* dropped 0$/m);
     console.log(
       `  ${sending.sent} sent, ${released} of them late: ${counted} counted, ` +
         `${late} too late, ${expected.broken} broken`,
