@@ -1,5 +1,5 @@
 /** The program's log: pino, written as lines for a person or as JSON for machines. */
-import { destination, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import type { Options } from '../config.ts';
 
 const NAMES: Record<number, string> = {
@@ -10,11 +10,17 @@ const NAMES: Record<number, string> = {
   60: 'FATAL',
 };
 
-/** A logger to standard error. */
+/** A logger to standard error; lines that cannot be written, as on a full disk, are lost. */
 export function createLogger(options: Pick<Options, 'logLevel' | 'logFormat'>): Logger {
-  const settings = { level: options.logLevel, base: null };
-  if (options.logFormat === 'json') return pino(settings, destination({ dest: 2, sync: true }));
-  return pino(settings, { write: (line) => process.stderr.write(textLine(line)) });
+  const lineOf = options.logFormat === 'json' ? (json: string) => json : textLine;
+  const write = (json: string) => {
+    try {
+      process.stderr.write(lineOf(json));
+    } catch {
+      // There is nowhere to say so.
+    }
+  };
+  return pino({ level: options.logLevel, base: null }, { write });
 }
 
 /** `12:00:01.123 info  message  key=value`. */

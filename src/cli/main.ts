@@ -47,6 +47,9 @@ function exitByThrowing(command: Command): void {
   for (const child of command.commands) exitByThrowing(child);
 }
 
+// A log that nobody takes ends nothing.
+process.stderr.on('error', () => {});
+
 if (concealCommandLine() && workerSlot() === null)
   process.stderr.write(
     'clickrate: a secret was on the command line, where others could see it: better in a ' +
