@@ -13,13 +13,23 @@ export function masked(name: string, value: unknown): string {
   return SECRET.test(name) ? MASK : String(value).replace(PASSWORD_IN_URL, `$1${MASK}@`);
 }
 
-/** What a secret's file holds, without the line break that editors add. Throws `config_invalid`. */
+/**
+ * What a secret's file holds, without the line break that editors add. Throws `config_invalid`,
+ * also when it is empty: no secret would mean that everybody may come in.
+ */
 export function secretIn(file: string, variable: string): string {
+  let text: string;
   try {
-    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+    text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new ClickrateError('config_invalid', `${variable}: ${messageOf(error)}`);
   }
+  if (text.trim() === '')
+    throw new ClickrateError(
+      'config_invalid',
+      `${variable}: ${file} is empty; fill it, or unset the variable`,
+    );
+  return text.replace(/\r?\n$/, '');
 }
 
 /**

@@ -50,6 +50,16 @@ suite('secrets', () => {
     });
   });
 
+  test('a file that holds none is refused, not taken for no secret', (t) => {
+    const file = join(temporary(t), 'keys');
+    for (const text of ['', '\n', ' \r\n\n']) {
+      writeFileSync(file, text);
+      const read = () => configure({}, { CLICKRATE_WRITE_KEYS_FILE: file }, undefined);
+      const message = /^CLICKRATE_WRITE_KEYS_FILE: .*keys is empty/;
+      assert.throws(read, { code: 'config_invalid', message });
+    }
+  });
+
   test('of the wrong type are refused without being shown', (t) => {
     const file = join(temporary(t), 'config.json');
     writeFileSync(file, '{"saslPassword": 20191124}');
