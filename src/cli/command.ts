@@ -92,7 +92,8 @@ export function withOptions(command: Command, options: Record<string, unknown>):
 
 /** Flag > environment > file > default, which may be the command's own. Throws `config_invalid`. */
 export function configurationOf(flags: Flags, standards: Partial<Options> = {}): Configuration {
-  const file = (flags.config as string | undefined) ?? process.env.CLICKRATE_CONFIG;
+  const variable = process.env.CLICKRATE_CONFIG || undefined;
+  const file = (flags.config as string | undefined) ?? variable;
   return configure(flags, process.env, file, standards);
 }
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { configurationOf } from '../../src/cli/command.ts';
 import { generateCommand } from '../../src/cli/generate.ts';
 import { configure } from '../../src/cli/options.ts';
 import { CHOICES, OPTIONS } from '../../src/config.ts';
@@ -50,6 +51,17 @@ test('an option of a few values takes no other, and names them', () => {
     const wrong = { code: 'config_invalid', message };
     assert.throws(() => configure({ [name]: 'kafak' }, {}, undefined), wrong);
   }
+});
+
+test('an empty variable is none, also the one that names the configuration file', (t) => {
+  process.env.CLICKRATE_CONFIG = '';
+  t.after(() => delete process.env.CLICKRATE_CONFIG);
+  assert.equal(configurationOf({ port: '1' }).options.port, 1);
+  const environment = { CLICKRATE_REJECTED_TOPIC: '' };
+  const topicOf = (flags: object) =>
+    configure({ ...flags }, environment, undefined).options.rejectedTopic;
+  assert.equal(topicOf({}), 'ctr-rejected');
+  assert.equal(topicOf({ rejectedTopic: '' }), '');
 });
 
 test("a command's own default goes behind flag, environment and file", (t) => {
