@@ -1,8 +1,15 @@
 /** A backup of a running engine, restored elsewhere: the counts go on as if nothing had been. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
@@ -10,7 +17,7 @@ import { lockDirectory } from '../../src/cli/lock.ts';
 import { backUp } from '../../src/repair/backup.ts';
 import { openDatabase } from '../../src/sqlite.ts';
 import { change, use, used } from '../hostile/directory.ts';
-import { eventually, ROOT, temporary } from '../support/processes.ts';
+import { eventually, ROOT, startNode, temporary } from '../support/processes.ts';
 import { embedded, event, feed } from './engine.ts';
 
 const BASE = Date.UTC(2019, 10, 24);
@@ -95,14 +102,14 @@ test('a backup is refused where it would overwrite, or has nothing to copy', asy
   assert.equal(readFileSync(join(data, 'x'), 'utf8'), 'mine');
   writeFileSync(file, 'not a database at all');
   assert.throws(() => backUp(file, join(data, 'y')), /cannot copy/);
-  assert.equal(existsSync(join(data, 'y')), false);
+  assert.deepEqual(readdirSync(data).toSorted(), ['clickrate.db', 'x']);
 });
 
 test('what a start would refuse is not called a backup', async (t) => {
   const copy = join(temporary(t), 'copy.db');
   const refused = (file: string, code: string, message: RegExp) => {
     assert.throws(() => backUp(file, copy), { code, message });
-    assert.equal(existsSync(copy), false);
+    assert.deepEqual(readdirSync(dirname(copy)), []);
   };
   const row = await used(t);
   change(row, 'UPDATE cells SET crc = crc + 1 WHERE start = (SELECT max(start) FROM cells)');
@@ -128,6 +135,34 @@ test('a log with lost writes is not copied without them, unless a process writes
   const copy = join(copies, 'torn.db');
   assert.throws(() => cli('backup', copy, '--data', crashed), /wal is damaged at byte 32/);
   assert.equal(existsSync(copy), false);
+});
+
+/** A directory whose file takes a while to copy. */
+function large(t: Parameters<typeof temporary>[0]): string {
+  const data = temporary(t);
+  const db = openDatabase(join(data, 'clickrate.db'));
+  const keep = db.prepare(
+    `INSERT INTO kept (task, partition, position, reason, message, arrival, bytes)
+      VALUES ('0', 'journal-0', ?, 'not_json', 'm', 1, zeroblob(65000))`,
+  );
+  db.exec('BEGIN');
+  for (let n = 0; n < 1_000; n++) keep.run(n);
+  db.exec('COMMIT');
+  db.close();
+  return data;
+}
+
+test('a backup that is killed leaves nothing under its name, and nothing in the way', async (t) => {
+  const [data, copies] = [large(t), temporary(t)];
+  const copy = join(copies, 'copy.db');
+  const backup = startNode('src/cli/main.ts', ['backup', copy, '--data', data]);
+  t.after(() => backup.kill());
+  await eventually(async () => readdirSync(copies).length > 0, 10_000, 1);
+  assert.equal(await backup.kill(), 'SIGKILL');
+  const left = readdirSync(copies);
+  for (const name of left) assert.match(name, /^copy\.db\.unfinished-/);
+  assert.match(cli('backup', copy, '--data', data), /bytes, checked/);
+  assert.deepEqual(readdirSync(copies).toSorted(), ['copy.db', ...left.toSorted()]);
 });
 
 /** The data directory that version 1 of the tables wrote; see test/data/store-v1.md. */
