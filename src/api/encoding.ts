@@ -5,7 +5,13 @@ import { ClickrateError } from '../errors.ts';
 import { ProblemError } from './problem-error.ts';
 import type { Hold } from './under-way.ts';
 
-const inflate = promisify(gunzip);
+/** With `info` it answers so, which its types do not know. */
+type Unpacked = { buffer: Buffer; engine: { bytesWritten: number } };
+
+const inflate = promisify(gunzip) as unknown as (
+  body: Buffer,
+  options: { info: true; maxOutputLength: number },
+) => Promise<Unpacked>;
 
 /**
  * The body as it was before `Content-Encoding`. Throws `unsupported_media` for anything but gzip,
@@ -28,9 +34,12 @@ export async function decoded(
   hold.take(limitBytes);
   let outBytes = 0;
   try {
-    const out = await inflate(body, { maxOutputLength: limitBytes });
-    outBytes = out.length;
-    return out;
+    const out = await inflate(body, { info: true, maxOutputLength: limitBytes });
+    // zlib stops at a zero between members: only zeros may follow.
+    const rest = body.subarray(out.engine.bytesWritten);
+    if (rest.some((byte) => byte !== 0)) throw new Error('there is more behind the zeros');
+    outBytes = out.buffer.length;
+    return out.buffer;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw new ClickrateError('body_too_large', `the body unpacks to over ${limitBytes} bytes`);

@@ -3,6 +3,7 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node
 import { createGunzip } from 'node:zlib';
 import { crc32c } from '../crc32c.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
+import { mustBePadding } from './padding.ts';
 
 /** The least zlib takes. */
 const LEAST_GUNZIP_BYTES = 64;
@@ -115,6 +116,7 @@ async function* gunzipped(
   file.pipe(gunzip);
   try {
     for await (const chunk of gunzip) yield chunk as Uint8Array;
+    mustBePadding(name, gunzip.bytesWritten, size);
   } finally {
     file.destroy();
   }

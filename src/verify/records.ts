@@ -2,7 +2,7 @@
  * The records of files as the oracle reads them. NDJSON is cut in its own plain way, so that a
  * fault in the engine's source is seen; CSV has to become events first, which the source does.
  */
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { systemClock } from '../clock.ts';
@@ -11,6 +11,7 @@ import { ClickrateError, messageOf } from '../errors.ts';
 import { copyOf } from '../event.ts';
 import type { CsvMapping } from '../sources/csv.ts';
 import { FileSource } from '../sources/file.ts';
+import { mustBePadding } from '../sources/padding.ts';
 import type { LogRecord } from './oracle.ts';
 
 const NEWLINE = 0x0a;
@@ -57,11 +58,13 @@ async function unpacked(file: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   try {
     // Before there is a stream, whose own error nobody would hear if this one throws.
-    const gzip = isGzip(file);
+    const gunzip = isGzip(file) ? createGunzip() : null;
+    const { size } = statSync(file);
     const raw: Readable = createReadStream(file);
-    const plain = gzip ? raw.pipe(createGunzip()) : raw;
+    const plain = gunzip === null ? raw : raw.pipe(gunzip);
     raw.once('error', (error) => plain.destroy(error));
     for await (const chunk of plain) chunks.push(chunk as Buffer);
+    if (gunzip !== null) mustBePadding(file, gunzip.bytesWritten, size);
   } catch (error) {
     throw new ClickrateError('file_unreadable', `${file}: ${messageOf(error)}`);
   }

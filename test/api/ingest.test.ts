@@ -152,6 +152,13 @@ test('gzip is unpacked up to the limit of a body', async (t) => {
   const damaged = await post(NDJSON, Buffer.from('not gzip'), gzip);
   assert.equal(damaged.statusCode, 400);
   assert.match(damaged.json().detail, /not gzip/);
+  const zeros = Buffer.alloc(100);
+  const padded = await post(NDJSON, Buffer.concat([gzipSync(event(3)), zeros]), gzip);
+  assert.equal(padded.json().accepted, 1);
+  const more = Buffer.concat([gzipSync(event(4)), zeros, gzipSync(event(5))]);
+  const cut = await post(NDJSON, more, gzip);
+  assert.equal(cut.statusCode, 400);
+  assert.deepEqual(pushed.slice(1), [[event(3)]]);
 });
 
 test('a body over the limit is 413, one at the limit is taken', async (t) => {

@@ -80,6 +80,31 @@ test('a file that cannot be read is named, and another list of files is refused'
   });
 });
 
+test('zeros end a gzip file, and nothing is passed over behind them', async (t) => {
+  const directory = temporary(t);
+  const member = (text: string) => gzipSync(`${text}\n`);
+  const written = (name: string, ...parts: Buffer[]) => {
+    const file = join(directory, name);
+    writeFileSync(file, Buffer.concat(parts));
+    return file;
+  };
+  const whole = written('whole.gz', member('a'), member('b'), Buffer.alloc(200_000));
+  // Members that end with a chunk, and within one.
+  for (const batchBytes of [LIMITS.batchBytes, 64, member('a').length]) {
+    const limits = batchesOf(7, batchBytes);
+    const texts = (await readAll({ files: [whole], limits })).map(({ text }) => text);
+    assert.deepEqual(texts, ['a', 'b']);
+    for (const zeros of [1, 512, 200_000]) {
+      const file = written('cut.gz', member('a'), Buffer.alloc(zeros), member('b'));
+      const message = /cut\.gz: .*zeros from byte \d+ on/;
+      await assert.rejects(readAll({ files: [file], limits }), {
+        code: 'file_unreadable',
+        message,
+      });
+    }
+  }
+});
+
 test('a file of the same name and size is another when one of its ends is', async (t) => {
   const file = join(temporary(t), 'a');
   const text = Buffer.from('line\n'.repeat(100_000));

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { LIMITS } from '../../src/config.ts';
 import { parseCsvMapping } from '../../src/sources/csv.ts';
 import { readRecords } from '../../src/verify/records.ts';
@@ -20,6 +21,19 @@ test('CSV of several batches: each record stays what it was read as', async (t) 
   assert.equal(records.length, rows.length);
   for (const [n, { bytes }] of records.entries())
     assert.equal(JSON.parse(Buffer.from(bytes).toString()).product_id, `p${n}`);
+});
+
+test('what lies behind the zeros at the end of a gzip is not passed over', async (t) => {
+  const file = join(temporary(t), 'f.gz');
+  const [first, second] = [gzipSync('a\n'), gzipSync('b\n')];
+  const read = (...parts: Buffer[]) => {
+    writeFileSync(file, Buffer.concat(parts));
+    return readRecords({ files: [file], sort: false }, 0);
+  };
+  const zeros = Buffer.alloc(512);
+  assert.equal((await read(first, second, zeros)).length, 2);
+  const wrong = { code: 'file_unreadable', message: /f\.gz: .*zeros from byte \d+ on/ };
+  await assert.rejects(read(first, zeros, second), wrong);
 });
 
 test('a file that cannot be read ends verify with one sentence that names it', (t) => {
