@@ -93,8 +93,9 @@ function begin(directory: string, wasUsed: boolean, log: Log): DatabaseSync {
   if (size === undefined) mustNotBeInRepair(directory, file);
   if (size === undefined && wasUsed && !isBeginning)
     log.warn({ file }, 'the directory was used, but its data are gone: beginning anew');
-  // A start that ended before its first write, as on a full disk, had no data yet.
-  if (size === 0 && wasUsed && (!isBeginning || existsSync(`${file}-wal`))) throw emptied(file);
+  // A start that ended before its first write, as on a full disk, had no data yet; a copy that
+  // failed had.
+  if (size === 0 && (!isBeginning || existsSync(`${file}-wal`))) throw emptied(file);
   if (size === undefined) writeFileSync(mark, '');
   const db = openDatabase(file);
   rmSync(mark, { force: true });
@@ -104,8 +105,7 @@ function begin(directory: string, wasUsed: boolean, log: Log): DatabaseSync {
 function emptied(file: string): ClickrateError {
   return new ClickrateError(
     'checkpoint_damaged',
-    `${file} is empty although its directory was used: restore a copy, or delete the file to ` +
-      `begin anew; ${WAY_OUT}`,
+    `${file} is empty: restore a copy, or delete the file to begin anew; ${WAY_OUT}`,
   );
 }
 

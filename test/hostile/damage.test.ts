@@ -6,6 +6,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -77,12 +78,25 @@ test('a used directory without its data is told; an empty file is refused', asyn
   truncateSync(file, 0);
   await assert.rejects(engineOn(directory), {
     code: 'checkpoint_damaged',
-    message: /clickrate\.db is empty although.*restore a copy/,
+    message: /clickrate\.db is empty: restore a copy/,
   });
   rmSync(file);
   const engine = await engineOn(directory);
   assert.ok(existsSync(file));
   await engine.end();
+});
+
+test('an empty file is refused in a fresh directory too: a copy may have failed', async (t) => {
+  const directory = temporary(t);
+  const file = join(directory, 'clickrate.db');
+  writeFileSync(file, '');
+  // Also at the second start: the first one has used the directory.
+  for (let start = 0; start < 2; start++)
+    await assert.rejects(engineOn(directory), {
+      code: 'checkpoint_damaged',
+      message: /clickrate\.db is empty: restore a copy/,
+    });
+  assert.equal(statSync(file).size, 0);
 });
 
 test('a repair that a crash cut off is not begun anew over', async (t) => {
@@ -111,13 +125,13 @@ test('a first start that ended before its first write is made again', async (t) 
   for (const name of ['lock.db', 'clickrate.db', 'beginning'])
     writeFileSync(join(directory, name), '');
   writeFileSync(`${file}-wal`, 'log');
-  await assert.rejects(engineOn(directory), /is empty although its directory was used/);
+  await assert.rejects(engineOn(directory), /is empty: restore a copy/);
   rmSync(`${file}-wal`);
   await (await engineOn(directory)).end();
   assert.deepEqual(readdirSync(directory).sort(), ['clickrate.db', 'lock.db']);
   // From now on it was used.
   truncateSync(file, 0);
-  await assert.rejects(engineOn(directory), /is empty although its directory was used/);
+  await assert.rejects(engineOn(directory), /is empty: restore a copy/);
 });
 
 test('a damaged lock is named, with what to do', (t) => {
