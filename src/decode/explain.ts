@@ -27,8 +27,8 @@ export function explain(
     case 'missing_product_id':
       return 'there is no product_id';
     case 'bad_product_id': {
-      const text = `a text of 1 to ${settings.maxProductIdBytes} bytes`;
-      return `product_id ${field('product_id')} is neither ${text} nor an integer`;
+      const length = `1 to ${settings.maxProductIdBytes} bytes`;
+      return `product_id ${field('product_id')} is neither a text nor an integer of ${length}`;
     }
     case 'missing_timestamp':
       return 'there is no timestamp';

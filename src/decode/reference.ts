@@ -57,7 +57,7 @@ export function judgeReference(
 
 /** A product id as its text, or null when it is none. */
 function productOf(value: unknown, settings: Settings): string | null {
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value + 0) : null;
-  if (typeof value !== 'string' || value === '' || !value.isWellFormed()) return null;
-  return encoder.encode(value).length <= settings.maxProductIdBytes ? value : null;
+  const text = Number.isSafeInteger(value) ? String((value as number) + 0) : value;
+  if (typeof text !== 'string' || text === '' || !text.isWellFormed()) return null;
+  return encoder.encode(text).length <= settings.maxProductIdBytes ? text : null;
 }

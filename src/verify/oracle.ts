@@ -221,11 +221,11 @@ export function decode(record: LogRecord, numbers: Numbers): Event | string {
 }
 
 function productOf(value: unknown, maxBytes: number): string | null {
-  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : null;
+  const text = Number.isSafeInteger(value) ? String(value) : value;
   // Half of a surrogate pair has no UTF-8, so such a text has no bytes to count.
-  if (typeof value !== 'string' || !value.isWellFormed()) return null;
-  const bytes = new TextEncoder().encode(value).length;
-  return bytes >= 1 && bytes <= maxBytes ? value : null;
+  if (typeof text !== 'string' || !text.isWellFormed()) return null;
+  const bytes = new TextEncoder().encode(text).length;
+  return bytes >= 1 && bytes <= maxBytes ? text : null;
 }
 
 /** Positive whole numbers of 10, 16 or 19 digits can only be seconds, micro- or nanoseconds. */

@@ -8,11 +8,11 @@ import { judgeReference } from '../../src/decode/reference.ts';
 const encoder = new TextEncoder();
 
 /** The reason and the sentence for a record that must be rejected. */
-function rejected(text: string): { reason: string; sentence: string } {
+function rejected(text: string, settings = SETTINGS): { reason: string; sentence: string } {
   const bytes = encoder.encode(text);
-  const judged = judgeReference(bytes, 0, bytes.length, 0, SETTINGS);
+  const judged = judgeReference(bytes, 0, bytes.length, 0, settings);
   assert.ok('reject' in judged, text.slice(0, 80));
-  const sentence = explain(judged.reject, bytes, 0, bytes.length, 0, SETTINGS);
+  const sentence = explain(judged.reject, bytes, 0, bytes.length, 0, settings);
   return { reason: judged.reject, sentence };
 }
 
@@ -46,4 +46,13 @@ test('long texts are cut, also within a surrogate pair, and stay one line', () =
 
 test('a number is shown as it was meant, not as JSON would write it', () => {
   assert.match(rejected(event('"a"', '1e400', '"click"')).sentence, /timestamp Infinity /);
+});
+
+test('an integer that is too long for a product id is told its length', () => {
+  const { reason, sentence } = rejected(event('-123', '1', '"click"'), {
+    ...SETTINGS,
+    maxProductIdBytes: 3,
+  });
+  assert.equal(reason, 'bad_product_id');
+  assert.equal(sentence, 'product_id -123 is neither a text nor an integer of 1 to 3 bytes');
 });

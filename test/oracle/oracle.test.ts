@@ -53,6 +53,15 @@ test('rejected events move no watermark, duplicates do', () => {
   ]);
 });
 
+test('an integer is as long as its decimal text', () => {
+  const lines = [123, 1e2, -12, -123, 1234, 1e3].map(
+    (id) => `{"product_id":${id},"timestamp":0,"event_type":"click"}`,
+  );
+  const short = verdicts(lines, [], { ...NUMBERS, maxProductIdBytes: 3 });
+  const [good, bad] = ['counted', 'bad_product_id'];
+  assert.deepEqual(short, [good, good, good, bad, bad, bad]);
+});
+
 test('an id is forgotten at its window end + 65 s of watermark', () => {
   assert.deepEqual(verdicts([[0, 'a'], [77_999], [78_000, 'a']]), [
     'counted',
