@@ -84,7 +84,7 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
       settings,
       limits,
       clock: systemClock,
-      judge: (records) => judge(records, systemClock.wallMs()),
+      judge: (records) => judge(records, journal.nextArrivalMs),
       push,
       ...(parts.doors === undefined ? {} : { doors: parts.doors }),
       health: () => [withEnd(pipeline.health(), journal.nextOffset)],

@@ -75,6 +75,11 @@ export class Journal implements Source {
     return this.#next;
   }
 
+  /** Receive time of a record that would become durable now; it never goes back. */
+  get nextArrivalMs(): number {
+    return Math.max(this.#arrivalMs, Math.floor(this.#clock.wallMs()));
+  }
+
   /** Bytes not yet forgotten, those under way included. */
   get backlogBytes() {
     return this.#storedBytes + this.#group.packer.size;
@@ -127,7 +132,7 @@ export class Journal implements Source {
     if (waiting.length === 0) return;
     this.#group = newGroup(this.#limits);
     const first = this.#next;
-    const arrivalMs = Math.max(this.#arrivalMs, Math.floor(this.#clock.wallMs()));
+    const arrivalMs = this.nextArrivalMs;
     try {
       const rows = packer.finish(first, arrivalMs);
       this.#table.append(rows, first + packer.count, arrivalMs);

@@ -1,0 +1,45 @@
+/** What ingest tells a producer is what the engine then does. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { rowSum } from '../../src/seal.ts';
+import { openDatabase } from '../../src/sqlite.ts';
+import { embedded, event } from '../operations/engine.ts';
+import { eventually, temporary } from '../support/processes.ts';
+
+/** What a clock that was ahead, and was set right, leaves behind. */
+function setAhead(data: string, ms: number): void {
+  const db = openDatabase(join(data, 'clickrate.db'));
+  const head = db.prepare('SELECT topic, next FROM journal_head').get();
+  const { topic, next } = head as { topic: string; next: number };
+  const arrival = Date.now() + ms;
+  db.prepare('UPDATE journal_head SET arrival = ?, crc = ?').run(
+    arrival,
+    rowSum(topic, next, arrival),
+  );
+  db.close();
+}
+
+test('after a clock jump events are judged by the receive time that is stored', async (t) => {
+  const data = temporary(t);
+  setAhead(data, 3_600_000);
+  const engine = await embedded(data);
+  t.after(() => engine.stop());
+  const send = async (...aheadMs: number[]) => {
+    const lines = aheadMs.map((ms) => `${event('a', Date.now() + ms)}\n`);
+    const body = lines.join('');
+    const headers = { 'content-type': 'application/x-ndjson' };
+    const answer = await fetch(`${engine.url}/v1/events`, { method: 'POST', headers, body });
+    assert.equal(answer.status, 202);
+    return (await answer.json()) as { accepted: number; unusable_total: number };
+  };
+  const first = await send(0, 60_000, 7_200_000);
+  assert.deepEqual([first.accepted, first.unusable_total], [2, 1]);
+  const second = await send(61_000);
+  assert.deepEqual([second.accepted, second.unusable_total], [1, 0]);
+  const { received, verdicts } = await eventually(async () => {
+    const ledger = engine.pipeline.health().live?.ledger;
+    return ledger?.received === 4 ? ledger : null;
+  }, 5_000);
+  assert.equal(received - verdicts.future_timestamp, first.accepted + second.accepted);
+});
