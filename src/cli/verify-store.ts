@@ -42,11 +42,13 @@ async function verifyFile(file: string, isInUse: boolean): Promise<Verified> {
     const view = await viewOf(new SqliteStore(db), async function* (_, newest) {
       yield* everyHistory(db, WINDOW, newest);
     });
-    const log = journalLog(new JournalTable(db));
+    const table = new JournalTable(db);
+    const log = journalLog(table);
     const gone = whatIsGone(view, log);
     if (gone === null)
       return { ...(await recount(view, [log])), how: 'the journal has all events' };
-    return { ...(await selfCheck(view)), how: `${gone}: the store is held against itself` };
+    const itself = await selfCheck(view, (offset) => table.missing(offset).count);
+    return { ...itself, how: `${gone}: the store is held against itself` };
   } finally {
     db.close();
   }

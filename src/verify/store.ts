@@ -57,9 +57,12 @@ export async function recount(view: StoreView, logs: readonly Log[]): Promise<Re
 /**
  * Where the log is gone the store is held against itself: its ledger against how far the journal
  * was read, latest and previous against history. Each product of history that has not expired has
- * them.
+ * them. `missingFrom` tells how many records from an offset on are in holes of the journal.
  */
-export async function selfCheck(view: StoreView): Promise<Recount> {
+export async function selfCheck(
+  view: StoreView,
+  missingFrom: (offset: number) => number = () => 0,
+): Promise<Recount> {
   const results = resultsOf(view);
   const expected = newOutcome();
   const oldest = view.oldest ?? Infinity;
@@ -70,7 +73,7 @@ export async function selfCheck(view: StoreView): Promise<Recount> {
       for (const cell of windows) put(expected, product, cell);
   for (const [key, { startMs }] of results.windows)
     if (startMs < oldest) results.windows.delete(key);
-  for (const status of statuses) addTo(expected.ledger, 'received', readBy(status));
+  for (const status of statuses) addTo(expected.ledger, 'received', readBy(status, missingFrom));
   const found = { ...results, ledger: ledgerOf(view) };
   const verdicts = [...found.ledger].filter(([name]) => name !== 'received');
   const sum = verdicts.reduce((total, [, events]) => total + events, 0);
@@ -84,9 +87,12 @@ export async function selfCheck(view: StoreView): Promise<Recount> {
 }
 
 /** Events received, by how far the task has read; where that tells nothing, by its ledger. */
-function readBy({ partitions, ledger }: Status): number {
+function readBy({ partitions, ledger }: Status, missingFrom: (offset: number) => number): number {
   if (partitions.some(({ name }) => name !== JOURNAL)) return ledger.received;
-  const read = partitions.map(({ name, position }) => position - (ledger.since[name] ?? 0));
+  // Holes that a repair dug are missed at once, also those that the task has not come to.
+  const read = partitions.map(
+    ({ name, position }) => position - (ledger.since[name] ?? 0) + missingFrom(position),
+  );
   return read.reduce((a, b) => a + b, 0) - ledger.missed;
 }
 
