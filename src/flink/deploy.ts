@@ -24,7 +24,7 @@ export type Deployment = {
   /** Null: it was not deployed by us, so it is not known. */
   fingerprint: Record<string, string> | null;
   /** Ids of the data topics by their names; an older record does not say. */
-  topicIds?: Record<string, string>;
+  topicIds?: Record<string, string> | undefined;
 };
 
 /** The living job of that name; null: none lives. */
