@@ -52,6 +52,14 @@ suite('keys', () => {
     );
   });
 
+  test('of a list that is begun and holds none are refused: nobody would be kept out', () => {
+    for (const list of [',', ' ', ' , ,'])
+      assert.throws(() => new Keys(list, 'writeKeys'), {
+        ...{ code: 'config_invalid', message: /writeKeys holds no key/ },
+      });
+    assert.ok(new Keys('', 'writeKeys').isEmpty);
+  });
+
   test('come as bearer token or as the password of Basic', () => {
     assert.equal(keyOf('Bearer abc'), 'abc');
     assert.equal(keyOf('bearer  abc'), 'abc');

@@ -21,10 +21,16 @@ function hashOf(key: string): Buffer {
 export class Keys {
   readonly #hashes: readonly Buffer[];
 
-  /** `sha256:<64 hex digits>`, several by comma. Throws `config_invalid` naming the list. */
+  /**
+   * `sha256:<64 hex digits>`, several by comma; an empty list lets everybody in. Throws
+   * `config_invalid` naming the list, also where one is begun and holds no key.
+   */
   constructor(list: string, name: string) {
     const texts = list.split(',').map((text) => text.trim());
-    this.#hashes = texts.filter(Boolean).map((text) => {
+    const given = texts.filter(Boolean);
+    if (given.length === 0 && list !== '')
+      throw new ClickrateError('config_invalid', `${name} holds no key; leave it empty for none`);
+    this.#hashes = given.map((text) => {
       if (!/^sha256:[0-9a-f]{64}$/.test(text))
         throw new ClickrateError(
           'config_invalid',
