@@ -25,13 +25,14 @@ export function gapsOf(logs: readonly ReadLog[]): string[] {
 
 /**
  * Committed offsets go a week after the job has stopped, and so do records: nobody knows then what
- * was read. Null: the offsets are known, or the logs still hold all there ever was.
+ * was read, nor of a job that was stopped before its first commit. Null: the offsets are known, or
+ * the logs still hold all there ever was.
  */
 export function unknownOf(logs: readonly ReadLog[], group: string): string | null {
   const cut = logs.find(({ first }) => first > 0);
   if (cut === undefined || logs.some(({ committed }) => committed !== null)) return null;
   return (
-    `group ${group} has no committed offsets any more, so that it is not known how far the job ` +
+    `group ${group} has no committed offsets, so that it is not known how far the job ` +
     `has read, and the log of ${cut.name} begins at ${cut.first}: records may be gone`
   );
 }

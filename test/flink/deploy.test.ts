@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Admin } from '@platformatic/kafka';
+import { logsOf } from '../../src/cli/flink-logs.ts';
 import { OPTIONS } from '../../src/config.ts';
 import { JobManager } from '../../src/flink/jobmanager.ts';
 import { readResult } from '../../src/sink/records.ts';
+import { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import { readTopic } from '../../src/sources/kafka/reader.ts';
 import { Sender } from '../../src/sources/kafka/sender.ts';
 import { Topics } from '../../src/sources/kafka/topics.ts';
@@ -96,6 +98,10 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
   });
 
   test('does not go on where records are gone, unless it may skip them', async () => {
+    await size.deploy('--replace', '--flink-idle-ms', '2000');
+    await send('read', Date.now());
+    // A quiet job commits its first offsets ten seconds after its start.
+    await eventually(isCommitted, 60 * SECONDS, SECONDS);
     await size.done('flink', 'stop');
     await send('unread', Date.now(), Date.now());
     await deleteRecords('impressions');
@@ -108,6 +114,15 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
     assert.match(deployed, /^skipped: /m);
     await running();
   });
+
+  /** Whether the job's group has committed all that was sent. */
+  const isCommitted = async () => {
+    const group = { group: 'clickrate-flink', groupInstance: '' };
+    const cluster = new KafkaCluster({ ...options(), ...group });
+    const { logs } = await logsOf(cluster, ['impressions']);
+    await cluster.close();
+    return logs.every(({ end, committed }) => end === (committed ?? 0));
+  };
 
   /** All that a topic holds. */
   const deleteRecords = async (name: string) => {
