@@ -19,8 +19,8 @@ const START = 1_700_000_000_000;
 /** Some 480 KB, as much as an answer of a broker brings. */
 const BATCH = 3_500;
 const SEED = 11;
-/** Where an answer would lie. */
-const BUFFERS = new AnswerBuffers(LIMITS.fetchBytes, 0);
+/** Where an answer would lie; events with ids are larger. */
+const BUFFERS = new AnswerBuffers(2 * LIMITS.fetchBytes, 0);
 const AWAKE = { partitions: [{ idle: false, passed: false }], silenceMs: 0 };
 const KEY = Uint32Array.of(1, 2, 3, 4);
 
