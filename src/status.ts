@@ -75,6 +75,16 @@ export type Status = {
   droppedIds: number;
 };
 
+/**
+ * No events come to the task, and every window it has is final: it waits for nothing and nobody
+ * for it. Also a task that has seen no event.
+ */
+export function isAtRest({ partitions, finalBefore }: Status): boolean {
+  return partitions.every(
+    ({ idle, maxTs }) => idle && (maxTs === null || maxTs < (finalBefore ?? -Infinity)),
+  );
+}
+
 /** What a running pipeline knows of a topic partition beside its status. */
 export type PartitionSight = {
   /** Offset after the newest record of the log, as last seen; null where the source cannot say. */

@@ -3,12 +3,11 @@
  * it later begins new windows, none before its own final time. So it holds nothing back but what
  * may be its own.
  */
-import type { Status } from '../status.ts';
+import { isAtRest, type Status } from '../status.ts';
 
-/** No events come, and every window it has is final. */
-export function isClosed({ partitions, finalBefore }: Status): boolean {
-  const newest = Math.max(...partitions.map(({ maxTs }) => maxTs ?? -Infinity));
-  return finalBefore !== null && finalBefore > newest && partitions.every(({ idle }) => idle);
+/** At rest with windows that are final. */
+export function isClosed(status: Status): boolean {
+  return status.finalBefore !== null && isAtRest(status);
 }
 
 /**

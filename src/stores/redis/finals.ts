@@ -3,10 +3,8 @@
  * that is behind may still have counts for windows that the others have left long ago.
  */
 import type { Clock } from '../../clock.ts';
-import type { Status } from '../../status.ts';
+import { isAtRest, SILENT_MS, type Status } from '../../status.ts';
 
-/** An owner commits at least every 5 s: one that was not heard of for so long runs elsewhere. */
-const FRESH_MS = 15_000;
 /** Nobody was heard of for so long: that was the store or this process, and no owner has left. */
 const AWAY_MS = 10_000;
 
@@ -30,18 +28,11 @@ export class Finals {
 
   /** Windows that start before are final in the task that says so of `own`, and in the others. */
   least(own: number | null): number {
-    const oldestMs = this.#clock.monotonicMs() - FRESH_MS;
+    const oldestMs = this.#clock.monotonicMs() - SILENT_MS;
     let least = own ?? -Infinity;
     for (const [task, { finalBefore, atMs }] of this.#tasks)
       if (atMs < oldestMs) this.#tasks.delete(task);
       else least = Math.min(least, finalBefore);
     return least;
   }
-}
-
-/** Read to the end and closed: it waits for nothing, and nobody for it. */
-function isAtRest({ partitions, finalBefore }: Status): boolean {
-  return partitions.every(
-    ({ idle, maxTs }) => idle && (maxTs === null || maxTs < (finalBefore ?? -Infinity)),
-  );
 }
