@@ -15,6 +15,8 @@ export class Rows {
   #products: (string | undefined)[] = [];
   #free: number[] = [];
   #numbers = new Float64Array(64 * WIDTH);
+  /** Where the next row is looked for first: products come in the same order each window. */
+  #next = 0;
   /** Counts up whenever anything changed. */
   version = 0;
 
@@ -51,8 +53,8 @@ export class Rows {
   /** Takes a row over; answers its slot. */
   set(row: Row): number {
     this.version++;
-    const known = this.#slots.get(row.product);
-    const slot = known ?? this.#take(row.product);
+    const slot = this.#expected(row.product) ?? this.#take(row.product);
+    this.#next = slot + 1;
     this.#write(slot, 'latest', row.latest);
     this.#write(slot, 'previous', row.previous);
     return slot;
@@ -67,6 +69,11 @@ export class Rows {
     this.#products[slot] = undefined;
     this.#free.push(slot);
     return slot;
+  }
+
+  #expected(product: string): number | undefined {
+    if (this.#products[this.#next] === product) return this.#next;
+    return this.#slots.get(product);
   }
 
   #take(product: string): number {

@@ -18,6 +18,8 @@ export class Slots {
   #bytes = Buffer.from(this.words.buffer);
   /** Product ids that are too long for a slot, by dense id. */
   readonly #long = new Map<number, Uint8Array>();
+  /** The same as texts, as far as they were asked for: each closing asks for those it had before. */
+  #names: (string | undefined)[] = new Array(BLOCK_PRODUCTS);
 
   lengthOf(id: number): number {
     return this.words[(id << SLOT_SHIFT) + 1];
@@ -35,8 +37,16 @@ export class Slots {
     return this.#bytes.subarray(start, start + length);
   }
 
-  /** The same as text. */
+  /** The same as text: always the same string, which a Map finds sooner than an equal one. */
   nameOf(id: number): string {
+    const known = this.#names[id];
+    if (known !== undefined) return known;
+    const name = this.#read(id);
+    this.#names[id] = name;
+    return name;
+  }
+
+  #read(id: number): string {
     const length = this.lengthOf(id);
     if (length > INLINE_BYTES) return Buffer.from(this.#long.get(id) as Uint8Array).toString();
     const start = id * SLOT_BYTES + KEY_AT;
@@ -66,6 +76,7 @@ export class Slots {
     const key = bytes.subarray(start, end);
     this.words[slot] = hash;
     this.words[slot + 1] = key.length;
+    this.#names[id] = undefined;
     if (key.length > INLINE_BYTES) this.#long.set(id, new Uint8Array(key));
     else this.#bytes.set(key, slot * 4 + KEY_AT);
   }
@@ -73,6 +84,7 @@ export class Slots {
   clear(id: number): void {
     this.words[(id << SLOT_SHIFT) + 1] = 0;
     this.#long.delete(id);
+    this.#names[id] = undefined;
   }
 
   #grow(): void {
@@ -81,5 +93,9 @@ export class Slots {
     this.words = larger;
     this.view = new DataView(larger.buffer);
     this.#bytes = Buffer.from(larger.buffer);
+    // Of the full length from the start: one that grows by single ids is a hash table.
+    const names = this.#names;
+    this.#names = new Array(names.length * 2);
+    for (let id = 0; id < names.length; id++) this.#names[id] = names[id];
   }
 }

@@ -35,6 +35,7 @@ test('the dictionary is a map of names to ids, over removals and restarts', () =
           else if (model.size >= 100) assert.equal(id, -1);
           else {
             assert.ok(![...model.values()].includes(id), 'an id is one product at a time');
+            assert.equal(products.name(id), one.add, 'not the name of who had the id before');
             model.set(one.add, id);
           }
         } else if ('remove' in one && model.size > 0) {
