@@ -22,8 +22,8 @@ export function takeBlockParts(core: TaskCore): { parts: Part[]; removed: string
   const removed: string[] = [];
   const changed = core.changedBlocks;
   const windows = core.windows.inOrder();
-  for (let b = 0; b < changed.length; b++) {
-    if (changed[b] === 0) continue;
+  // Searched, as there is room for many more blocks than there are, and most have not changed.
+  for (let b = changed.indexOf(1); b >= 0; b = changed.indexOf(1, b + 1)) {
     changed[b] = 0;
     const open = windows.filter((window) => window.cells[b] !== undefined);
     const living = livingSlots(core.blocks[b]);
