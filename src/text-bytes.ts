@@ -10,8 +10,12 @@ export type Piece = { words: Int32Array; length: number };
 export const BEHIND = 3;
 /** More than the digits of any safe integer. */
 export const LONGEST_NUMBER = 20;
+/** Bytes of UTF-8 that a unit of a string has at most. */
+const LONGEST_UNIT = 3;
+const LAST_ASCII = 0x7f;
 
 const encoder = new TextEncoder();
+const [ZERO, ONE, POINT] = encoder.encode('01.');
 
 export function pieceOf(text: string): Piece {
   const words = text.match(/.{1,4}/g) as string[];
@@ -101,12 +105,49 @@ export class TextBytes {
     this.#view.setUint32(at, value);
   }
 
+  /**
+   * A rate of at most four decimals as JSON, without zeros at their end: the same text as `String`.
+   */
+  rate(rate: number): void {
+    const units = Math.round(rate * 10_000);
+    if (units > 10_000) this.text(String(rate));
+    else if (units % 10_000 === 0) this.byte(units === 0 ? ZERO : ONE);
+    else {
+      this.byte(ZERO);
+      this.byte(POINT);
+      this.fourDigits(units);
+      for (let rest = units; rest % 10 === 0; rest /= 10) this.at--;
+    }
+  }
+
   /** Text of ASCII, or bytes as they are. */
   text(text: string | Uint8Array): void {
     if (typeof text === 'string')
       for (let n = 0; n < text.length; n++) this.#bytes[this.at + n] = text.charCodeAt(n);
     else this.#bytes.set(text, this.at);
     this.at += text.length;
+  }
+
+  /** Any text, in UTF-8; it makes its own room. */
+  any(text: string): void {
+    this.reserve(text.length * LONGEST_UNIT);
+    for (let n = 0; n < text.length; n++) {
+      const unit = text.charCodeAt(n);
+      if (unit > LAST_ASCII) {
+        this.at += n;
+        this.at += this.#bytes.write(text.slice(n), this.at);
+        return;
+      }
+      this.#bytes[this.at + n] = unit;
+    }
+    this.at += text.length;
+  }
+
+  /** A copy of what was written; the next is written over it. */
+  take(): Buffer {
+    const taken = Buffer.from(this.done());
+    this.at = 0;
+    return taken;
   }
 
   /** What was written; it stays as it is, so nothing more may be. */

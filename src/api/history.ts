@@ -8,7 +8,7 @@ import type { LevelHeld } from '../stores/store.ts';
 import { send, sendFresh } from './answer.ts';
 import { csvText, type Told } from './export.ts';
 import { freshnessText } from './freshness.ts';
-import { liveText } from './live.ts';
+import { addLive, headOf, textOf } from './live.ts';
 import { historySchema, keptSchema, totalsSchema } from './operations-history.ts';
 import type { ProductParams } from './original.ts';
 import { type Context, yardstickOf } from './parts.ts';
@@ -168,10 +168,10 @@ function sendPeriods(
 
 function periodText(product: string | null, period: Told, minSample: number): string {
   const yardstick = { minSample, finalBefore: period.isFinal ? Infinity : null };
-  const quoted = JSON.stringify(product ?? '');
+  const head = product === null ? '{' : headOf(product);
   const more = `,"complete":${period.isComplete}`;
-  const text = liveText(quoted, period, period.end - period.start, yardstick, more);
-  return product === null ? `{${text.slice('{"product_id":"",'.length)}` : text;
+  const lengthMs = period.end - period.start;
+  return textOf((bytes) => addLive(bytes, head, period, lengthMs, yardstick, more));
 }
 
 function formatOf(accept = ''): Format {

@@ -1,6 +1,7 @@
 /** A result under /v1: its rate, what that rests on, how sure it is, whether it may change. */
 import { ClickrateError } from '../errors.ts';
 import { type Counts, ctr } from '../result.ts';
+import { pieceOf, TextBytes } from '../text-bytes.ts';
 import { type Rows, spanText } from './rows.ts';
 import { twoProportionP, wilson } from './statistics.ts';
 
@@ -24,27 +25,71 @@ export function endsOf(impressions: number, clicks: number): { low: number; high
   return { low: Math.floor(interval.low * ENDS) / ENDS, high };
 }
 
+const RATE = pieceOf('"ctr":');
+const IMPRESSIONS = pieceOf(',"impressions":');
+const CLICKS = pieceOf(',"clicks":');
+const EXCEEDS = pieceOf(',"clicks_exceed_impressions":true');
+const EXCEEDS_NOT = pieceOf(',"clicks_exceed_impressions":false');
+const LOW = pieceOf(',"ctr_low":');
+const HIGH = pieceOf(',"ctr_high":');
+const FEW = pieceOf(',"few":true');
+const MANY = pieceOf(',"few":false');
+const FINAL = pieceOf(',"status":"final"');
+const PROVISIONAL = pieceOf(',"status":"provisional"');
+const NULL = pieceOf('null');
+const COMMA = 0x2c;
+/** More than all of these with their numbers, and more than what a row has beside two results. */
+const LONGEST_LIVE = 512;
+const TEXT_BYTES = 1_024;
+
+/** How what is said of a product begins. */
+export function headOf(product: string): string {
+  return `{"product_id":${JSON.stringify(product)},`;
+}
+
+/** What `add` writes, as text. */
+export function textOf(add: (bytes: TextBytes) => void): string {
+  const bytes = new TextBytes(TEXT_BYTES);
+  add(bytes);
+  return bytes.done().toString();
+}
+
 /**
- * Counts of `windowMs` milliseconds as JSON. Built by hand: key order is part of the contract, and
- * no product id can collide with a property. `more` are members to add, with their comma.
+ * Writes counts of `windowMs` milliseconds as JSON. Built by hand: key order is part of the
+ * contract, no product id can collide with a property, and a closing makes one for each product.
+ * `head` is what stands before the rate, from its brace on; `more` are members to add, with their
+ * comma.
  */
-export function liveText(
-  quoted: string,
+export function addLive(
+  bytes: TextBytes,
+  head: string,
   counts: Counts,
   windowMs: number,
   { finalBefore, minSample }: Yardstick,
   more = '',
-): string {
+): void {
   const { start, impressions, clicks } = counts;
   const ends = endsOf(impressions, clicks);
-  const status = finalBefore !== null && start < finalBefore ? 'final' : 'provisional';
-  return (
-    `{"product_id":${quoted},"ctr":${ctr(impressions, clicks)},"impressions":${impressions},` +
-    `"clicks":${clicks},${spanText(start, windowMs)},` +
-    `"clicks_exceed_impressions":${clicks > impressions},"ctr_low":${ends?.low ?? null},` +
-    `"ctr_high":${ends?.high ?? null},` +
-    `"few":${impressions < minSample},"status":"${status}"${more}}`
-  );
+  const rate = ctr(impressions, clicks);
+  bytes.any(head);
+  bytes.reserve(LONGEST_LIVE);
+  bytes.piece(RATE);
+  if (rate === null) bytes.piece(NULL);
+  else bytes.rate(rate);
+  bytes.piece(IMPRESSIONS);
+  bytes.number(impressions);
+  bytes.piece(CLICKS);
+  bytes.number(clicks);
+  bytes.byte(COMMA);
+  bytes.text(spanText(start, windowMs));
+  bytes.piece(clicks > impressions ? EXCEEDS : EXCEEDS_NOT);
+  bytes.piece(LOW);
+  bytes.text(String(ends?.low ?? null));
+  bytes.piece(HIGH);
+  bytes.text(String(ends?.high ?? null));
+  bytes.piece(impressions < minSample ? FEW : MANY);
+  bytes.piece(finalBefore !== null && start < finalBefore ? FINAL : PROVISIONAL);
+  bytes.any(`${more}}`);
 }
 
 /** A product's latest and previous window, and the p-value of "the rate is the same". */
@@ -78,21 +123,35 @@ export function pOf({ latest, previous }: Pair): number | null {
   return p === null ? null : Number(p.toPrecision(P_DIGITS));
 }
 
-/** A row as JSON; `more` are members to add, with their comma. */
-export function rowText(
+const LATEST = pieceOf('"latest":');
+const PREVIOUS = pieceOf(',"previous":');
+const P_VALUE = pieceOf(',"p_value":');
+
+/** Writes a row as JSON; `more` are members to add, with their comma. */
+export function addRow(
+  bytes: TextBytes,
   pair: Pair,
   windowMs: number,
   yardstick: Yardstick,
   p = pOf(pair),
   more = '',
-): string {
-  const quoted = JSON.stringify(pair.product);
-  const text = (counts: Counts | null) =>
-    counts === null ? 'null' : liveText(quoted, counts, windowMs, yardstick);
-  return (
-    `{"product_id":${quoted},"latest":${text(pair.latest)},"previous":${text(pair.previous)},` +
-    `"p_value":${p}${more}}`
-  );
+): void {
+  const head = headOf(pair.product);
+  const add = (counts: Counts | null) => {
+    if (counts === null) bytes.piece(NULL);
+    else addLive(bytes, head, counts, windowMs, yardstick);
+  };
+  bytes.any(head);
+  bytes.reserve(LONGEST_LIVE);
+  bytes.piece(LATEST);
+  add(pair.latest);
+  bytes.reserve(LONGEST_LIVE);
+  bytes.piece(PREVIOUS);
+  add(pair.previous);
+  bytes.reserve(LONGEST_LIVE);
+  bytes.piece(P_VALUE);
+  bytes.text(String(p));
+  bytes.any(`${more}}`);
 }
 
 /** What changed between the two windows, as JSON; null where they cannot be compared. */

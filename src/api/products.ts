@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { sendFresh } from './answer.ts';
 import { freshnessText } from './freshness.ts';
-import { changeText, type Pair, pairAt, pairOf, pOf, rowText } from './live.ts';
+import { addRow, changeText, type Pair, pairAt, pairOf, pOf, textOf } from './live.ts';
 import { productSchema, productsSchema } from './operations-live.ts';
 import { Orders } from './order.ts';
 import type { ProductParams } from './original.ts';
@@ -43,7 +43,10 @@ export async function productRoutes(app: FastifyInstance, context: Context): Pro
       const pair = pairOf(rows, product);
       const more =
         `,"freshness":${freshnessText(context)},` + `"open":${context.open.productText(product)}`;
-      const text = rowText(pair, rows.windowMs, yardstickOf(context), pOf(pair), more);
+      const yardstick = yardstickOf(context);
+      const text = textOf((bytes) =>
+        addRow(bytes, pair, rows.windowMs, yardstick, pOf(pair), more),
+      );
       sendFresh(context, request, reply, text);
     },
   );
@@ -57,7 +60,7 @@ function shownTexts(context: Context, pairs: readonly Pair[]): string {
   const significant = benjaminiHochberg(pValues);
   const texts = pairs.map((pair, i) => {
     const change = `,"change":${changeText(pair, pValues[i], significant[i])}`;
-    return rowText(pair, windowMs, yardstick, pValues[i], change);
+    return textOf((bytes) => addRow(bytes, pair, windowMs, yardstick, pValues[i], change));
   });
   return texts.join(',');
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { csvText } from '../../src/api/export.ts';
-import { liveText } from '../../src/api/live.ts';
+import { addLive, textOf } from '../../src/api/live.ts';
 import { createServer } from '../../src/api/server.ts';
 import { STEPS, Step } from '../../src/api/steps.ts';
 import { Calendar } from '../../src/calendar.ts';
@@ -253,7 +253,9 @@ test('CSV: a total has no product; few, and an interval rounded outwards, as in 
   const told = { ...counts, end: START + 10_000, isFinal: true, isComplete: true };
   const lineOf = (minSample: number) => csvText(null, [told], minSample).split('\r\n')[1];
   const yardstick = { finalBefore: null, minSample: 100 };
-  const { ctr_low, ctr_high } = JSON.parse(liveText('"a"', counts, 10_000, yardstick));
+  const { ctr_low, ctr_high } = JSON.parse(
+    textOf((bytes) => addLive(bytes, '{', counts, 10_000, yardstick)),
+  );
   const ends = `${ctr_low},${ctr_high}`.replaceAll('.', '\\.');
   const line = (few: boolean) =>
     new RegExp(`^,2025-10-09T08:53:20.000Z,.*,2,1,0.5,${ends},${few},final,true$`);

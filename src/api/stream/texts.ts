@@ -1,8 +1,10 @@
 /** The events of the stream as text. Each is one line of JSON, which holds no line break. */
 import type { Change } from '../../stores/store.ts';
+import { TextBytes } from '../../text-bytes.ts';
 import { freshnessText } from '../freshness.ts';
-import { pairAt, rowText } from '../live.ts';
+import { addRow, pairAt, textOf, type Yardstick } from '../live.ts';
 import { type Context, yardstickOf } from '../parts.ts';
+import type { Rows } from '../rows.ts';
 import type { Entry } from './ring.ts';
 
 /** Pieces of a long event; small enough that a reader's buffer stays small. */
@@ -11,6 +13,8 @@ export const PIECE_BYTES = 262_144;
 const ROWS_A_TURN = 1_000;
 
 const COMMA_BYTES = 1;
+/** Where the text of a change is put together: it is as long as those before it. */
+const text = new TextBytes(65_536);
 
 export type Snapshot = {
   incarnation: string;
@@ -33,16 +37,18 @@ export function entryOf(context: Context, change: Change): Entry {
   const { incarnation, number, removals, windowMs } = change;
   const yardstick = yardstickOf(context);
   const begin = `${head('change', incarnation, number)}{"number":${number},"rows":[`;
-  const starts = new Uint32Array(change.rows.length + 1);
-  let at = Buffer.byteLength(begin);
-  const texts = change.rows.map((row, i) => {
-    const text = rowText(row, windowMs, yardstick);
-    starts[i] = at;
-    at += Buffer.byteLength(text) + COMMA_BYTES;
-    return text;
-  });
-  starts[texts.length] = at;
-  const bytes = Buffer.from(begin + texts.join(',') + tail(context, removals));
+  const { rows } = change;
+  const starts = new Uint32Array(rows.length + 1);
+  text.at = 0;
+  text.any(begin);
+  for (const [i, row] of rows.entries()) {
+    if (i > 0) text.any(',');
+    starts[i] = text.at;
+    addRow(text, row, windowMs, yardstick);
+  }
+  starts[rows.length] = text.at + COMMA_BYTES;
+  text.any(tail(context, removals));
+  const bytes = text.take();
   return { ...lightEntry(change), bytes, starts };
 }
 
@@ -74,6 +80,10 @@ export function filteredText(
   return Buffer.from(begin + rows.join(',') + tail(context, removed));
 }
 
+function textAt(rows: Rows, slot: number, yardstick: Yardstick): string {
+  return textOf((bytes) => addRow(bytes, pairAt(rows, slot), rows.windowMs, yardstick));
+}
+
 /** One change in the place of many: `products` as they are now, under the number of the last. */
 export function coalescedPieces(
   context: Context,
@@ -88,7 +98,7 @@ export function coalescedPieces(
   for (const product of products) {
     const slot = rows.slotOf(product);
     if (slot === undefined) removed.push(product);
-    else pieces.addRow(rowText(pairAt(rows, slot), rows.windowMs, yardstick));
+    else pieces.addRow(textAt(rows, slot, yardstick));
   }
   return pieces.end(tail(context, removed));
 }
@@ -144,7 +154,7 @@ export async function makeSnapshot(
   const yardstick = yardstickOf(context);
   const add = (slot: number | undefined) => {
     if (slot !== undefined && rows.productAt(slot) !== undefined)
-      pieces.addRow(rowText(pairAt(rows, slot), rows.windowMs, yardstick));
+      pieces.addRow(textAt(rows, slot, yardstick));
   };
   if (filter !== null) for (const product of filter) add(rows.slotOf(product));
   else

@@ -55,7 +55,7 @@ export function rowArguments(results: readonly ProductResult[], windowMs: number
 
 /** Product ids that are the same in UTF-8 and in JSON, byte for byte a character. */
 const PLAIN = /^[ !#-[\]-~]*$/;
-const [QUOTE, COMMA, OPENING, CLOSING, ZERO, ONE, POINT] = Buffer.from('",[]01.');
+const [QUOTE, COMMA, OPENING, CLOSING] = Buffer.from('",[]');
 /** Of a usual row, and more than one can have beside the product id. */
 const ROW_BYTES = 160;
 const PACKED_ROW_BYTES = 64;
@@ -143,7 +143,7 @@ class List {
     bytes.piece(HEAD);
     bytes.text(inJson);
     bytes.piece(RATE);
-    addRate(bytes, ctr(impressions, clicks) ?? 0);
+    bytes.rate(ctr(impressions, clicks) ?? 0);
     bytes.piece(IMPRESSIONS);
     bytes.number(impressions);
     bytes.piece(CLICKS);
@@ -155,18 +155,5 @@ class List {
   done(): Buffer {
     this.#bytes.uint32(1, this.#fields);
     return this.#bytes.done();
-  }
-}
-
-/** A rate of at most four decimals, without zeros at their end. */
-function addRate(bytes: TextBytes, rate: number): void {
-  const units = Math.round(rate * 10_000);
-  if (units > 10_000) bytes.text(String(rate));
-  else if (units % 10_000 === 0) bytes.byte(units === 0 ? ZERO : ONE);
-  else {
-    bytes.byte(ZERO);
-    bytes.byte(POINT);
-    bytes.fourDigits(units);
-    for (let rest = units; rest % 10 === 0; rest /= 10) bytes.at--;
   }
 }
