@@ -48,10 +48,9 @@ export function codeOf(verdict: Verdict): number {
 
 /**
  * Records of one topic partition as they came: one run of bytes and where each record lies in it,
- * one after the other.
- * Columns may be longer than `count`. `arrivals` are epoch milliseconds (docs/semantics.md says of
- * what), `offsets` rise within a batch but need not be consecutive. The bytes stay as they are
- * until the source is asked for this topic partition again.
+ * one after the other. Columns may be longer than `count`. `arrivals` are epoch milliseconds
+ * (docs/semantics.md says of what), `offsets` rise within a batch but need not be consecutive. The
+ * bytes stay as they are until the source is asked for this topic partition again.
  */
 export type RecordBatch = {
   bytes: Uint8Array;

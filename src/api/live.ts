@@ -92,7 +92,7 @@ export function addLive(
   bytes.any(`${more}}`);
 }
 
-/** A product's latest and previous window, and the p-value of "the rate is the same". */
+/** A product's latest and previous window. */
 export type Pair = { product: string; latest: Counts | null; previous: Counts | null };
 
 /** Both windows of a product; throws `not_found` when it has neither. */
@@ -112,6 +112,7 @@ export function pairAt(rows: Rows, slot: number): Pair {
   };
 }
 
+/** The p-value of "the rate is the same"; null where it does not apply. */
 export function pOf({ latest, previous }: Pair): number | null {
   if (latest === null || previous === null) return null;
   const p = twoProportionP(

@@ -32,8 +32,8 @@ export function addEngine(top: Command): void {
     .addHelpText(
       'after',
       `
-Start as many as there are partitions at most; they share them. With --port 0 any free port is
-taken.`,
+Several share the partitions; more than there are partitions stand by. With --port 0 any free port
+is taken.`,
     )
     .action(async (flags: Flags) => {
       const { options, settings } = configurationOf({ ...flags, source: 'kafka' }, STANDARDS);

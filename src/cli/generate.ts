@@ -92,7 +92,7 @@ export function withTraffic(command: Command, rateOf = numberOf): Command {
     .option('--disorder-ms <n>', 'events are sent up to this much after their time', numberOf, 0)
     .option('--late <share>', 'share of events sent up to 20 s late', numberOf, 0)
     .option('--duplicates <share>', 'share of events sent twice', numberOf, 0)
-    .option('--broken <share>', 'broken records for each event', numberOf, 0)
+    .option('--broken <share>', 'broken records for each impression and click try', numberOf, 0)
     .option('--ids', 'give every event an event_id', false)
     .option('--seed <n>', 'seed: the same seed writes the same file', numberOf, 1);
 }

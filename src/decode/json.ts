@@ -5,7 +5,7 @@
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** Deepest nesting: a record of 64 KiB cannot nest deeper than its bytes. */
+/** Room of the bit stack at first; it grows for what nests deeper. */
 const NESTING_WORDS = 4096;
 
 /** 1 for the bytes that may stand in a string as they are: printable ASCII but `"` and `\`. */
@@ -145,7 +145,7 @@ export class JsonCursor {
       const b = this.peek();
       if (b === 0x7b || b === 0x5b) {
         this.at++;
-        if (!this.#open(depth, b === 0x7b)) return false;
+        this.#open(depth, b === 0x7b);
         this.skipSpace();
         const isEmpty = this.peek() === (b === 0x7b ? 0x7d : 0x5d);
         if (!isEmpty) {
@@ -177,10 +177,6 @@ export class JsonCursor {
   /** Passes `"key" :` and the space around. */
   #key(): boolean {
     if (this.peek() !== QUOTE || !this.string()) return false;
-    return this.colon();
-  }
-
-  colon(): boolean {
     this.skipSpace();
     if (this.peek() !== 0x3a) return false;
     this.at++;
@@ -188,7 +184,7 @@ export class JsonCursor {
     return true;
   }
 
-  #open(depth: number, isObject: boolean): boolean {
+  #open(depth: number, isObject: boolean): void {
     const word = depth >>> 5;
     if (word >= this.#nesting.length) {
       const larger = new Uint32Array(this.#nesting.length * 2);
@@ -198,7 +194,6 @@ export class JsonCursor {
     const bit = 1 << (depth & 31);
     if (isObject) this.#nesting[word] |= bit;
     else this.#nesting[word] &= ~bit;
-    return true;
   }
 
   #isObject(depth: number): boolean {

@@ -1,4 +1,4 @@
-/** Keys as runs of bytes: how they are hashed and compared, four bytes at a time. */
+/** Keys as runs of bytes: how they are hashed and compared, several bytes at a time. */
 
 /**
  * Whether two runs of `length` bytes of UTF-8 are the same: eight bytes at a time, then the last
