@@ -17,6 +17,11 @@ import {
 import { mustBeWholeLog } from './sqlite-log.ts';
 import { freshSchema, pragma, SCHEMA_VERSION, upgrade, versionOf } from './sqlite-tables.ts';
 
+/** Its name in a data directory. */
+export const FILE_NAME = 'clickrate.db';
+/** The topic partition that the journal is, in statuses and verdicts. */
+export const JOURNAL_PARTITION = 'journal-0';
+
 /** Written into the file's header, so that a file of another program is told apart: "ctrs". */
 const APPLICATION_ID = 0x63747273;
 

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { isOf, messageOf } from '../errors.ts';
 import { backUp } from '../repair/backup.ts';
+import { FILE_NAME } from '../sqlite.ts';
 import { mustBeWholeLog } from '../sqlite-log.ts';
 import { configurationOf, type Flags, pick, withOptions } from './command.ts';
 import { fileIn, lockOrHolder } from './data.ts';
@@ -14,7 +15,7 @@ export function addBackup(top: Command): void {
     .addHelpText(
       'after',
       `
-To restore: put the copy as clickrate.db into an empty directory and start with --data of that.`,
+To restore: put the copy as ${FILE_NAME} into an empty directory and start with --data of that.`,
     )
     .action((file: string, flags: Flags) => {
       const { data } = configurationOf(flags).options;

@@ -5,17 +5,15 @@ import type { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, isOf, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { WAY_OUT } from '../seal.ts';
-import { openDatabase } from '../sqlite.ts';
+import { FILE_NAME, openDatabase } from '../sqlite.ts';
 import type { SqliteStore } from '../stores/sqlite/store.ts';
 import { type DirectoryLock, lockDirectory } from './lock.ts';
 
 export type DataDirectory = { lock: DirectoryLock; db: DatabaseSync };
 
-const NAME = 'clickrate.db';
-
 /** The one database of a directory, whether it is there or not. */
 export function fileIn(directory: string): string {
-  return join(directory, NAME);
+  return join(directory, FILE_NAME);
 }
 
 /** The same, of a directory that is there to be read. Throws `file_unreadable` without one. */
@@ -113,7 +111,9 @@ function emptied(file: string): ClickrateError {
 function mustNotBeInRepair(directory: string, file: string): void {
   const names = readdirSync(directory).sort();
   const aside = (prefix: string) =>
-    names.findLast((name) => name.startsWith(prefix) && existsSync(join(directory, name, NAME)));
+    names.findLast(
+      (name) => name.startsWith(prefix) && existsSync(join(directory, name, FILE_NAME)),
+    );
   const found = aside('damaged-') ?? aside('repair-');
   if (found === undefined) return;
   throw new ClickrateError(

@@ -15,6 +15,7 @@ import {
 } from '../flink/job.ts';
 import { type JobListed, JobManager } from '../flink/jobmanager.ts';
 import { kafkaProperties } from '../flink/kafka-properties.ts';
+import { KEEP_MS } from '../flink/sql.ts';
 import { flinkPlansOf, Topics } from '../sources/kafka/topics.ts';
 import {
   configurable,
@@ -67,7 +68,7 @@ export function addFlink(top: Command): void {
       '--keep-windows-ms <n>',
       'how much longer windows are kept than they count: for restarts',
       numberOf,
-      60_000,
+      KEEP_MS,
     )
     .action(deploy);
   withOptions(flink.command('status'), OPTIONS)
@@ -97,7 +98,7 @@ export function jobOf({ options, settings }: Configuration, flags: Flags): Job {
     idleMs: options.flinkIdleMs,
     checkpointMs: checkpointMsOf(flags.checkpointMs),
     dedupMs: Number(flags.dedupMs ?? 0),
-    keepMs: Number(flags.keepWindowsMs ?? 60_000),
+    keepMs: Number(flags.keepWindowsMs ?? KEEP_MS),
     watermarks: (flags.watermarks ?? 'periodic') as Watermarks,
   };
 }

@@ -1,6 +1,7 @@
 /** `clickrate generate`: traffic into a file, and the truth about it. */
 import { gzipSync } from 'node:zlib';
 import type { Command } from 'commander';
+import { OPTIONS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { linesOf } from '../sources/event-writer.ts';
 import { Generator, type GeneratorOptions, type Truth } from '../sources/generate.ts';
@@ -85,8 +86,8 @@ function writeRows(file: Output, key: string, rows: Iterable<TruthRow>): void {
 /** Flags of the traffic itself, shared by all commands that generate some. */
 export function withTraffic(command: Command, rateOf = numberOf): Command {
   return command
-    .option('--rate <n>', 'impressions and click tries a second', rateOf, 1_500)
-    .option('--products <n>', 'number of products', numberOf, 5)
+    .option('--rate <n>', 'impressions and click tries a second', rateOf, OPTIONS.rate)
+    .option('--products <n>', 'number of products', numberOf, OPTIONS.products)
     .option('--zipf <s>', 'Zipf exponent of their popularity', numberOf, 0)
     .option('--click-delay-ms <n>', 'clicks come up to this much later', numberOf, 0)
     .option('--disorder-ms <n>', 'events are sent up to this much after their time', numberOf, 0)
@@ -94,7 +95,7 @@ export function withTraffic(command: Command, rateOf = numberOf): Command {
     .option('--duplicates <share>', 'share of events sent twice', numberOf, 0)
     .option('--broken <share>', 'broken records for each impression and click try', numberOf, 0)
     .option('--ids', 'give every event an event_id', false)
-    .option('--seed <n>', 'seed: the same seed writes the same file', numberOf, 1);
+    .option('--seed <n>', 'seed: the same seed writes the same file', numberOf, OPTIONS.seed);
 }
 
 export function addGenerate(top: Command): void {

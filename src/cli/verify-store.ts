@@ -4,14 +4,14 @@ import { ClickrateError } from '../errors.ts';
 import { WINDOW } from '../history.ts';
 import { JournalTable } from '../sources/journal/table.ts';
 import { readTopic } from '../sources/kafka/reader.ts';
-import { openToRead } from '../sqlite.ts';
+import { JOURNAL_PARTITION, openToRead } from '../sqlite.ts';
 import type { Comeback } from '../status.ts';
 import { RedisStore } from '../stores/redis/store.ts';
 import { everyHistory } from '../stores/sqlite/every-history.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { ResultReader } from '../stores/store.ts';
 import type { Log, LogRecord } from '../verify/oracle.ts';
-import { JOURNAL, type Recount, recount, type StoreView, selfCheck } from '../verify/store.ts';
+import { type Recount, recount, type StoreView, selfCheck } from '../verify/store.ts';
 import { existingFileIn, lockOrHolder } from './data.ts';
 
 export type Verified = Recount & {
@@ -57,9 +57,9 @@ async function verifyFile(file: string, isInUse: boolean): Promise<Verified> {
 /** What of the events that were counted is not in the journal, in words; null: nothing. */
 function whatIsGone({ statuses }: StoreView, { records }: Log): string | null {
   const partitions = [...statuses.values()].flatMap((status) => status.partitions);
-  const elsewhere = partitions.map(({ name }) => name).filter((name) => name !== JOURNAL);
+  const elsewhere = partitions.map(({ name }) => name).filter((name) => name !== JOURNAL_PARTITION);
   if (elsewhere.length > 0) return `the events of ${elsewhere.join(', ')} are not in the directory`;
-  const since = [...statuses.values()][0]?.ledger.since[JOURNAL] ?? 0;
+  const since = [...statuses.values()][0]?.ledger.since[JOURNAL_PARTITION] ?? 0;
   const position = partitions[0]?.position ?? 0;
   if (position === since || records[0]?.offset === since) return null;
   return `the journal has no event before offset ${records[0]?.offset ?? position}`;
@@ -104,7 +104,7 @@ function journalLog(table: JournalTable): Log {
     });
     at = row.first + row.count;
   }
-  return { partition: JOURNAL, records };
+  return { partition: JOURNAL_PARTITION, records };
 }
 
 /** Redis against the topics, up to the positions of the checkpoints. */

@@ -21,7 +21,7 @@ function bigint(value: number): string {
  * find the counts of its window in the state, or it would publish a window of one event over the
  * finished one. Longer costs memory, and goes beyond the windows that a sink remembers.
  */
-const KEEP_MS = 60_000;
+export const KEEP_MS = 60_000;
 
 /** Properties of the session that submits the job. */
 export function sessionProperties(job: Job): Record<string, string> {

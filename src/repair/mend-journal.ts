@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { rowSum } from '../seal.ts';
+import { JOURNAL_PARTITION } from '../sqlite.ts';
 import type { Damage } from '../sqlite-check.ts';
 import type { Status } from '../status.ts';
 import { counted, NOTHING, type Step } from './steps.ts';
@@ -10,11 +11,10 @@ type Statuses = ReadonlyMap<string, Status>;
 type Span = { first: number; end: number; arrival: number };
 
 const EMPTY = new Uint8Array(0);
-const PARTITION = 'journal-0';
 
 function positionIn(statuses: Statuses) {
   for (const { partitions } of statuses.values())
-    for (const at of partitions) if (at.name === PARTITION) return at;
+    for (const at of partitions) if (at.name === JOURNAL_PARTITION) return at;
   return null;
 }
 

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { readPart } from '../decode/products-part.ts';
 import { type RowValue, rowSum } from '../seal.ts';
 import type { Damage } from '../sqlite-check.ts';
+import { BUCKET_PRODUCTS } from '../stores/sqlite/cells.ts';
 import { Rows } from '../stores/sqlite/rows.ts';
 import { counted, NOTHING, type Step } from './steps.ts';
 
@@ -98,7 +99,7 @@ export function unusedNumber(db: DatabaseSync): number {
   const { no } = db
     .prepare(
       `SELECT max(coalesce((SELECT max(no) FROM products), 0),
-1024 * coalesce((SELECT max(bucket) FROM cells) + 1, 0)) + 1 AS no`,
+${BUCKET_PRODUCTS} * coalesce((SELECT max(bucket) FROM cells) + 1, 0)) + 1 AS no`,
     )
     .get() as { no: number };
   return no;

@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, type ErrorCode, messageOf } from '../errors.ts';
-import { openDatabase } from '../sqlite.ts';
+import { FILE_NAME, openDatabase } from '../sqlite.ts';
 import { brokenPages, brokenSchema, schemaOf, teachSums } from '../sqlite-check.ts';
 import { lostIn } from '../sqlite-log.ts';
 import { freshSchema, SCHEMA_VERSION, versionOf } from '../sqlite-tables.ts';
@@ -27,8 +27,7 @@ import { mendRows } from './mend.ts';
 import { mendHeader, mendSchema, salvage } from './salvage.ts';
 import { counted, NOTHING, type Step } from './steps.ts';
 
-const NAME = 'clickrate.db';
-const LOG = `${NAME}-wal`;
+const LOG = `${FILE_NAME}-wal`;
 
 /** A repair that was tried out on a copy: what it does, and how to make it so. */
 export type Repair = {
@@ -41,15 +40,15 @@ export type Repair = {
 
 /** Of the directory, which the caller has locked. Throws what cannot be repaired. */
 export function tryRepair(directory: string): Repair {
-  const file = join(directory, NAME);
+  const file = join(directory, FILE_NAME);
   if (!existsSync(file))
     throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
   const work = mkdtempSync(join(directory, 'repair-'));
   const drop = () => rmSync(work, { recursive: true, force: true });
   try {
-    for (const name of [NAME, LOG])
+    for (const name of [FILE_NAME, LOG])
       if (existsSync(join(directory, name))) copyFileSync(join(directory, name), join(work, name));
-    const mended = mend(join(work, NAME));
+    const mended = mend(join(work, FILE_NAME));
     const keep = (nowMs: number) => {
       const damaged = setAside(directory, nowMs);
       renameSync(mended.file, file);
@@ -68,7 +67,7 @@ function setAside(directory: string, nowMs: number): string {
   const stamp = new Date(nowMs).toISOString().replace(/[:.]/g, '-');
   const damaged = join(directory, `damaged-${stamp}`);
   mkdirSync(damaged);
-  for (const name of [NAME, LOG, `${NAME}-shm`])
+  for (const name of [FILE_NAME, LOG, `${FILE_NAME}-shm`])
     if (existsSync(join(directory, name))) renameSync(join(directory, name), join(damaged, name));
   syncDirectory(damaged);
   syncDirectory(directory);
@@ -90,7 +89,7 @@ function mend(file: string): { steps: Step[]; file: string } {
   const steps: Step[] = [];
   if (statSync(file).size === 0) {
     const lost = 'everything that was in it; a backup may have it';
-    steps.push({ what: `${NAME} is empty`, does: 'begun anew', lost });
+    steps.push({ what: `${FILE_NAME} is empty`, does: 'begun anew', lost });
     rmSync(`${file}-wal`, { force: true });
     openDatabase(file).close();
     return { steps, file };
@@ -99,7 +98,7 @@ function mend(file: string): { steps: Step[]; file: string } {
   steps.push(...mendLog(file));
   settle(file);
   if (mendHeader(file))
-    steps.push({ what: `the header of ${NAME}`, does: 'written anew', lost: NOTHING });
+    steps.push({ what: `the header of ${FILE_NAME}`, does: 'written anew', lost: NOTHING });
   settle(file);
   const readable = mendStructure(file, steps);
   const torn = new Set<string>();
@@ -123,7 +122,7 @@ function mend(file: string): { steps: Step[]; file: string } {
 function mustBeOurs(file: string): void {
   for (const name of [file, `${file}-wal`])
     if (existsSync(name) && fileHas(name, 'CREATE TABLE journal_head')) return;
-  throw new ClickrateError('checkpoint_damaged', `${NAME} is a file of another program`);
+  throw new ClickrateError('checkpoint_damaged', `${FILE_NAME} is a file of another program`);
 }
 
 /** Writes what is in the log to the file itself, where SQLite can open it. */
@@ -185,9 +184,9 @@ function otherVersion(version: number): ClickrateError {
   return new ClickrateError(
     'checkpoint_damaged',
     version > SCHEMA_VERSION
-      ? `${NAME} has tables of version ${version}: use the newer clickrate that wrote it`
-      : `${NAME} has tables of version ${version}, which a start brings up to date: only then ` +
-          'do its rows have checksums to repair by; restore a copy',
+      ? `${FILE_NAME} has tables of version ${version}: use the newer clickrate that wrote it`
+      : `${FILE_NAME} has tables of version ${version}, which a start brings up to date: only ` +
+          'then do its rows have checksums to repair by; restore a copy',
   );
 }
 

@@ -1,11 +1,11 @@
 /** What generated traffic is like. */
-import { SETTINGS } from '../config.ts';
+import { OPTIONS, SETTINGS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 
 export const GENERATOR_DEFAULTS = {
   /** Impressions and click tries a second. */
-  rate: 1_500,
-  products: 5,
+  rate: OPTIONS.rate,
+  products: OPTIONS.products,
   /** Zipf exponent of the products' popularity; 0: all alike. */
   zipf: 0,
   /** A click is this much later than its try, at most. */
@@ -21,7 +21,7 @@ export const GENERATOR_DEFAULTS = {
   broken: 0,
   /** Whether events carry an `event_id`. */
   ids: false,
-  seed: 1,
+  seed: OPTIONS.seed,
   /** The rule the truth is told by. */
   windowMs: SETTINGS.windowMs,
   watermarkDelayMs: SETTINGS.watermarkDelayMs,

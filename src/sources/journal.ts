@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { type Limits, SETTINGS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
+import { JOURNAL_PARTITION } from '../sqlite.ts';
 import { BatchBuilder } from './journal/batch.ts';
 import { type Group, newGroup } from './journal/group.ts';
 import { behindHoles, rowsFrom } from './journal/reading.ts';
@@ -21,14 +22,13 @@ export type JournalOptions = { limits: Limits; clock: Clock; futureMs?: number }
 /** Where an append came to lie: offset of its first record, and its receive time. */
 export type Appended = { offset: number; arrivalMs: number };
 
-const PARTITION = 'journal-0';
 /** Newest rows held in memory. */
 const TAIL_BYTES = 4_194_304;
 /** Acknowledged rows are dropped at most this often, unless room is needed. */
 const PRUNE_MS = 1_000;
 
 export class Journal implements Source {
-  readonly partitions = [PARTITION];
+  readonly partitions = [JOURNAL_PARTITION];
   readonly #limits: Limits;
   readonly #clock: Clock;
   readonly #futureMs: number;

@@ -2,6 +2,7 @@
 import { ClickrateError } from '../errors.ts';
 import { WINDOW } from '../history.ts';
 import type { Counts } from '../result.ts';
+import { JOURNAL_PARTITION } from '../sqlite.ts';
 import type { Comeback, Status } from '../status.ts';
 import { type Difference, differences } from './compare.ts';
 import { type Answer, type Log, oracle } from './oracle.ts';
@@ -23,9 +24,6 @@ export type StoreView = {
 };
 
 type ProductWindows = { product: string; windows: readonly Counts[] };
-
-/** The one partition whose offsets count records: those of files count bytes, Kafka leaves gaps. */
-export const JOURNAL = 'journal-0';
 
 export type Recount = { expected: Outcome; found: Outcome; differences: Difference[] };
 
@@ -88,7 +86,8 @@ export async function selfCheck(
 
 /** Events received, by how far the task has read; where that tells nothing, by its ledger. */
 function readBy({ partitions, ledger }: Status, missingFrom: (offset: number) => number): number {
-  if (partitions.some(({ name }) => name !== JOURNAL)) return ledger.received;
+  // Only the journal's offsets count records: those of files count bytes, Kafka leaves gaps.
+  if (partitions.some(({ name }) => name !== JOURNAL_PARTITION)) return ledger.received;
   // Holes that a repair dug are missed at once, also those that the task has not come to.
   const read = partitions.map(
     ({ name, position }) => position - (ledger.since[name] ?? 0) + missingFrom(position),

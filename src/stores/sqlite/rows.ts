@@ -8,7 +8,7 @@ import type { Counts } from '../../result.ts';
 import { rowSum } from '../../seal.ts';
 
 /** Products in a bucket: a write touches three pages. */
-const BUCKET_PRODUCTS = 256;
+export const BUCKET_PRODUCTS = 256;
 /** Start, impressions and clicks of latest, then of previous; a start of NaN: no such window. */
 const WIDTH = 6;
 
