@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { flinkFiles } from './stack/flink-artifacts.ts';
 
 const FLINK = fileURLToPath(new URL('../flink/', import.meta.url));
-export const FLINK_JAR = join(FLINK, 'clickrate-flink.jar');
+const FLINK_JAR = join(FLINK, 'clickrate-flink.jar');
 /** The oldest Java that Flink 2.2 runs on. */
 const RELEASE = '11';
 const LINT = ['-Xlint:all,-processing,-serial', '-Werror', '-proc:none'];

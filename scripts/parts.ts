@@ -30,7 +30,7 @@ const QUICK = [
   'bench',
 ];
 /** Folders that hold no tests of their own. */
-export const NO_TESTS = ['support', 'data'];
+const NO_TESTS = ['support', 'data'];
 
 const folderOf = (path: string) => path.split('/')[1] ?? '';
 const isTest = (path: string) => path.startsWith('test/') && path.endsWith('.test.ts');

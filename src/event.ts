@@ -33,9 +33,8 @@ export type Verdict = (typeof VERDICTS)[number];
 
 export const COUNTED = 0;
 export const DUPLICATE = 1;
+/** Codes behind it are rejections, which never move a watermark. */
 export const TOO_LATE = 2;
-/** The first code that is a rejection: every code from here on never moves a watermark. */
-export const FIRST_REJECTED = 3;
 
 /** Why an event was rejected, or kept as too late. */
 export type Reason = Exclude<Verdict, 'counted' | 'duplicate'>;

@@ -37,7 +37,7 @@ export type Route =
   | { view: 'product'; product: string };
 
 /** Addresses live behind `#`, so that each can be kept and the server needs to know none. */
-export function routeOf(hash: string): Route {
+function routeOf(hash: string): Route {
   if (hash === '#/pipeline') return { view: 'pipeline' };
   const product = /^#\/product\/(.+)$/.exec(hash)?.[1];
   if (product === undefined) return { view: 'league' };

@@ -23,15 +23,15 @@ export function twoProportionP(a: Counts, b: Counts): number | null {
 }
 
 /** False discovery rate at which a change is called real. */
-export const FDR = 0.05;
+const FDR = 0.05;
 
 /**
- * The largest p-value that Benjamini and Hochberg (1995) reject at `fdr`; −1 when there is none.
+ * The largest p-value that Benjamini and Hochberg (1995) reject; −1 when there is none.
  * Values up to it are significant.
  */
-export function threshold(pValues: readonly number[], fdr = FDR): number {
+export function threshold(pValues: readonly number[]): number {
   const sorted = Float64Array.from(pValues).sort();
   for (let k = sorted.length; k > 0; k--)
-    if (sorted[k - 1]! <= (k / sorted.length) * fdr) return sorted[k - 1]!;
+    if (sorted[k - 1]! <= (k / sorted.length) * FDR) return sorted[k - 1]!;
   return -1;
 }

@@ -38,7 +38,7 @@ function pathPattern(url: string): RegExp {
 }
 
 /** Answers what reached no route; called before a body is read. */
-export function answerUnrouted(
+function answerUnrouted(
   context: Context,
   methods: Methods,
   request: FastifyRequest,

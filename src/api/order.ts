@@ -3,7 +3,7 @@ import { ClickrateError } from '../errors.ts';
 import type { Rows } from './rows.ts';
 import { wilson } from './statistics.ts';
 
-export const SORT_KEYS = ['product_id', 'ctr', 'ctr_low', 'impressions', 'clicks'] as const;
+const SORT_KEYS = ['product_id', 'ctr', 'ctr_low', 'impressions', 'clicks'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
 export const SORTS = SORT_KEYS.flatMap((key) => [key, `-${key}`]);
 

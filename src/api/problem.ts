@@ -20,7 +20,7 @@ export type Problem = {
 };
 
 /** The problem document of `code`; `members` are extensions, after the standard ones. */
-export function problemOf(
+function problemOf(
   code: ErrorCode,
   detail: string,
   instance: string,

@@ -52,7 +52,7 @@ export const ResultV1 = Type.Object(
   { $id: 'ResultV1', description: 'Counts of a product in a window' },
 );
 
-export const ProblemBody = Type.Object(
+const ProblemBody = Type.Object(
   {
     type: Type.String({ examples: ['urn:clickrate:error:not_found'] }),
     title: Type.String({ examples: [ERRORS.not_found.title] }),
@@ -64,7 +64,7 @@ export const ProblemBody = Type.Object(
   { $id: 'Problem', description: 'Problem details (RFC 9457)', additionalProperties: true },
 );
 
-export const UnusableItem = Type.Object(
+const UnusableItem = Type.Object(
   {
     index: Type.Integer({ minimum: 0, description: 'Place of the item in the body' }),
     reason: listOf(REASONS),

@@ -49,11 +49,6 @@ export function twoProportionP(
   return erfc(Math.abs(difference) / Math.sqrt(2 * variance));
 }
 
-/** Chance that a standard normal number is at most `z`; exact to about 1e-15. */
-export function normalCdf(z: number): number {
-  return z < 0 ? erfc(-z * Math.SQRT1_2) / 2 : 1 - erfc(z * Math.SQRT1_2) / 2;
-}
-
 /**
  * Complementary error function for `x` >= 0, to about 1e-15 of its value.
  * M. Abramowitz, I. A. Stegun, "Handbook of Mathematical Functions" (1964): the series 7.1.6, whose

@@ -22,7 +22,7 @@ import type { Running } from './running.ts';
 import { VERSION } from './version.ts';
 
 /** The one task of the embedded size. */
-export const EMBEDDED_TASK = '0';
+const EMBEDDED_TASK = '0';
 
 export type EmbeddedParts = {
   options: Pick<Options, 'host' | 'port' | 'data'> &

@@ -48,6 +48,7 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
   let engine: KafkaEngine | null = null;
   try {
     const judge = createJudge(settings);
+    const judgeNow = (records: RecordSlices) => judge(records, systemClock.wallMs());
     const sender = new Sender(options);
     closers.push(() => sender.close());
     const topics = { impressions: options.impressionsTopic, clicks: options.clicksTopic };
@@ -56,8 +57,7 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
     const server = await createServer({
       ...{ reader: store, settings, clock: systemClock, logger: log, version: VERSION },
       limits: limitsOf(options, limits),
-      judge: (records) => judge(records, systemClock.wallMs()),
-      ...(takesEvents ? { push } : {}),
+      ...(takesEvents ? { push, judge: judgeNow } : {}),
       doors: new Doors(options, takesEvents),
       health: () => engine?.health() ?? [],
       open: (limit) => engine?.openCounts(limit) ?? [],

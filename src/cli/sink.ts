@@ -7,7 +7,6 @@ import { Doors } from '../api/doors/doors.ts';
 import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Limits, type Options, type Settings } from '../config.ts';
-import { createJudge } from '../decode/unusable.ts';
 import { Heartbeats } from '../sink/heartbeats.ts';
 import { Sink } from '../sink/sink.ts';
 import { KafkaSinkSource } from '../sink/source.ts';
@@ -57,7 +56,7 @@ export type SinkProcessParts = {
 };
 
 /** Starts everything. Throws `port_in_use`, `config_invalid`, `directory_locked`. */
-export async function startSink(parts: SinkProcessParts): Promise<Running> {
+async function startSink(parts: SinkProcessParts): Promise<Running> {
   const { options, settings, limits, log, takeOver } = parts;
   const store = openStore({ options, limits, log, writer: 'sink', takeOver });
   const clock = systemClock;
@@ -89,11 +88,9 @@ export async function startSink(parts: SinkProcessParts): Promise<Running> {
     for (const close of closers.reverse()) await close();
   };
   try {
-    const judge = createJudge(settings);
     const server = await createServer({
       ...{ reader: store, settings, clock, logger: log, version: VERSION },
       limits: limitsOf(options, limits),
-      judge: (records) => judge(records, clock.wallMs()),
       doors: new Doors(options, false),
       ...{ health: () => [healthOf(sink, parts, heartbeats)], owner: OWNER },
       ...{ minSample: options.minSample, page: builtPage() },

@@ -35,7 +35,7 @@ export class Fields {
   /** A field stood twice. */
   repeated = false;
 
-  /** Scans the record in `bytes[start, end)`. */
+  /** Scans the record in `bytes[start, end)`; answers `OBJECT`, `NOT_OBJECT` or `NOT_JSON`. */
   scan(bytes: Uint8Array, start: number, end: number): number {
     const cursor = this.cursor;
     const { starts } = this;

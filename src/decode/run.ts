@@ -8,8 +8,8 @@ import type { RecordBatch } from '../event.ts';
 import { viewOf } from '../text-bytes.ts';
 
 /** Most rows of a run, and most bytes of its records. */
-export const RUN_ROWS = 256;
-export const RUN_BYTES = 131_072;
+const RUN_ROWS = 256;
+const RUN_BYTES = 131_072;
 
 /** Room for a column of `width` bytes a row. */
 function room(width: number): number {

@@ -12,7 +12,7 @@ const HAS_PREVIOUS = 2;
 
 const writer = new PackWriter();
 
-export function blockPartName(b: number): string {
+function blockPartName(b: number): string {
   return `block/${b}`;
 }
 

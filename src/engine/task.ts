@@ -29,7 +29,7 @@ import { type Judged, judge } from './verdict.ts';
 import { type Sights, taskWatermark } from './watermark.ts';
 
 /** Version of the checkpoint's form: newer code reads older forms, a newer form is refused. */
-export const CHECKPOINT_VERSION = 1;
+const CHECKPOINT_VERSION = 1;
 
 /** Where a task reads: one entry a topic partition. */
 export type Place = { name: string; topicId: string };

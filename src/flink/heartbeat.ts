@@ -9,7 +9,7 @@ import { windowStart } from '../result.ts';
 export type Newest = { time: number; arrivalMs: number };
 
 /** Heartbeats are ahead of the events that may be on their way. */
-export const LEAD_MS = 2_000;
+const LEAD_MS = 2_000;
 /** The job's committed offsets may be this old: it commits them with its checkpoints. */
 export const BEHIND_MS = 10_000;
 /** So rare may checkpoints be; the rest is for taking one. */

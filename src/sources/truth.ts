@@ -40,7 +40,7 @@ export type Truth = TruthCounts & Readonly<Record<TruthList, TruthRow[]>>;
 const OPEN_WINDOWS = 8;
 
 /** Counts of products by window, for `products` products; the newest `limit` windows. */
-export class WindowCounts {
+class WindowCounts {
   readonly #products: number;
   readonly #limit: number;
   readonly #open = new Map<number, Uint32Array>();

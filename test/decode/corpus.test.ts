@@ -10,7 +10,7 @@ import { Products } from '../../src/decode/products.ts';
 import { judgeReference, type Reference } from '../../src/decode/reference.ts';
 import { Decoder } from '../../src/decode/scan.ts';
 import { createJudge } from '../../src/decode/unusable.ts';
-import { FIRST_REJECTED, recordsOf, VERDICTS } from '../../src/event.ts';
+import { recordsOf, TOO_LATE, VERDICTS } from '../../src/event.ts';
 import { ROOT } from '../support/processes.ts';
 
 type Case = { name: string; base64: string; arrivalMs: number; expect: Reference };
@@ -53,7 +53,7 @@ test('the corpus has every rejection that a record alone can bring', () => {
   const met = new Set<string>(
     corpus.map(({ expect }) => ('reject' in expect ? expect.reject : 'counted')),
   );
-  const missing = VERDICTS.slice(FIRST_REJECTED).filter((verdict) => !met.has(verdict));
+  const missing = VERDICTS.slice(TOO_LATE + 1).filter((verdict) => !met.has(verdict));
   assert.deepEqual(missing, ['too_many_products']);
   assert.ok(corpus.length >= 300);
 });

@@ -67,13 +67,12 @@ export async function historyOf(url: string, products: readonly string[]): Promi
     const range = 'from=0&to=9000000000000000';
     const response = await fetch(`${url}/v1/products/${product}/history?${range}`);
     if (response.status === 404) continue;
-    const { windows } = (await response.json()) as { windows: WindowRow[] };
+    const { windows } = (await response.json()) as { windows: Result[] };
     for (const { window_start, impressions, clicks } of windows)
       cells.set(`${product}|${window_start}`, { impressions, clicks });
   }
   return cells;
 }
-type WindowRow = Cell & { window_start: number };
 
 export function sorted(cells: Counted): [string, Cell][] {
   return [...cells].sort(([a], [b]) => (a < b ? -1 : 1));

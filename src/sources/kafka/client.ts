@@ -40,7 +40,7 @@ export function clientOptions(options: KafkaOptions): BaseOptions {
 }
 
 /** `host:port,host:port` as a list. */
-export function brokersOf(text: string): string[] {
+function brokersOf(text: string): string[] {
   const brokers = text.split(',').map((broker) => broker.trim());
   for (const broker of brokers)
     if (!/^\S+:\d{1,5}$/.test(broker))

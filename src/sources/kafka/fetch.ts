@@ -5,8 +5,8 @@
  */
 import { ClickrateError } from '../../errors.ts';
 
-export const FETCH_KEY = 1;
-export const FETCH_VERSION = 13;
+const FETCH_KEY = 1;
+const FETCH_VERSION = 13;
 
 const READ_COMMITTED = 1;
 const HEADER_BYTES = 14;

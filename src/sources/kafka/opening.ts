@@ -24,7 +24,7 @@ const LOST_STORE_MS = 3_600_000;
 /** A topic's id, and how many partitions it had, as kept in the checkpoint. */
 export type TopicIdentity = { id: string; partitions: number };
 
-export function identityText({ id, partitions }: TopicIdentity): string {
+function identityText({ id, partitions }: TopicIdentity): string {
   return `${id}/${partitions}`;
 }
 

@@ -28,9 +28,6 @@ const EVENT_SIZE_BYTES = 2;
 /** Producers number their batches, so that a broker takes each once. */
 export type ProducerId = { id: bigint; epoch: number };
 
-/** Bytes `[start, end)` of a buffer. */
-export type Slice = { bytes: Uint8Array; start: number; end: number };
-
 export class ProduceBatch {
   #bytes: Buffer;
   #view: DataView;

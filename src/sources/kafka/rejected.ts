@@ -49,7 +49,7 @@ function recordOf(event: KeptEvent, topic: string): Outgoing {
 }
 
 /** `clicks-2` → clicks, 2. A topic's name may hold dashes itself. */
-export function originOf(name: string): { topic: string; partition: number } {
+function originOf(name: string): { topic: string; partition: number } {
   const at = name.lastIndexOf('-');
   return { topic: name.slice(0, at), partition: Number(name.slice(at + 1)) };
 }
