@@ -85,7 +85,7 @@ async function viewOf(
 function historiesIn(store: RedisStore): StoreView['histories'] {
   return async function* (products, newest) {
     for (const product of products) {
-      const span = { levels: [WINDOW], fromMs: 0, toMs: Infinity, products: [product] };
+      const span = { levels: [WINDOW], fromMs: -Infinity, toMs: Infinity, products: [product] };
       const windows = (await store.history(span))[0]!;
       yield { product, windows: windows.slice(-newest) };
     }
