@@ -143,11 +143,12 @@ test('what is not HTTP, too large a head, or too slow is refused as a problem', 
 
 test('a closing server answers what is under way and leaves no connection', async (t) => {
   const reader = new FakeReader();
-  let resolve = () => {};
-  const push = () =>
-    new Promise<{ offset: number; arrivalMs: number }>((done) => {
-      resolve = () => done({ offset: 0, arrivalMs: 0 });
-    });
+  const pushed = Promise.withResolvers<void>();
+  const stored = Promise.withResolvers<{ offset: number; arrivalMs: number }>();
+  const push = () => {
+    pushed.resolve();
+    return stored.promise;
+  };
   const app = await createServer(partsWith(reader, { push }).parts);
   t.after(() => app.close());
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
@@ -156,9 +157,9 @@ test('a closing server answers what is under way and leaves no connection', asyn
     headers: { 'content-type': 'application/json' },
     body: '{"product_id":"a"}',
   });
-  await new Promise((done) => setTimeout(done, 50));
+  await pushed.promise;
   const closed = app.close();
-  resolve();
+  stored.resolve({ offset: 0, arrivalMs: 0 });
   assert.equal((await posted).status, 202);
   await closed;
   assert.equal(reader.followers, 0);
