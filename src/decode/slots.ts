@@ -18,7 +18,7 @@ export class Slots {
   #bytes = Buffer.from(this.words.buffer);
   /** Product ids that are too long for a slot, by dense id. */
   readonly #long = new Map<number, Uint8Array>();
-  /** The same as texts, as far as they were asked for: each closing asks for those it had before. */
+  /** The same as texts, as far as asked for: each closing asks for those it had before. */
   #names: (string | undefined)[] = new Array(BLOCK_PRODUCTS);
 
   lengthOf(id: number): number {
