@@ -15,7 +15,7 @@ const LONGEST_UNIT = 3;
 const LAST_ASCII = 0x7f;
 
 const encoder = new TextEncoder();
-const [ZERO, ONE, POINT] = encoder.encode('01.');
+const [ZERO, ONE, POINT, MINUS] = encoder.encode('01.-');
 
 export function pieceOf(text: string): Piece {
   const words = text.match(/.{1,4}/g) as string[];
@@ -86,12 +86,6 @@ export class TextBytes {
     this.at = writeNumber(this.#view, this.at, value);
   }
 
-  /** Four digits of a number below 10 000. */
-  fourDigits(value: number): void {
-    this.#view.setInt32(this.at, DIGITS[value], true);
-    this.at += 4;
-  }
-
   byte(value: number): void {
     this.#bytes[this.at++] = value;
   }
@@ -105,18 +99,25 @@ export class TextBytes {
     this.#view.setUint32(at, value);
   }
 
-  /**
-   * A rate of at most four decimals as JSON, without zeros at their end: the same text as `String`.
-   */
-  rate(rate: number): void {
-    const units = Math.round(rate * 10_000);
-    if (units > 10_000) this.text(String(rate));
-    else if (units % 10_000 === 0) this.byte(units === 0 ? ZERO : ONE);
+  /** A whole number. */
+  integer(value: number): void {
+    if (value < 0) this.byte(MINUS);
+    this.number(Math.abs(value));
+  }
+
+  /** A number of at most six decimals that is not below 0: the same text as `String`. */
+  share(share: number): void {
+    const millionths = Math.round(share * 1_000_000);
+    if (millionths > 1_000_000) this.text(String(share));
+    else if (millionths % 1_000_000 === 0) this.byte(millionths === 0 ? ZERO : ONE);
     else {
       this.byte(ZERO);
       this.byte(POINT);
-      this.fourDigits(units);
-      for (let rest = units; rest % 10 === 0; rest /= 10) this.at--;
+      const high = Math.floor(millionths / 10_000);
+      this.#view.setInt16(this.at, DIGITS[high] >>> 16, true);
+      this.#view.setInt32(this.at + 2, DIGITS[millionths - high * 10_000], true);
+      this.at += 6;
+      for (let rest = millionths; rest % 10 === 0; rest /= 10) this.at--;
     }
   }
 

@@ -2,7 +2,7 @@
 import { ClickrateError } from '../errors.ts';
 import { type Counts, ctr } from '../result.ts';
 import { pieceOf, TextBytes } from '../text-bytes.ts';
-import { type Rows, spanText } from './rows.ts';
+import type { Rows } from './rows.ts';
 import { twoProportionP, wilson } from './statistics.ts';
 
 /** What a result is judged by. */
@@ -28,6 +28,8 @@ export function endsOf(impressions: number, clicks: number): { low: number; high
 const RATE = pieceOf('"ctr":');
 const IMPRESSIONS = pieceOf(',"impressions":');
 const CLICKS = pieceOf(',"clicks":');
+const START = pieceOf(',"window_start":');
+const END = pieceOf(',"window_end":');
 const EXCEEDS = pieceOf(',"clicks_exceed_impressions":true');
 const EXCEEDS_NOT = pieceOf(',"clicks_exceed_impressions":false');
 const LOW = pieceOf(',"ctr_low":');
@@ -37,7 +39,6 @@ const MANY = pieceOf(',"few":false');
 const FINAL = pieceOf(',"status":"final"');
 const PROVISIONAL = pieceOf(',"status":"provisional"');
 const NULL = pieceOf('null');
-const COMMA = 0x2c;
 /** More than all of these with their numbers, and more than what a row has beside two results. */
 const LONGEST_LIVE = 512;
 const TEXT_BYTES = 1_024;
@@ -70,29 +71,34 @@ export function addLive(
 ): void {
   const { start, impressions, clicks } = counts;
   const ends = endsOf(impressions, clicks);
-  const rate = ctr(impressions, clicks);
   bytes.any(head);
   bytes.reserve(LONGEST_LIVE);
   bytes.piece(RATE);
-  if (rate === null) bytes.piece(NULL);
-  else bytes.rate(rate);
+  addShare(bytes, ctr(impressions, clicks));
   bytes.piece(IMPRESSIONS);
   bytes.number(impressions);
   bytes.piece(CLICKS);
   bytes.number(clicks);
-  bytes.byte(COMMA);
-  bytes.text(spanText(start, windowMs));
+  bytes.piece(START);
+  bytes.integer(start);
+  bytes.piece(END);
+  bytes.integer(start + windowMs);
   bytes.piece(clicks > impressions ? EXCEEDS : EXCEEDS_NOT);
   bytes.piece(LOW);
-  bytes.text(String(ends?.low ?? null));
+  addShare(bytes, ends?.low ?? null);
   bytes.piece(HIGH);
-  bytes.text(String(ends?.high ?? null));
+  addShare(bytes, ends?.high ?? null);
   bytes.piece(impressions < minSample ? FEW : MANY);
   bytes.piece(finalBefore !== null && start < finalBefore ? FINAL : PROVISIONAL);
   bytes.any(`${more}}`);
 }
 
-/** A product's latest and previous window. */
+function addShare(bytes: TextBytes, share: number | null): void {
+  if (share === null) bytes.piece(NULL);
+  else bytes.share(share);
+}
+
+/** A product's latest and previous window, and the p-value of "the rate is the same". */
 export type Pair = { product: string; latest: Counts | null; previous: Counts | null };
 
 /** Both windows of a product; throws `not_found` when it has neither. */
@@ -112,7 +118,6 @@ export function pairAt(rows: Rows, slot: number): Pair {
   };
 }
 
-/** The p-value of "the rate is the same"; null where it does not apply. */
 export function pOf({ latest, previous }: Pair): number | null {
   if (latest === null || previous === null) return null;
   const p = twoProportionP(

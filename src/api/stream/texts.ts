@@ -41,10 +41,10 @@ export function entryOf(context: Context, change: Change): Entry {
   const starts = new Uint32Array(rows.length + 1);
   text.at = 0;
   text.any(begin);
-  for (const [i, row] of rows.entries()) {
+  for (let i = 0; i < rows.length; i++) {
     if (i > 0) text.any(',');
     starts[i] = text.at;
-    addRow(text, row, windowMs, yardstick);
+    addRow(text, rows[i], windowMs, yardstick);
   }
   starts[rows.length] = text.at + COMMA_BYTES;
   text.any(tail(context, removals));

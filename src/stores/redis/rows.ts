@@ -143,7 +143,7 @@ class List {
     bytes.piece(HEAD);
     bytes.text(inJson);
     bytes.piece(RATE);
-    bytes.rate(ctr(impressions, clicks) ?? 0);
+    bytes.share(ctr(impressions, clicks) ?? 0);
     bytes.piece(IMPRESSIONS);
     bytes.number(impressions);
     bytes.piece(CLICKS);
