@@ -29,14 +29,19 @@ const COMMANDS: Record<string, () => Promise<Add>> = {
   config: async () => (await import('./show-config.ts')).addConfig,
 };
 
+/** Of which commands the answer needs to know. */
+function wanted(name: string): (() => Promise<Add>)[] {
+  if (name === '--version' || name === '-V') return [];
+  return Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
+}
+
 async function program(): Promise<Command> {
   const top = new Command('clickrate')
     .description('Exact click-through rates in real time.')
     .version(VERSION)
     .showHelpAfterError('(add --help for the options)');
-  const name = process.argv[2] ?? '';
-  const wanted = Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
-  for (const add of await Promise.all(wanted.map((load) => load()))) add(top);
+  for (const add of await Promise.all(wanted(process.argv[2] ?? '').map((load) => load())))
+    add(top);
   exitByThrowing(top);
   return top;
 }
