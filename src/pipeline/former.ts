@@ -8,7 +8,8 @@ import { readPart } from '../decode/products-part.ts';
 import type { Part } from '../status.ts';
 
 const PREFIX = 'former/';
-const utf8 = new TextDecoder();
+/** A product id may begin with a byte order mark. */
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 export type FormerCommit = { parts: Part[]; removedParts: string[]; removals: string[] };
 

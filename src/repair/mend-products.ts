@@ -10,7 +10,8 @@ import { counted, NOTHING, type Step } from './steps.ts';
 /** Product → task, as the checkpoints have it. */
 function owned(db: DatabaseSync): Map<string, string> {
   const found = new Map<string, string>();
-  const utf8 = new TextDecoder();
+  // A product id may begin with a byte order mark.
+  const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
   const parts = db.prepare("SELECT task, bytes FROM parts WHERE name LIKE 'products/%'").all();
   for (const { task, bytes } of parts)
     for (const { key } of readPart(bytes as Uint8Array) ?? [])

@@ -5,7 +5,8 @@ import type { Block, Cell, Entry, Table } from './table.ts';
 
 const FORM = 1;
 const NAME = /^block\/(\d+)$/;
-const utf8 = new TextDecoder();
+/** A product id may begin with a byte order mark. */
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 const writer = new PackWriter();
 

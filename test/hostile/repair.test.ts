@@ -9,7 +9,7 @@ import { recordsOf } from '../../src/event.ts';
 import { backUp } from '../../src/repair/backup.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
 import { temporary } from '../support/processes.ts';
-import { change, copy, engineOn, outcomeOf, used } from './directory.ts';
+import { BASE, change, copy, engineOn, outcomeOf, used } from './directory.ts';
 
 type Outcome = Awaited<ReturnType<typeof outcomeOf>>;
 
@@ -156,4 +156,16 @@ test('a file of another program is not touched', async (t) => {
   db.close();
   assert.throws(() => tryRepair(directory), /a file of another program/);
   assert.deepEqual(readdirSync(directory), ['clickrate.db']);
+});
+
+test('a product id that begins with a byte order mark is not damaged', async (t) => {
+  const directory = temporary(t);
+  const engine = await engineOn(directory);
+  const event = { product_id: '\ufeffp', timestamp: BASE, event_type: 'click' };
+  await engine.journal.append(recordsOf([JSON.stringify(event)], 0));
+  await engine.run(true);
+  await engine.end();
+  const { steps, drop } = tryRepair(directory);
+  drop();
+  assert.deepEqual(steps, []);
 });

@@ -170,6 +170,24 @@ test('rows of products that the new topic does not have leave; those it has stay
   for (const { latest } of rows) assert.equal(latest?.start, START + 90_000);
 });
 
+test('a byte order mark at the beginning of a former product id is part of it', async () => {
+  const clock = new SimClock(START + 5_000);
+  const store = new MemoryStore();
+  const closed = [0, 1, 2].map((n) => ({ product: '\ufeffa', ts: START + n * 10_000 }));
+  await runAll(pipelineOf(new Renewable('old', clock, closed), store, clock), clock, 120);
+  assert.deepEqual(
+    (await store.load()).rows.map(({ product }) => product),
+    ['\ufeffa'],
+  );
+  const events = [0, 1, 2].map((n) => ({ product: 'a', ts: START + 70_000 + n * 10_000 }));
+  await runAll(pipelineOf(new Renewable('new', clock, events), store, clock), clock, 120);
+  const { rows } = await store.load();
+  assert.deepEqual(
+    rows.map(({ product }) => product),
+    ['a'],
+  );
+});
+
 test('a crash while rows of former products leave forgets none', async () => {
   const clock = new SimClock(START + 5_000);
   const store = new MemoryStore({ resultsPerCommit: 500 });
