@@ -1,12 +1,12 @@
 /** Step 4, products that leave: those that had no window for `expiryMs` of watermark. */
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
 import { slotOf, type TaskCore } from './core.ts';
-import { ASKED_AGAIN, CLAIM_SENT, ELSEWHERE, OWNED } from './published.ts';
+import { ASKED_AGAIN, CLAIM_SENT, ELSEWHERE, OWNED, UNCLAIMED } from './published.ts';
 import { hasCounts } from './windows.ts';
 
 /**
  * Takes up to `limit` of them out: their ids are free for other products from now on, and `owned`
- * are those whose rows must go.
+ * are those whose rows must go. One that is not claimed yet may have a row from before a restart.
  */
 export function expire(core: TaskCore, limit: number): { expired: number[]; owned: number[] } {
   const expired: number[] = [];
@@ -24,8 +24,9 @@ export function expire(core: TaskCore, limit: number): { expired: number[]; owne
         continue;
       }
       expired.push(product);
-      if (block.claim[slot] === OWNED) owned.push(product);
-      if (block.claim[slot] === ELSEWHERE) core.heldElsewhere--;
+      const claim = block.claim[slot];
+      if (claim === OWNED || claim === UNCLAIMED) owned.push(product);
+      if (claim === ELSEWHERE) core.heldElsewhere--;
       block.clear(slot);
       core.changedBlocks[b] = 1;
     }

@@ -30,6 +30,7 @@ async function run(events: readonly Event[], store: MemoryStore, settings: Parti
     newToken: () => `token-${Math.random()}`,
     newIdKey: () => '0'.repeat(32),
     stillOurs: async () => true,
+    resetWindows: true,
   });
   await pipeline.start();
   const position = () => pipeline.health().live?.partitions[0].position ?? 0;
@@ -70,4 +71,21 @@ test('fewer products allowed than a checkpoint has: no new ones, and nothing is 
   const { verdicts } = (await store.statuses()).get('0')!.ledger;
   assert.deepEqual([verdicts.counted, verdicts.too_many_products], [5_001, 1]);
   assert.throws(() => settingsWith({ maxProducts: 2 ** 24 + 1 }), { code: 'config_invalid' });
+});
+
+test('rows of windows of another size leave with their products, also after another start', async () => {
+  const store = new MemoryStore();
+  const first = ['a', 'b', 'c'].map((product, n) => ({ ts: n, arrivalMs: n, product }));
+  const usual = [...first, { ts: 30_000, arrivalMs: 30_000, product: 'b' }];
+  await run(usual, store, {});
+  assert.equal((await store.load()).rows.length, 3);
+  await run(usual, store, { windowMs: 1_000 });
+  // The hour passes before the new owner has asked for anything.
+  const late = [0, 10_000].map((ms) => ({ ts: 7_200_000 + ms, arrivalMs: 7_200_000 + ms }));
+  await run([...usual, ...late], store, { windowMs: 1_000 });
+  const { rows } = await store.load();
+  assert.deepEqual(
+    rows.map(({ product }) => product),
+    ['a'],
+  );
 });
