@@ -3,6 +3,7 @@ import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { WINDOW } from '../history.ts';
 import { JournalTable } from '../sources/journal/table.ts';
+import { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { readTopic } from '../sources/kafka/reader.ts';
 import { JOURNAL_PARTITION, openToRead } from '../sqlite.ts';
 import type { Comeback } from '../status.ts';
@@ -10,8 +11,14 @@ import { RedisStore } from '../stores/redis/store.ts';
 import { everyHistory } from '../stores/sqlite/every-history.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { ResultReader } from '../stores/store.ts';
-import type { Log, LogRecord } from '../verify/oracle.ts';
-import { type Recount, recount, type StoreView, selfCheck } from '../verify/store.ts';
+import type { LogRecord } from '../verify/oracle.ts';
+import {
+  type CountedLog,
+  type Recount,
+  recount,
+  type StoreView,
+  selfCheck,
+} from '../verify/store.ts';
 import { existingFileIn, lockOrHolder } from './data.ts';
 
 export type Verified = Recount & {
@@ -55,7 +62,7 @@ async function verifyFile(file: string, isInUse: boolean): Promise<Verified> {
 }
 
 /** What of the events that were counted is not in the journal, in words; null: nothing. */
-function whatIsGone({ statuses }: StoreView, { records }: Log): string | null {
+function whatIsGone({ statuses }: StoreView, { records }: CountedLog): string | null {
   const partitions = [...statuses.values()].flatMap((status) => status.partitions);
   const elsewhere = partitions.map(({ name }) => name).filter((name) => name !== JOURNAL_PARTITION);
   if (elsewhere.length > 0) return `the events of ${elsewhere.join(', ')} are not in the directory`;
@@ -92,10 +99,11 @@ function historiesIn(store: RedisStore): StoreView['histories'] {
   };
 }
 
-function journalLog(table: JournalTable): Log {
+function journalLog(table: JournalTable): CountedLog {
   const records: LogRecord[] = [];
   const { next } = table.head();
-  for (let at = table.first()?.offset ?? next; at < next; ) {
+  const begin = table.first()?.offset ?? next;
+  for (let at = begin; at < next; ) {
     const row = table.rowAt(at);
     if (row === null) break;
     row.ends.forEach((end, i) => {
@@ -104,7 +112,7 @@ function journalLog(table: JournalTable): Log {
     });
     at = row.first + row.count;
   }
-  return { partition: JOURNAL_PARTITION, records };
+  return { partition: JOURNAL_PARTITION, records, begin };
 }
 
 /** Redis against the topics, up to the positions of the checkpoints. */
@@ -120,7 +128,7 @@ export async function verifyRedis(options: Options, signal: AbortSignal): Promis
         'not_ready',
         'an engine commits while the store is read: stop the engines, or verify when all is quiet',
       );
-    const logs: Log[] = [];
+    const logs: CountedLog[] = [];
     for (const topic of [options.impressionsTopic, options.clicksTopic])
       logs.push(...(await topicLogs(options, topic, signal)));
     return { ...(await recount(view, logs)), how: 'the topics have all events' };
@@ -129,16 +137,36 @@ export async function verifyRedis(options: Options, signal: AbortSignal): Promis
   }
 }
 
-async function topicLogs(options: Options, topic: string, signal: AbortSignal): Promise<Log[]> {
-  const logs = new Map<string, LogRecord[]>();
+async function topicLogs(
+  options: Options,
+  topic: string,
+  signal: AbortSignal,
+): Promise<CountedLog[]> {
   const read = readTopic(options, { topic, from: 'earliest', toEnd: true, signal });
+  const records = new Map<number, LogRecord[]>();
   for await (const { partition, offset, timeMs, value } of read) {
-    const name = `${topic}-${partition}`;
-    const records = logs.get(name) ?? [];
-    if (records.length === 0) logs.set(name, records);
-    records.push({ offset, arrivalMs: timeMs, bytes: value });
+    const log = records.get(partition) ?? [];
+    if (log.length === 0) records.set(partition, log);
+    log.push({ offset, arrivalMs: timeMs, bytes: value });
   }
   // What was not read would be taken for missing.
   if (signal.aborted) throw new ClickrateError('stopping', 'interrupted: nothing was verified');
-  return [...logs].map(([partition, records]) => ({ partition, records }));
+  // Asked afterwards: what is still there was there when it was read.
+  const begins = await beginsOf(options, topic);
+  return begins.map((begin, partition) => ({
+    ...{ partition: `${topic}-${partition}`, begin },
+    records: records.get(partition) ?? [],
+  }));
+}
+
+/** The first offset that each partition has. */
+async function beginsOf(options: Options, topic: string): Promise<number[]> {
+  const cluster = new KafkaCluster({ ...options, groupInstance: '' });
+  try {
+    const { partitionsCount } = await cluster.topic(topic, true);
+    const partitions = Array.from({ length: partitionsCount }, (_, partition) => partition);
+    return await Promise.all(partitions.map(async (p) => (await cluster.bounds(topic, p)).first));
+  } finally {
+    await cluster.close();
+  }
 }

@@ -25,10 +25,13 @@ export type StoreView = {
 
 type ProductWindows = { product: string; windows: readonly Counts[] };
 
+/** `begin`: the first offset that is still there, or would be: no record need lie at it. */
+export type CountedLog = Log & { begin: number };
+
 export type Recount = { expected: Outcome; found: Outcome; differences: Difference[] };
 
 /** Every record that each task counted, as its positions say. Throws `source_gap`. */
-export async function recount(view: StoreView, logs: readonly Log[]): Promise<Recount> {
+export async function recount(view: StoreView, logs: readonly CountedLog[]): Promise<Recount> {
   const truth = { ledger: new Map<string, number>(), history: newOutcome(), results: newOutcome() };
   for (const [task, status] of view.statuses) {
     const mine = status.partitions.map((at) => logOf(logs, at, status));
@@ -103,16 +106,19 @@ function addTo(ledger: Map<string, number>, name: string, events: number): void 
   ledger.set(name, (ledger.get(name) ?? 0) + events);
 }
 
-function logOf(logs: readonly Log[], at: Status['partitions'][number], status: Status): Log {
+function logOf(logs: readonly CountedLog[], at: Status['partitions'][number], status: Status): Log {
   const since = status.ledger.since[at.name] ?? 0;
-  const all = logs.find(({ partition }) => partition === at.name)?.records ?? [];
-  const records = all.filter(({ offset }) => offset >= since && offset < at.position);
-  if (at.position > since && records[0]?.offset !== since)
+  const log = logs.find(({ partition }) => partition === at.name);
+  const begin = log?.begin ?? at.position;
+  if (at.position > since && begin > since)
     throw new ClickrateError(
       'source_gap',
-      `${at.name} begins at offset ${all[0]?.offset ?? at.position}, but the ledger counts from ` +
-        `${since}: it cannot be recounted`,
+      `${at.name} begins at offset ${begin}, but the ledger counts from ${since}: ` +
+        'it cannot be recounted',
     );
+  const records = (log?.records ?? []).filter(
+    ({ offset }) => offset >= since && offset < at.position,
+  );
   return { partition: at.name, records };
 }
 

@@ -1,16 +1,27 @@
 /** `clickrate verify --store redis`: a recount of real topics against what is in a real Redis. */
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
+import { after, before, suite, test } from 'node:test';
+import { Producer } from '@platformatic/kafka';
 import { verifyRedis } from '../../src/cli/verify-store.ts';
 import { OPTIONS } from '../../src/config.ts';
-import { startKafka, withoutKafka } from '../support/kafka-cluster.ts';
+import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { withoutRedis } from '../support/redis-server.ts';
+import { allRunning } from './engines.ts';
 import { pause, setUp } from './setup.ts';
 
 suite('verify on real servers', { skip: withoutKafka() || withoutRedis() }, () => {
+  let cluster: KafkaTestCluster;
+  before(async () => {
+    cluster = await startKafka({ brokers: 1 });
+  });
+  after(() => cluster.stop());
+  const verifyWorld = ({ impressions, clicks, redis }: Awaited<ReturnType<typeof setUp>>) => {
+    const topics = { impressionsTopic: impressions, clicksTopic: clicks };
+    const options = { ...OPTIONS, ...topics, brokers: cluster.bootstrap, redis: redis.url };
+    return verifyRedis(options, AbortSignal.timeout(60_000));
+  };
+
   test('topics and Redis agree; what is planted is found', async (t) => {
-    const cluster = await startKafka({ brokers: 1 });
-    t.after(() => cluster.stop());
     const world = await setUp(t, cluster);
     // Times on both sides of 1970: negative ones are as good as others.
     const zeroMs = Date.now() + 4_000;
@@ -20,19 +31,42 @@ suite('verify on real servers', { skip: withoutKafka() || withoutRedis() }, () =
     await feed.stop();
     await world.mustBeExact();
     assert.equal(await engine.kill('SIGTERM'), 0, engine.output());
-    const topics = { impressionsTopic: world.impressions, clicksTopic: world.clicks };
-    const options = { ...OPTIONS, ...topics, brokers: cluster.bootstrap, redis: world.redis.url };
-    const verify = () => verifyRedis(options, AbortSignal.timeout(60_000));
-    const { differences, expected } = await verify();
+    const { differences, expected } = await verifyWorld(world);
     assert.deepEqual(differences, []);
     assert.ok((expected.ledger.get('received') ?? 0) > 1_000 && expected.windows.size > 20);
     const text = world.redis.cli('HGET', 'ctr:latest', 'product1');
     const more = text.replace(/"impressions":(\d+)/, (_, n) => `"impressions":${Number(n) + 1}`);
     world.redis.cli('HSET', 'ctr:latest', 'product1', more);
-    const planted = await verify();
+    const planted = await verifyWorld(world);
     assert.deepEqual(
       planted.differences.map(({ engine: who, what }) => [who, what]),
       [['latest, previous', 'window']],
     );
+  });
+
+  test('aborted transactions, also at the beginning, and tombstones are no difference', async (t) => {
+    const world = await setUp(t, cluster, { partitions: 1 });
+    const producer = new Producer({
+      ...{ clientId: 'test', bootstrapBrokers: cluster.bootstrap.split(',') },
+      ...{ idempotent: true, transactionalId: `verify-${world.name}` },
+    });
+    t.after(() => producer.close());
+    for (const isCommitted of [false, false, true, false, true]) {
+      const event = { product_id: 'p', timestamp: Date.now(), event_type: 'impression' };
+      const place = { topic: world.impressions, partition: 0 };
+      const tombstone = null as unknown as Buffer;
+      const values = [Buffer.from(JSON.stringify(event)), tombstone];
+      const transaction = await producer.beginTransaction();
+      await transaction.send({ messages: values.map((value) => ({ ...place, value })) });
+      await (isCommitted ? transaction.commit() : transaction.abort());
+    }
+    const engine = await world.engine();
+    await allRunning([engine], 1);
+    await pause(5_000);
+    assert.equal(await engine.kill('SIGTERM'), 0, engine.output());
+    const { differences, expected } = await verifyWorld(world);
+    assert.deepEqual(differences, []);
+    const ledger = { received: 4, counted: 2, not_json: 2 };
+    assert.deepEqual(Object.fromEntries(expected.ledger), ledger);
   });
 });

@@ -6,7 +6,7 @@ import { recordBatch } from '../../src/event.ts';
 import { Generator } from '../../src/sources/generate.ts';
 import { BatchWalk } from '../../src/sources/kafka/batches.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
-import { headerBytes } from '../../src/sources/kafka/headers.ts';
+import { headerBytes, headersAt } from '../../src/sources/kafka/headers.ts';
 import { answeredError, ProduceBatch } from '../../src/sources/kafka/produce-batch.ts';
 import { type Delivery, ProduceLane } from '../../src/sources/kafka/produce-lane.ts';
 import { murmur2, partitionOf } from '../../src/sources/kafka/produce-partition.ts';
@@ -203,6 +203,10 @@ suite('batch to send', () => {
     // 80 bytes, zigzag 160: two bytes.
     assert.deepEqual([...bytes.subarray(25, 27)], [0xa0, 0x01]);
     assert.equal(bytes.length, 27 + 80);
+    const placed = Buffer.concat([Buffer.from('value'), bytes]);
+    assert.deepEqual(headersAt(placed, 5), { reason: 'too_late', message: 'é'.repeat(40) });
+    // A header without a value has the length -1.
+    assert.deepEqual(headersAt(Buffer.from([2, 2, 97, 1]), 0), { a: '' });
   });
 
   test('the error of an answer is found behind long names too; a torn answer is one', () => {

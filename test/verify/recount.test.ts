@@ -31,7 +31,7 @@ test('the history of a product that expired is asked for too', async () => {
       for (const product of products) yield { product, windows: history.get(product) ?? [] };
     },
   };
-  const log = { partition: 'topic-0', records: logged };
+  const log = { partition: 'topic-0', records: logged, begin: 0 };
   assert.deepEqual((await recount(view, [log])).differences, []);
   history.delete('gone');
   const lost = await recount(view, [log]);

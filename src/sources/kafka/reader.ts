@@ -1,15 +1,19 @@
 /** Reads a topic with its headers and keys, record by record: for people and repairs, not speed. */
-import { randomUUID } from 'node:crypto';
-import { Consumer } from '@platformatic/kafka';
-import type { KafkaOptions } from './client.ts';
-import { clientOptions } from './client.ts';
-import { KafkaCluster, unavailable } from './cluster.ts';
+import { systemClock } from '../../clock.ts';
+import { LIMITS } from '../../config.ts';
+import { ClickrateError } from '../../errors.ts';
+import type { RecordBatch } from '../../event.ts';
+import { clientOptions, type KafkaOptions } from './client.ts';
+import { KafkaCluster } from './cluster.ts';
+import { headersAt } from './headers.ts';
+import { Lane } from './lane.ts';
 
 export type ReadRecord = {
   partition: number;
   offset: number;
   timeMs: number;
   key: Buffer | null;
+  /** Empty where it is a tombstone. */
   value: Buffer;
   headers: Record<string, string>;
 };
@@ -23,79 +27,86 @@ export type ReadPlan = {
   signal: AbortSignal;
 };
 
-const LOOK_MS = 200;
+/** How long a broker waits for a record before it answers that there is none. */
+const POLL_MS = 250;
+/** Longer than a broker's fail-over takes. */
+const GIVE_UP_MS = 20_000;
+
+/** `end`: what there was to read when it began. */
+type Place = { partition: number; end: number; lane: Lane; troubledAtMs: number | null };
 
 /**
- * The records of a topic, partition by partition interleaved; it ends without an error when the
- * signal is aborted. Throws `source_unavailable`.
+ * The committed records of a topic, partition by partition interleaved; it ends without an error
+ * when the signal is aborted. Throws `source_unavailable`, `source_gap`, `source_damaged`.
  */
 export async function* readTopic(
   options: KafkaOptions,
   plan: ReadPlan,
 ): AsyncGenerator<ReadRecord, void> {
-  if (plan.signal.aborted) return;
-  // A group of its own that commits nothing: it leaves no trace.
-  const group = `${options.clientId}-read-${randomUUID()}`;
-  const cluster = new KafkaCluster({ ...options, group, groupInstance: '' });
-  const consumer = new Consumer({
-    ...clientOptions(options),
-    ...{ groupId: group, autocommit: false, retries: 3, retryDelay: 300 },
-  });
-  consumer.on('error', () => {});
-  let watch: NodeJS.Timeout | undefined;
-  let wasOver = false;
+  const { signal, toEnd } = plan;
+  if (signal.aborted) return;
+  const cluster = new KafkaCluster({ ...options, group: options.clientId, groupInstance: '' });
+  const wait = { wake: new AbortController() };
+  let places: Place[] = [];
   try {
-    const places = await placesOf(cluster, plan);
-    const open = new Map(places.filter(({ at, end }) => at < end).map((p) => [p.partition, p.end]));
-    if (plan.toEnd && open.size === 0) return;
-    const stream = await consumer.consume({
-      ...{ topics: [plan.topic], mode: 'manual', isolationLevel: 1 },
-      ...{ maxBytes: 1_048_576, maxWaitTime: 200, sessionTimeout: 10_000 },
-      offsets: places.map(({ partition, at }) => ({
-        ...{ topic: plan.topic, partition, offset: BigInt(at) },
-      })),
-    });
-    const stop = () => void stream.destroy();
-    plan.signal.addEventListener('abort', stop, { once: true });
-    // It may have been while the stream was opened.
-    if (plan.signal.aborted) stop();
-    // The last records may be marks of transactions, which are never handed out.
-    const isRead = ([partition, end]: [number, number]) =>
-      (stream.offsetsToFetch.get(`${plan.topic}:${partition}`) ?? 0n) >= BigInt(end);
-    watch = setInterval(() => {
-      const isOver = plan.toEnd && stream.readableLength === 0 && [...open].every(isRead);
-      if (isOver && wasOver) stop();
-      wasOver = isOver;
-    }, LOOK_MS);
-    for await (const message of stream) {
-      const { partition, key, value, headers } = message;
-      const offset = Number(message.offset);
-      const end = open.get(partition);
-      if (!plan.toEnd || (end !== undefined && offset < end))
-        yield {
-          ...{ partition, offset, timeMs: Number(message.timestamp), value },
-          key: key ?? null,
-          headers: Object.fromEntries([...headers].map(([k, v]) => [String(k), String(v)])),
-        };
-      if (end !== undefined && offset >= end - 1) open.delete(partition);
-      if (plan.toEnd && open.size === 0) break;
+    places = await placesOf(cluster, plan, () => wait.wake.abort());
+    for (;;) {
+      const open = places.filter(({ lane, end }) => !toEnd || lane.position < end);
+      if (signal.aborted || (toEnd && open.length === 0)) return;
+      for (const { lane } of open) lane.ask(POLL_MS);
+      wait.wake = new AbortController();
+      if (!open.some(({ lane }) => lane.isReady))
+        await systemClock.sleep(POLL_MS, AbortSignal.any([wait.wake.signal, signal]));
+      for (const place of open) yield* recordsOf(place, plan);
     }
-  } catch (error) {
-    if (!plan.signal.aborted && !wasOver) throw unavailable(`reading ${plan.topic}`, error);
   } finally {
-    clearInterval(watch);
-    await consumer.close(true).catch(() => {});
+    for (const { lane } of places) lane.close();
     await cluster.close();
   }
 }
 
-async function placesOf(cluster: KafkaCluster, { topic, from }: ReadPlan) {
-  const { partitionsCount } = await cluster.topic(topic, true);
+async function placesOf(cluster: KafkaCluster, { topic, from }: ReadPlan, onArrival: () => void) {
+  const { id, partitionsCount } = await cluster.topic(topic, true);
+  const client = clientOptions(cluster.options);
   return Promise.all(
-    Array.from({ length: partitionsCount }, async (_, partition) => {
+    Array.from({ length: partitionsCount }, async (_, partition): Promise<Place> => {
       const { first, end } = await cluster.bounds(topic, partition);
+      const parts = { cluster, client, clock: systemClock, limits: LIMITS, topic, partition };
       const at = from === 'earliest' ? first : end;
-      return { partition, at, end };
+      const lane = new Lane({ ...parts, index: partition, onArrival }, id, at);
+      return { partition, end, lane, troubledAtMs: null };
     }),
   );
+}
+
+/** What has come of a partition. */
+function* recordsOf(place: Place, { toEnd }: ReadPlan): Generator<ReadRecord> {
+  const { partition, lane, end } = place;
+  mustNotFailForEver(place);
+  const fetch = lane.take();
+  if (fetch === null) return;
+  const { records } = fetch;
+  for (let i = 0; i < records.count; i++)
+    if (!toEnd || records.offsets[i] < end) yield recordAt(records, i, partition);
+}
+
+function mustNotFailForEver(place: Place): void {
+  const { trouble } = place.lane;
+  if (trouble === null) place.troubledAtMs = null;
+  else {
+    place.troubledAtMs ??= systemClock.monotonicMs();
+    if (systemClock.monotonicMs() - place.troubledAtMs > GIVE_UP_MS)
+      throw new ClickrateError('source_unavailable', trouble);
+  }
+}
+
+function recordAt(records: RecordBatch, i: number, partition: number): ReadRecord {
+  const { bytes, starts, ends, offsets, arrivals } = records;
+  const [keyStart, keyEnd] = [records.keyStarts![i], records.keyEnds![i]];
+  return {
+    ...{ partition, offset: offsets[i], timeMs: arrivals[i] },
+    key: keyEnd < keyStart ? null : Buffer.from(bytes.subarray(keyStart, keyEnd)),
+    value: Buffer.from(bytes.subarray(starts[i], ends[i])),
+    headers: headersAt(bytes, ends[i]),
+  };
 }
