@@ -153,6 +153,24 @@ test('an answer that begins with the marker of an aborted transaction hides noth
   assert.equal(position, 19);
 });
 
+test('what compaction leaves of batches is passed over: heads without records', () => {
+  const emptied = (batch: Buffer) => {
+    const head = Buffer.from(batch.subarray(0, 61));
+    head.writeInt32BE(head.length - 12, 8);
+    head.writeInt32BE(0, 57);
+    return sealed(head);
+  };
+  const bytes = Buffer.concat([
+    emptied(batchOf({ base: 0, rows: rows(0, 3) })),
+    emptied(markerOf(3, 7n, true)),
+    batchOf({ base: 9, rows: rows(9, 1), producerId: 8n }),
+    emptied(markerOf(10, 8n, true)),
+  ]);
+  const { seen, position } = walked(bytes);
+  assert.deepEqual(offsets(seen), [9]);
+  assert.equal(position, 11);
+});
+
 const damages: [string, (bytes: Buffer) => Buffer, RegExp][] = [
   ['a flipped bit', (b) => Buffer.from(b.fill(b[70] ^ 1, 70, 71)), /checksum/],
   ['an old format', (b) => Buffer.from(b.fill(1, 16, 17)), /message format 1/],

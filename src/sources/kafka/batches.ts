@@ -97,11 +97,8 @@ export class BatchWalk {
     const attributes = bytes.readInt16BE(at + CHECKED_FROM);
     const next = base + bytes.readInt32BE(at + 23) + 1;
     this.#beginAborted(next);
-    if (attributes & CONTROL_BIT) {
-      if (size < BATCH_HEAD_BYTES + MARKER_BYTES)
-        throw this.#damaged(base, 'its marker is cut off');
-      this.#control(bytes, at);
-    } else if (next > this.#position && !this.#isAborted(bytes, at, attributes)) {
+    if (attributes & CONTROL_BIT) this.#control(bytes, at, size, base);
+    else if (next > this.#position && !this.#isAborted(bytes, at, attributes)) {
       const from = this.#position;
       const isAppendTime = (attributes & APPEND_TIME_BIT) !== 0;
       const firstMs = Number(bytes.readBigInt64BE(at + (isAppendTime ? 35 : 27)));
@@ -133,7 +130,10 @@ export class BatchWalk {
   }
 
   /** A marker ends a transaction: what follows of its producer is not aborted with it. */
-  #control(bytes: Buffer, at: number): void {
+  #control(bytes: Buffer, at: number, size: number, base: number): void {
+    // Compaction takes old markers, and leaves the empty batch of one that is its producer's last.
+    if (bytes.readInt32BE(at + 57) === 0) return;
+    if (size < BATCH_HEAD_BYTES + MARKER_BYTES) throw this.#damaged(base, 'its marker is cut off');
     // The record: length, attributes, two deltas, a byte each; the key: its length, version, type.
     const type = bytes.readInt16BE(at + BATCH_HEAD_BYTES + 7);
     if (type === ABORT_MARKER) this.#aborting.delete(bytes.readBigInt64BE(at + 43));
