@@ -33,7 +33,7 @@ local refused = must('${KEYS.store}', 'hash') or must(taskKey, 'hash') or must(p
 if refused then return refused end
 local store = redis.call('HMGET', '${KEYS.store}', 'form', 'writer', 'change', 'mark', 'nextNo',
   'incarnation', 'foldedTo')
-local row = redis.call('HMGET', taskKey, 'epoch', 'token', 'number', 'committed')
+local row = redis.call('HMGET', taskKey, 'epoch', 'token', 'number', 'committed', 'parts')
 if not store[1] or not row[1] then return {'fenced'} end
 refused = formOf(store[1])
 if refused then return refused end
@@ -42,6 +42,11 @@ local duplicate = ARGV[4] == row[3] and row[4] == '1'
 if not duplicate and ARGV[4] ~= whole(tonumber(row[3]) + 1) then return {'fenced'} end
 ${CHECKED.map(([key, kind]) => `refused = refused or must('${key}', '${kind}')`).join('\n')}
 if refused then return refused end
+-- What is gone from under a living owner would be missed by the next one only, or by nobody.
+if row[5] and redis.call('HLEN', partsKey) ~= tonumber(row[5]) then return {'fenced'} end
+if store[5] ~= '0' and redis.call('EXISTS', '${KEYS.products}') == 0 then
+  return redis.error_reply('CTRLOST ${KEYS.products} is gone, but not the rest of the store')
+end
 `;
 
 /**

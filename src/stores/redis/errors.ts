@@ -36,6 +36,10 @@ const REPLIES: Record<string, Meaning> = {
     code: 'store_foreign',
     sentence: `Redis holds data of a newer version of clickrate (this one reads form ${FORM})`,
   },
+  CTRLOST: {
+    code: 'checkpoint_damaged',
+    sentence: 'Redis lost a key (does it evict?): restore a copy, or empty the store',
+  },
   CTRWRITER: { code: 'writer_other', sentence: 'another kind of program writes this store' },
 };
 
@@ -62,6 +66,11 @@ export function storeError(error: unknown, where: string): ClickrateError {
 
 /** Errors of the form `ERR …` have no word of their own. */
 function unknownReply(text: string, where: string, cause: ErrorReply): ClickrateError {
+  // NOPERM of a command within a script; the second is that of newer versions.
+  if (/user executing the script|ACL failure in script/.test(text))
+    return new ClickrateError('config_invalid', `${REPLIES.NOPERM.sentence} (${where}): ${text}`, {
+      cause,
+    });
   if (/invalid password|without any password|AUTH/i.test(text))
     return new ClickrateError('config_invalid', `Redis at ${where} refuses the log-in: ${text}`, {
       cause,

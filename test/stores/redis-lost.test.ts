@@ -1,0 +1,47 @@
+/** Keys that are gone from under a living owner: its next commit says so, nothing is papered over. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startRedis, withoutRedis } from '../support/redis-server.ts';
+import { resultIn } from './commits.ts';
+import { Sender, storeAt } from './redis-parts.ts';
+
+const skip = withoutRedis();
+const part = (name: string) => ({ name, bytes: Buffer.from(name) });
+
+test('a checkpoint that lost parts is not written on: the next owner would miss them', {
+  skip,
+}, async (t) => {
+  const redis = await startRedis(t);
+  const a = await new Sender(storeAt(t, redis.url)).claim();
+  await a.send({ parts: [part('m'), part('n')] });
+  redis.cli('DEL', 'ctr:parts:a');
+  assert.equal(await a.send({ parts: [part('m')] }), 'fenced');
+  await assert.rejects(a.claim(), {
+    code: 'checkpoint_damaged',
+    message: /ctr:parts:a .* has 0 checkpoint parts, not 2/,
+  });
+});
+
+test('where the owners of all products are lost nothing is published', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const a = await new Sender(storeAt(t, redis.url)).claim();
+  await a.send();
+  await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] });
+  redis.cli('DEL', 'ctr:products');
+  const lost = { code: 'checkpoint_damaged', retry: false, message: /ctr:products is gone/ };
+  await assert.rejects(a.send({ results: [resultIn('x', 1, 2)] }), lost);
+  await assert.rejects((await a.claim()).send({ results: [resultIn('x', 1, 2)] }), lost);
+});
+
+test('a user who may not do all that a script does is told so', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  for (const [name, rights] of Object.entries({
+    keys: ['~ctr:store', '+@all'],
+    commands: ['~ctr:*', '+@all', '-hset'],
+  })) {
+    redis.cli('ACL', 'SETUSER', name, 'on', '>pw', ...rights);
+    const url = `redis://${name}:pw@127.0.0.1:${redis.port}`;
+    const refused = { code: 'config_invalid', message: /does not let this user/ };
+    await assert.rejects(storeAt(t, url).claim('a', 't'), refused);
+  }
+});
