@@ -14,7 +14,7 @@ const ID = '00000000-0000-4000-8000-000000000001';
 const NOT_LEADER = 6;
 
 /** A source whose partitions are empty; waits take no time but move the clock. */
-async function sourceOver(isLed: boolean[]) {
+async function sourceOver(isLed: boolean[], partitionsOf: (topic: string) => number = () => 1) {
   const time = { ms: 1_000 };
   const asked = [0, 0];
   const clock: Clock = {
@@ -45,7 +45,7 @@ async function sourceOver(isLed: boolean[]) {
   });
   const cluster = {
     options: { brokers: 'h:1', clientId: 'c', saslMechanism: '', tls: false },
-    topic: async () => ({ id: ID, partitionsCount: 1 }),
+    topic: async (name: string) => ({ id: ID, partitionsCount: partitionsOf(name) }),
     bounds: async () => ({ first: 0, end: 0 }),
     committed: async () => null,
     leader: async (topic: string) => ({ host: topic, port: 1, topicId: ID }),
@@ -85,5 +85,23 @@ test('a partition that is only probed is asked again after a failure, when it is
   assert.equal(source.trouble, null);
   assert.ok(asked[0] > 1, `asked ${asked[0]} times`);
   assert.ok(seen.length > 1 && seen.every((p) => p === 0), 'proof of its end');
+  await source.close();
+});
+
+test('a topic that is given more partitions is noticed while it is read', async () => {
+  let partitions = 1;
+  const { source, time } = await sourceOver([true, true], (topic) =>
+    topic === 'clicks' ? partitions : 1,
+  );
+  const readFor = async (ms: number) => {
+    for (const until = time.ms + ms; time.ms < until; time.ms += 1_000)
+      await source.read([true, true], LIMITS.readWaitMs);
+  };
+  await readFor(60_000);
+  partitions = 3;
+  await assert.rejects(readFor(60_000), {
+    code: 'partitions_changed',
+    message: /clicks has 3 partitions, the checkpoint was written with 1/,
+  });
   await source.close();
 });

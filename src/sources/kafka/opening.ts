@@ -24,7 +24,7 @@ const LOST_STORE_MS = 3_600_000;
 /** A topic's id, and how many partitions it had, as kept in the checkpoint. */
 export type TopicIdentity = { id: string; partitions: number };
 
-function identityText({ id, partitions }: TopicIdentity): string {
+export function identityText({ id, partitions }: TopicIdentity): string {
   return `${id}/${partitions}`;
 }
 
@@ -49,9 +49,17 @@ export async function openPartition(
 
 /** With other partitions the products would change tasks in the middle of their windows. */
 function mustHavePartitions(topic: string, kept: string, partitions: number): void {
-  const before = Number(kept.split('/')[1]);
-  if (before === partitions) return;
-  throw new ClickrateError(
+  if (partitionsOf(kept) !== partitions) throw otherPartitions(topic, kept, partitions);
+}
+
+/** How many partitions a topic of this identity has. */
+export function partitionsOf(identity: string): number {
+  return Number(identity.split('/')[1]);
+}
+
+export function otherPartitions(topic: string, kept: string, partitions: number): ClickrateError {
+  const before = partitionsOf(kept);
+  return new ClickrateError(
     'partitions_changed',
     `${topic} has ${partitions} partitions, the checkpoint was written with ${before}: products ` +
       'would change tasks; stop the producers, let the engine close every window, empty the ' +

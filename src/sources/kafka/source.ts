@@ -8,7 +8,13 @@ import { ClickrateError } from '../../errors.ts';
 import type { Fetch, Opened, Position, Source } from '../source.ts';
 import { clientOptions } from './client.ts';
 import { Lane } from './lane.ts';
-import { type OpeningParts, openPartition } from './opening.ts';
+import {
+  identityText,
+  type OpeningParts,
+  openPartition,
+  otherPartitions,
+  partitionsOf,
+} from './opening.ts';
 
 export type KafkaSourceParts = OpeningParts & {
   limits: Limits;
@@ -23,12 +29,19 @@ export type KafkaSourceParts = OpeningParts & {
 
 /** How long a probe waits for brokers that do not answer; what comes later comes with `read`. */
 const PROBE_MS = 250;
+/** How often it is looked whether the topics were given more partitions. */
+const LOOK_MS = 30_000;
 
 export class KafkaSource implements Source {
   readonly partitions: readonly string[];
   readonly #parts: KafkaSourceParts;
   readonly #client: BaseOptions;
   #lanes: Lane[] = [];
+  /** Ids of the topics and how many partitions they had, as they were opened. */
+  #topicIds: string[] = [];
+  #lookedAtMs = -Infinity;
+  /** What a look has found. */
+  #failure: ClickrateError | null = null;
   /** Ends the wait under way. */
   #wake: (() => void) | null = null;
 
@@ -59,6 +72,8 @@ export class KafkaSource implements Source {
       topics.map((topic, p) => openPartition(this.#parts, topic, partition, positions[p])),
     );
     this.#lanes = opened.map((at, index) => this.#lane(index, at));
+    this.#topicIds = opened.map(({ topicId }) => topicId);
+    this.#lookedAtMs = this.#parts.clock.monotonicMs();
     return opened;
   }
 
@@ -76,6 +91,27 @@ export class KafkaSource implements Source {
     );
   }
 
+  /**
+   * Of partitions that were added nobody here would hear: their events were in no count, and the
+   * products of other partitions were among them.
+   */
+  #lookSometimes(): void {
+    const { clock, topics } = this.#parts;
+    if (clock.monotonicMs() - this.#lookedAtMs < LOOK_MS) return;
+    this.#lookedAtMs = clock.monotonicMs();
+    // A broker that is away is the trouble of those who read from it.
+    for (const [index, topic] of topics.entries()) this.#look(index, topic).catch(() => {});
+  }
+
+  async #look(index: number, topic: string): Promise<void> {
+    const kept = this.#topicIds[index];
+    const { id, partitionsCount } = await this.#parts.cluster.topic(topic, true);
+    // Another topic of this name is noticed by its id, when it is read.
+    const isSame = kept === identityText({ id, partitions: partitionsOf(kept) });
+    if (!isSame || partitionsCount <= partitionsOf(kept)) return;
+    this.#failure = otherPartitions(topic, kept, partitionsCount);
+  }
+
   #lane(index: number, at: Opened): Lane {
     const { cluster, clock, limits, topics, partition, idleAfterMs } = this.#parts;
     const onArrival = () => this.#wake?.();
@@ -85,6 +121,8 @@ export class KafkaSource implements Source {
   }
 
   async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {
+    if (this.#failure !== null) throw this.#failure;
+    this.#lookSometimes();
     const lanes = this.#lanes.filter((_, p) => wanted[p]);
     for (const lane of lanes) {
       lane.release();
