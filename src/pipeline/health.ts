@@ -60,7 +60,7 @@ export class Health {
   report(
     session: Session | null,
     nowMs: number,
-    source: Pick<Source, 'trouble' | 'ends' | 'uncommitted'>,
+    source: Pick<Source, 'trouble' | 'retries' | 'ends' | 'uncommitted'>,
   ): TaskHealth {
     const live = session === null ? null : session.task.status(session.positions);
     const troubles = [this.#trouble, source.trouble ?? null];
@@ -82,7 +82,7 @@ export class Health {
       commitBytes: this.commitBytes,
       commits: this.commits,
       fenced: this.fenced,
-      retries: this.retries,
+      retries: this.retries + (source.retries ?? 0),
       revisions: this.revisions,
       commitSeconds: this.#commitSeconds,
     };

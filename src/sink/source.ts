@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import { clientOptions } from '../sources/kafka/client.ts';
 import type { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { Lane } from '../sources/kafka/lane.ts';
+import { Troubles } from '../sources/kafka/troubles.ts';
 import type { Fetch, Opened, Position, Source } from '../sources/source.ts';
 import type { Kind, Place } from './state.ts';
 
@@ -33,6 +34,7 @@ type At = Place & { topic: string; partition: number };
 export class KafkaSinkSource implements SinkSource {
   readonly #parts: KafkaSinkSourceParts;
   readonly #client: BaseOptions;
+  readonly #troubles: Troubles;
   #places: At[] = [];
   #lanes: Lane[] = [];
   #wake: AbortController | null = null;
@@ -40,6 +42,7 @@ export class KafkaSinkSource implements SinkSource {
   constructor(parts: KafkaSinkSourceParts) {
     this.#parts = parts;
     this.#client = clientOptions(parts.cluster.options);
+    this.#troubles = new Troubles(parts.log);
   }
 
   get partitions(): readonly string[] {
@@ -49,6 +52,10 @@ export class KafkaSinkSource implements SinkSource {
   get trouble(): string | null {
     const troubles = this.#lanes.map((lane) => lane.trouble).filter((text) => text !== null);
     return troubles.length === 0 ? null : [...new Set(troubles)].join('; ');
+  }
+
+  get retries(): number {
+    return this.#troubles.retries;
   }
 
   get ends(): (number | null)[] {
@@ -98,10 +105,11 @@ export class KafkaSinkSource implements SinkSource {
 
   #lane(index: number, at: Opened): Lane {
     const { cluster, clock, limits } = this.#parts;
-    const { topic, partition } = this.#places[index];
+    const { name, topic, partition } = this.#places[index];
+    const onTrouble = this.#troubles.of(name);
     const onArrival = () => this.#wake?.abort(ARRIVED);
     const parts = { cluster, client: this.#client, clock, limits, topic, partition, index };
-    return new Lane({ ...parts, onArrival }, at.topicId, at.offset);
+    return new Lane({ ...parts, onArrival, onTrouble }, at.topicId, at.offset);
   }
 
   async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {

@@ -51,6 +51,8 @@ export interface Source {
   readonly partitions: readonly string[];
   /** Why some of them cannot be read for now, while the others go on; null when all can. */
   readonly trouble?: string | null;
+  /** Reads that failed and are made again, beside those that `read` and `probe` reject with. */
+  readonly retries?: number;
   /** Offset after the newest record of each that may be read, as last seen; null: not known. */
   readonly ends?: readonly (number | null)[];
   /** Records behind it that may not be read before an open transaction is over; absent: none. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Clock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/config.ts';
-import { silentLog } from '../../src/log.ts';
+import { type Log, silentLog } from '../../src/log.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import type { BrokerLine, Room } from '../../src/sources/kafka/connection.ts';
 import { KafkaSource } from '../../src/sources/kafka/source.ts';
@@ -14,7 +14,11 @@ const ID = '00000000-0000-4000-8000-000000000001';
 const NOT_LEADER = 6;
 
 /** A source whose partitions are empty; waits take no time but move the clock. */
-async function sourceOver(isLed: boolean[], partitionsOf: (topic: string) => number = () => 1) {
+async function sourceOver(
+  isLed: boolean[],
+  partitionsOf: (topic: string) => number = () => 1,
+  log: Log = silentLog,
+) {
   const time = { ms: 1_000 };
   const asked = [0, 0];
   const clock: Clock = {
@@ -52,7 +56,7 @@ async function sourceOver(isLed: boolean[], partitionsOf: (topic: string) => num
     reach: { connect: ({ host }: { host: string }) => lineTo(TOPICS.indexOf(host)) },
   } as unknown as KafkaCluster;
   const source = new KafkaSource({
-    ...{ cluster, clock, limits: LIMITS, log: silentLog, topics: TOPICS, partition: 0 },
+    ...{ cluster, clock, limits: LIMITS, log, topics: TOPICS, partition: 0 },
     ...{
       futureMs: 10_000,
       idleAfterMs: 1_000,
@@ -103,5 +107,24 @@ test('a topic that is given more partitions is noticed while it is read', async 
     code: 'partitions_changed',
     message: /clicks has 3 partitions, the checkpoint was written with 1/,
   });
+  await source.close();
+});
+
+test('an outage of a partition is told once, as is its end, and each try is counted', async () => {
+  const isLed = [true, false];
+  const lines: string[] = [];
+  const tell = (_: object, line: string) => void lines.push(line);
+  const log = { ...silentLog, info: tell, warn: tell };
+  const { source, time } = await sourceOver(isLed, () => 1, log);
+  const readFor = async (ms: number) => {
+    for (const until = time.ms + ms; time.ms < until; time.ms += 500)
+      await source.read([true, true], LIMITS.readWaitMs);
+  };
+  await readFor(60_000);
+  assert.ok(source.retries > 10, `${source.retries} tries`);
+  isLed[1] = true;
+  await readFor(20_000);
+  assert.match(lines[0]!, /^clicks-0 cannot be read: .*NOT_LEADER/);
+  assert.deepEqual(lines.slice(1), ['clicks-0 is read again']);
   await source.close();
 });

@@ -28,6 +28,8 @@ export type LaneParts = {
   idleAfterMs?: number;
   /** Called when an answer, or a failure, has arrived. */
   onArrival(): void;
+  /** Told each failure that may pass, and null when an answer comes. */
+  onTrouble?(reason: string | null): void;
 };
 
 /** An answer, and the buffer it lies in. */
@@ -165,6 +167,7 @@ export class Lane {
     this.#arrived = arrived;
     this.#filling = null;
     this.#reached.answered(arrived);
+    this.#parts.onTrouble?.(null);
     this.trouble = null;
     this.#waitMs = 0;
   }
@@ -179,6 +182,7 @@ export class Lane {
     }
     const { limits, clock } = this.#parts;
     this.trouble = messageOf(error);
+    this.#parts.onTrouble?.(this.trouble);
     this.#reached.lost();
     this.#waitMs = Math.min(limits.retryMaxMs, Math.max(limits.retryMinMs, this.#waitMs * 2));
     this.#retryAtMs = clock.monotonicMs() + this.#waitMs;
@@ -222,11 +226,8 @@ export class Lane {
     // Behind what is written and not committed yet something is still to come: nobody is idle.
     const end = this.#walk.isDone && this.position >= this.#logEnd;
     return {
-      partition: index,
-      records: this.#records,
-      next: this.position,
+      ...{ partition: index, records: this.#records, next: this.position, end },
       ...{ sentAtMs: answer.sentAtMs, arrivedAtMs: answer.arrivedAtMs },
-      end,
       reachableSinceMs: this.#reached.sinceMs,
     };
   }

@@ -15,6 +15,7 @@ import {
   otherPartitions,
   partitionsOf,
 } from './opening.ts';
+import { Troubles } from './troubles.ts';
 
 export type KafkaSourceParts = OpeningParts & {
   limits: Limits;
@@ -36,6 +37,7 @@ export class KafkaSource implements Source {
   readonly partitions: readonly string[];
   readonly #parts: KafkaSourceParts;
   readonly #client: BaseOptions;
+  readonly #troubles: Troubles;
   #lanes: Lane[] = [];
   /** Ids of the topics and how many partitions they had, as they were opened. */
   #topicIds: string[] = [];
@@ -48,12 +50,17 @@ export class KafkaSource implements Source {
   constructor(parts: KafkaSourceParts) {
     this.#parts = parts;
     this.#client = clientOptions(parts.cluster.options);
+    this.#troubles = new Troubles(parts.log);
     this.partitions = parts.topics.map((topic) => `${topic}-${parts.partition}`);
   }
 
   get trouble(): string | null {
     const troubles = this.#lanes.map((lane) => lane.trouble).filter((text) => text !== null);
     return troubles.length === 0 ? null : [...new Set(troubles)].join('; ');
+  }
+
+  get retries(): number {
+    return this.#troubles.retries;
   }
 
   get ends(): (number | null)[] {
@@ -115,9 +122,14 @@ export class KafkaSource implements Source {
   #lane(index: number, at: Opened): Lane {
     const { cluster, clock, limits, topics, partition, idleAfterMs } = this.#parts;
     const onArrival = () => this.#wake?.();
+    const onTrouble = this.#troubles.of(this.partitions[index]);
     const topic = topics[index];
     const parts = { cluster, client: this.#client, clock, limits, topic, partition, index };
-    return new Lane({ ...parts, idleAfterMs, onArrival }, at.topicId.split('/')[0], at.offset);
+    return new Lane(
+      { ...parts, idleAfterMs, onArrival, onTrouble },
+      at.topicId.split('/')[0],
+      at.offset,
+    );
   }
 
   async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {
