@@ -210,3 +210,12 @@ test('what was handed over stays as it is while the next answer comes', async ()
   assert.ok(lane.isReady);
   assert.equal(Buffer.from(bytes.slice(starts[0], ends[0])).toString(), 'first');
 });
+
+test('an offset that the log does not hold: it is not guessed why, brokers do not tell', async () => {
+  const { lane, ask } = laneOver([fetchAnswer(1, 1, -1, -1, [])]);
+  await ask();
+  assert.throws(() => lane.take(), {
+    code: 'source_gap',
+    message: /^the log of clicks-0 does not hold offset 7: .*deleted .*or it lost its end/,
+  });
+});

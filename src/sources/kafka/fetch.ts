@@ -81,7 +81,6 @@ export type FetchHead = {
   highWatermark: number;
   /** End of what may be read: the last stable offset. */
   stableOffset: number;
-  logStart: number;
   aborted: Aborted[];
   start: number;
   end: number;
@@ -100,7 +99,7 @@ export function readFetchHead(bytes: Buffer): FetchHead {
 }
 
 const NOTHING = {
-  ...{ highWatermark: 0, stableOffset: 0, logStart: 0 },
+  ...{ highWatermark: 0, stableOffset: 0 },
   ...{ aborted: [], start: 0, end: 0 },
 };
 
@@ -122,14 +121,15 @@ function headOf(bytes: Buffer): FetchHead {
   const partitionError = reader.int16();
   const highWatermark = reader.int64();
   const stableOffset = reader.int64();
-  const logStart = reader.int64();
+  // The log's start, which is not told where it would matter: with an error.
+  reader.at += 8;
   const aborted = reader.aborted();
   // Preferred read replica.
   reader.at += 4;
   const size = Math.max(0, reader.varint() - 1);
   const start = reader.at;
   if (start + size > bytes.length) throw tornAnswer();
-  const offsets = { highWatermark, stableOffset, logStart };
+  const offsets = { highWatermark, stableOffset };
   const head = { error: partitionError, throttledMs: null, ...offsets, aborted };
   return { ...head, start, end: start + size };
 }

@@ -158,7 +158,7 @@ export class Lane {
       return;
     }
     if (head.error !== 0) {
-      this.#fail(this.#refused(head.error, head.logStart));
+      this.#fail(this.#refused(head.error));
       return;
     }
     this.#end = head.stableOffset;
@@ -188,7 +188,7 @@ export class Lane {
     this.#retryAtMs = clock.monotonicMs() + this.#waitMs;
   }
 
-  #refused(code: number, logStart: number): ClickrateError {
+  #refused(code: number): ClickrateError {
     const { topic, partition } = this.#parts;
     const name = `${topic}-${partition}`;
     if (code !== OFFSET_OUT_OF_RANGE)
@@ -198,8 +198,8 @@ export class Lane {
       );
     return new ClickrateError(
       'source_gap',
-      `offset ${this.position} of ${name} is gone (its log begins at ${logStart}): records were ` +
-        'deleted before they were read; start with --on-gap skip to go on behind them',
+      `the log of ${name} does not hold offset ${this.position}: records were deleted before ` +
+        'they were read, or it lost its end; the next start says which',
     );
   }
 
