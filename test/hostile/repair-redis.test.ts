@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { repairRedis } from '../../src/cli/repair-redis.ts';
 import { LIMITS } from '../../src/config.ts';
 import { recordsOf } from '../../src/event.ts';
 import { silentLog } from '../../src/log.ts';
@@ -123,6 +124,10 @@ test('a copy of what is dropped is in the data directory; without one nothing is
   const store = storeAt(t, redis.url);
   await count(await journalOf(t), store);
   redis.cli('HSET', 'ctr:parts:0', 'block/77', 'x');
+  const isAlive = { code: 'task_lost', message: /committed \d+ ms ago: stop the process/ };
+  const options = { redis: redis.url, redisPassword: '', data: '/nowhere' };
+  await assert.rejects(repairRedis(options, false, 0), isAlive);
+  assert.equal(redis.cli('HGET', 'ctr:parts:0', 'block/77'), 'x');
   // As one that has not committed for long.
   redis.cli('HSET', 'ctr:task:0', 'at', '1');
   const directory = temporary(t);

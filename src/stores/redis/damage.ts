@@ -78,7 +78,8 @@ async function copyOf(connection: Connection, task: string) {
     ['HGET', keys[0], 'at'],
     ['TIME'],
   ]);
-  return { copy, ageMs: Number(time[0]) * 1_000 - Number(at ?? 0) };
+  const nowMs = Number(time[0]) * 1_000 + Math.floor(Number(time[1]) / 1_000);
+  return { copy, ageMs: Math.max(0, nowMs - Number(at ?? 0)) };
 }
 
 export async function dropCheckpoint(connection: Connection, task: string): Promise<void> {
