@@ -171,6 +171,18 @@ test('what compaction leaves of batches is passed over: heads without records', 
   assert.equal(position, 11);
 });
 
+test('an aborted transaction right behind another of its producer is passed over as well', () => {
+  const bytes = Buffer.concat([
+    batchOf({ base: 7, rows: rows(7, 1), producerId: 7n }),
+    markerOf(8, 7n, false),
+    batchOf({ base: 9, rows: rows(9, 1), producerId: 7n }),
+    markerOf(10, 7n, false),
+    batchOf({ base: 11, rows: rows(11, 1), producerId: 7n }),
+  ]);
+  const aborted = [7, 9].map((firstOffset) => ({ producerId: 7n, firstOffset }));
+  assert.deepEqual(offsets(walked(bytes, 7, aborted).seen), [11]);
+});
+
 const damages: [string, (bytes: Buffer) => Buffer, RegExp][] = [
   ['a flipped bit', (b) => Buffer.from(b.fill(b[70] ^ 1, 70, 71)), /checksum/],
   ['an old format', (b) => Buffer.from(b.fill(1, 16, 17)), /message format 1/],

@@ -5,6 +5,7 @@ import { systemClock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/config.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import type { BrokerLine, Room } from '../../src/sources/kafka/connection.ts';
+import { FetchRequest } from '../../src/sources/kafka/fetch.ts';
 import { Lane } from '../../src/sources/kafka/lane.ts';
 import { fetchAnswer, throttledAnswer } from '../simulation/broker-bytes.ts';
 import { batchOf, markerOf } from '../support/kafka-batches.ts';
@@ -28,11 +29,18 @@ function laneOver(answers: Buffer[], tookMs: readonly number[] = []) {
       answer.copy(buffer);
       return buffer.subarray(0, answer.length);
     },
-    close: () => {},
+    close: () => {
+      line.closes++;
+    },
+    closes: 0,
     isClosed: false as boolean,
-  } satisfies BrokerLine;
+  } satisfies BrokerLine & { closes: number };
+  const leader = { topicId: TOPIC_ID, asked: Promise.resolve() };
   const cluster = {
-    leader: async () => ({ host: 'h', port: 1, topicId: TOPIC_ID }),
+    leader: async () => {
+      await leader.asked;
+      return { host: 'h', port: 1, topicId: leader.topicId };
+    },
     reach: { connect: () => line },
   } as unknown as KafkaCluster;
   const client = { clientId: 'c', bootstrapBrokers: ['h:1'] };
@@ -53,7 +61,7 @@ function laneOver(answers: Buffer[], tookMs: readonly number[] = []) {
     arrivals.length = 0;
     return asked > before;
   };
-  return { lane, line, ask, time, rooms };
+  return { lane, line, leader, ask, time, rooms };
 }
 
 const atEnd = () => fetchAnswer(1, 0, 7, 0, []);
@@ -171,6 +179,47 @@ test('and after its connection was closed while nothing was under way', async ()
     seen.push(lane.take()?.reachableSinceMs);
   }
   assert.deepEqual(seen, [-Infinity, 11_000, 11_000]);
+});
+
+test('what is not committed is not asked for', () => {
+  const request = new FetchRequest('c', TOPIC_ID, 0, 1).at(7, 50);
+  // Behind head, client, tags, replica: wait, least and most bytes, then the isolation level.
+  const at = 14 + 1 + 1 + 4;
+  assert.equal(request.readInt32BE(at), 50);
+  assert.equal(request.readInt8(at + 12), 1);
+});
+
+test('a topic that was made anew under its name is not read as the one before', async () => {
+  const { lane, leader, ask } = laneOver([]);
+  leader.topicId = '00000000-0000-4000-8000-000000000002';
+  await ask();
+  assert.throws(() => lane.take(), { code: 'topic_renewed' });
+});
+
+test('a failure after a good answer is tried again soon, however many there were before', async () => {
+  const notLeader = fetchAnswer(1, 6, -1, -1, []);
+  const { lane, ask, time } = laneOver([notLeader, notLeader, atEnd(), notLeader, atEnd()]);
+  for (const waitMs of [LIMITS.retryMinMs, 2 * LIMITS.retryMinMs]) {
+    await ask();
+    time.ms += waitMs;
+  }
+  await ask();
+  assert.equal(lane.take()?.end, true);
+  await ask();
+  assert.match(String(lane.trouble), /NOT_LEADER/);
+  time.ms += LIMITS.retryMinMs;
+  assert.ok(await ask());
+});
+
+test('a connection made while the lane is closed does not stay open', async () => {
+  const { lane, line, leader } = laneOver([atEnd()]);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  leader.asked = promise;
+  lane.ask(0);
+  lane.close();
+  resolve();
+  for (let n = 0; n < 10; n++) await new Promise(setImmediate);
+  assert.equal(line.closes, 1);
 });
 
 test('each buffer is given back once, also by lanes that fail or are closed', async () => {
