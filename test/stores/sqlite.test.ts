@@ -53,6 +53,13 @@ function fileHarness(
   return harness;
 }
 
+test('what was answered is on disk: the log is written in full before the answer', (t) => {
+  const { db } = fileHarness(t);
+  const told = (name: string) => Object.values(db.prepare(`PRAGMA ${name}`).get()!)[0];
+  const names = ['journal_mode', 'synchronous', 'fullfsync', 'checkpoint_fullfsync'];
+  assert.deepEqual(names.map(told), ['wal', 2, 1, 1]);
+});
+
 test('a commit that finds no room is rolled back wholly, and goes through later', async (t) => {
   const harness = fileHarness(t);
   const { store } = harness;

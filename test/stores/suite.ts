@@ -255,6 +255,43 @@ function productExamples(example: Example): void {
     { limits: { historyProducts: 2 } },
   );
 
+  example(
+    'a product that left and came back is not forgotten with those that leave after it',
+    async (harness) => {
+      const a = await owner(harness);
+      const names = ['x', 'y', 'z'];
+      await a.send({ claims: names, results: names.map((name) => resultIn(name, 0, 1)) });
+      await a.send({ removals: ['x'] });
+      await a.send({ claims: ['x'] });
+      for (const name of ['y', 'z']) await a.send({ removals: [name] });
+      await a.send({ results: [resultIn('x', 1, 5)] });
+      assert.deepEqual((await harness.store.load()).rows, [
+        { product: 'x', latest: countsOf(1, 5), previous: null },
+      ]);
+      assert.deepEqual(await windowsOf(harness.store, 'x'), [countsOf(0, 1), countsOf(1, 5)]);
+    },
+    { limits: { historyProducts: 1 } },
+  );
+
+  example("what left and is another task's now is not written by the former", async (harness) => {
+    const a = await owner(harness, 'a');
+    const b = await owner(harness, 'b');
+    await a.send({ claims: ['x', 'y'] });
+    for (const name of ['x', 'y']) {
+      await a.send({ results: ['x', 'y'].map((one) => resultIn(one, 0, 1)) });
+      // Also where the commit that removes it was made ready before.
+      if (name === 'x') await a.send();
+      await a.send({ removals: [name], results: name === 'x' ? [resultIn('y', 1, 1)] : [] });
+      await b.send({ claims: [name], results: [resultIn(name, 2, 7)] });
+      await a.send({ results: [resultIn(name, 3, 99)] });
+    }
+    const { rows } = await harness.store.load();
+    assert.deepEqual(
+      rows.map(({ latest }) => latest),
+      [countsOf(2, 7), countsOf(2, 7)],
+    );
+  });
+
   example('in one commit a row is removed, then claimed, then written', async (harness) => {
     const a = await owner(harness);
     await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] });
