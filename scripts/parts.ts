@@ -20,6 +20,7 @@ const QUICK = [
   'result',
   'cli',
   'sources',
+  'sink',
   'stores',
   'api',
   'repository',

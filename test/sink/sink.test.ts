@@ -11,7 +11,7 @@ import { MemoryStore } from '../../src/stores/memory.ts';
 import type { Commit, CommitAnswer, TaskStore } from '../../src/stores/store.ts';
 import { windowsOf } from '../stores/commits.ts';
 import { iso } from '../support/fake-job.ts';
-import { Random } from '../support/random.ts';
+import { Random, runsFromEnv } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { type SinkLog, SinkLogs } from '../support/sink-logs.ts';
 
@@ -132,7 +132,8 @@ async function run(sink: Sink, isDone: () => Promise<boolean>): Promise<boolean>
 
 suite('the loop of the sink', () => {
   test('dying anywhere = never died', async () => {
-    for (let seed = 1; seed <= 60; seed++) {
+    const { seed: from, runs } = runsFromEnv({ seed: 1, runs: 60 });
+    for (let seed = from; seed < from + runs; seed++) {
       const random = new Random(seed);
       const clock = new SimClock(T0);
       const { logs, cells, uncounted } = play(random, 30);
@@ -180,6 +181,68 @@ suite('the loop of the sink', () => {
     for (const [key, finalBefore] of told)
       assert.ok(Number(key.split(' ')[1]) >= finalBefore, `${key} came after it was final`);
     assert.ok(told.size > 50);
+  });
+
+  test('with nothing to tell it commits every 5 s: who stands by sees that it lives', async () => {
+    const random = new Random(8);
+    const clock = new SimClock(T0);
+    const store = new MemoryStore({ writer: 'sink' });
+    const isDone = async () => clock.monotonicMs() >= 60_000;
+    assert.equal(await run(sinkOf(store, [], clock, random), isDone), false);
+    // Every 5 s from the beginning on, and one that lets go.
+    assert.equal((await store.read('sink')).number, 12 + 1);
+  });
+
+  test('one that is fenced drops the results and stands by', async () => {
+    const random = new Random(9);
+    const clock = new SimClock(T0);
+    const { logs } = play(random, 30);
+    const store = new MemoryStore({ writer: 'sink' });
+    const sink = sinkOf(store, logs, clock, random);
+    const commit = store.commit.bind(store);
+    let isTaken = false;
+    store.commit = async (one) => {
+      if (one.number === 3 && !isTaken) await store.claim('sink', 'another');
+      isTaken ||= one.number === 3;
+      return await commit(one);
+    };
+    await run(sink, async () => clock.monotonicMs() > 60_000);
+    assert.deepEqual([isTaken, sink.health().fenced], [true, 1]);
+  });
+
+  test('reading pauses while many windows wait to be committed', async () => {
+    const random = new Random(10);
+    const clock = new SimClock(T0);
+    const records = Array.from({ length: 60_000 }, (_, n) => {
+      const cell = { start: T0, impressions: 1, clicks: 0 };
+      return { value: tellingOf(`p${n}`, cell) };
+    });
+    const store = new MemoryStore({ writer: 'sink', resultsPerCommit: 500 });
+    const source = new SinkLogs([{ ...place('res-0', 'results'), records }], clock, random, 5_000);
+    const sink = sinkOf(store, [], clock, random, source);
+    let most = 0;
+    const isDone = async () => {
+      const position = sink.health().live?.partitions[0]?.position ?? 0;
+      const { rows } = await store.load();
+      most = Math.max(most, position - rows.length);
+      return rows.length >= 10_000;
+    };
+    await run(sink, isDone);
+    assert.ok(most >= 9_000 && most < 10_000 + 5_000, `${most} windows wait`);
+  });
+
+  test('no watermark is told before every subtask of the job has one', async () => {
+    const random = new Random(11);
+    const clock = new SimClock(T0);
+    const progress: SinkLog = { ...place('pro-0', 'progress'), records: [] };
+    progress.records.push({ value: { partition: 0, watermark: iso(T0) } });
+    progress.records.push({ value: { partition: 1, watermark: null } });
+    const logs = [{ ...place('res-0', 'results'), records: [] }, progress];
+    const store = new MemoryStore({ writer: 'sink' });
+    const isDone = async () => clock.monotonicMs() >= 10_000;
+    await run(sinkOf(store, logs, clock, random), isDone);
+    const status = (await store.statuses()).get('sink')!;
+    assert.deepEqual([status.partitions[1]!.position, status.watermark], [2, null]);
   });
 
   test('a stop commits what was read and lets go', async () => {

@@ -132,6 +132,20 @@ suite('table of the sink', () => {
     assert.equal(kept.counted, 31);
   });
 
+  test('a product that comes back while it leaves is not taken away afterwards', () => {
+    const table = new Table(OPTIONS);
+    const kept = new Kept();
+    // Three products fill a block; the fourth has one with room.
+    for (const product of ['a', 'b', 'c', 'd']) table.fold(result(product, 1, 1));
+    while (kept.take(table, 10));
+    table.fold(result('d', 100, 1));
+    table.expire(70_000);
+    table.fold(result('a', 101, 5));
+    while (kept.take(table, 1));
+    assert.deepEqual([...kept.rows.keys()].sort(), ['a', 'd']);
+    assert.deepEqual(kept.rows.get('a'), { latest: 101_000, previous: null });
+  });
+
   test('windows that were let go stay counted, and a repeat of them is none', () => {
     const table = new Table(OPTIONS);
     const kept = new Kept();

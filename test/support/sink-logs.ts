@@ -15,12 +15,14 @@ export class SinkLogs implements SinkSource {
   readonly #logs: readonly SinkLog[];
   readonly #clock: SimClock;
   readonly #random: Random;
+  readonly #mostRecords: number;
   #positions: number[] = [];
 
-  constructor(logs: readonly SinkLog[], clock: SimClock, random: Random) {
+  constructor(logs: readonly SinkLog[], clock: SimClock, random: Random, mostRecords = 9) {
     this.#logs = logs;
     this.#clock = clock;
     this.#random = random;
+    this.#mostRecords = mostRecords;
     this.partitions = logs.map(({ name }) => name);
   }
 
@@ -40,7 +42,7 @@ export class SinkLogs implements SinkSource {
     this.#logs.forEach(({ records }, p) => {
       if (!wanted[p] || this.#random.chance(0.3)) return;
       const from = this.#positions[p];
-      const next = Math.min(records.length, from + this.#random.int(1, 9));
+      const next = Math.min(records.length, from + this.#random.int(1, this.#mostRecords));
       this.#positions[p] = next;
       const batch = batchOf(records.slice(from, next), from);
       const end = next === records.length;
