@@ -55,6 +55,7 @@ export class FakeReader implements ResultReader {
   windowMs: number | null = null;
   pruned = 0;
   loads = 0;
+  looks = 0;
   /** Thrown by every read while set. */
   failure: Error | null = null;
   /** Called while a load is under way, after its rows are taken. */
@@ -128,6 +129,7 @@ export class FakeReader implements ResultReader {
   }
 
   async statuses(): Promise<Map<string, Status>> {
+    this.looks++;
     this.#fail();
     return new Map(this.statusMap);
   }

@@ -1,6 +1,7 @@
 /** Which windows are called final where some tasks have nothing to count. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { finalBeforeOf } from '../../src/api/finality.ts';
 import { createServer } from '../../src/api/server.ts';
 import { LIMITS } from '../../src/config.ts';
 import type { Status } from '../../src/status.ts';
@@ -82,6 +83,48 @@ test('a backlog for a quiet task is not final before the task is known to be qui
   reader.statusMap.set('0', task(backlog + 10_000, true));
   await eventually(async () => (await statusesOf('new'))[1] === 'final', 5_000);
   assert.deepEqual(await statusesOf('old'), ['final', 'final']);
+});
+
+test('a look that began before a backlog came does not say that its task is quiet', async (t) => {
+  const { reader, json } = await served(t, 60);
+  const { promise: gate, resolve: letGo } = Promise.withResolvers<void>();
+  const statuses = reader.statuses.bind(reader);
+  let isLooking = false;
+  reader.statuses = async () => {
+    const found = await statuses();
+    isLooking = true;
+    await gate;
+    return found;
+  };
+  await eventually(async () => isLooking, 5_000, 5);
+  reader.publish([row('old', counts(OLD + 60_000, 3, 1), counts(OLD, 9, 1))]);
+  let next = 0;
+  reader.statuses = () => {
+    next++;
+    return new Promise(() => {});
+  };
+  letGo();
+  await eventually(async () => next > 0, 5_000, 5);
+  assert.equal((await json('/v1/products/old')).freshness.final_before, OLD + 10_000);
+});
+
+test('what becomes final while counts are read is not called final with them', async (t) => {
+  const { reader, historyOf } = await served(t, 10);
+  const history = reader.history.bind(reader);
+  reader.history = async (query) => {
+    const found = await history(query);
+    reader.statusMap.set('1', task(START + 120_000, false));
+    const before = reader.looks;
+    await eventually(async () => reader.looks > before + 1, 5_000, 5);
+    return found;
+  };
+  assert.deepEqual(await historyOf('/v1/products/new/history'), ['provisional']);
+});
+
+test('which task may own a product is told by its newest window', () => {
+  const statuses = [task(OLD, true), task(START + 20_000, false)];
+  const of = (newestStart: number) => finalBeforeOf(statuses, newestStart);
+  assert.deepEqual([of(OLD + 9_999), of(OLD + 10_000)], [OLD + 10_000, START + 10_000]);
 });
 
 test('when all tasks are quiet everything is final', async (t) => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createServer } from '../../src/api/server.ts';
 import { LIMITS } from '../../src/config.ts';
+import { ClickrateError } from '../../src/errors.ts';
 import type { OpenCounts, Status, TaskHealth } from '../../src/status.ts';
 import {
   counts,
@@ -273,6 +274,19 @@ test('one rejected event can be looked at, and sent again after a fix', async (t
   assert.equal(still.json().code, 'nothing_usable');
   assert.equal((await replay(3)).statusCode, 404);
   assert.equal(pushed.length, 1);
+});
+
+test('an event is sent again only when it is durable', async (t) => {
+  const reader = new FakeReader();
+  reader.kept.push(keptEvent(1, CLICK));
+  const push = async () => {
+    await new Promise(setImmediate);
+    throw new ClickrateError('journal_full', 'too much waits');
+  };
+  const app = await createServer(partsWith(reader, { push }).parts);
+  t.after(() => app.close());
+  const answer = await app.inject({ url: '/v1/rejected/1/replay', method: 'POST' });
+  assert.deepEqual([answer.statusCode, answer.json().code], [429, 'journal_full']);
 });
 
 test('sending an event again takes no body but a small one', async (t) => {

@@ -57,8 +57,13 @@ suite('a page of another origin', () => {
       const app = await serverWith(t, options);
       return (await app.inject({ url, headers: { host } })).statusCode;
     };
-    for (const host of ['evil.example', 'evil.example:8000', 'localhost.evil.example'])
-      assert.equal(await asked(host), 403, host);
+    const strange = [
+      'evil.example',
+      'evil.example:8000',
+      'localhost.evil.example',
+      'evillocalhost',
+    ];
+    for (const host of strange) assert.equal(await asked(host), 403, host);
     for (const host of ['localhost:8000', '127.0.0.1', '[::1]:8000', '10.0.0.7', 'a.localhost'])
       assert.equal(await asked(host), 200, host);
     assert.equal(await asked('ctr.example', { hostNames: 'ctr.example' }), 200);

@@ -49,6 +49,14 @@ async function assertRefused(
   assert.match(answer.json().detail, detail);
 }
 
+test('a product that left is in no list, also where nothing else has changed', async (t) => {
+  const { reader, pages } = await served(t);
+  reader.publish(['a', 'b', 'c'].map((product, n) => row(product, counts(START, 10, n))));
+  assert.deepEqual(await pages('sort=-ctr'), ['c', 'b', 'a']);
+  reader.publish([], ['b']);
+  assert.deepEqual(await pages('sort=-ctr'), ['c', 'a']);
+});
+
 test('a rate without impressions is null, more clicks than impressions are flagged', async (t) => {
   const { app, reader } = await served(t);
   reader.publish([row('a', counts(START, 0, 2), counts(START - 10_000, 4, 1))]);

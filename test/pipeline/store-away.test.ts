@@ -6,6 +6,7 @@ import { LIMITS, settingsWith } from '../../src/config.ts';
 import { ClickrateError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
+import type { KeptEvent } from '../../src/status.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import type { Commit, CommitAnswer } from '../../src/stores/store.ts';
 import { windowsOf } from '../stores/commits.ts';
@@ -35,7 +36,17 @@ class Flaky extends MemoryStore {
   }
 }
 
-function setUp({ products = 1, records: count = 200, resultsPerCommit = 500 } = {}) {
+type SetUp = {
+  products?: number;
+  records?: number;
+  resultsPerCommit?: number;
+  /** Offset of a record that is no event. */
+  broken?: number;
+  keep?: (events: readonly KeptEvent[]) => Promise<void>;
+};
+
+function setUp(options: SetUp = {}) {
+  const { products = 1, records: count = 200, resultsPerCommit = 500, broken, keep } = options;
   const clock = new SimClock(START);
   const at = (n: number) => START + Math.floor((n * 20_000) / count);
   const idOf = (n: number) => (products === 1 ? 'a' : `a${n % products}`);
@@ -46,7 +57,7 @@ function setUp({ products = 1, records: count = 200, resultsPerCommit = 500 } = 
   const records = Array.from({ length: count }, (_, n) => ({
     offset: n,
     arrivalMs: at(n),
-    bytes: bytes(n),
+    bytes: n === broken ? Buffer.from('broken') : bytes(n),
   }));
   const logs = [{ partition: 'p-0', topicId: 't', records }];
   const store = new Flaky({ resultsPerCommit });
@@ -62,6 +73,7 @@ function setUp({ products = 1, records: count = 200, resultsPerCommit = 500 } = 
     newToken: () => `token-${Math.random()}`,
     newIdKey: () => '0'.repeat(32),
     stillOurs: async () => true,
+    ...(keep === undefined ? {} : { keep }),
   });
   return { clock, source, store, pipeline };
 }
@@ -111,6 +123,37 @@ test('while the store is away the reason is told, and a stop does not hang', asy
   abort.abort();
   await running;
   assert.equal(pipeline.health().state, 'stopped');
+});
+
+test('what is not counted is kept elsewhere before the commit that counts it', async () => {
+  const kept: number[] = [];
+  let failures = 2;
+  const keep = async (events: readonly KeptEvent[]) => {
+    await new Promise(setImmediate);
+    if (failures-- > 0) throw new ClickrateError('source_unavailable', 'no broker answers');
+    kept.push(...events.map(({ offset }) => offset));
+  };
+  const { clock, store, pipeline } = setUp({ broken: 5, keep });
+  const committed: [offset: number, isKept: boolean][] = [];
+  store.onCommit = async () => {
+    for (const { offset } of store.sent.at(-1)!.kept)
+      committed.push([offset, kept.includes(offset)]);
+  };
+  await pipeline.start();
+  await turns(pipeline, clock, 20);
+  await pipeline.flush();
+  assert.deepEqual(committed, [[5, true]]);
+  assert.equal(failures, -1);
+});
+
+test('a partition that cannot be read makes the task not ready, by name', async () => {
+  const { clock, source, pipeline } = setUp();
+  await pipeline.start();
+  await turns(pipeline, clock, 5);
+  assert.equal(pipeline.health().ready, true);
+  Object.defineProperty(source, 'trouble', { value: 'p-0 has no leader now' });
+  const { ready, reasons } = pipeline.health();
+  assert.deepEqual([ready, reasons], [false, ['p-0 has no leader now']]);
 });
 
 test('when a pipeline fails for good the commit in flight is not tried again', async () => {
