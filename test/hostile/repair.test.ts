@@ -9,7 +9,7 @@ import { recordsOf } from '../../src/event.ts';
 import { backUp } from '../../src/repair/backup.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
 import { temporary } from '../support/processes.ts';
-import { BASE, change, copy, engineOn, outcomeOf, used } from './directory.ts';
+import { BASE, change, copy, engineOn, outcomeOf, SETTINGS_HERE, used } from './directory.ts';
 
 type Outcome = Awaited<ReturnType<typeof outcomeOf>>;
 
@@ -72,12 +72,20 @@ for (const sql of UNKNOWN_NUMBER)
     assert.deepEqual(mended.ledgers, whole.ledgers);
   });
 
+/** The one value that `sql` asks of the file for. */
+function ask(directory: string, sql: string): unknown {
+  const db = new DatabaseSync(join(directory, 'clickrate.db'), { readOnly: true });
+  const value = Object.values(db.prepare(sql).get()!)[0];
+  db.close();
+  return value;
+}
+
 const received = ({ ledgers }: Outcome) => ledgers[0].received;
 
 test('a row of the journal that was not counted is missed, and said so', async (t) => {
   const sql = `UPDATE journal SET bytes = zeroblob(length(bytes))
     WHERE first = (SELECT max(first) FROM journal WHERE first < 1650)`;
-  const { steps, whole, mended } = await repaired(t, await used(t), sql);
+  const { steps, whole, mended, directory } = await repaired(t, await used(t), sql);
   assert.deepEqual(steps, [
     {
       what: 'the journal from offset 1500 to 1649',
@@ -87,6 +95,22 @@ test('a row of the journal that was not counted is missed, and said so', async (
   ]);
   assert.equal(received(mended), received(whole) - 150);
   assert.equal(mended.ledgers[0].missed, 150);
+  // They came at about this time, and events may be so far ahead of it.
+  const floor = BASE + 60_000 + SETTINGS_HERE.futureMs;
+  const told = Number(ask(directory, "SELECT json_extract(status, '$.publishFloor') FROM tasks"));
+  assert.ok(told >= floor && told < floor + 1_000, String(told - floor));
+});
+
+test('without rows and head, the journal goes on where the checkpoint stands', async (t) => {
+  const directory = await used(t);
+  const position = ask(
+    directory,
+    "SELECT json_extract(status, '$.partitions[0].position') FROM tasks",
+  );
+  assert.ok(Number(position) > 0);
+  change(directory, 'DELETE FROM journal; DELETE FROM journal_head');
+  tryRepair(directory).keep(0);
+  assert.equal(ask(directory, 'SELECT next FROM journal_head'), position);
 });
 
 test('with a damaged part a task begins again where the journal does', async (t) => {

@@ -130,3 +130,15 @@ test('bytes behind an answer, and another size than there may be, end the connec
   const huge = await answering(t, () => [Buffer.from([0x7f, 0xff, 0xff, 0xff])]);
   assert.match(await rejection(huge.request(request(), room)), /something that is no answer/);
 });
+
+test('an answer to another request is not taken for ours', async (t) => {
+  const address = await serverOf(t, (socket) => {
+    const answer = Buffer.alloc(12);
+    answer.writeInt32BE(8, 0);
+    answer.writeInt32BE(999, 4);
+    socket.write(answer);
+  });
+  const connection = new BrokerConnection(address, options);
+  await connection.open();
+  assert.match(await rejection(connection.request(request())), /answered another request/);
+});

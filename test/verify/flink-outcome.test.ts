@@ -56,6 +56,11 @@ test('the last row of a window counts; what is neither counted nor rejected is a
   assert.deepEqual(differences(truth(), outcome), []);
 });
 
+test('more than there is to count is a difference, not nothing', async () => {
+  const { ledger } = await flinkOutcome(outputs([row(4, 1)], [NOT_JSON]), 4);
+  assert.equal(ledger.get('duplicate'), -2);
+});
+
 test('a wrong count, a lost window, one too many, a lost or doubled rejection are seen', async () => {
   const whats = async (results: Written[], rejected: Written[]) => {
     const found = differences(truth(), await flinkOutcome(outputs(results, rejected), 4));
