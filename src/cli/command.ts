@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { OPTIONS, type Options, SETTINGS } from '../config.ts';
 import { type Configuration, configure, flagOf } from './options.ts';
+import { onStopSignal } from './signals.ts';
 
 export type Flags = Record<string, unknown>;
 
@@ -129,13 +130,10 @@ export function numberOf(value: string): number {
   return number;
 }
 
-/** Aborted by SIGINT or SIGTERM; a second signal ends the process. */
+/** Aborted by SIGINT or SIGTERM; one that comes again ends the process. */
 export function interruption(): AbortSignal {
   const abort = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const)
-    process.once(name, () => {
-      abort.abort();
-      process.once(name, () => process.exit(130));
-    });
+  // Each for itself: a worker gets one from the terminal, the other from the first process.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) onStopSignal([name], () => abort.abort());
   return abort.signal;
 }

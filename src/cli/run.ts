@@ -29,7 +29,7 @@ Examples:
     const resetWindows = flags.resetWindows === true;
     const takeOver = flags.takeOver === true;
     const parts = { options, settings, limits: LIMITS, log, resetWindows, takeOver };
-    await untilStopped(await started(parts), options, log);
+    await untilStopped(await started(parts), options, log, settings);
   });
 }
 

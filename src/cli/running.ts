@@ -1,12 +1,13 @@
 /** What the sizes have in common once they run: announced, fed, waited for, stopped. */
 import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
-import { LIMITS, type Options } from '../config.ts';
+import { LIMITS, type Options, SETTINGS, type Settings } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
 import { ctr } from '../result.ts';
 import { GeneratedTraffic } from '../sources/traffic.ts';
 import type { ResultReader, Row } from '../stores/store.ts';
+import { onStopSignal } from './signals.ts';
 
 /** A size that has started. */
 export type Running = {
@@ -21,14 +22,19 @@ export type Running = {
 };
 
 /** Runs until SIGINT or SIGTERM; a second signal ends at once. Rejects with what went wrong. */
-export async function untilStopped(running: Running, options: Options, log: Logger): Promise<void> {
+export async function untilStopped(
+  running: Running,
+  options: Options,
+  log: Logger,
+  settings: Settings = SETTINGS,
+): Promise<void> {
   // Before it says that it is up: whoever reads that may stop it at once.
   const signal = stopSignal(log);
   log.info({}, `clickrate is up: open ${running.url} (docs: ${running.url}/docs)`);
   const unfollow = announceWindows(running, log);
   const traffic = new AbortController();
   const generating = options.generate
-    ? generate(running, options, log, traffic.signal)
+    ? generate(running, options, settings, log, traffic.signal)
     : Promise.resolve();
   try {
     await Promise.race([signal, running.finished, generating.then(() => signal)]);
@@ -78,6 +84,7 @@ function clock(ms: number): string {
 async function generate(
   running: Running,
   options: Options,
+  { windowMs, watermarkDelayMs }: Settings,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
@@ -90,21 +97,20 @@ async function generate(
     log,
     generator: { rate, products, seed },
   });
-  log.info({ rate, products }, 'generating traffic; the first window is served after about 13 s');
+  const firstS = Math.round((windowMs + watermarkDelayMs) / 1_000);
+  log.info(
+    { rate, products },
+    `generating traffic; the first window is served after about ${firstS} s`,
+  );
   await traffic.run(signal);
 }
 
 /** Resolves at the first SIGINT or SIGTERM; the second one ends the process. */
 function stopSignal(log: Logger): Promise<void> {
   return new Promise((resolve) => {
-    let signals = 0;
-    const onSignal = (name: string) => {
-      signals++;
-      if (signals > 1) process.exit(130);
+    onStopSignal(['SIGINT', 'SIGTERM'], (name) => {
       log.info({ signal: name }, 'stopping: counting what was accepted (again to end now)');
       resolve();
-    };
-    process.on('SIGINT', onSignal);
-    process.on('SIGTERM', onSignal);
+    });
   });
 }

@@ -1,0 +1,26 @@
+/** Signals that ask a command to stop. */
+import { systemClock } from '../clock.ts';
+
+/**
+ * What comes so soon after the first is the same Ctrl-C: a terminal sends it to all, and npm hands
+ * it on to us once more.
+ */
+const SAME_MS = 500;
+
+/** Calls back at the first signal of `names`; another one ends the process. */
+export function onStopSignal(
+  names: readonly NodeJS.Signals[],
+  onFirst: (name: NodeJS.Signals) => void,
+): void {
+  let firstMs: number | null = null;
+  const onSignal = (name: NodeJS.Signals) => {
+    const nowMs = systemClock.monotonicMs();
+    if (firstMs !== null) {
+      if (nowMs - firstMs >= SAME_MS) process.exit(130);
+      return;
+    }
+    firstMs = nowMs;
+    onFirst(name);
+  };
+  for (const name of names) process.on(name, onSignal);
+}
