@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Options, Settings } from '../config.ts';
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, isOf } from '../errors.ts';
 import { parseCsvMapping } from '../sources/csv.ts';
 import { FILE_PARTITION } from '../sources/file.ts';
 import { type Difference, differences } from '../verify/compare.ts';
@@ -98,6 +98,8 @@ async function verify(files: string[], flags: Flags): Promise<void> {
   const { options, settings } = configurationOf(rest, STANDARDS);
   const signal = interruption();
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-verify-'));
+  // Also where a second Ctrl-C ends the process at once.
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   try {
     const made = join(directory, 'events.ndjson');
     if (generate !== undefined) makeEvents(made, Number(generate), Number(seed), Number(late));
@@ -107,15 +109,21 @@ async function verify(files: string[], flags: Flags): Promise<void> {
       ...(flags.csv === undefined ? {} : { csv: parseCsvMapping(String(flags.csv)) }),
     };
     const records = await readRecords(input, Date.now());
+    if (signal.aborted) throw interrupted();
     const numbers = { ...settings, publishFloor: null };
     const answer = oracle([{ partition: FILE_PARTITION, records }], [], numbers);
     const jar = String(flags.jar);
     const more = { options, settings, jar, directory, signal };
     const one: Case = { input, records, answer, ...more };
     await compare(one, engines, Number(flags.show));
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+  } catch (error) {
+    // What a replay says of going on is of no use here.
+    throw isOf(error, 'stopping') ? interrupted(error) : error;
   }
+}
+
+function interrupted(cause?: unknown): ClickrateError {
+  return new ClickrateError('stopping', 'interrupted: nothing was verified', { cause });
 }
 
 /** Its log decides: the journal in the directory, or the topics. */
