@@ -14,6 +14,12 @@ export function RejectedList({ counts }: { counts: [string, number][] }) {
   const [loaded, load, more] = useRejected(reason);
   const known = counts.some(([name]) => name === reason) || reason === '' ? [] : [[reason, 0]];
   const total = counts.reduce((sum, [, n]) => sum + n, 0);
+  const wanted = reason === '' ? total : (counts.find(([name]) => name === reason)?.[1] ?? 0);
+  const isEmpty = loaded.list.length === 0 && !loaded.busy;
+  useEffect(() => {
+    // The first one shows itself; a list that somebody reads stays as it is.
+    if (isEmpty && wanted > 0) load();
+  }, [wanted]);
   return (
     <section>
       <div class="section-head">
@@ -39,7 +45,7 @@ export function RejectedList({ counts }: { counts: [string, number][] }) {
         </div>
       )}
       {loaded.list.length === 0 && loaded.why === null && (
-        <p class="muted">{loaded.busy ? 'Loading …' : 'None is kept. Every event was usable.'}</p>
+        <p class="muted">{loaded.busy ? 'Loading …' : noneText(wanted)}</p>
       )}
       <ul class="rejects">
         {loaded.list.map((event) => (
@@ -53,6 +59,11 @@ export function RejectedList({ counts }: { counts: [string, number][] }) {
       )}
     </section>
   );
+}
+
+/** Why the list is empty, where `wanted` events were not counted. */
+function noneText(wanted: number): string {
+  return wanted === 0 ? 'None is kept. Every event was usable.' : 'None of these is kept any more.';
 }
 
 /** The list, how to read it anew, and how to read on. */
