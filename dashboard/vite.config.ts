@@ -16,5 +16,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     cssCodeSplit: false,
     reportCompressedSize: false,
+    // A slow machine is no warning to whoever starts the server.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });

@@ -1,6 +1,6 @@
 /** No product yet: ways to send the first event. Fills itself when one arrives. */
 import { useEffect, useState } from 'preact/hooks';
-import { count } from './format.ts';
+import { count, duration } from './format.ts';
 import { useModel } from './hooks.ts';
 import type { Model } from './model.ts';
 
@@ -37,8 +37,8 @@ export function EmptyState({ model }: { model: Model }) {
     <section class="notice empty" id="empty">
       <h1>No results yet</h1>
       <p>
-        A product appears here as soon as its first window closes, about 13 seconds after its first
-        event. Nothing has to be reloaded.
+        A product appears here as soon as its first window closes, some seconds after the window’s
+        end. Windows are {duration(model.windowMs)} long. Nothing has to be reloaded.
       </p>
       <p class="state" role="status">
         {received === 0

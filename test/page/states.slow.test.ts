@@ -57,6 +57,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     // That events can be sent is known a moment later: the server is asked.
     await page.getByRole('button', { name: /^Copy curl/ }).waitFor();
     const text = await textOf(page, '#empty');
+    assert.match(text, /Windows are 10 s long\./);
     for (const way of [`curl ${fixture.url}/v1/events`, 'npm start', '--source kafka'])
       assert.ok(text.includes(way), way);
     await page.getByRole('button', { name: /^Copy curl/ }).click();
@@ -414,6 +415,17 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await close();
   });
 
+  test('figures of a phone stand apart from each other', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    const look = { width: 390, height: 844 };
+    const { page, close } = await openPage(browser, `${fixture.url}/#/pipeline`, look);
+    await page.locator('.totals dt').nth(4).waitFor();
+    const gap = await page.evaluate<number>(LEAST_GAP);
+    assert.ok(gap >= 8, `${gap} px between two names`);
+    await close();
+  });
+
   test('Tab reaches every control, and each shows that it has the focus', async (t) => {
     const fixture = await startFixture({ products: 5 });
     t.after(() => fixture.close());
@@ -435,6 +447,17 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
   });
 });
 
+/** Least distance of the text of one name of a figure from the next in its row. */
+const LEAST_GAP = `(() => {
+  const boxes = [...document.querySelectorAll('.totals dt')].map((name) => {
+    const text = document.createRange();
+    text.selectNodeContents(name);
+    return text.getBoundingClientRect();
+  });
+  const gaps = boxes.slice(1).flatMap((box, i) =>
+    box.top === boxes[i].top ? box.left - boxes[i].right : []);
+  return Math.min(...gaps);
+})()`;
 const CONTROLS = `[...document.querySelectorAll(
   'a[href], button:not(:disabled), input:not([type=radio]), input:checked, select, summary')]
   .filter((control) => control.checkVisibility() && !control.closest('dialog'))`;
