@@ -39,7 +39,7 @@ export function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const known = knownError(error);
+  const known = knownError(error, request);
   const { logger: log } = context.parts;
   if (known.status >= 500 && log !== false) {
     const fields = { method: request.method, path: request.url.split('?', 1)[0], err: error };
@@ -64,13 +64,13 @@ export function sendError(
 }
 
 /** Any error as one of the table. */
-function knownError(error: unknown): ClickrateError {
+function knownError(error: unknown, request: FastifyRequest): ClickrateError {
   if (error instanceof ClickrateError) return error;
   const { code, statusCode, validation, message } = error as FastifyError;
   if (validation !== undefined) return new ClickrateError('bad_request', invalidText(error));
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new ClickrateError('body_too_large', 'the body is larger than this server takes');
+      return new ClickrateError('body_too_large', tooLargeText(request));
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new ClickrateError(
         'unsupported_media',
@@ -84,6 +84,10 @@ function knownError(error: unknown): ClickrateError {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new ClickrateError('bad_request', message);
   return new ClickrateError('internal', 'the request could not be served; see the log');
+}
+
+function tooLargeText({ routeOptions }: FastifyRequest): string {
+  return `the body is larger than the ${routeOptions.bodyLimit} bytes that are taken here`;
 }
 
 /** Names the parameter that is wrong and says what it takes. */

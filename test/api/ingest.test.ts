@@ -168,6 +168,7 @@ test('a body over the limit is 413, one at the limit is taken', async (t) => {
   const answer = await post(JSON_BODY, padded(1_001));
   assert.equal(answer.statusCode, 413);
   assert.equal(answer.json().code, 'body_too_large');
+  assert.match(answer.json().detail, /larger than the 1000 bytes/);
   assert.equal(answer.headers.connection, 'close');
 });
 

@@ -303,6 +303,7 @@ test('sending an event again takes no body but a small one', async (t) => {
   assert.equal(answer.statusCode, 413);
   assert.equal(answer.headers['content-type'], 'application/problem+json');
   assert.equal(answer.json().code, 'body_too_large');
+  assert.match(answer.json().detail, /larger than the 1024 bytes/);
   assert.equal(pushed.length, 3);
 });
 

@@ -31,7 +31,10 @@ export class Origins {
     return [
       ...allowed,
       ...['access-control-allow-methods', 'GET, HEAD, POST'],
-      ...['access-control-allow-headers', 'authorization, content-type, last-event-id'],
+      ...[
+        'access-control-allow-headers',
+        'authorization, content-encoding, content-type, last-event-id',
+      ],
       ...['access-control-max-age', '600'],
     ];
   }
