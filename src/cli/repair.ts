@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { impossible, tryRepair } from '../repair/repair.ts';
 import { textOf } from '../repair/steps.ts';
 import { configurationOf, type Flags, pick, withOptions } from './command.ts';
-import { fileIn } from './data.ts';
+import { existingFileIn, fileIn } from './data.ts';
 import { lockDirectory } from './lock.ts';
 import { repairRedis } from './repair-redis.ts';
 
@@ -35,7 +35,9 @@ async function repair(flags: Flags): Promise<void> {
 }
 
 /** How many things are damaged. Throws `directory_locked` while a process uses the directory. */
-function repairDirectory(directory: string, isDry: boolean): number {
+export function repairDirectory(directory: string, isDry: boolean): number {
+  // Before the lock, which would make the directory.
+  existingFileIn(directory);
   const lock = lockDirectory(directory, {});
   try {
     const tried = tryRepair(directory);
