@@ -6,7 +6,9 @@ import type { Outcome } from './outcome.ts';
 export function ledgerTable(outcomes: readonly Outcome[]): string {
   const names = [...new Set(outcomes.flatMap(({ ledger }) => [...ledger.keys()]))];
   const verdicts = names.filter((name) => name !== 'received' && name !== 'counted').sort();
-  const heads = ['received', 'counted', ...verdicts, 'windows'];
+  // Held against itself, a store has no count of its verdicts, which is not none.
+  const counted = names.includes('counted') ? ['counted'] : [];
+  const heads = ['received', ...counted, ...verdicts, 'windows'];
   const rows = outcomes.map(({ engine, ledger, windows }) => [
     engine,
     ...heads.slice(0, -1).map((name) => String(ledger.get(name) ?? 0)),

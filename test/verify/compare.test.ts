@@ -125,6 +125,14 @@ test('the text names the ledger of each, the differences and their number', () =
     '        received  counted  bad_event_type  duplicate  too_late  windows\n' +
       'oracle         7        4               1          1         1        2\n',
   );
+  const itself = {
+    ...truth,
+    ledger: new Map(Object.entries({ received: 7, 'sum of verdicts': 7 })),
+  };
+  assert.equal(
+    ledgerTable([itself]),
+    '        received  sum of verdicts  windows\noracle         7                7        2\n',
+  );
   assert.match(differenceTable(found, 2), /altered +window +"b" .*-\n… and 1 more\n$/);
   assert.equal(
     summaryLine(truth, ['local'], found),
