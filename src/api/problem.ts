@@ -42,11 +42,11 @@ export function sendError(
   const known = knownError(error, request);
   const { logger: log } = context.parts;
   if (known.status >= 500 && log !== false) {
-    const fields = { method: request.method, path: request.url.split('?', 1)[0], err: error };
+    const fields = { method: request.method, path: request.url.split('?', 1)[0] };
     // A probe that asks and hears no is what it is for.
     if (known.code === 'not_ready') log.debug(fields, known.message);
     else if (known.retry) log.warn(fields, known.message);
-    else log.error(fields, 'a request failed');
+    else log.error({ ...fields, err: error }, 'a request failed');
   }
   if (reply.raw.headersSent) {
     // Too late for another answer: the client must see that this one is not whole.

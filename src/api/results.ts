@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
-import { ClickrateError, messageOf } from '../errors.ts';
+import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
 import { type Log, silentLog } from '../log.ts';
 import type { Change, Loaded, ResultReader, Row } from '../stores/store.ts';
 import { SerialisedBody } from './bodies.ts';
@@ -182,7 +182,8 @@ export class Results {
       } catch (error) {
         if (signal.aborted) return;
         this.trouble = `results cannot be loaded: ${messageOf(error)}`;
-        this.#log.warn({ err: error, waitMs }, this.trouble);
+        // Where it is one of ours its sentence says all; else it matters where it comes from.
+        this.#log.warn(isRetryable(error) ? { waitMs } : { err: error, waitMs }, this.trouble);
         onTried();
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, limits.retryMaxMs);

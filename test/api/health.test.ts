@@ -141,6 +141,21 @@ test('metrics come without the store, and before the first claim', async (t) => 
   assert.equal(series.has('clickrate_watermark_seconds{task="0"}'), false);
 });
 
+test('a store that does not answer is told in a sentence, without a stack', async (t) => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const reader = new FakeReader();
+  reader.failure = new ClickrateError('store_unavailable', 'no answer');
+  const app = await createServer(partsWith(reader, { logger }).parts);
+  t.after(() => app.close());
+  assert.equal((await app.inject('/v1/ledger')).statusCode, 503);
+  assert.ok(lines.length >= 2, String(lines));
+  for (const line of lines) {
+    assert.match(JSON.parse(line).msg, /no answer/);
+    assert.doesNotMatch(line, /stack/);
+  }
+});
+
 /** What a server logs at a level while `urls` are asked. */
 async function logged(level: string, urls: string[], slowMs?: number): Promise<string[]> {
   const lines: string[] = [];

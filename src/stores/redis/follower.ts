@@ -5,7 +5,7 @@
  * another incarnation, which tells readers to load again.
  */
 import type { Clock } from '../../clock.ts';
-import { messageOf } from '../../errors.ts';
+import { isRetryable, messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Change } from '../store.ts';
 import { changeOf, type Entry } from './changes.ts';
@@ -107,8 +107,10 @@ export class Follower {
         }
       } catch (error) {
         if (signal.aborted) return;
-        if (this.trouble === null) log.warn({ err: error }, 'changes cannot be followed');
-        this.trouble = messageOf(error);
+        const why = messageOf(error);
+        if (this.trouble === null)
+          log.warn(isRetryable(error) ? {} : { err: error }, `changes cannot be followed: ${why}`);
+        this.trouble = why;
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
       }
