@@ -48,7 +48,7 @@ export class LeagueRow extends Component<Props> {
         style={{ transform: `translateY(${top}px)` }}
       >
         <div class="product" role="cell">
-          <a href={productHash(product)} title={product}>
+          <a href={productHash(product)} title={product} dir="auto">
             {product}
           </a>
           {few && latest !== null && <small class="tag">few views</small>}

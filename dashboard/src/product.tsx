@@ -120,7 +120,9 @@ function ProductHead({
   const isReal = row !== null && row.p_value !== null && row.p_value <= real;
   return (
     <>
-      <h1 class="product-name">{product}</h1>
+      <h1 class="product-name">
+        <bdi>{product}</bdi>
+      </h1>
       {latest === null ? (
         <p class="muted">
           No published window at present. It may have left after an hour without events; what is

@@ -85,6 +85,25 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await close();
   });
 
+  test('an id that is written from right to left is read so', async (t) => {
+    const fixture = await startFixture({ products: 1 });
+    t.after(() => fixture.close());
+    const product = 'حذاء رياضي!';
+    fixture.reader.publish([row(product, counts(Date.now() - 20_000, 1_000, 100))]);
+    const { page, close } = await openPage(browser, fixture.url);
+    for (const [hash, place] of [
+      ['#/', '.rows .product a'],
+      [`#/product/${encodeURIComponent(product)}`, '.product-name'],
+    ] as const) {
+      await page.evaluate(`location.hash = '${hash}'`);
+      await page.locator(place, { hasText: product }).waitFor();
+      const ends = `(${ENDS})(${JSON.stringify(place)}, ${JSON.stringify(product)})`;
+      const [first, last] = await page.evaluate<[number, number]>(ends);
+      assert.ok(last < first, `${place}: the last letter is at ${last}, the first at ${first}`);
+    }
+    await close();
+  });
+
   test('only changes that are real are marked', async (t) => {
     const fixture = await startFixture({ products: 24 });
     t.after(() => fixture.close());
@@ -447,6 +466,18 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
   });
 });
 
+/** Where the first and the last letter of an element's text are. */
+const ENDS = `(place, product) => {
+  const all = [...document.querySelectorAll(place)];
+  const element = all.find(({ textContent }) => textContent === product);
+  const text = document.createTreeWalker(element, NodeFilter.SHOW_TEXT).nextNode();
+  return [0, text.length - 1].map((at) => {
+    const letter = document.createRange();
+    letter.setStart(text, at);
+    letter.setEnd(text, at + 1);
+    return letter.getBoundingClientRect().left;
+  });
+}`;
 /** Least distance of the text of one name of a figure from the next in its row. */
 const LEAST_GAP = `(() => {
   const boxes = [...document.querySelectorAll('.totals dt')].map((name) => {
