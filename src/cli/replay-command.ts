@@ -1,6 +1,6 @@
 /** The flags of `clickrate replay`. */
 import type { Command } from 'commander';
-import { parseCsvMapping } from '../sources/csv.ts';
+import { csvOf } from '../sources/csv.ts';
 import { configurable, configurationOf, type Flags, interruption, pick } from './command.ts';
 import { createLogger } from './logger.ts';
 import { ledgerText, replay } from './replay.ts';
@@ -35,7 +35,7 @@ Examples:
       settings,
       log: createLogger(options),
       signal: interruption(),
-      ...(flags.csv === undefined ? {} : { csv: parseCsvMapping(String(flags.csv)) }),
+      ...csvOf(files, flags.csv),
       ...(flags.results === undefined ? {} : { results: String(flags.results) }),
       ...(flags.data === undefined ? {} : { data: String(flags.data) }),
     });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Options, Settings } from '../config.ts';
 import { ClickrateError, isOf } from '../errors.ts';
-import { parseCsvMapping } from '../sources/csv.ts';
+import { csvOf } from '../sources/csv.ts';
 import { FILE_PARTITION } from '../sources/file.ts';
 import { type Difference, differences } from '../verify/compare.ts';
 import { type Answer, type LogRecord, oracle } from '../verify/oracle.ts';
@@ -106,7 +106,7 @@ async function verify(files: string[], flags: Flags): Promise<void> {
     const input: Files = {
       files: generate === undefined ? files : [made],
       sort: flags.sort === true,
-      ...(flags.csv === undefined ? {} : { csv: parseCsvMapping(String(flags.csv)) }),
+      ...csvOf(files, flags.csv),
     };
     const records = await readRecords(input, Date.now());
     if (signal.aborted) throw interrupted();

@@ -17,6 +17,8 @@ const BOM = [0xef, 0xbb, 0xbf];
 const CLICKED = /^(1|true|t|yes)$/i;
 const NOT_CLICKED = /^(0|false|f|no|)$/i;
 
+const FLAG = '--csv time=COL,product=COL,clicked=COL';
+
 /** Reads `time=COL,product=COL,clicked=COL`; `clicked` may be left out. Throws `usage`. */
 export function parseCsvMapping(text: string): CsvMapping {
   const columns = new Map<string, string>();
@@ -26,16 +28,27 @@ export function parseCsvMapping(text: string): CsvMapping {
     const column = pair.slice(at + 1).trim();
     const isKnown = ['time', 'product', 'clicked'].includes(key);
     if (at < 1 || !isKnown || column === '' || columns.has(key))
-      throw new ClickrateError(
-        'usage',
-        `--csv takes time=COL,product=COL,clicked=COL, not ${text}`,
-      );
+      throw new ClickrateError('usage', `it must be ${FLAG}, not ${text}`);
     columns.set(key, column);
   }
   const [time, product] = [columns.get('time'), columns.get('product')];
   if (!time || !product)
     throw new ClickrateError('usage', `--csv must name the columns of time and product: ${text}`);
   return { time, product, clicked: columns.get('clicked') ?? null };
+}
+
+/**
+ * What `--csv` says of these files, or that they are none. Throws `usage` for one that is called so
+ * where nothing is said: each of its rows would be counted as broken.
+ */
+export function csvOf(files: readonly string[], text: unknown): { csv?: CsvMapping } {
+  if (text !== undefined) return { csv: parseCsvMapping(String(text)) };
+  const named = files.find((file) => /\.csv(\.gz)?$/i.test(file));
+  if (named === undefined) return {};
+  throw new ClickrateError(
+    'usage',
+    `${named} is CSV by its name: name its columns with ${FLAG}`,
+  );
 }
 
 /** The mapping as `parseCsvMapping` reads it. */

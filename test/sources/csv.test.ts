@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { LIMITS, settingsWith } from '../../src/config.ts';
 import { judgeReference } from '../../src/decode/reference.ts';
 import { CLICK } from '../../src/event.ts';
-import { parseCsvMapping } from '../../src/sources/csv.ts';
+import { csvOf, parseCsvMapping } from '../../src/sources/csv.ts';
 import { parseTime } from '../../src/sources/timestamps.ts';
 import { temporary } from '../support/processes.ts';
 import { batchesOf, readAll } from './file-reader.ts';
@@ -41,6 +41,8 @@ async function verdictsOf(t: Test, content: string | Uint8Array): Promise<string
 
 const event = (product: string, timestamp: number, event_type: string) =>
   JSON.stringify({ product_id: product, timestamp, event_type });
+
+const FLAG = '--csv time=COL,product=COL,clicked=COL';
 
 test('a row is an impression, and a click at the same time where it was clicked', async (t) => {
   const text =
@@ -160,6 +162,17 @@ test('a missing column is named with those there are; a bad mapping too', async 
   });
   for (const bad of ['', 'time=a', 'time=a,product=', 'time=a,product=b,x=c', 'time=a,time=b'])
     assert.throws(() => parseCsvMapping(bad), { code: 'usage' });
+});
+
+test('a file that is called CSV is not read as something else', () => {
+  const said = { csv: parseCsvMapping('time=a,product=b') };
+  assert.deepEqual(csvOf(['events'], 'time=a,product=b'), said);
+  assert.deepEqual(csvOf(['events.ndjson', 'csv', 'a.csv.ndjson'], undefined), {});
+  for (const file of ['day.csv', 'day.CSV.gz'])
+    assert.throws(() => csvOf(['events', file], undefined), {
+      code: 'usage',
+      message: `${file} is CSV by its name: name its columns with ${FLAG}`,
+    });
 });
 
 test('times: ISO 8601 with any fraction, floored, also before 1970; epoch milliseconds', () => {
