@@ -3,6 +3,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { type Colours, coloursOf } from './colours.ts';
 import { count } from './format.ts';
+import { aloneIn, breaksIn, gapsOf } from './gaps.ts';
 import type { Live, OpenWindow } from './types.ts';
 
 export type ChartData = {
@@ -75,7 +76,11 @@ export class Charts {
       scales: { x: { time: true, range: () => this.#range() } },
     });
     this.#plots = [
-      new uPlot(rateOptions(colours, shared(), this.#onPoint), rate, this.#place),
+      new uPlot(
+        rateOptions(colours, shared(), this.#onPoint, () => this.#data),
+        rate,
+        this.#place,
+      ),
       new uPlot(countsOptions(colours, shared()), counts, this.#place),
     ];
   }
@@ -175,8 +180,14 @@ function rateOptions(
   colours: Colours,
   shared: Partial<uPlot.Options>,
   onPoint: (index: number | null) => void,
+  data: () => ChartData,
 ): uPlot.Options {
-  const hidden = { stroke: 'transparent', points: { show: false } };
+  const broken = { gaps: gapsOf(() => data().windows) };
+  const hidden = { ...broken, stroke: 'transparent', points: { show: false } };
+  const alone = {
+    ...{ show: true, size: 5, fill: colours.accent },
+    filter: () => aloneIn(data().windows.length, breaksIn(data().windows)),
+  };
   return {
     ...shared,
     height: RATE_PX,
@@ -188,7 +199,7 @@ function rateOptions(
       {},
       hidden,
       hidden,
-      { stroke: colours.accent, width: 1.8, points: { show: false } },
+      { ...broken, stroke: colours.accent, width: 1.8, points: alone },
       {
         stroke: 'transparent',
         points: { show: true, size: 8, stroke: colours.warm, fill: colours.warm },

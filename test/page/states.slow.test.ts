@@ -200,6 +200,42 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await close();
   });
 
+  test('the rate is not drawn across a pause, and a window alone is a point', async (t) => {
+    const fixture = await startFixture({ products: 1, past: 30 });
+    t.after(() => fixture.close());
+    const { reader, url } = fixture;
+    const at = Math.max(...[...reader.rows.values()].map(({ latest }) => latest?.start ?? 0));
+    // Of half an hour: ten minutes, a pause of ten with one window in its middle, ten minutes.
+    const windows = Array.from({ length: 181 }, (_, n) => n)
+      .filter((n) => n <= 60 || n === 90 || n >= 120)
+      .map((n) => counts(at - (180 - n) * WINDOW_MS, 400, 40));
+    reader.histories.set('paused', windows);
+    reader.publish([row('paused', windows.at(-1)!, windows.at(-2)!)]);
+    const { page, errors, close } = await openPage(browser, `${url}/#/product/paused`);
+    await page.locator('.plots canvas').nth(1).waitFor();
+    // How much of each column of the rate's chart is painted: in a pause only the lines behind it.
+    const painted = await page.evaluate<number[]>(`(() => {
+      const canvas = document.querySelector('.plots canvas');
+      const { data, width, height } = canvas.getContext('2d')
+        .getImageData(0, 0, canvas.width, canvas.height);
+      return Array.from({ length: width }, (_, x) => {
+        let count = 0;
+        for (let y = 0; y < height * 0.8; y++) if (data[4 * (y * width + x) + 3] > 0) count++;
+        return count;
+      });
+    })()`);
+    const most = Math.max(...painted);
+    const isDrawn = painted.map((count) => count > most / 2);
+    const spans: [boolean, number][] = [];
+    for (const drawn of isDrawn)
+      if (spans.at(-1)?.[0] === drawn) spans.at(-1)![1]++;
+      else spans.push([drawn, 1]);
+    const wide = spans.filter(([drawn, width]) => drawn && width > painted.length / 20);
+    assert.equal(wide.length, 2, JSON.stringify(spans));
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
   test('a product may be called as the folder above', async (t) => {
     const fixture = await startFixture({ products: 5, past: 30 });
     t.after(() => fixture.close());

@@ -9,6 +9,7 @@ import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
 import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
 import { count, duration, percent, points, scaleText } from '../../dashboard/src/format.ts';
+import { aloneIn, breaksIn } from '../../dashboard/src/gaps.ts';
 import { ordered, realUpTo, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
 import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.ts';
 import { rawText } from '../../dashboard/src/raw.ts';
@@ -281,4 +282,25 @@ test('all scripts together are under 60 KB compressed', () => {
   assert.ok(scripts.length > 0);
   const bytes = scripts.reduce((sum, [, { plain }]) => sum + gzipSync(plain).length, 0);
   assert.ok(bytes < 60_000, `${bytes} bytes`);
+});
+
+test('a line is broken where windows are missing, and a window between two breaks is a point', () => {
+  const windowsAt = (...starts: number[]) =>
+    starts.map((n) => live('a', 10, 1, { window_start: n * 10, window_end: n * 10 + 10 }));
+  const cases: [number[], number[], number[]][] = [
+    [[], [], []],
+    [[1], [], [0]],
+    [[1, 2, 3], [], []],
+    [[1, 2, 4, 5], [2], []],
+    [
+      [1, 3, 4, 7],
+      [1, 3],
+      [0, 3],
+    ],
+    [[1, 2, 9, 11, 12], [2, 3], [2]],
+  ];
+  for (const [starts, breaks, alone] of cases) {
+    assert.deepEqual(breaksIn(windowsAt(...starts)), breaks);
+    assert.deepEqual(aloneIn(starts.length, breaks), alone);
+  }
 });
