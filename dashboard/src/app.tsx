@@ -8,6 +8,7 @@ import { LeagueView } from './league-view.tsx';
 import type { Model } from './model.ts';
 import { PipelineView } from './pipeline.tsx';
 import { ProductView } from './product.tsx';
+import { nameText } from './raw.ts';
 import { Skeleton } from './skeleton.tsx';
 import { applyTheme, nextTheme, savedTheme, type Theme } from './theme.ts';
 
@@ -107,7 +108,8 @@ function View({ model, route, search }: ViewProps) {
 }
 
 function useTitle(route: Route): void {
-  const name = route.view === 'product' ? route.product : route.view === 'pipeline' && 'Pipeline';
+  const name =
+    route.view === 'product' ? nameText(route.product) : route.view === 'pipeline' && 'Pipeline';
   const first = useRef(true);
   useEffect(() => {
     document.title = name ? `${name} · clickrate` : 'clickrate';

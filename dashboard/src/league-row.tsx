@@ -4,6 +4,7 @@ import { Bar } from './bar.tsx';
 import { clock, count, DASH, percent, points } from './format.ts';
 import { productHash } from './hooks.ts';
 import { difference } from './league.ts';
+import { nameText } from './raw.ts';
 import { Sparkline } from './sparkline.tsx';
 import type { Spark } from './sparks.ts';
 import type { Live, Row } from './types.ts';
@@ -48,8 +49,8 @@ export class LeagueRow extends Component<Props> {
         style={{ transform: `translateY(${top}px)` }}
       >
         <div class="product" role="cell">
-          <a href={productHash(product)} title={product} dir="auto">
-            {product}
+          <a href={productHash(product)} title={nameText(product)} dir="auto">
+            {nameText(product)}
           </a>
           {few && latest !== null && <small class="tag">few views</small>}
         </div>

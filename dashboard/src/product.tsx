@@ -11,6 +11,7 @@ import { isField, useKeys, useModel } from './hooks.ts';
 import { difference, realUpTo } from './league.ts';
 import { Delta } from './league-row.tsx';
 import type { Model } from './model.ts';
+import { nameText } from './raw.ts';
 import { RANGES, type Range, STEPS, type Step, stepsOf } from './steps.ts';
 import type { Live, OpenWindow, Row } from './types.ts';
 import { WindowTable } from './window-table.tsx';
@@ -121,7 +122,7 @@ function ProductHead({
   return (
     <>
       <h1 class="product-name">
-        <bdi>{product}</bdi>
+        <bdi>{nameText(product)}</bdi>
       </h1>
       {latest === null ? (
         <p class="muted">

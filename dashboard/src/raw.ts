@@ -7,6 +7,17 @@ export function rawText({ text, bytes }: { text?: string; bytes: string }): stri
   return escaped(raw, 0x7f);
 }
 
+/**
+ * A product id as it is shown: no mark in it may turn the text around it, and one of blanks alone
+ * can be seen. Joiners stay, which letters and emoji need.
+ */
+export function nameText(product: string): string {
+  if (product.trim() === '') return `“${product}”`;
+  return product.replace(/[\p{C}\u2028\u2029]/gu, (char) =>
+    char === '\u200c' || char === '\u200d' ? char : escaped(char),
+  );
+}
+
 /** Control characters, direction marks and, over `last`, everything else as escapes. */
 function escaped(text: string, last = Number.POSITIVE_INFINITY): string {
   let out = '';

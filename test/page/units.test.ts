@@ -12,7 +12,7 @@ import { count, duration, percent, points, scaleText } from '../../dashboard/src
 import { aloneIn, breaksIn } from '../../dashboard/src/gaps.ts';
 import { ordered, realUpTo, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
 import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.ts';
-import { rawText } from '../../dashboard/src/raw.ts';
+import { nameText, rawText } from '../../dashboard/src/raw.ts';
 import { ofLastHour } from '../../dashboard/src/sparks.ts';
 import * as pageStatistics from '../../dashboard/src/statistics.ts';
 import { stepsOf, zoneFor } from '../../dashboard/src/steps.ts';
@@ -275,6 +275,10 @@ test('bytes from outside cannot hide anything', () => {
   const bytes = Buffer.from([0x7b, 0xff, 0x00, 0x41]).toString('base64');
   assert.equal(rawText({ bytes }), '{\\xff\\x00A');
   assert.equal(rawText({ bytes: '', text: 'a\u202eb\ne\u{1f600}' }), 'a\\u{202e}b\\x0ae\u{1f600}');
+  assert.equal(nameText('a\u202egnp.exe\n'), 'a\\u{202e}gnp.exe\\x0a');
+  for (const plain of ['desk lamp', 'مصباح!', '\u{1f469}\u200d\u{1f680}'])
+    assert.equal(nameText(plain), plain);
+  assert.deepEqual(['', ' ', '\t'].map(nameText), ['“”', '“ ”', '“\t”']);
 });
 
 test('all scripts together are under 60 KB compressed', () => {
