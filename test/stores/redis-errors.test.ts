@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../../src/config.ts';
 import { resultOf } from '../../src/result.ts';
 import { Connection } from '../../src/stores/redis/connection.ts';
@@ -180,6 +181,26 @@ test('while Redis is away calls fail at once; afterwards they work again', { ski
   }
   await redis.restart();
   assert.equal((await a.store.commit(commit)).answer, 'ok');
+});
+
+test('that changes are not followed is logged once, and that they are again', {
+  skip,
+}, async (t) => {
+  const redis = await startRedis(t, { aof: 'always' });
+  const lines: string[] = [];
+  const note = (_fields: object, message: string) => void lines.push(message);
+  const log = { debug: note, info: note, warn: note, error: note };
+  const store = storeAt(t, redis.url, { log });
+  store.follow(() => {});
+  await eventually(async () => store.following()?.trouble === null, 5_000);
+  await redis.kill();
+  await eventually(async () => store.following()?.trouble !== null, 5_000);
+  await sleep(300);
+  await redis.restart();
+  await eventually(async () => store.following()?.trouble === null, 5_000);
+  assert.equal(lines.length, 2, lines.join('; '));
+  assert.match(lines[0]!, /^changes cannot be followed: /);
+  assert.equal(lines[1], 'changes are followed again');
 });
 
 test('a primary that became a replica is left for the one that has its address', {

@@ -40,6 +40,8 @@ export class Follower {
   /** Counts up when the stream broke within one incarnation of the store. */
   #generation = 0;
   #heardMs: number | null = null;
+  /** The log says that changes are not followed. */
+  #isTold = false;
   /** Why Redis is not followed right now, or null. */
   trouble: string | null = 'Redis has not answered yet';
 
@@ -90,6 +92,8 @@ export class Follower {
   #heard(): void {
     this.#heardMs = this.#parts.clock.monotonicMs();
     this.trouble = null;
+    if (this.#isTold) this.#parts.log.info({}, 'changes are followed again');
+    this.#isTold = false;
   }
 
   /** Never rejects. */
@@ -108,8 +112,10 @@ export class Follower {
       } catch (error) {
         if (signal.aborted) return;
         const why = messageOf(error);
-        if (this.trouble === null)
+        if (this.trouble === null) {
           log.warn(isRetryable(error) ? {} : { err: error }, `changes cannot be followed: ${why}`);
+          this.#isTold = true;
+        }
         this.trouble = why;
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
