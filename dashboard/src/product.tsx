@@ -1,11 +1,11 @@
 /** One product: its rate over time with how sure it is, its counts, and every window. */
-import { useCallback, useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { ChartData, Charts } from './chart.ts';
+import { useCallback, useMemo, useState } from 'preact/hooks';
+import { ChartPair } from './chart-pair.tsx';
 import { Choice } from './choice.tsx';
 import { csvOf } from './csv.ts';
 import { download } from './download.ts';
 import { finalBeforeOf } from './final.ts';
-import { count, moment, percent } from './format.ts';
+import { count, percent } from './format.ts';
 import { useHistory } from './history.ts';
 import { isField, useKeys, useModel } from './hooks.ts';
 import { difference, realUpTo } from './league.ts';
@@ -13,7 +13,7 @@ import { Delta } from './league-row.tsx';
 import type { Model } from './model.ts';
 import { nameText } from './raw.ts';
 import { RANGES, type Range, STEPS, type Step, stepsOf } from './steps.ts';
-import type { Live, OpenWindow, Row } from './types.ts';
+import type { OpenWindow, Row } from './types.ts';
 import { WindowTable } from './window-table.tsx';
 
 type Props = { model: Model; product: string };
@@ -175,74 +175,6 @@ function openOf(model: Model, product: string): OpenWindow | null {
   if (found.length === 0) return null;
   const newest = found.reduce((a, b) => (a.window_start >= b.window_start ? a : b));
   return { ...newest, window_end: newest.window_start + model.windowMs };
-}
-
-function ChartPair({ data }: { data: ChartData }) {
-  const place = useRef<HTMLDivElement>(null);
-  const charts = useRef<Charts | null>(null);
-  const newest = useRef(data);
-  newest.current = data;
-  const [point, setPoint] = useState<number | null>(null);
-  useEffect(() => {
-    let gone = false;
-    // Only this view draws charts, so only it loads what draws them.
-    void import('./chart.ts').then((module) => {
-      if (gone || place.current === null) return;
-      charts.current = new module.Charts(place.current, newest.current, setPoint);
-    });
-    return () => {
-      gone = true;
-      charts.current?.destroy();
-    };
-  }, []);
-  useEffect(() => charts.current?.update(data));
-  const window = point === null ? undefined : data.windows[point];
-  const summary = useMemo(() => summaryOf(data.windows), [data.windows, data.windows.length]);
-  return (
-    <figure class="charts">
-      <figcaption class="readout" aria-hidden="true">
-        {window === undefined ? <Legend /> : <Readout window={window} />}
-      </figcaption>
-      <div ref={place} class="plots" role="img" aria-label={summary} />
-    </figure>
-  );
-}
-
-function Legend() {
-  return (
-    <>
-      <span class="key rate-key">rate</span>
-      <span class="key band-key">95 % interval</span>
-      <span class="key revised-key">revised by late events</span>
-      <span class="key open-key">open window</span>
-      <span class="key imp-key">impressions</span>
-      <span class="key click-key">clicks (right)</span>
-    </>
-  );
-}
-
-function Readout({ window }: { window: Live }) {
-  return (
-    <>
-      <b>{moment(window.window_start, Date.now())}</b>
-      <span>
-        {percent(window.ctr)} % ({percent(window.ctr_low)}–{percent(window.ctr_high)})
-      </span>
-      <span>{count(window.impressions)} impressions</span>
-      <span>{count(window.clicks)} clicks</span>
-    </>
-  );
-}
-
-function summaryOf(windows: readonly Live[]): string {
-  const rates = windows.map(({ ctr }) => ctr).filter((ctr) => ctr !== null);
-  if (rates.length === 0) return 'Chart: no rate in this range';
-  const least = rates.reduce((a, b) => Math.min(a, b));
-  const most = rates.reduce((a, b) => Math.max(a, b));
-  return (
-    `Chart of ${windows.length} windows: the rate lies between ${percent(least)} and ` +
-    `${percent(most)} percent. The table below has every figure.`
-  );
 }
 
 /** A product id may hold anything; a file name may not. */
