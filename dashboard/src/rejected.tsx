@@ -5,6 +5,8 @@ import { rawText } from './raw.ts';
 import type { RejectedEvent, RejectedPage } from './types.ts';
 
 const PAGE = 25;
+/** When an empty list is looked at again: figures are told before the commit that keeps events. */
+const LATER_MS = [1_000, 3_000, 10_000];
 
 type Loaded = { list: RejectedEvent[]; next: number | null; why: string | null; busy: boolean };
 const NOTHING: Loaded = { list: [], next: null, why: null, busy: true };
@@ -15,11 +17,17 @@ export function RejectedList({ counts }: { counts: [string, number][] }) {
   const known = counts.some(([name]) => name === reason) || reason === '' ? [] : [[reason, 0]];
   const total = counts.reduce((sum, [, n]) => sum + n, 0);
   const wanted = reason === '' ? total : (counts.find(([name]) => name === reason)?.[1] ?? 0);
-  const isEmpty = loaded.list.length === 0 && !loaded.busy;
+  const isEmpty = useRef(false);
+  isEmpty.current = loaded.list.length === 0 && !loaded.busy;
   useEffect(() => {
     // The first one shows itself; a list that somebody reads stays as it is.
-    if (isEmpty && wanted > 0) load();
-  }, [wanted]);
+    const look = () => {
+      if (isEmpty.current && wanted > 0) load();
+    };
+    look();
+    const timers = LATER_MS.map((ms) => setTimeout(look, ms));
+    return () => timers.forEach(clearTimeout);
+  }, [wanted, load]);
   return (
     <section>
       <div class="section-head">

@@ -35,9 +35,12 @@ describe('events that were not counted', { skip: NO_CHROMIUM, timeout: 120_000 }
   test('those that are kept no more are not called usable', async (t) => {
     const fixture = await startFixture({ products: 5 });
     t.after(() => fixture.close());
-    fixture.reader.kept.length = 0;
+    const kept = fixture.reader.kept.splice(0);
     const { page, close } = await openPage(browser, `${fixture.url}/#/pipeline`);
     await page.getByText('None of these is kept any more.').waitFor();
+    // Or not yet: they are counted a moment before the commit that keeps them.
+    fixture.reader.kept.push(...kept);
+    await page.locator('.rejects li').first().waitFor({ timeout: 8_000 });
     await close();
   });
 });
