@@ -45,10 +45,7 @@ export function csvOf(files: readonly string[], text: unknown): { csv?: CsvMappi
   if (text !== undefined) return { csv: parseCsvMapping(String(text)) };
   const named = files.find((file) => /\.csv(\.gz)?$/i.test(file));
   if (named === undefined) return {};
-  throw new ClickrateError(
-    'usage',
-    `${named} is CSV by its name: name its columns with ${FLAG}`,
-  );
+  throw new ClickrateError('usage', `${named} is CSV by its name: name its columns with ${FLAG}`);
 }
 
 /** The mapping as `parseCsvMapping` reads it. */
