@@ -13,6 +13,9 @@ export const LONGEST_NUMBER = 20;
 /** Bytes of UTF-8 that a unit of a string has at most. */
 const LONGEST_UNIT = 3;
 const LAST_ASCII = 0x7f;
+const SMALLEST_BYTES = 64;
+/** Of memory that is used again: some 2 000 rows of the live stream. */
+const KEPT_BYTES = 1_048_576;
 
 const encoder = new TextEncoder();
 const [ZERO, ONE, POINT, MINUS] = encoder.encode('01.-');
@@ -63,7 +66,7 @@ export class TextBytes {
   at = 0;
 
   constructor(room: number) {
-    this.#bytes = Buffer.allocUnsafe(Math.max(room, 64));
+    this.#bytes = Buffer.allocUnsafe(Math.max(room, SMALLEST_BYTES));
     this.#view = viewOf(this.#bytes);
   }
 
@@ -147,8 +150,21 @@ export class TextBytes {
   /** A copy of what was written; the next is written over it. */
   take(): Buffer {
     const taken = Buffer.from(this.done());
-    this.at = 0;
+    this.clear();
     return taken;
+  }
+
+  /** Begins anew, in the same memory unless it is more than is usual. */
+  clear(): void {
+    this.at = 0;
+    if (this.#bytes.length <= KEPT_BYTES) return;
+    this.#bytes = Buffer.allocUnsafe(SMALLEST_BYTES);
+    this.#view = viewOf(this.#bytes);
+  }
+
+  /** Bytes of memory it has. */
+  get room(): number {
+    return this.#bytes.length;
   }
 
   /** What was written; it stays as it is, so nothing more may be. */

@@ -63,3 +63,13 @@ test('text of any kind is its UTF-8, one behind the other, and what was taken st
     }),
   );
 });
+
+test('memory for text is used again, but not kept for ever where much was needed once', () => {
+  const bytes = new TextBytes(1_000);
+  bytes.any('a'.repeat(900_000));
+  assert.ok(bytes.room > 1_048_576);
+  assert.equal(bytes.take().length, 900_000);
+  assert.ok(bytes.room < 1_000, String(bytes.room));
+  bytes.any('b');
+  assert.equal(bytes.take().toString(), 'b');
+});

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { settingsWith } from '../../src/config.ts';
-import { rowArguments } from '../../src/stores/redis/rows.ts';
+import { RowBytes, rowArguments } from '../../src/stores/redis/rows.ts';
 
 test('a product id may be as long as rows and parts of a checkpoint can hold, no longer', () => {
   assert.equal(settingsWith({ maxProductIdBytes: 8_192 }).maxProductIdBytes, 8_192);
@@ -16,7 +16,8 @@ test('a product id may be as long as rows and parts of a checkpoint can hold, no
 test('the longest of them fits a row of Redis, also where JSON takes most for it', () => {
   const product = '\u0001'.repeat(8_192);
   const latest = { start: -(2 ** 53) + 1, impressions: 1, clicks: 2 ** 32 - 1 };
-  const row = rowArguments([{ product, latest, previous: null, cells: [] }], 3_600_000).latest;
+  const results = [{ product, latest, previous: null, cells: [] }];
+  const row = rowArguments(results, 3_600_000, new RowBytes()).latest;
   // A list of two strings whose lengths have 16 bits.
   assert.deepEqual([row[0], row.readUInt32BE(1), row[5]], [0xdd, 2, 0xda]);
   const value = 5 + 3 + row.readUInt16BE(6);

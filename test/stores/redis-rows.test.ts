@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Counts, type ProductResult, resultOf } from '../../src/result.ts';
-import { rowArguments } from '../../src/stores/redis/rows.ts';
+import { RowBytes, rowArguments } from '../../src/stores/redis/rows.ts';
 
 const WINDOW_MS = 10_000;
+/** Of all runs: nothing of one is in the next. */
+const room = new RowBytes();
 
 /** The strings of a list in MessagePack, all bytes of it used. */
 function unpacked(list: Buffer): string[] {
@@ -43,7 +45,7 @@ const result: fc.Arbitrary<ProductResult> = fc.record({
 test('rows say what `resultOf` says, in the same bytes', () => {
   fc.assert(
     fc.property(fc.array(result, { maxLength: 40 }), (results) => {
-      const { latest, previous, without, packed } = rowArguments(results, WINDOW_MS);
+      const { latest, previous, without, packed } = rowArguments(results, WINDOW_MS, room);
       const rowOf = ({ product }: ProductResult, of: Counts) => [
         product,
         JSON.stringify(resultOf(product, of, WINDOW_MS)),

@@ -39,7 +39,7 @@ export function entryOf(context: Context, change: Change): Entry {
   const begin = `${head('change', incarnation, number)}{"number":${number},"rows":[`;
   const { rows } = change;
   const starts = new Uint32Array(rows.length + 1);
-  text.at = 0;
+  text.clear();
   text.any(begin);
   for (let i = 0; i < rows.length; i++) {
     if (i > 0) text.any(',');

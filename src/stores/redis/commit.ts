@@ -8,7 +8,7 @@ import type { Argument, Connection } from './connection.ts';
 import { type History, historyArguments } from './history.ts';
 import { keptArguments, keptLimits, numberText } from './kept.ts';
 import type { Products } from './products.ts';
-import { type RowArguments, rowArguments } from './rows.ts';
+import { type RowArguments, type RowBytes, rowArguments } from './rows.ts';
 
 export type CommitTerms = {
   writer: string;
@@ -17,6 +17,8 @@ export type CommitTerms = {
   products: Products;
   /** What was made of the commit before its turn came. */
   prepared?: Prepared;
+  /** Where its rows lie, or are put. */
+  room: RowBytes;
 };
 
 /** The rows of all results; `numbered` where their products' numbers are known beforehand. */
@@ -26,11 +28,11 @@ export type Prepared = { rows: RowArguments; numbered: Numbered | null };
 type Numbered = { results: ProductResult[]; numbers: number[] | null; history?: History };
 
 /** Makes what takes most of the time before a commit can be sent. */
-export function prepared(commit: Commit, products: Products): Prepared {
+export function prepared(commit: Commit, products: Products, room: RowBytes): Prepared {
   const { results, status } = commit;
   const numbers = products.known(commit);
   return {
-    rows: rowArguments(results, status.settings.windowMs),
+    rows: rowArguments(results, status.settings.windowMs, room),
     numbered: numbers && { results, numbers, history: historyArguments(results, numbers) },
   };
 }
@@ -71,12 +73,12 @@ async function numberedOf(
 function commitArguments(
   commit: Commit,
   { results, numbers, history = historyArguments(results, numbers) }: Numbered,
-  { writer, limits, nowMs, prepared }: CommitTerms,
+  { writer, limits, nowMs, prepared, room }: CommitTerms,
 ): Argument[] {
   const { windowMs } = commit.status.settings;
   const areAll = results.length === commit.results.length;
   const { latest, previous, without, packed } =
-    areAll && prepared !== undefined ? prepared.rows : rowArguments(results, windowMs);
+    areAll && prepared !== undefined ? prepared.rows : rowArguments(results, windowMs, room);
   const parts = commit.parts.flatMap(({ name, bytes }) => [name, sealPart(name, bytes)]);
   const removals = [...new Set(commit.removals)];
   return [

@@ -17,9 +17,31 @@ export type RowArguments = {
   packed: Buffer;
 };
 
-export function rowArguments(results: readonly ProductResult[], windowMs: number): RowArguments {
-  const [latestRows, previousRows] = [new List(results.length), new List(results.length)];
-  const packed = new TextBytes(results.length * PACKED_ROW_BYTES);
+/**
+ * Where the rows of a commit are put together. They are the larger part of it, so they are used
+ * again once the commit is answered: a closing of 100 000 products has 200 of them.
+ */
+export class RowBytes {
+  readonly latest = new TextBytes(0);
+  readonly previous = new TextBytes(0);
+  readonly packed = new TextBytes(0);
+
+  clear(): void {
+    for (const bytes of [this.latest, this.previous, this.packed]) bytes.clear();
+  }
+}
+
+/** What it answers lies in `room`. */
+export function rowArguments(
+  results: readonly ProductResult[],
+  windowMs: number,
+  room: RowBytes,
+): RowArguments {
+  room.clear();
+  const latestRows = new List(room.latest, results.length);
+  const previousRows = new List(room.previous, results.length);
+  const { packed } = room;
+  packed.reserve(results.length * PACKED_ROW_BYTES);
   const without: string[] = [];
   const windows = new WindowTexts(windowMs);
   packed.reserve(2);
@@ -112,8 +134,9 @@ class List {
   readonly #bytes: TextBytes;
   #fields = 0;
 
-  constructor(rows: number) {
-    this.#bytes = new TextBytes(rows * ROW_BYTES);
+  constructor(bytes: TextBytes, rows: number) {
+    this.#bytes = bytes;
+    bytes.reserve(rows * ROW_BYTES);
     this.#bytes.byte(LIST);
     this.#bytes.at += 4;
   }
