@@ -31,6 +31,23 @@ export class RowBytes {
   }
 }
 
+/** Kept for later commits: one is sent while another is filled. */
+const ROOMS = 2;
+
+/** Where rows of commits lay that were answered. */
+export class Rooms {
+  readonly #free: RowBytes[] = [];
+
+  take(): RowBytes {
+    return this.#free.pop() ?? new RowBytes();
+  }
+
+  give(room: RowBytes): void {
+    room.clear();
+    if (this.#free.length < ROOMS) this.#free.push(room);
+  }
+}
+
 /** What it answers lies in `room`. */
 export function rowArguments(
   results: readonly ProductResult[],

@@ -37,7 +37,7 @@ import { KEYS } from './keys.ts';
 import { loadRows } from './load.ts';
 import { CLAIM } from './lua.ts';
 import { numbersOf, Products } from './products.ts';
-import { RowBytes } from './rows.ts';
+import { Rooms, type RowBytes } from './rows.ts';
 import { type Committed, readCommitted, readTask } from './tasks.ts';
 
 export type RedisStoreOptions = RedisAddress & {
@@ -56,8 +56,6 @@ export type RedisStoreOptions = RedisAddress & {
 
 /** Products of one commit: at most about 3 ms in which Redis does nothing else. */
 const RESULTS_PER_COMMIT = 500;
-/** Kept for later commits: one is sent while another is filled. */
-const ROOMS = 2;
 /** A commit takes milliseconds; a paused or failing server is given this long. */
 const TIMEOUT_MS = 5_000;
 
@@ -75,8 +73,7 @@ export class RedisStore implements Store {
   readonly #listeners = new Listeners();
   /** What was made of commits whose turn comes next. */
   readonly #prepared = new WeakMap<Commit, Prepared & { room: RowBytes }>();
-  /** Where rows of commits lay that were answered. */
-  readonly #rooms: RowBytes[] = [];
+  readonly #rooms = new Rooms();
   readonly #finals: Finals;
   #follower: Follower | null = null;
   #folding: Promise<void> = Promise.resolve();
@@ -120,7 +117,7 @@ export class RedisStore implements Store {
   }
 
   prepare(commit: Commit): void {
-    const room = this.#rooms.pop() ?? new RowBytes();
+    const room = this.#rooms.take();
     this.#prepared.set(commit, { ...prepared(commit, this.#products, room), room });
   }
 
@@ -131,14 +128,13 @@ export class RedisStore implements Store {
       limits: this.#limits,
       nowMs: this.#clock.wallMs(),
       products: this.#products,
-      room: ready?.room ?? this.#rooms.pop() ?? new RowBytes(),
+      room: ready?.room ?? this.#rooms.take(),
       ...(ready === undefined ? {} : { prepared: ready }),
     };
     const answer = await sendCommit(await this.#ready(), commit, terms);
     // Without an answer the same bytes may be sent once more.
     this.#prepared.delete(commit);
-    terms.room.clear();
-    if (this.#rooms.length < ROOMS) this.#rooms.push(terms.room);
+    this.#rooms.give(terms.room);
     if (answer.answer === 'fenced') return answer;
     this.#finals.note(commit.task, commit.status);
     if (answer.answer === 'ok' && commit.results.length > 0) this.#foldSoon(commit.status);
