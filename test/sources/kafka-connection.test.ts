@@ -1,8 +1,8 @@
 /** A connection to a broker that falls silent: waited for so long only, whenever that is. */
 import assert from 'node:assert/strict';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { BrokerConnection } from '../../src/sources/kafka/connection.ts';
+import { startSocketServer } from '../support/socket-server.ts';
 
 type Test = { after(fn: () => unknown): void };
 
@@ -14,22 +14,6 @@ const options = {
   timeout: OVERDUE_MS,
   connectTimeout: OVERDUE_MS,
 };
-
-/** A server of our own; `onRequest` hears each request whole. */
-async function serverOf(t: Test, onRequest: (socket: Socket, bytes: Buffer) => void) {
-  const sockets: Socket[] = [];
-  const server: Server = createServer((socket) => {
-    sockets.push(socket);
-    socket.on('error', () => {});
-    socket.on('data', (bytes: Buffer) => onRequest(socket, bytes));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
-}
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -51,7 +35,7 @@ function request(): Buffer {
 
 test('an answer is overdue also on a connection that rested', async (t) => {
   let isSilent = false;
-  const address = await serverOf(t, (socket, bytes) => {
+  const address = await startSocketServer(t, (socket, bytes) => {
     const answer = Buffer.alloc(12);
     answer.writeInt32BE(8, 0);
     bytes.copy(answer, 4, 8, 12);
@@ -72,7 +56,7 @@ test('an answer is overdue also on a connection that rested', async (t) => {
 });
 
 test('a handshake is overdue too', async (t) => {
-  const address = await serverOf(t, () => {});
+  const address = await startSocketServer(t, () => {});
   const connection = new BrokerConnection(address, { ...options, tls: {} });
   t.after(() => connection.close());
   assert.match(await rejection(connection.open()), /did not answer in time/);
@@ -80,7 +64,7 @@ test('a handshake is overdue too', async (t) => {
 
 /** A server that answers each request with these pieces, which `id` is written into. */
 async function answering(t: Test, answer: (id: Buffer) => Buffer[]) {
-  const address = await serverOf(t, async (socket, bytes) => {
+  const address = await startSocketServer(t, async (socket, bytes) => {
     for (const piece of answer(bytes.subarray(8, 12))) {
       socket.write(piece);
       await pause(2);
@@ -132,7 +116,7 @@ test('bytes behind an answer, and another size than there may be, end the connec
 });
 
 test('an answer to another request is not taken for ours', async (t) => {
-  const address = await serverOf(t, (socket) => {
+  const address = await startSocketServer(t, (socket) => {
     const answer = Buffer.alloc(12);
     answer.writeInt32BE(8, 0);
     answer.writeInt32BE(999, 4);

@@ -1,10 +1,11 @@
 /** A partition as it is written, over a broker that counts what producers number as Kafka does. */
 import assert from 'node:assert/strict';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import { ProduceLane } from '../../src/sources/kafka/produce-lane.ts';
+import { startSocketServer } from '../support/socket-server.ts';
 
 const PRODUCE = 0;
 const OUT_OF_ORDER = 45;
@@ -58,18 +59,7 @@ async function brokerOf(t: TestContext) {
     }
     socket.write(answerTo(request, body));
   };
-  const sockets: Socket[] = [];
-  const server = createServer((socket) => {
-    sockets.push(socket);
-    socket.on('error', () => {});
-    socket.on('data', (bytes: Buffer) => onRequest(socket, bytes));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
+  const { port } = await startSocketServer(t, onRequest);
   return { broker, port };
 }
 
