@@ -6,7 +6,14 @@ import { SETTINGS } from '../src/config.ts';
 import { VERDICTS, type Verdict } from '../src/event.ts';
 import type { ProductResult } from '../src/result.ts';
 import type { Status } from '../src/status.ts';
-import type { Commit, Fence, Part, Store } from '../src/stores/store.ts';
+import {
+  COMMITS_IN_FLIGHT,
+  type Commit,
+  type CommitAnswer,
+  type Fence,
+  type Part,
+  type Store,
+} from '../src/stores/store.ts';
 import { median } from './measure.ts';
 import { benchSnapshot } from './snapshot.ts';
 import { redis, type StoreSample, sqlite, type World } from './store-worlds.ts';
@@ -36,7 +43,7 @@ const STATUS: Status = {
   droppedIds: 0,
 };
 
-/** One owner of one task that commits as a pipeline does: the next one is made ready meanwhile. */
+/** One owner of one task that commits as a pipeline does: one right behind another, two at most. */
 class Owner {
   readonly store: Store;
   readonly #fence: Fence;
@@ -48,20 +55,21 @@ class Owner {
   }
 
   async commit(contents: readonly Partial<Commit>[]): Promise<void> {
-    let inFlight: Promise<unknown> | null = null;
+    const inFlight: Promise<CommitAnswer>[] = [];
+    const oldest = async () => {
+      const { answer } = (await inFlight.shift()) as CommitAnswer;
+      if (answer !== 'ok') throw new Error(`a commit was answered with ${answer}`);
+    };
     for (const content of contents) {
+      if (inFlight.length === COMMITS_IN_FLIGHT) await oldest();
       const commit = this.#commitOf(content);
-      if (inFlight !== null) {
-        // Turns in which the one before leaves.
-        for (let n = 0; n < 2; n++) await new Promise(setImmediate);
-        this.store.prepare?.(commit);
-        await inFlight;
-      }
-      inFlight = this.store.commit(commit).then(({ answer }) => {
-        if (answer !== 'ok') throw new Error(`a commit was answered with ${answer}`);
-      });
+      const behind = inFlight.length > 0 ? this.store.commitBehind?.(commit) : null;
+      while (inFlight.length > 0 && !behind) await oldest();
+      inFlight.push(behind ?? this.store.commit(commit));
+      // A turn, as between two steps.
+      await new Promise(setImmediate);
     }
-    await inFlight;
+    while (inFlight.length > 0) await oldest();
   }
 
   #commitOf(content: Partial<Commit>): Commit {

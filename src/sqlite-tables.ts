@@ -11,7 +11,7 @@ const TABLES = `
 CREATE TABLE IF NOT EXISTS meta (
   name TEXT PRIMARY KEY, value ANY NOT NULL, crc INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
--- tasks.ts; committed: the present owner has committed; parts: how many it has
+-- tasks.ts; committed: how many of the last its owner may send again; parts: how many it has
 CREATE TABLE IF NOT EXISTS tasks (
   task TEXT PRIMARY KEY, epoch INTEGER NOT NULL, token TEXT NOT NULL, number INTEGER NOT NULL,
   committed INTEGER NOT NULL, status TEXT, parts INTEGER NOT NULL,

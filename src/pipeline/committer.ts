@@ -1,14 +1,20 @@
 /**
- * Steps 5 and 6 of one session: when a commit is due, what it carries, and that exactly one is in
- * flight. Numbers are given in the order of building; a commit is frozen when first sent, so one
- * without an answer is sent again unchanged, and anything newer gets the next number.
+ * Steps 5 and 6 of one session: when a commit is due, what it carries, and that two at most are in
+ * flight, answered in their order. Numbers are given in the order of building; a commit is frozen
+ * when first sent, so one without an answer is sent again unchanged, and anything newer gets the
+ * next number.
  */
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Source } from '../sources/source.ts';
 import type { KeptEvent } from '../status.ts';
-import type { Commit, TaskStore } from '../stores/store.ts';
+import {
+  COMMITS_IN_FLIGHT,
+  type Commit,
+  type CommitAnswer,
+  type TaskStore,
+} from '../stores/store.ts';
 import type { Health } from './health.ts';
 import { type Retry, withRetry } from './retry.ts';
 import type { Session } from './session.ts';
@@ -40,7 +46,8 @@ export class Committer {
   readonly #health: Health;
   readonly #openedMs: number;
   #number: number;
-  #inFlight: Promise<void> | null = null;
+  /** Oldest first; each rejects with what it, or one before it, failed with. */
+  readonly #inFlight: Promise<void>[] = [];
   #failure: unknown = null;
   /** Something was applied since the last commit was built. The first one is always sent. */
   changed = true;
@@ -54,20 +61,17 @@ export class Committer {
     this.#openedMs = parts.clock.monotonicMs();
   }
 
-  /**
-   * Sends a commit if one is due; waits for the one in flight only if it holds up the task, and
-   * builds the next meanwhile. Where that one fails, what was built goes with the session.
-   */
+  /** Sends a commit if one is due: behind another only where results wait. */
   async commitIfDue(): Promise<void> {
     this.#throwFailure();
-    if (this.#inFlight === null) {
-      if (this.#isDue()) this.#commit(this.#build());
-    } else if (this.#session.task.due() === 'now') {
-      const built = this.#build();
-      this.#parts.store.prepare?.(built.commit);
-      await this.settle();
-      this.#commit(built);
+    const { task } = this.#session;
+    if (this.#inFlight.length === COMMITS_IN_FLIGHT && task.due() === 'now') {
+      await this.#inFlight[0].catch(() => {});
+      this.#throwFailure();
     }
+    const room = COMMITS_IN_FLIGHT - this.#inFlight.length;
+    const isDue = room === COMMITS_IN_FLIGHT ? this.#isDue() : room > 0 && task.due() === 'now';
+    if (isDue) this.#commit(this.#build());
   }
 
   /** Commits until nothing is left that could be committed. */
@@ -80,15 +84,15 @@ export class Committer {
     }
   }
 
-  /** Waits for the commit in flight; throws what it failed with. */
+  /** Waits for the commits in flight; throws what they failed with. */
   async settle(): Promise<void> {
-    await this.#inFlight;
+    await this.end();
     this.#throwFailure();
   }
 
-  /** Waits for the commit in flight, whatever comes of it. */
+  /** Waits for the commits in flight, whatever comes of them. */
   async end(): Promise<void> {
-    await this.#inFlight;
+    await Promise.allSettled(this.#inFlight);
   }
 
   #throwFailure(): void {
@@ -112,17 +116,28 @@ export class Committer {
     return this.#parts.clock.monotonicMs() - lastMs >= intervalMs;
   }
 
-  #commit({ commit, positions, claims, revisions }: Built): void {
-    this.#inFlight = this.#send(commit, claims, positions).then(
+  #commit(built: Built): void {
+    const before = this.#inFlight.at(-1);
+    // What is kept elsewhere first is sent in its turn.
+    const isBehind = before !== undefined && built.commit.kept.length === 0;
+    const early = isBehind ? (this.#parts.store.commitBehind?.(built.commit) ?? null) : null;
+    // Where the one before it fails, nobody waits for it.
+    early?.catch(() => {});
+    const sent = this.#send(built, before, early);
+    const leave = () => this.#inFlight.splice(this.#inFlight.indexOf(ended), 1);
+    const ended = sent.then(
       () => {
-        this.#inFlight = null;
-        this.#health.revisions += revisions;
+        leave();
       },
       (error: unknown) => {
-        this.#inFlight = null;
-        this.#failure = error;
+        leave();
+        this.#failure ??= error;
+        throw error;
       },
     );
+    this.#inFlight.push(ended);
+    // Told by the next step, or to who waits.
+    ended.catch(() => {});
   }
 
   /** Everything that changed since the last commit. Names are read before expired ids are freed. */
@@ -175,11 +190,17 @@ export class Committer {
     await withRetry('keeping uncounted events', this.#retry, () => keep(events));
   }
 
-  async #send(commit: Commit, claims: number[], positions: number[]): Promise<void> {
-    const { clock, log, source, store } = this.#parts;
+  /** @param early the answer to its first sending, where it was sent behind `before` already */
+  async #send(
+    { commit, claims, positions, revisions }: Built,
+    before: Promise<void> | undefined,
+    early: Promise<CommitAnswer> | null,
+  ): Promise<void> {
+    const { clock, log, source } = this.#parts;
+    await before;
     await this.#keep(commit.kept);
     const beganMs = clock.monotonicMs();
-    const answer = await withRetry('the commit', this.#retry, () => store.commit(commit));
+    const answer = await this.#answerTo(commit, early);
     if (answer.answer === 'fenced') throw new Fenced(`commit ${commit.number}`);
     const { task, products } = this.#session;
     const elsewhere = answer.heldElsewhere;
@@ -191,7 +212,15 @@ export class Committer {
       );
     const bytes = commit.parts.reduce((sum, part) => sum + part.bytes.length, 0);
     this.#health.committed(beganMs, clock.monotonicMs(), bytes);
+    this.#health.revisions += revisions;
     this.#parts.onStep?.(6);
     await withRetry('acknowledging', this.#retry, () => source.acknowledge(positions));
+  }
+
+  /** One that could not be taken behind another is sent again, as one without an answer is. */
+  async #answerTo(commit: Commit, early: Promise<CommitAnswer> | null): Promise<CommitAnswer> {
+    const first = (await early?.catch(() => null)) ?? null;
+    if (first !== null) return first;
+    return withRetry('the commit', this.#retry, () => this.#parts.store.commit(commit));
   }
 }

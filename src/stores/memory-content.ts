@@ -7,8 +7,8 @@ import type { Commit, Fence, RejectedQuery, Row, StoredEvent, Writer } from './s
 
 export type TaskRow = Fence & {
   number: number;
-  /** The present owner has committed: only then can a commit be a duplicate. */
-  committed: boolean;
+  /** How many of the last commits are the present owner's, as far as it can send them again. */
+  committed: number;
   status: Status | null;
   parts: Map<string, Uint8Array>;
 };

@@ -19,21 +19,22 @@ import {
   type TaskRow,
 } from './memory-content.ts';
 import { fold, forget, held, read, remember } from './memory-history.ts';
-import type {
-  Change,
-  Commit,
-  CommitAnswer,
-  Fence,
-  HistoryHeld,
-  HistoryQuery,
-  KeptTotals,
-  Loaded,
-  RejectedQuery,
-  Row,
-  Store,
-  StoredEvent,
-  TaskState,
-  Writer,
+import {
+  type Change,
+  COMMITS_IN_FLIGHT,
+  type Commit,
+  type CommitAnswer,
+  type Fence,
+  type HistoryHeld,
+  type HistoryQuery,
+  type KeptTotals,
+  type Loaded,
+  type RejectedQuery,
+  type Row,
+  type Store,
+  type StoredEvent,
+  type TaskState,
+  type Writer,
 } from './store.ts';
 
 export type MemoryStoreOptions = {
@@ -85,7 +86,7 @@ export class MemoryStore implements Store {
     const before = content.tasks.get(task);
     const row = before ?? { epoch: 0, number: 0, status: null, parts: new Map() };
     const epoch = row.epoch + 1;
-    content.tasks.set(task, { ...row, epoch, token, committed: false });
+    content.tasks.set(task, { ...row, epoch, token, committed: 0 });
     return { epoch, token };
   }
 
@@ -103,9 +104,10 @@ export class MemoryStore implements Store {
     const isOwner = row?.epoch === commit.epoch && row.token === commit.token;
     if (row === undefined || !isOwner || this.#content.writer !== this.#writer)
       return { answer: 'fenced' };
-    if (commit.number === row.number && row.committed)
+    const behind = row.number - commit.number;
+    if (behind >= 0 && behind < row.committed)
       return { answer: 'duplicate', heldElsewhere: this.#heldElsewhere(commit) };
-    if (commit.number !== row.number + 1) return { answer: 'fenced' };
+    if (behind !== -1) return { answer: 'fenced' };
     const change = this.#apply(row, commit);
     const heldElsewhere = this.#heldElsewhere(commit);
     if (change !== null) this.#listeners.tell(change);
@@ -136,7 +138,7 @@ export class MemoryStore implements Store {
     for (const name of commit.removedParts) row.parts.delete(name);
     row.status = structuredClone(commit.status);
     row.number = commit.number;
-    row.committed = true;
+    row.committed = Math.min(row.committed + 1, COMMITS_IN_FLIGHT);
     keep(content, commit);
     prune(content, this.#limits, this.#clock?.wallMs() ?? -Infinity);
     if (rows.length === 0 && removals.length === 0) return null;

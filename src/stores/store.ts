@@ -2,9 +2,9 @@
  * The contract of a store: one atomic, fenced kind of write, and the reads of the API.
  *
  * Order of calls for a task: `claim` (sent once; without an answer, claim again with a new token),
- * `read` after its answer, then `commit` with numbers that count up by one, one in flight; a commit
- * without an answer is sent again unchanged. Errors thrown are retryable unless their code says
- * otherwise (see `errors.ts`).
+ * `read` after its answer, then `commit` with numbers that count up by one, two in flight at most
+ * (`commitBehind`); a commit without an answer is sent again unchanged. Errors thrown are retryable
+ * unless their code says otherwise (see `errors.ts`).
  */
 import type { Reason } from '../event.ts';
 import type { Level } from '../history.ts';
@@ -42,6 +42,9 @@ export type CommitAnswer =
   | { answer: 'ok' | 'duplicate'; heldElsewhere: string[] }
   | { answer: 'fenced' };
 
+/** Commits of an owner that may be on their way at once: so many of the last may be sent again. */
+export const COMMITS_IN_FLIGHT = 2;
+
 /** A task's state as it stands in the store; the status is null before the first commit. */
 export type TaskState = { number: number; status: Status | null; parts: Part[] };
 
@@ -52,9 +55,14 @@ export interface TaskStore {
   /** Writes epoch + 1 and the token; the write number stays. */
   claim(task: string, token: string): Promise<Fence>;
   read(task: string): Promise<TaskState>;
-  /** Makes ready what it can of a commit that waits for the one in flight; writes nothing. */
-  prepare?(commit: Commit): void;
+  /** One of the last two of this owner is a `duplicate`, as both may have lost their answers. */
   commit(commit: Commit): Promise<CommitAnswer>;
+  /**
+   * Sends a commit right behind the one in flight. Its answer comes after that one's, and rejects
+   * (retryable) where that one was not taken. Null where it has to wait for that answer; then
+   * nothing is sent, and what can be made ready for `commit` is.
+   */
+  commitBehind?(commit: Commit): Promise<CommitAnswer> | null;
 }
 
 /** What clients see of a product. */

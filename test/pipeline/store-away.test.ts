@@ -20,7 +20,6 @@ const START = 1_700_000_000_000;
 class Flaky extends MemoryStore {
   failures = 0;
   readonly sent: Commit[] = [];
-  prepare?: (commit: Commit) => void;
   /** What a commit waits for before it is written. */
   onCommit = async () => {};
 
@@ -37,22 +36,19 @@ class Flaky extends MemoryStore {
 }
 
 type SetUp = {
-  products?: number;
   records?: number;
-  resultsPerCommit?: number;
   /** Offset of a record that is no event. */
   broken?: number;
   keep?: (events: readonly KeptEvent[]) => Promise<void>;
 };
 
 function setUp(options: SetUp = {}) {
-  const { products = 1, records: count = 200, resultsPerCommit = 500, broken, keep } = options;
+  const { records: count = 200, broken, keep } = options;
   const clock = new SimClock(START);
   const at = (n: number) => START + Math.floor((n * 20_000) / count);
-  const idOf = (n: number) => (products === 1 ? 'a' : `a${n % products}`);
   const bytes = (n: number) =>
     new TextEncoder().encode(
-      JSON.stringify({ product_id: idOf(n), timestamp: at(n), event_type: 'impression' }),
+      JSON.stringify({ product_id: 'a', timestamp: at(n), event_type: 'impression' }),
     );
   const records = Array.from({ length: count }, (_, n) => ({
     offset: n,
@@ -60,7 +56,7 @@ function setUp(options: SetUp = {}) {
     bytes: n === broken ? Buffer.from('broken') : bytes(n),
   }));
   const logs = [{ partition: 'p-0', topicId: 't', records }];
-  const store = new Flaky({ resultsPerCommit });
+  const store = new Flaky();
   const source = new SimSource({ logs, clock, random: new Random(1) });
   const pipeline = new Pipeline({
     task: '0',
@@ -171,37 +167,4 @@ test('when a pipeline fails for good the commit in flight is not tried again', a
   for (let n = 0; n < 20; n++) await new Promise(setImmediate);
   assert.equal(store.sent.length, tries);
   assert.equal(pipeline.health().state, 'failed');
-});
-
-test('a closing of several commits: each is built while one is in flight, and sent after it', async () => {
-  const { clock, store, pipeline } = setUp({
-    products: 3_000,
-    records: 6_000,
-    resultsPerCommit: 1_000,
-  });
-  await pipeline.start();
-  const inFlight = { now: 0, most: 0, prepared: 0 };
-  store.prepare = () => {
-    inFlight.prepared += inFlight.now;
-  };
-  store.onCommit = async () => {
-    inFlight.most = Math.max(inFlight.most, ++inFlight.now);
-    // Longer than a turn of the pipeline.
-    for (let n = 0; n < 3; n++) await new Promise(setImmediate);
-    inFlight.now--;
-  };
-  await turns(pipeline, clock, 150);
-  await pipeline.flush();
-  assert.equal(inFlight.most, 1, 'one in flight');
-  assert.ok(inFlight.prepared >= 4, `${inFlight.prepared} built meanwhile`);
-  const numbers = store.sent.map(({ number }) => number);
-  assert.deepEqual(
-    numbers,
-    [...numbers.keys()].map((n) => n + 1),
-  );
-  const counts = await windowsOf(store, 'a2999', 0, Number.MAX_SAFE_INTEGER);
-  assert.deepEqual(
-    counts.map(({ impressions }) => impressions),
-    [1, 1],
-  );
 });

@@ -19,7 +19,8 @@ const NOT_PLANTED = /places in src\//;
 /** What the simulation says of the first seed that shows the bug; null when none does. */
 async function simulated(bug: Bug): Promise<string | null> {
   let failure: string | null = null;
-  const share = { from: 1, step: 1, before: MOST_SEEDS + 1, events: EVENTS, bug: bug.name };
+  const { name, from = 1 } = bug;
+  const share = { from, step: 1, before: from + MOST_SEEDS, events: EVENTS, bug: name };
   await inProcess(share, (told) => {
     if ('failure' in told) failure = `seed ${told.seed}: ${told.failure.split('\n')[0]}`;
   });

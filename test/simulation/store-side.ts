@@ -13,6 +13,7 @@ import type { Random } from '../support/random.ts';
 import type { CallName } from './faults.ts';
 import type { Network } from './network.ts';
 import type { Process, Scheduler } from './scheduler.ts';
+import { StoreLine } from './store-line.ts';
 import type { Watch } from './watch.ts';
 
 type Weather = 'disk full' | 'slow store' | 'store away';
@@ -30,6 +31,8 @@ export class StoreSide {
   readonly #until = new Map<Weather, number>();
   readonly #onClaim: () => void;
   readonly #resultsPerCommit: number;
+  /** Whether it takes a commit behind one that is on its way, as Redis does and SQLite does not. */
+  readonly #takesBehind: boolean;
   /** Digest of each commit in flight, by fence and number: one sent again is the same. */
   readonly #frozen = new Map<string, number>();
   readonly #tokens = new Set<string>();
@@ -49,6 +52,7 @@ export class StoreSide {
     this.#network = network;
     this.#watches = watches;
     this.#resultsPerCommit = random.pick([2, 30, 1_000]);
+    this.#takesBehind = this.#resultsPerCommit < 1_000;
     this.store = new MemoryStore({
       clock: scheduler.clockOf({ zeroMs: 0, wallJumpMs: 0 } as Process),
       incarnation: 'simulated',
@@ -84,6 +88,10 @@ export class StoreSide {
 
   /** The store as `process` reaches it. */
   link(process: Process): TaskStore {
+    const line = new StoreLine((commit, execute) => {
+      this.#mustBeFrozen(commit);
+      return this.#call(process, 'commit', () => execute(() => this.#commit(commit)));
+    });
     return {
       resultsPerCommit: this.#resultsPerCommit,
       claim: (task, token) => {
@@ -96,10 +104,8 @@ export class StoreSide {
         });
       },
       read: (task) => this.#call(process, 'read', () => this.store.read(task)),
-      commit: (commit) => {
-        this.#mustBeFrozen(commit);
-        return this.#call(process, 'commit', () => this.#commit(commit));
-      },
+      commit: (commit) => line.commit(commit),
+      ...(this.#takesBehind ? { commitBehind: (commit) => line.commitBehind(commit) } : {}),
     };
   }
 

@@ -1,5 +1,5 @@
 /** A task's owner in a test of a store, and what a test of a store looks like. */
-import type { Commit, Fence } from '../../src/stores/store.ts';
+import type { Commit, Fence, TaskStore } from '../../src/stores/store.ts';
 import type { SimClock } from '../support/sim-clock.ts';
 import { commitOf } from './commits.ts';
 import type { Harness, HarnessOptions } from './harness.ts';
@@ -29,13 +29,25 @@ export class Owner {
     return commitOf(this.task, this.fence, ++this.number, content);
   }
 
-  /** Every second one after it was made ready, which changes nothing. */
-  send(content: Partial<Commit> = {}) {
+  /** Every second one behind the one before, which was answered: as a pipeline does it. */
+  async send(content: Partial<Commit> = {}) {
     const { store } = this.#harness;
     const commit = this.build(content);
-    if (commit.number % 2 === 0) store.prepare?.(commit);
-    return store.commit(commit);
+    const behind = commit.number % 2 === 0 ? store.commitBehind?.(commit) : null;
+    return (await behind?.catch(() => null)) ?? store.commit(commit);
   }
+}
+
+/** Turns in which a commit whose products are known gets on its way; it is not answered yet. */
+const TURNS = 20;
+
+/** Two commits at once, the second right behind the first where the store takes it so. */
+export async function pairOf(store: TaskStore, first: Commit, second: Commit) {
+  const one = store.commit(first);
+  for (let n = 0; n < TURNS; n++) await null;
+  const behind = store.commitBehind?.(second) ?? null;
+  const two = behind ?? one.then(() => store.commit(second));
+  return { isBehind: behind !== null, answers: await Promise.allSettled([one, two]) };
 }
 
 let tokens = 0;

@@ -10,6 +10,7 @@ import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { commitOf, contentOf, countsOf, keptOf, START } from './commits.ts';
 import { type Harness, type HarnessFactory, MemoryHarness } from './harness.ts';
+import { pairOf } from './owner.ts';
 
 const TASKS = ['a', 'b'];
 const PRODUCTS = ['p0', 'p1', 'p2', 'p3', 'p4', 'p5', 'a\0b', '__proto__', 'ü'];
@@ -21,12 +22,12 @@ const LIMITS = {
 
 /** What the fence and the claims look like to somebody who only knows the rules. */
 type Rules = {
-  tasks: Map<string, Fence & { number: number; applied: string | null }>;
+  tasks: Map<string, Fence & { number: number; applied: string[] }>;
   owners: Map<string, string>;
 };
 
 type Snapshot = { rules: Rules; model: unknown; subject: unknown; tokens: number };
-type Owner = { task: string; fence: Fence; number: number; last: Commit | null };
+type Owner = { task: string; fence: Fence; number: number; last: Commit[] };
 
 const identity = ({ epoch, token, number }: Commit) => `${epoch} ${token} ${number}`;
 
@@ -35,10 +36,10 @@ function expectedAnswer({ tasks, owners }: Rules, commit: Commit): CommitAnswer 
   if (row === undefined || row.epoch !== commit.epoch || row.token !== commit.token)
     return { answer: 'fenced' };
   const isNext = commit.number === row.number + 1;
-  if (!isNext && row.applied !== identity(commit)) return { answer: 'fenced' };
+  if (!isNext && !row.applied.includes(identity(commit))) return { answer: 'fenced' };
   if (isNext) {
     row.number++;
-    row.applied = identity(commit);
+    row.applied = [identity(commit), ...row.applied].slice(0, 2);
     for (const name of commit.removals) if (owners.get(name) === commit.task) owners.delete(name);
     for (const name of commit.claims) if (!owners.has(name)) owners.set(name, commit.task);
   }
@@ -93,7 +94,9 @@ class Sequence {
     else if (draw < 0.52) await this.#commit(owner);
     else if (draw < 0.62) await this.#resend(any);
     else if (draw < 0.72) await this.#closing(owner);
-    else if (draw < 0.8) await this.#commit(any);
+    else if (draw < 0.78) await this.#pair(owner);
+    else if (draw < 0.8) await this.#pair(any);
+    else if (draw < 0.83) await this.#commit(any);
     else if (draw < 0.85) await this.#outOfTurn(any);
     else if (draw < 0.9) await this.#snapshot();
     else if (draw < 0.94) await this.#rollback();
@@ -113,14 +116,18 @@ class Sequence {
     const before = this.#rules.tasks.get(task);
     const fence = { epoch: (before?.epoch ?? 0) + 1, token };
     assert.deepEqual(answers, [fence, fence]);
-    this.#rules.tasks.set(task, { ...fence, number: before?.number ?? 0, applied: null });
-    this.#owners.push({ task, fence, number: before?.number ?? 0, last: null });
+    this.#rules.tasks.set(task, { ...fence, number: before?.number ?? 0, applied: [] });
+    this.#owners.push({ task, fence, number: before?.number ?? 0, last: [] });
     this.#count('claim');
   }
 
   async #send(commit: Commit): Promise<string> {
+    return this.#check(commit, await this.#subject.store.commit(commit));
+  }
+
+  async #check(commit: Commit, answer: CommitAnswer): Promise<string> {
     const expected = expectedAnswer(this.#rules, commit);
-    assert.deepEqual(await this.#subject.store.commit(commit), expected);
+    assert.deepEqual(answer, expected);
     await this.#subject.folded();
     assert.deepEqual(await this.#model.store.commit(structuredClone(commit)), expected);
     this.#count(expected.answer);
@@ -129,16 +136,45 @@ class Sequence {
     return expected.answer;
   }
 
+  #next(owner: Owner, results?: ProductResult[]): Commit {
+    const commit = commitOf(owner.task, owner.fence, ++owner.number, this.#content(results));
+    owner.last = [commit, ...owner.last].slice(0, 2);
+    return commit;
+  }
+
   /** The owner's next commit; when it is fenced, the task is mostly claimed again. */
   async #commit(owner: Owner, results?: ProductResult[]): Promise<void> {
-    owner.number++;
-    owner.last = commitOf(owner.task, owner.fence, owner.number, this.#content(results));
-    const answer = await this.#send(owner.last);
+    const answer = await this.#send(this.#next(owner, results));
     if (answer === 'fenced' && this.#random.chance(0.5)) await this.#claim(owner.task);
   }
 
+  /** The owner's next two at once, of one window: Redis folds behind both, memory behind each. */
+  async #pair(owner: Owner): Promise<void> {
+    const window = this.#window;
+    const own = PRODUCTS.filter((name) => this.#rules.owners.get(name) === owner.task);
+    const ofWindow = (products: readonly string[]) =>
+      products.map((product) => {
+        const latest = countsOf(window, this.#random.int(0, 300), this.#random.int(0, 300));
+        return { product, latest, previous: null, cells: [latest] };
+      });
+    // Numbers of these are known then, as of all that a task has published.
+    await this.#commit(owner, ofWindow(own));
+    const first = this.#next(owner, ofWindow(this.#some(own)));
+    const second = this.#next(owner, ofWindow(this.#some(own)));
+    if (this.#random.chance(0.8)) second.claims = second.removals = [];
+    const { isBehind, answers } = await pairOf(this.#subject.store, first, second);
+    const [one, two] = answers.map((settled) =>
+      settled.status === 'fulfilled' ? settled.value : null,
+    );
+    assert.ok(one !== null, 'the first is answered');
+    const answer = await this.#check(first, one);
+    this.#count(isBehind ? 'right behind' : 'one after the other');
+    if (!isBehind || answer !== 'fenced') await this.#check(second, two as CommitAnswer);
+    else assert.equal(two, null, 'nothing is taken behind a commit that was fenced');
+  }
+
   async #resend({ last }: Owner): Promise<void> {
-    if (last !== null) await this.#send(last);
+    if (last.length > 0) await this.#send(this.#random.pick(last));
   }
 
   /** A number that is neither the next nor the last. */

@@ -1,7 +1,7 @@
 /** What every store must do: one example a rule. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Comeback, Row } from '../../src/stores/store.ts';
+import type { Comeback, CommitAnswer, Row } from '../../src/stores/store.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import {
   commitOf,
@@ -16,11 +16,16 @@ import {
 import { finalExamples } from './final-suite.ts';
 import type { Harness, HarnessFactory, HarnessOptions } from './harness.ts';
 import { historyExamples } from './history-suite.ts';
-import { type Example, owner } from './owner.ts';
+import { type Example, owner, pairOf } from './owner.ts';
 
 const OK = { answer: 'ok', heldElsewhere: [] };
 const DUPLICATE = { answer: 'duplicate', heldElsewhere: [] };
 const FENCED = { answer: 'fenced' };
+
+/** An answer, or the code of the error instead of one. */
+function said(settled: PromiseSettledResult<CommitAnswer>): CommitAnswer | string {
+  return settled.status === 'fulfilled' ? settled.value : settled.reason.code;
+}
 
 const FOR_EVER = { windowsMs: Infinity, minutesMs: Infinity, quartersMs: Infinity };
 
@@ -75,8 +80,39 @@ function fenceExamples(example: Example): void {
     assert.deepEqual(await at(1), OK);
     assert.deepEqual(await at(3), FENCED);
     assert.deepEqual(await at(2), OK);
-    assert.deepEqual(await at(1), FENCED);
+    assert.deepEqual(await at(4), FENCED);
     assert.equal((await harness.store.read('a')).number, 2);
+  });
+
+  example('the last two commits of an owner may be sent again, no others', async (harness) => {
+    await (await owner(harness)).send();
+    const { fence } = await owner(harness);
+    const at = (number: number) => harness.store.commit(commitOf('a', fence, number));
+    assert.deepEqual(await at(2), OK);
+    assert.deepEqual(await at(2), DUPLICATE);
+    // The one before is the former owner's.
+    assert.deepEqual(await at(1), FENCED);
+    assert.deepEqual(await at(3), OK);
+    assert.deepEqual(await at(2), DUPLICATE);
+    assert.deepEqual(await at(4), OK);
+    assert.deepEqual(await at(2), FENCED);
+    assert.deepEqual([await at(3), await at(4)], [DUPLICATE, DUPLICATE]);
+    assert.equal((await harness.store.read('a')).number, 4);
+  });
+
+  example('one behind another is taken after it, and not without it', async (harness) => {
+    const { store } = harness;
+    const a = await owner(harness);
+    await a.send({ claims: ['x'] });
+    const next = (count: number) => a.build({ results: [resultIn('x', 0, count)] });
+    const counted = async () => (await store.load()).rows[0].latest?.impressions;
+    const taken = await pairOf(store, next(5), next(6));
+    assert.deepEqual(taken.answers.map(said), [OK, OK]);
+    assert.equal(await counted(), 6);
+    await owner(harness);
+    const { isBehind, answers } = await pairOf(store, next(7), next(8));
+    assert.deepEqual(answers.map(said), [FENCED, isBehind ? 'store_unavailable' : FENCED]);
+    assert.equal(await counted(), 6);
   });
 
   example('the same commit sent again is a duplicate and changes nothing', async (harness) => {
@@ -101,7 +137,7 @@ function fenceExamples(example: Example): void {
     const second = await owner(harness);
     const sameNumber = commitOf('a', second.fence, 1);
     assert.deepEqual(await harness.store.commit(sameNumber), FENCED);
-    assert.deepEqual(await second.send(), OK);
+    assert.deepEqual(await harness.store.commit(second.build()), OK);
   });
 
   example('a stale owner is fenced, whatever it sends', async (harness) => {

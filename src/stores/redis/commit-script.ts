@@ -2,6 +2,7 @@
  * The commit: one script, all or nothing. It looks at everything first (the fence, every key's
  * kind, who owns which product) and only then writes, blindly, in the contract's order.
  */
+import { COMMITS_IN_FLIGHT } from '../store.ts';
 import { CHANGES_LUA } from './changes.ts';
 import { type Script, scriptOf } from './connection.ts';
 import { HISTORY_LUA } from './history.ts';
@@ -38,8 +39,9 @@ if not store[1] or not row[1] then return {'fenced'} end
 refused = formOf(store[1])
 if refused then return refused end
 if row[1] ~= ARGV[2] or row[2] ~= ARGV[3] or store[2] ~= ARGV[5] then return {'fenced'} end
-local duplicate = ARGV[4] == row[3] and row[4] == '1'
-if not duplicate and ARGV[4] ~= whole(tonumber(row[3]) + 1) then return {'fenced'} end
+local behind = tonumber(row[3]) - tonumber(ARGV[4])
+local duplicate = behind >= 0 and behind < tonumber(row[4])
+if not duplicate and behind ~= -1 then return {'fenced'} end
 ${CHECKED.map(([key, kind]) => `refused = refused or must('${key}', '${kind}')`).join('\n')}
 if refused then return refused end
 -- What is gone from under a living owner would be missed by the next one only, or by nobody.
@@ -152,7 +154,8 @@ hash('HDEL', '${KEYS.previous}', ARGV, without, without + count[4] - 1)
 writeHistory(staged, tonumber(store[7]))
 hash('HSET', partsKey, ARGV, parts, removedParts - 1)
 hash('HDEL', partsKey, ARGV, removedParts, kept - 1)
-redis.call('HSET', taskKey, 'number', ARGV[4], 'committed', '1', 'status', ARGV[6],
+redis.call('HSET', taskKey, 'number', ARGV[4], 'status', ARGV[6],
+  'committed', whole(math.min(tonumber(row[4]) + 1, ${COMMITS_IN_FLIGHT})),
   'parts', redis.call('HLEN', partsKey),
   'at', time[1] .. string.format('%03d', math.floor(tonumber(time[2]) / 1000)))
 redis.call('HSET', '${KEYS.store}', 'nextNo', whole(nextNo), 'windowMs', ARGV[7])

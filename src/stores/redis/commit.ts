@@ -19,6 +19,8 @@ export type CommitTerms = {
   prepared?: Prepared;
   /** Where its rows lie, or are put. */
   room: RowBytes;
+  /** Told when the script is sent that is answered whatever the products are: the last word. */
+  onSent(answered: Promise<string[]>): void;
 };
 
 /** The rows of all results; `numbered` where their products' numbers are known beforehand. */
@@ -46,7 +48,9 @@ export async function sendCommit(
   let numbered = terms.prepared?.numbered ?? (await numberedOf(connection, commit, terms.products));
   for (;;) {
     const args = commitArguments(commit, numbered, terms);
-    const [answer, ...rest] = await connection.run<string[]>(COMMIT, args);
+    const answered = connection.run<string[]>(COMMIT, args);
+    if (numbered.numbers !== null) terms.onSent(answered);
+    const [answer, ...rest] = await answered;
     if (answer === 'fenced') return { answer };
     if (answer !== 'unowned') return { answer: answer as 'ok' | 'duplicate', heldElsewhere: rest };
     // Nothing is written yet. Who owns a product may change before the next try: it asks again.

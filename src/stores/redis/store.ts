@@ -26,7 +26,7 @@ import type {
   TaskState,
   Writer,
 } from '../store.ts';
-import { type Prepared, prepared, sendCommit } from './commit.ts';
+import { Commits } from './commits.ts';
 import { Connection, type RedisAddress } from './connection.ts';
 import { Finals } from './finals.ts';
 import { fold, readHeld } from './fold.ts';
@@ -36,8 +36,7 @@ import { readComebacks, readRejected, readTotals } from './kept.ts';
 import { KEYS } from './keys.ts';
 import { loadRows } from './load.ts';
 import { CLAIM } from './lua.ts';
-import { numbersOf, Products } from './products.ts';
-import { Rooms, type RowBytes } from './rows.ts';
+import { numbersOf } from './products.ts';
 import { type Committed, readCommitted, readTask } from './tasks.ts';
 
 export type RedisStoreOptions = RedisAddress & {
@@ -69,11 +68,8 @@ export class RedisStore implements Store {
   readonly #limits: Limits;
   readonly #writer: Writer;
   readonly #connection: Connection;
-  readonly #products = new Products();
+  readonly #commits: Commits;
   readonly #listeners = new Listeners();
-  /** What was made of commits whose turn comes next. */
-  readonly #prepared = new WeakMap<Commit, Prepared & { room: RowBytes }>();
-  readonly #rooms = new Rooms();
   readonly #finals: Finals;
   #follower: Follower | null = null;
   #folding: Promise<void> = Promise.resolve();
@@ -89,6 +85,10 @@ export class RedisStore implements Store {
     this.#writer = options.writer ?? 'engine';
     this.resultsPerCommit = options.resultsPerCommit ?? RESULTS_PER_COMMIT;
     this.#connection = new Connection(options, this.#timeoutMs);
+    this.#commits = new Commits({
+      ...{ connection: this.#connection, clock: this.#clock },
+      ...{ writer: this.#writer, limits: this.#limits },
+    });
     // A time zone that is none is refused now, not with the first commit.
     this.#ladder(null);
   }
@@ -116,25 +116,18 @@ export class RedisStore implements Store {
     return state;
   }
 
-  prepare(commit: Commit): void {
-    const room = this.#rooms.take();
-    this.#prepared.set(commit, { ...prepared(commit, this.#products, room), room });
+  async commit(commit: Commit): Promise<CommitAnswer> {
+    await this.#ready();
+    return this.#noted(commit, this.#commits.send(commit));
   }
 
-  async commit(commit: Commit): Promise<CommitAnswer> {
-    const ready = this.#prepared.get(commit);
-    const terms = {
-      writer: this.#writer,
-      limits: this.#limits,
-      nowMs: this.#clock.wallMs(),
-      products: this.#products,
-      room: ready?.room ?? this.#rooms.take(),
-      ...(ready === undefined ? {} : { prepared: ready }),
-    };
-    const answer = await sendCommit(await this.#ready(), commit, terms);
-    // Without an answer the same bytes may be sent once more.
-    this.#prepared.delete(commit);
-    this.#rooms.give(terms.room);
+  commitBehind(commit: Commit): Promise<CommitAnswer> | null {
+    const answered = this.#commits.sendBehind(commit);
+    return answered && this.#noted(commit, answered);
+  }
+
+  async #noted(commit: Commit, answered: Promise<CommitAnswer>): Promise<CommitAnswer> {
+    const answer = await answered;
     if (answer.answer === 'fenced') return answer;
     this.#finals.note(commit.task, commit.status);
     if (answer.answer === 'ok' && commit.results.length > 0) this.#foldSoon(commit.status);

@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { openStatus, rowSum } from '../../seal.ts';
 import type { Status } from '../../status.ts';
-import type { Commit, Fence, TaskState } from '../store.ts';
+import { COMMITS_IN_FLIGHT, type Commit, type Fence, type TaskState } from '../store.ts';
 
 type TaskRow = Fence & { number: number; committed: number; status: string | null };
 
@@ -16,7 +16,8 @@ function statements(db: DatabaseSync) {
     get: db.prepare('SELECT epoch, token, number, committed, status FROM tasks WHERE task = ?'),
     fence: db.prepare('SELECT epoch, token, number, committed FROM tasks WHERE task = ?'),
     write: db.prepare(
-      'UPDATE tasks SET number = ?1, committed = 1, status = ?2, parts = ?4, ' +
+      `UPDATE tasks SET number = ?1, committed = min(committed + 1, ${COMMITS_IN_FLIGHT}), ` +
+        'status = ?2, parts = ?4, ' +
         'crc = row_sum(?3, ?1, ?2, ?4) WHERE task = ?3',
     ),
     countParts: db.prepare('SELECT count(*) AS count FROM parts WHERE task = ?'),
@@ -51,9 +52,10 @@ export class Tasks {
   judge(commit: Commit): 'next' | 'duplicate' | 'fenced' {
     const row = this.#sql.fence.get(commit.task) as TaskRow | undefined;
     if (row?.epoch !== commit.epoch || row.token !== commit.token) return 'fenced';
-    // The number was kept over the claim: before its first commit an owner has no last one.
-    if (commit.number === row.number && row.committed === 1) return 'duplicate';
-    return commit.number === row.number + 1 ? 'next' : 'fenced';
+    // The number was kept over the claim: those of the owner before are nobody's.
+    const behind = row.number - commit.number;
+    if (behind >= 0 && behind < row.committed) return 'duplicate';
+    return behind === -1 ? 'next' : 'fenced';
   }
 
   write({ task, number, status, parts, removedParts }: Commit): void {

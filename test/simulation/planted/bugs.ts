@@ -10,6 +10,8 @@ export type Bug = {
   file: string;
   find: string;
   replace: string;
+  /** The first seed that is tried: for bugs that show in one of hundreds. */
+  from?: number;
   /** The simulation, or a test file with the names of those of its tests that are run. */
   caughtBy: 'simulation' | { file: string; tests: string };
 };
@@ -27,6 +29,7 @@ const FENCE_BUGS: Bug[] = [
     file: 'stores/memory.ts',
     find: FENCE,
     replace: 'row?.epoch === commit.epoch',
+    from: 300,
     caughtBy: 'simulation',
   },
   {
@@ -46,23 +49,25 @@ const FENCE_BUGS: Bug[] = [
   {
     name: 'any write number is taken, not only last + 1',
     file: 'stores/memory.ts',
-    find: 'if (commit.number !== row.number + 1)',
+    find: 'if (behind !== -1)',
     replace: 'if (commit.number <= 0)',
     caughtBy: 'simulation',
   },
   {
     name: 'a commit sent again is taken again',
     file: 'stores/memory.ts',
-    find: 'if (commit.number === row.number && row.committed)',
-    replace: 'if (commit.number === row.number && row.committed) row.number--;\n    if (false)',
+    find: '    if (behind >= 0 && behind < row.committed)',
+    replace:
+      '    if (behind >= 0 && behind < row.committed) return this.commit({ ...commit, number: row.number + 1 });\n' +
+      '    if (false)',
     caughtBy: 'simulation',
   },
   {
     name: 'a commit is not frozen: sent again it says what is true by then',
     file: 'pipeline/committer.ts',
-    find: '() => store.commit(commit))',
+    find: '() => this.#parts.store.commit(commit))',
     replace:
-      '() => store.commit({ ...commit, status: this.#session.task.status(this.#session.positions) }))',
+      '() => this.#parts.store.commit({ ...commit, status: this.#session.task.status(this.#session.positions) }))',
     caughtBy: 'simulation',
   },
   {
@@ -72,6 +77,27 @@ const FENCE_BUGS: Bug[] = [
     replace:
       "const token = newToken();\n  const fence = await withRetry('the claim', retry, () => store.claim(task, token));",
     caughtBy: 'simulation',
+  },
+  {
+    name: 'Redis: a fence behind a commit that failed is believed',
+    file: 'stores/redis/commits.ts',
+    find: "    throw new ClickrateError('store_unavailable', 'the commit before it was not taken');",
+    replace: '    await null;',
+    caughtBy: REDIS,
+  },
+  {
+    name: 'Redis: only the last commit may be sent again',
+    file: 'stores/redis/commit-script.ts',
+    find: 'behind >= 0 and behind < tonumber(row[4])',
+    replace: "behind == 0 and row[4] ~= '0'",
+    caughtBy: REDIS,
+  },
+  {
+    name: 'SQLite: commits of the former owner may be sent again',
+    file: 'stores/sqlite/tasks.ts',
+    find: 'behind < row.committed',
+    replace: 'behind < 2',
+    caughtBy: SQLITE,
   },
   {
     name: 'the fence of Redis does not look at the token (Lua)',
