@@ -12,6 +12,7 @@ export class SimConsumer extends EventEmitter implements Member {
   readonly topics = { track() {} };
   readonly groupId = 'clickrate';
   readonly groupInstanceId = null;
+  readonly coordinatorId = 0;
   memberId: string | null = null;
   generationId = 0;
   readonly process: Process;
@@ -62,13 +63,18 @@ export class SimConsumer extends EventEmitter implements Member {
     if (this.#isOut) this.thrownOut(id);
   }
 
-  /** Its next heartbeat says so: the library joins again by itself, or gives up with an error. */
+  /**
+   * Its next heartbeat says so: the library joins again by itself, gives up with an error, or never
+   * gets an answer.
+   */
   thrownOut(id: string): void {
     if (this.memberId !== id || this.isClosed) return;
     this.#isOut = this.#joining !== null;
     if (this.#isOut) return;
     this.emit('consumer:heartbeat:error', { error: new Error('unknown member') });
-    if (this.generationId % 2 === 0) this.emit('error', new Error('the heartbeats ended'));
+    const ending = this.generationId % 3;
+    if (ending === 0) this.emit('error', new Error('the heartbeats ended'));
+    else if (ending === 1) this.emit('consumer:heartbeat:stalled', { stalledFor: 15_000 });
     else void this.joinGroup().catch((error) => this.emit('error', error));
   }
 
@@ -122,10 +128,6 @@ export class SimConsumer extends EventEmitter implements Member {
       const offset = this.#group.committed.get(`${topic}-${partitions[0]}`) ?? -1;
       return new Map([[topic, [BigInt(offset)]]]);
     });
-  }
-
-  async findGroupCoordinator(): Promise<number> {
-    return 0;
   }
 
   async connectToBrokers(): Promise<Map<number, Connection>> {

@@ -64,10 +64,9 @@ export class Node {
     const process = new Process(name, random.int(0, 1e6));
     process.wallJumpMs = this.process.wallJumpMs;
     this.process = process;
-    const consumer = new SimConsumer(this.#parts, process, tasks);
     const options = { ...OPTIONS, onGap: 'skip' as const };
     const cluster = new KafkaCluster(options, {
-      consumer: () => consumer.asConsumer(),
+      consumer: () => new SimConsumer(this.#parts, process, tasks).asConsumer(),
       connect: (address) => brokers.connect(process, network, address),
     });
     let tokens = 0;

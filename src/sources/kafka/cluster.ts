@@ -35,23 +35,40 @@ export type Group = { group: string; groupInstance: string };
 export type Found = { offset: number; timeMs: number } | null;
 
 export class KafkaCluster {
-  readonly consumer: Consumer;
-  readonly options: KafkaOptions;
+  readonly options: KafkaOptions & Group;
   readonly reach: Reach;
+  #consumer: Consumer;
 
   constructor(options: KafkaOptions & Group, reach: Reach = NETWORK) {
     this.options = options;
     this.reach = reach;
-    this.consumer = reach.consumer({
-      ...clientOptions(options),
+    this.#consumer = this.#newConsumer();
+  }
+
+  get consumer(): Consumer {
+    return this.#consumer;
+  }
+
+  /** Begins with another client, that knows nothing; calls under way are those of the old one. */
+  renew(): void {
+    const old = this.#consumer;
+    this.#consumer = this.#newConsumer();
+    old.close(true).catch(() => {});
+  }
+
+  #newConsumer(): Consumer {
+    const { group, groupInstance } = this.options;
+    const consumer = this.reach.consumer({
+      ...clientOptions(this.options),
       ...RETRIES,
       metadataMaxAge: METADATA_MAX_AGE_MS,
-      groupId: options.group,
+      groupId: group,
       autocommit: false,
-      ...(options.groupInstance === '' ? {} : { groupInstanceId: options.groupInstance }),
+      ...(groupInstance === '' ? {} : { groupInstanceId: groupInstance }),
     });
     // Without a listener an error of the client would end the process; calls tell theirs.
-    this.consumer.on('error', () => {});
+    consumer.on('error', () => {});
+    return consumer;
   }
 
   /** Id and partitions of a topic. Throws `source_unavailable`, also when there is none. */

@@ -19,6 +19,9 @@ const REBALANCE_MS = 15_000;
 /** Positions are told to the group at most this often: only a lost store needs them. */
 const ACKNOWLEDGE_MS = 1_000;
 
+/** Heartbeats that fail for this long: the session is over, and another client begins. */
+const STALLED_MS = 15_000;
+
 /** Codes that say: you are no member any more. */
 const OUT_OF_GROUP = ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'];
 
@@ -49,20 +52,43 @@ export class GroupMember {
 
   constructor(parts: GroupParts) {
     this.#parts = parts;
-    const { consumer } = parts.cluster;
-    consumer.topics.track(parts.topic);
+    this.#listen();
+  }
+
+  /** To the client of now: what one that was given up says later is nobody's. */
+  #listen(): void {
+    const { cluster, topic } = this.#parts;
+    const { consumer } = cluster;
+    const isOurs = () => consumer === cluster.consumer;
+    consumer.topics.track(topic);
     consumer.on('consumer:group:join', ({ assignments }) => {
-      const ours = assignments?.find(({ topic }) => topic === parts.topic);
-      this.#onJoined([...(ours?.partitions ?? [])].sort((a, b) => a - b));
+      const ours = assignments?.find((assignment) => assignment.topic === topic);
+      if (isOurs()) this.#onJoined([...(ours?.partitions ?? [])].sort((a, b) => a - b));
     });
     // A rejoin that failed ends the heartbeats; errors of single calls are told to their callers.
-    consumer.on('error', (error) => this.#onLost(messageOf(error)));
+    consumer.on('error', (error) => {
+      if (isOurs()) this.#onLost(messageOf(error));
+    });
     consumer.on('consumer:heartbeat:error', ({ error }) => {
-      this.trouble = `heartbeats fail: ${messageOf(error)}`;
+      if (isOurs()) this.trouble = `heartbeats fail: ${messageOf(error)}`;
     });
     consumer.on('consumer:heartbeat:end', () => {
-      if (this.#isMember) this.trouble = null;
+      if (isOurs() && this.#isMember) this.trouble = null;
     });
+    consumer.on('consumer:heartbeat:stalled', () => {
+      if (isOurs()) this.#onStalled();
+    });
+  }
+
+  /**
+   * No heartbeat went through for so long that we are a member no more. The library may be asking a
+   * coordinator that is no broker any more, for ever: another client asks anew who it is.
+   */
+  #onStalled(): void {
+    if (this.#stopped.signal.aborted) return;
+    this.#parts.cluster.renew();
+    this.#listen();
+    this.#onLost(`no heartbeat went through for ${STALLED_MS / 1_000} s`);
   }
 
   /** Partitions that the group gave us last. */
@@ -88,6 +114,7 @@ export class GroupMember {
           sessionTimeout: SESSION_MS,
           rebalanceTimeout: REBALANCE_MS,
           heartbeatInterval: HEARTBEAT_MS,
+          heartbeatStallTimeout: STALLED_MS,
         });
         break;
       } catch (error) {
@@ -149,11 +176,16 @@ export class GroupMember {
     return this.assigned.includes(partition);
   }
 
+  /**
+   * The one that the library's heartbeats go to. Asking for it ourselves would make the library
+   * believe an answer that is out of date by the time of its next heartbeat.
+   */
   async #coordinator() {
     const { consumer } = this.#parts.cluster;
-    const id = await consumer.findGroupCoordinator();
+    const id = consumer.coordinatorId;
+    if (id === null) throw new Error('nobody knows yet who it is now');
     const connection = (await consumer.connectToBrokers([id])).get(id);
-    if (connection === undefined) throw new Error('the coordinator cannot be reached');
+    if (connection === undefined) throw new Error('it cannot be reached');
     return connection;
   }
 

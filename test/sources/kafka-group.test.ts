@@ -1,0 +1,125 @@
+/** Our side of the consumer group, with a client that does what a test says. */
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import type { Consumer } from '@platformatic/kafka';
+import { LIMITS, OPTIONS } from '../../src/config.ts';
+import { silentLog } from '../../src/log.ts';
+import { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
+import { GroupMember } from '../../src/sources/kafka/group.ts';
+import { SimClock } from '../support/sim-clock.ts';
+
+/** A clock on which nothing is over but what is given up. */
+class StandingClock extends SimClock {
+  override sleep(_ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) resolve();
+      else signal?.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+}
+
+/** A client whose coordinator is `coordinatorId`. */
+class FakeConsumer extends EventEmitter {
+  readonly topics = { track() {} };
+  readonly groupId = 'clickrate';
+  readonly groupInstanceId = null;
+  memberId: string | null = 'member';
+  generationId = 1;
+  coordinatorId: number | null = 2;
+  joins = 0;
+  asked = 0;
+  isClosed = false;
+
+  async joinGroup(): Promise<void> {
+    this.joins++;
+  }
+
+  async findGroupCoordinator(): Promise<number> {
+    this.asked++;
+    return 2;
+  }
+
+  async connectToBrokers(): Promise<Map<number, unknown>> {
+    return new Map();
+  }
+
+  async close(): Promise<void> {
+    this.isClosed = true;
+  }
+
+  joined(...partitions: number[]): void {
+    const assignments = [{ topic: 'impressions', partitions }];
+    this.emit('consumer:group:join', { groupId: this.groupId, assignments });
+  }
+}
+
+async function member() {
+  const consumers: FakeConsumer[] = [];
+  const cluster = new KafkaCluster(OPTIONS, {
+    consumer: () => {
+      consumers.push(new FakeConsumer());
+      return consumers.at(-1) as unknown as Consumer;
+    },
+    connect: () => assert.fail('nothing is fetched'),
+  });
+  const assigned: (readonly number[])[] = [];
+  const group = new GroupMember({
+    ...{
+      cluster,
+      topic: 'impressions',
+      clock: new StandingClock(0),
+      limits: LIMITS,
+      log: silentLog,
+    },
+    onAssigned: (partitions) => assigned.push(partitions),
+  });
+  await group.start();
+  return { consumers, cluster, group, assigned };
+}
+
+const turn = () => new Promise(setImmediate);
+
+test('where heartbeats stall another client joins, and the old one is not heard', async (t) => {
+  const { consumers, group, assigned } = await member();
+  t.after(() => group.stop());
+  const [old] = consumers;
+  old.joined(0, 1);
+  assert.deepEqual(group.assigned, [0, 1]);
+  old.emit('consumer:heartbeat:error', { error: new Error('the broker is not available') });
+  assert.match(group.trouble ?? '', /heartbeats fail: the broker is not available/);
+  old.emit('consumer:heartbeat:stalled', { lastHeartbeat: null, stalledFor: 15_000 });
+  await turn();
+  assert.deepEqual([consumers.length, old.isClosed, consumers[1].joins], [2, true, 1]);
+  assert.deepEqual(group.assigned, []);
+  assert.match(group.trouble ?? '', /no heartbeat went through/);
+  old.joined(2);
+  old.emit('consumer:heartbeat:stalled', { lastHeartbeat: null, stalledFor: 15_000 });
+  old.emit('error', new Error('closed'));
+  await turn();
+  assert.deepEqual([consumers.length, consumers[1].joins], [2, 1]);
+  consumers[1].joined(1);
+  assert.deepEqual(group.assigned, [1]);
+  assert.equal(group.trouble, null);
+  assert.deepEqual(assigned, [[0, 1], [1]]);
+});
+
+test('nothing stalls any more once it is stopped', async () => {
+  const { consumers, group } = await member();
+  await group.stop();
+  consumers[0].emit('consumer:heartbeat:stalled', { lastHeartbeat: null, stalledFor: 15_000 });
+  assert.equal(consumers.length, 1);
+});
+
+test('who the coordinator is the heartbeats find out, nobody else', async (t) => {
+  const { consumers, group } = await member();
+  t.after(() => group.stop());
+  const [consumer] = consumers;
+  consumer.joined(0);
+  consumer.coordinatorId = null;
+  const { signal } = new AbortController();
+  await assert.rejects(group.isOurs(0, signal), { code: 'source_unavailable' });
+  consumer.coordinatorId = 2;
+  await assert.rejects(group.isOurs(0, signal), /it cannot be reached/);
+  assert.equal(consumer.asked, 0);
+});
