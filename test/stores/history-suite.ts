@@ -86,10 +86,10 @@ export function historyExamples(example: Example): void {
       const a = await owner(harness);
       await a.send({ claims: ['x'] });
       let sum = 0;
-      // Five days, a window every half an hour.
-      for (let n = 0; n < 240; n++) {
+      // Five days, a window an hour.
+      for (let n = 0; n < 120; n++) {
         sum += n;
-        await a.send({ results: [resultIn('x', n * 180, n)] });
+        await a.send({ results: [resultIn('x', n * 360, n)] });
         await harness.folded();
       }
       const { levels } = await harness.store.historyHeld();
@@ -173,7 +173,7 @@ export function historyExamples(example: Example): void {
       const a = await owner(harness);
       await a.send({ claims: ['x'] });
       // Half an hour apart.
-      const cells = Array.from({ length: 300 }, (_, n) => countsOf(n * 180, 1));
+      const cells = Array.from({ length: 120 }, (_, n) => countsOf(n * 180, 1));
       const latest = cells.at(-1)!;
       await a.send({ results: [{ product: 'x', latest, previous: cells.at(-2)!, cells }] });
       await harness.folded();
