@@ -95,9 +95,9 @@ export async function runTests(name: string, files: string[], concurrency: numbe
   return tally;
 }
 
-/** How many test processes run side by side where their timing does not matter. */
+/** How many test processes run side by side where their timing does not matter: one may wait. */
 export function sideBySide(): number {
-  return Math.max(1, availableParallelism());
+  return availableParallelism() + 1;
 }
 
 function isFromInside(error: Error & { failureType?: string }): boolean {
