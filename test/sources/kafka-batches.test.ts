@@ -8,6 +8,9 @@ import type { Aborted } from '../../src/sources/kafka/fetch.ts';
 import { anyText } from '../support/any-text.ts';
 import { inCodeMemory } from '../support/code-memory.ts';
 import { batchOf, markerOf, type Row, sealed } from '../support/kafka-batches.ts';
+import { runsFromEnv } from '../support/random.ts';
+
+const { seed, runs } = runsFromEnv({ seed: 1, runs: 10_000 });
 
 type Seen = { offset: number; arrivalMs: number; key: string | null; value: string };
 
@@ -321,7 +324,7 @@ test('any batches, any position: every record at or after it exactly once', () =
       );
     },
   );
-  fc.assert(run, { numRuns: 300 });
+  fc.assert(run, { seed, numRuns: Math.ceil(runs / 10) });
 });
 
 test('batches of many records, and of long ones, are walked to their last', () => {
@@ -368,5 +371,5 @@ test('whatever bytes a batch has, both ways of walking see the same', () => {
       }
     },
   );
-  fc.assert(run, { numRuns: 3_000 });
+  fc.assert(run, { seed, numRuns: runs });
 });
