@@ -1,5 +1,6 @@
 /** Runs commands and test files, prints how each part went, and adds the counts up. */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { delimiter, dirname, join, relative } from 'node:path';
@@ -30,38 +31,37 @@ export function testFiles(): string[] {
 }
 
 /** Format and lint of every file. */
-export function runBiome(): Tally {
+export function runBiome(): Promise<Tally> {
   const args = ['ci', '--error-on-warnings', '--colors=off', '--max-diagnostics=20', '.'];
   return runCommand('biome', '@biomejs/biome/bin/biome', args);
 }
 
 /** Types of every file. */
-export function runTypes(): Tally {
-  const tally = runCommand('types', 'typescript/bin/tsc', ['--noEmit']);
+export async function runTypes(): Promise<Tally> {
+  const tally = await runCommand('types', 'typescript/bin/tsc', ['--noEmit']);
   // The page runs in a browser, so it is checked against a browser's types.
-  add(
-    tally,
-    runCommand('types of the page', 'typescript/bin/tsc', ['--noEmit', '-p', 'dashboard']),
-  );
+  const page = ['--noEmit', '-p', 'dashboard'];
+  add(tally, await runCommand('types of the page', 'typescript/bin/tsc', page));
   return tally;
 }
 
 /** A program of node_modules as one check: passed when it exits with 0. */
-function runCommand(name: string, script: string, args: string[]): Tally {
+async function runCommand(name: string, script: string, args: string[]): Promise<Tally> {
   const started = performance.now();
   const bin = join(ROOT, 'node_modules', '.bin');
-  const { status, stdout, stderr } = spawnSync(
-    process.execPath,
-    [join(ROOT, 'node_modules', script), ...args],
-    {
-      cwd: ROOT,
-      encoding: 'utf8',
-      maxBuffer: 64 * 1_048_576,
-      env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` },
-    },
-  );
+  const child = spawn(process.execPath, [join(ROOT, 'node_modules', script), ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH ?? ''}` },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text) => {
+      output += text;
+    });
+  const [status] = await once(child, 'close');
   const ok = status === 0;
-  if (!ok) process.stdout.write(`${stdout}${stderr}`);
+  if (!ok) process.stdout.write(output);
   const tally = { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
   report(name, tally, performance.now() - started);
   return tally;
@@ -95,9 +95,9 @@ export async function runTests(name: string, files: string[], concurrency: numbe
   return tally;
 }
 
-/** How many test processes run side by side where their timing does not matter. */
+/** How many test processes run side by side where their timing does not matter: one may wait. */
 export function sideBySide(): number {
-  return Math.max(1, availableParallelism());
+  return availableParallelism() + 1;
 }
 
 function isFromInside(error: Error & { failureType?: string }): boolean {

@@ -32,8 +32,8 @@ if (unknown.length > 0) misused(`no part is called ${unknown.join(', ')}`, HELP)
 
 const wanted = (name: string) => named.length === 0 || named.includes(name);
 const tally = emptyTally();
-if (wanted('biome')) add(tally, runBiome());
-if (wanted('types')) add(tally, runTypes());
+if (wanted('biome')) add(tally, await runBiome());
+if (wanted('types')) add(tally, await runTypes());
 // What measures time or loads the machine runs alone.
 for (const part of parts.filter(({ name }) => wanted(name)))
   add(

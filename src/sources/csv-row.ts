@@ -6,7 +6,7 @@
  */
 const QUOTE = 0x22;
 const COMMA = 0x2c;
-const NEWLINE = 0x0a;
+export const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** Quotes that are closed further than this behind their row's beginning tear it. */
 const MAX_QUOTED_BYTES = 1_048_576;

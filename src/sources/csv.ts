@@ -6,7 +6,7 @@
 import { isUtf8 } from 'node:buffer';
 import { ClickrateError } from '../errors.ts';
 import type { RecordBatch } from '../event.ts';
-import { CsvRow } from './csv-row.ts';
+import { CsvRow, NEWLINE } from './csv-row.ts';
 import type { Splitter } from './split.ts';
 import { parseTime } from './timestamps.ts';
 
@@ -66,6 +66,8 @@ export class CsvSplitter implements Splitter {
   #output = Buffer.alloc(65_536);
   #used = 0;
   #isBegin = true;
+  /** Where the row lies of which no line is whole yet, and up to where it was looked through. */
+  #unfinished = { from: -1, to: -1 };
 
   constructor(mapping: CsvMapping) {
     this.#mapping = mapping;
@@ -78,6 +80,7 @@ export class CsvSplitter implements Splitter {
   begin(): void {
     this.#columns = null;
     this.#isBegin = true;
+    this.#unfinished.from = -1;
   }
 
   split(
@@ -91,6 +94,7 @@ export class CsvSplitter implements Splitter {
   ): number {
     if (batch.count === 0) this.#used = 0;
     let at = start;
+    if (!isLast && this.#isUnfinished(bytes, start, end, base)) return start;
     if (this.#isBegin) {
       if (end - start < BOM.length && !isLast) return start;
       this.#isBegin = false;
@@ -98,11 +102,25 @@ export class CsvSplitter implements Splitter {
     }
     while (at < end && batch.count + this.recordsPerCut <= room) {
       const stop = this.#row.read(bytes, at, end, isLast);
-      if (stop < 0) break;
+      if (stop < 0) {
+        // With one among its quotes it may end there, once they are too far from their beginning.
+        const isOneLine = !hasNewline(bytes, at, end);
+        const [from, to] = [base + (at - start), base + (end - start)];
+        this.#unfinished = { from: isOneLine ? from : -1, to };
+        break;
+      }
       if (!this.#row.isBlank) this.#take(base + (at - start), batch);
       at = Math.min(end, stop + 1);
     }
     return at;
+  }
+
+  /** Whether what has come behind a row that was not whole does not end it either. */
+  #isUnfinished(bytes: Uint8Array, start: number, end: number, base: number): boolean {
+    const { from, to } = this.#unfinished;
+    if (from !== base || hasNewline(bytes, start + (to - from), end)) return false;
+    this.#unfinished.to = base + (end - start);
+    return true;
   }
 
   /** Turns the row into records. */
@@ -198,4 +216,9 @@ export class CsvSplitter implements Splitter {
 /** False where bytes that are no UTF-8 would make different products one. */
 function isText(text: string, row: CsvRow): boolean {
   return !text.includes('\ufffd') || isUtf8(row.raw);
+}
+
+function hasNewline(bytes: Uint8Array, from: number, end: number): boolean {
+  const at = bytes.indexOf(NEWLINE, from);
+  return at >= 0 && at < end;
 }

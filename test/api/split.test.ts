@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { opensArray, splitArray, splitLines, wholeBody, withoutMark } from '../../src/api/split.ts';
 import { ClickrateError } from '../../src/errors.ts';
+import { anyText } from '../support/any-text.ts';
 import { textsOf } from './fake-reader.ts';
 
 const lines = (text: string) => textsOf(splitLines(Buffer.from(text)));
@@ -59,7 +60,7 @@ test('what is not one balanced array is refused, and the message says why', () =
 
 test('elements of any JSON array, in any white space, are found whole', () => {
   const space = fc.stringMatching(/^[ \t\r\n]{0,3}$/);
-  const value = fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary' }));
+  const value = fc.oneof(fc.jsonValue(), anyText());
   const property = fc.property(
     fc.array(fc.record({ value, before: space, after: space }), { maxLength: 30 }),
     (items) => {

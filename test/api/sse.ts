@@ -43,9 +43,13 @@ function parser(events: Event[], comments: string[], onEvent: () => void) {
     else if (text.startsWith('data: ')) data.push(text.slice(6));
   };
   const feed = (chunk: string) => {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop()!;
-    for (const text of lines) line(text);
+    const [end, ...lines] = chunk.split('\n');
+    // A long line is put together once, not looked through with each chunk.
+    rest += end;
+    for (const next of lines) {
+      line(rest);
+      rest = next;
+    }
   };
   return { feed, lastId: () => lastId };
 }

@@ -54,7 +54,7 @@ test('results are the truth about events in time; the ledger has the rest', asyn
     (name) => join(directory, name),
   );
   generateCommand({
-    events: 60_000,
+    events: 30_000,
     out,
     truth: truthFile,
     startMs: 1_600_000_000_000,
@@ -74,7 +74,7 @@ test('results are the truth about events in time; the ledger has the rest', asyn
   assert.equal(verdicts.too_late + verdicts.duplicate, truth.too_late + truth.duplicates);
   assert.ok(verdicts.too_late >= truth.too_late);
   assert.equal(received, truth.records);
-  assert.equal(truth.events, 60_000);
+  assert.equal(truth.events, 30_000);
   const sum = (rows: readonly TruthRow[]) =>
     rows.reduce((total, { impressions, clicks }) => total + impressions + clicks, 0);
   assert.equal(sum(truth.windows), truth.in_time);
@@ -192,10 +192,10 @@ test('a directory whose repair was cut off, or that was emptied, takes no replay
   await assert.rejects(fill(empty), { code: 'checkpoint_damaged', message: /is empty/ });
 });
 
-/** Events of an hour, more than are read in one go. */
-function hour(file: string): number {
+/** More events than are read in one go. */
+function many(file: string): number {
   const events = 20_000;
-  const lines = Array.from({ length: events }, (_, n) => event(`p${n % 7}`, n * 180));
+  const lines = Array.from({ length: events }, (_, n) => event(`p${n % 7}`, n * 20));
   writeFileSync(file, `${lines.join('\n')}\n`);
   return events;
 }
@@ -203,7 +203,7 @@ function hour(file: string): number {
 test('a replay whose store fails ends when it is told to, and goes on later', async (t) => {
   const directory = temporary(t);
   const [file, data] = [join(directory, 'events'), join(directory, 'data')];
-  const events = hour(file);
+  const events = many(file);
   const abort = new AbortController();
   let other: DatabaseSync | null = null;
   const options = {
@@ -230,7 +230,7 @@ test('a replay whose store fails ends when it is told to, and goes on later', as
 test('interrupted, it says what is whole and how to go on', async (t) => {
   const directory = temporary(t);
   const [file, results] = [join(directory, 'events'), join(directory, 'results')];
-  hour(file);
+  many(file);
   const settings = settingsWith({});
   const common = { files: [file], sort: false, settings, log: silentLog };
   const data = join(directory, 'data');

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { hashOf } from '../../src/decode/keys.ts';
 import { Products } from '../../src/decode/products.ts';
 import { viewOf } from '../../src/text-bytes.ts';
+import { anyText } from '../support/any-text.ts';
 
 const encoder = new TextEncoder();
 const look = (products: Products, name: string) => {
@@ -15,7 +16,7 @@ const look = (products: Products, name: string) => {
 const step = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ add: fc.string({ minLength: 1, maxLength: 80, unit: 'binary' }) }),
+    arbitrary: fc.record({ add: anyText({ minLength: 1, maxLength: 80 }) }),
   },
   { weight: 3, arbitrary: fc.record({ remove: fc.nat() }) },
   { weight: 1, arbitrary: fc.record({ restart: fc.constant(true) }) },

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { COUNTED, codeOf, DUPLICATE, TOO_LATE } from '../../src/event.ts';
+import { runsFromEnv } from '../support/random.ts';
 import { Bench, type Row } from '../support/rows.ts';
 
 const WINDOW_MS = 10;
@@ -74,6 +75,8 @@ function rowAt(batch: number, { late, product, kind, id, isBroken }: Drawn): Row
   };
 }
 
+const { seed, runs } = runsFromEnv({ seed: 1, runs: 5_000 });
+
 test('verdicts, counts and watermark are those of judging one event after the other', () => {
   const time = fc.constantFrom(0, 0, 1, 5, 20);
   const settled = fc.array(fc.boolean(), { minLength: 1, maxLength: 5 });
@@ -82,6 +85,6 @@ test('verdicts, counts and watermark are those of judging one event after the ot
       const times = { watermarkDelayMs, allowedLatenessMs: lateness };
       assert.deepEqual(byEngine(rows, when, times), plainly(rows, times));
     }),
-    { numRuns: 3_000 },
+    { seed, numRuns: runs },
   );
 });

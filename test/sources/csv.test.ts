@@ -122,6 +122,13 @@ test('quotes that are never closed cost their own row only', async (t) => {
   ]);
 });
 
+test('quotes that are torn far away from their newline cost their own line only', async (t) => {
+  // Its newline was seen long before it is known that the quotes are broken.
+  const text = `${HEADER}1,p,0\n5,"broken,0\n${'y'.repeat(1_500_000)}`;
+  const verdicts = await verdictsOf(t, `${text}\n2,p,0\n`);
+  assert.deepEqual(verdicts, ['p impression', 'not_json', 'too_large', 'p impression']);
+});
+
 test('a quote within a field is a character; text behind a closed one belongs to it', async (t) => {
   const text = `${HEADER}5,5" disk,0\n6,"a"b,0\n7,"",0\n8,"x""\n""y",1\n`;
   assert.deepEqual(await verdictsOf(t, text), [
@@ -134,7 +141,7 @@ test('a quote within a field is a character; text behind a closed one belongs to
 });
 
 test('a row longer than any batch is one record, and the rows behind it are read', async (t) => {
-  const long = `5,${'y'.repeat(20_000_000)},1\n`;
+  const long = `5,${'y'.repeat(17_500_000)},1\n`;
   const rows = '6,a,0\n'.repeat(10_000);
   for (const content of [HEADER + long + rows, HEADER + rows + long + rows]) {
     const verdicts = await verdictsOf(t, content);

@@ -86,10 +86,10 @@ export function historyExamples(example: Example): void {
       const a = await owner(harness);
       await a.send({ claims: ['x'] });
       let sum = 0;
-      // Five days, a window every half an hour.
-      for (let n = 0; n < 240; n++) {
+      // Five days, a window an hour.
+      for (let n = 0; n < 120; n++) {
         sum += n;
-        await a.send({ results: [resultIn('x', n * 180, n)] });
+        await a.send({ results: [resultIn('x', n * 360, n)] });
         await harness.folded();
       }
       const { levels } = await harness.store.historyHeld();
@@ -148,21 +148,21 @@ export function historyExamples(example: Example): void {
     'a large period is folded over several commits, and is never there twice',
     async (h) => {
       const a = await owner(h);
-      const names = Array.from({ length: 3_000 }, (_, i) => `product-${i}`);
+      const names = Array.from({ length: 2_400 }, (_, i) => `product-${i}`);
       const { resultsPerCommit } = h.store;
       for (let from = 0; from < names.length; from += resultsPerCommit)
         await a.send({ claims: names.slice(from, from + resultsPerCommit) });
       let sum = 0;
       for (let n = 0; n < 6; n++)
-        for (let from = 0; from < names.length; from += 500) {
-          const some = names.slice(from, from + 500);
+        for (let from = 0; from < names.length; from += 800) {
+          const some = names.slice(from, from + 800);
           await a.send({ results: some.map((name) => resultIn(name, n, 1)) });
           sum += some.length;
           assert.equal(total(await allLevels(h, null)).impressions, sum);
         }
       await h.folded();
       assert.equal(total(await allLevels(h, null)).impressions, sum);
-      assert.equal((await windowsOf(h.store, 'product-2999')).length, 4);
+      assert.equal((await windowsOf(h.store, 'product-2399')).length, 4);
     },
     { limits: { historyKeep: KEEP, historyFolds: 1 } },
   );
@@ -173,7 +173,7 @@ export function historyExamples(example: Example): void {
       const a = await owner(harness);
       await a.send({ claims: ['x'] });
       // Half an hour apart.
-      const cells = Array.from({ length: 300 }, (_, n) => countsOf(n * 180, 1));
+      const cells = Array.from({ length: 120 }, (_, n) => countsOf(n * 180, 1));
       const latest = cells.at(-1)!;
       await a.send({ results: [{ product: 'x', latest, previous: cells.at(-2)!, cells }] });
       await harness.folded();

@@ -140,9 +140,8 @@ test('a wrong password is told, and never shown', { skip }, async (t) => {
 });
 
 test('a read-only replica takes no claim and no commit', { skip }, async (t) => {
-  const primary = await startRedis(t);
+  const primary = await startRedis(t, { args: ['--repl-diskless-sync-delay', '0'] });
   const a = await new Sender(storeAt(t, primary.url)).claim();
-  primary.cli('CONFIG', 'SET', 'repl-diskless-sync-delay', '0');
   const replica = await startRedis(t, { args: ['--replicaof', '127.0.0.1', String(primary.port)] });
   while (!replica.cli('INFO', 'replication').includes('master_link_status:up'))
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -206,7 +205,8 @@ test('that changes are not followed is logged once, and that they are again', {
 test('a primary that became a replica is left for the one that has its address', {
   skip,
 }, async (t) => {
-  const [before, after] = [await startRedis(t), await startRedis(t)];
+  const args = ['--repl-diskless-sync-delay', '0'];
+  const [before, after] = [await startRedis(t, { args }), await startRedis(t)];
   const proxy = await startProxy(t, before.port);
   const a = await new Sender(storeAt(t, `redis://127.0.0.1:${proxy.port}`)).claim();
   await a.send({ claims: ['x'] });

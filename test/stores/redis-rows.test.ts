@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Counts, type ProductResult, resultOf } from '../../src/result.ts';
 import { RowBytes, rowArguments } from '../../src/stores/redis/rows.ts';
+import { anyText } from '../support/any-text.ts';
 
 const WINDOW_MS = 10_000;
 /** Of all runs: nothing of one is in the next. */
@@ -35,7 +36,7 @@ const counts: fc.Arbitrary<Counts> = fc.record({
 const result: fc.Arbitrary<ProductResult> = fc.record({
   product: fc.oneof(
     fc.string({ minLength: 1, unit: 'grapheme-ascii' }),
-    fc.string({ minLength: 1, maxLength: 300, unit: 'binary' }),
+    anyText({ minLength: 1, maxLength: 300 }),
   ),
   latest: counts,
   previous: fc.option(counts),

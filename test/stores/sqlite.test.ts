@@ -121,7 +121,7 @@ test('products that come and go leave nothing behind but what is kept of history
   const harness = fileHarness(t, { historyProducts: 600, historyKeep: keep });
   const { store } = harness;
   const fence = await store.claim('a', 'token');
-  const commits = 20;
+  const commits = 10;
   for (let n = 1; n <= commits; n++) {
     const claims = Array.from({ length: 600 }, (_, i) => `product-${n}-${i}`);
     const results = claims.map((name) => resultIn(name, n * 500, 1));

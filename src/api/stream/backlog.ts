@@ -98,7 +98,11 @@ export class Backlog {
   coalesced(place: number): Buffer[] | null {
     const known = this.#coalesced.get(place);
     const touched = known === undefined ? this.#touched(place) : new Set<string>();
-    if (touched.size > COALESCED_PRODUCTS) return null;
+    if (touched.size > COALESCED_PRODUCTS) {
+      // Nor is a snapshot good that is as old: after it the same would be missing.
+      if (this.#shared !== null && this.#shared.number <= place) this.#shared = null;
+      return null;
+    }
     this.#context.stream.coalesced++;
     if (known !== undefined) return known;
     const { last } = this.#ring;
