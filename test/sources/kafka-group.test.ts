@@ -2,18 +2,18 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { test } from 'node:test';
-import type { Consumer } from '@platformatic/kafka';
+import { type Consumer, MultipleErrors, NetworkError } from '@platformatic/kafka';
 import { LIMITS, OPTIONS } from '../../src/config.ts';
 import { silentLog } from '../../src/log.ts';
 import { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import { GroupMember } from '../../src/sources/kafka/group.ts';
 import { SimClock } from '../support/sim-clock.ts';
 
-/** A clock on which nothing is over but what is given up. */
+/** A clock on which only waits before another try are over, and what is given up. */
 class StandingClock extends SimClock {
-  override sleep(_ms: number, signal?: AbortSignal): Promise<void> {
+  override sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      if (signal?.aborted) resolve();
+      if (signal?.aborted || ms <= LIMITS.retryMinMs) resolve();
       else signal?.addEventListener('abort', () => resolve(), { once: true });
     });
   }
@@ -30,9 +30,12 @@ class FakeConsumer extends EventEmitter {
   joins = 0;
   asked = 0;
   isClosed = false;
+  /** Of its joins. */
+  failure: Error | null = null;
 
   async joinGroup(): Promise<void> {
     this.joins++;
+    if (this.failure !== null) throw this.failure;
   }
 
   async findGroupCoordinator(): Promise<number> {
@@ -54,12 +57,21 @@ class FakeConsumer extends EventEmitter {
   }
 }
 
-async function member() {
+/** As the library says that its coordinator is not among the brokers. */
+function brokerGone(): Error {
+  const said = { canRetry: true, hasStaleMetadata: true };
+  const one = new NetworkError('the broker is not available in the metadata', said);
+  return new MultipleErrors('heartbeat failed 2 times.', [one, one]);
+}
+
+/** @param failure of the first client's joins */
+async function member(failure: Error | null = null) {
   const consumers: FakeConsumer[] = [];
   const cluster = new KafkaCluster(OPTIONS, {
     consumer: () => {
-      consumers.push(new FakeConsumer());
-      return consumers.at(-1) as unknown as Consumer;
+      const consumer = new FakeConsumer();
+      if (consumers.push(consumer) === 1) consumer.failure = failure;
+      return consumer as unknown as Consumer;
     },
     connect: () => assert.fail('nothing is fetched'),
   });
@@ -102,6 +114,25 @@ test('where heartbeats stall another client joins, and the old one is not heard'
   assert.deepEqual(group.assigned, [1]);
   assert.equal(group.trouble, null);
   assert.deepEqual(assigned, [[0, 1], [1]]);
+});
+
+test('a coordinator that has left the cluster is not asked again: the same member goes on', async (t) => {
+  const { consumers, group } = await member();
+  t.after(() => group.stop());
+  consumers[0].joined(0, 1);
+  consumers[0].memberId = 'one';
+  const passing = new MultipleErrors('heartbeat failed 2 times.', [new NetworkError('refused')]);
+  consumers[0].emit('consumer:heartbeat:error', { error: passing });
+  assert.equal(consumers.length, 1);
+  consumers[0].emit('consumer:heartbeat:error', { error: brokerGone() });
+  await turn();
+  assert.deepEqual([consumers.length, consumers[1].memberId, consumers[1].joins], [2, 'one', 1]);
+});
+
+test('nor while it joins', async (t) => {
+  const { consumers, group } = await member(brokerGone());
+  t.after(() => group.stop());
+  assert.deepEqual([consumers.length, consumers[0].joins, consumers[1].joins], [2, 1, 1]);
 });
 
 test('nothing stalls any more once it is stopped', async () => {

@@ -49,10 +49,11 @@ export class KafkaCluster {
     return this.#consumer;
   }
 
-  /** Begins with another client, that knows nothing; calls under way are those of the old one. */
+  /** Begins with another client, which is the same member of the group and knows nothing else. */
   renew(): void {
     const old = this.#consumer;
     this.#consumer = this.#newConsumer();
+    this.#consumer.memberId = old.memberId;
     old.close(true).catch(() => {});
   }
 
@@ -157,6 +158,12 @@ function noTopic(name: string): ClickrateError {
     'source_unavailable',
     `there is no topic ${name}; make it with: clickrate topics create`,
   );
+}
+
+/** Whether a request was for a broker that the cluster's metadata no longer names. */
+export function isOfBrokerGone(error: unknown): boolean {
+  const found = findErrorBy(error as Error, 'hasStaleMetadata', true);
+  return found !== null && findErrorBy(found, 'code', 'PLT_KFK_NETWORK') === found;
 }
 
 /** Errors of the library lie inside each other so deep at most. */

@@ -8,7 +8,7 @@ import type { Clock } from '../../clock.ts';
 import type { Limits } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { type KafkaCluster, unavailable } from './cluster.ts';
+import { isOfBrokerGone, type KafkaCluster, unavailable } from './cluster.ts';
 
 /** A member that is not heard for this long is out of the group. */
 const SESSION_MS = 10_000;
@@ -70,25 +70,31 @@ export class GroupMember {
       if (isOurs()) this.#onLost(messageOf(error));
     });
     consumer.on('consumer:heartbeat:error', ({ error }) => {
-      if (isOurs()) this.trouble = `heartbeats fail: ${messageOf(error)}`;
+      if (!isOurs()) return;
+      this.trouble = `heartbeats fail: ${messageOf(error)}`;
+      if (isOfBrokerGone(error)) this.#begin('its coordinator is no broker any more');
     });
     consumer.on('consumer:heartbeat:end', () => {
       if (isOurs() && this.#isMember) this.trouble = null;
     });
     consumer.on('consumer:heartbeat:stalled', () => {
-      if (isOurs()) this.#onStalled();
+      if (isOurs()) this.#begin(`no heartbeat went through for ${STALLED_MS / 1_000} s`);
     });
   }
 
-  /**
-   * No heartbeat went through for so long that we are a member no more. The library may be asking a
-   * coordinator that is no broker any more, for ever: another client asks anew who it is.
-   */
-  #onStalled(): void {
+  #begin(reason: string): void {
     if (this.#stopped.signal.aborted) return;
+    this.#renew();
+    this.#onLost(reason);
+  }
+
+  /**
+   * Another client asks anew who the coordinator is. The library believes a broker to be it until a
+   * connection to that one fails; one that has left the cluster it does not even try.
+   */
+  #renew(): void {
     this.#parts.cluster.renew();
     this.#listen();
-    this.#onLost(`no heartbeat went through for ${STALLED_MS / 1_000} s`);
   }
 
   /** Partitions that the group gave us last. */
@@ -121,6 +127,7 @@ export class GroupMember {
         const { message } = unavailable('joining the consumer group', error);
         this.trouble = message;
         log.warn({ waitMs }, message);
+        if (isOfBrokerGone(error as Error)) this.#renew();
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, limits.retryMaxMs);
       }
