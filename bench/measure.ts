@@ -100,5 +100,5 @@ export function endOnSignals(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 }
 
-/** What is installed and run: JavaScript, as `npm pack` ships it; `prebench` builds it. */
+/** What is installed and run: the bundle, as `npm pack` ships it; `prebench` builds it. */
 export const MAIN = 'dist/cli/main.js';

@@ -1,10 +1,12 @@
 import { defineConfig } from 'vite';
+import { licences } from '../scripts/licences.ts';
 
 /** Built into dist/page, where `src/api/page.ts` finds it from the sources and from the package. */
 export default defineConfig({
   root: import.meta.dirname,
   base: '/',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  plugins: [licences()],
   // `npx vite dashboard` beside a running `npm start`: the page is drawn again at each change.
   server: { proxy: { '/v1': 'http://127.0.0.1:8000' } },
   build: {

@@ -1,10 +1,12 @@
 /**
  * `npm run audit`: known holes in what we depend on, asked of the registry. A high one in what runs
- * fails, one in what only development needs is told. A registry that does not answer is said, and
- * is no failure: it says nothing about this tree.
+ * (in the bundle, or installed beside it) fails, one in what only development needs is told. A
+ * registry that does not answer is said, and is no failure: it says nothing about this tree.
  */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { packagesIn } from './licences.ts';
 
 /** How many findings fail, and the sentence to print. */
 export type Audit = { failing: number; text: string };
@@ -18,42 +20,51 @@ type Report = {
 
 const FAILING = ['high', 'critical'];
 const WAIT_MS = 60_000;
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** Names the packages of the bundle; `preaudit` builds it. */
+const LICENCES = `${ROOT}dist/cli/licenses.txt`;
 
-/** What `npm audit --json` printed, judged; npm passes on whatever the registry said. */
-export function judged(output: string): Audit {
+/**
+ * What `npm audit --json` printed, judged, of all packages or of those with one of `names`; npm
+ * passes on whatever the registry said.
+ */
+export function judged(output: string, names?: readonly string[]): Audit {
   let report: Report | null;
   try {
     report = JSON.parse(output) as Report | null;
   } catch {
     return { failing: 0, text: 'not audited: npm audit gave no report' };
   }
-  const counts = report?.metadata?.vulnerabilities;
-  if (counts === undefined) {
+  if (report?.metadata?.vulnerabilities === undefined) {
     const { message, error } = report ?? {};
     const why = message || error?.summary || error?.code || 'no report';
     return { failing: 0, text: `not audited, the registry does not answer: ${why}` };
   }
-  const failing = FAILING.reduce((sum, severity) => sum + (counts[severity] ?? 0), 0);
-  const lines = Object.values(report?.vulnerabilities ?? {}).map(
+  const holes = Object.values(report.vulnerabilities ?? {}).filter(
+    ({ name }) => names === undefined || names.includes(name),
+  );
+  const lines = holes.map(
     ({ name, range, severity }) => `\n  ${severity.padEnd(9)} ${name} ${range}`,
   );
-  const total = Object.entries(counts)
-    .filter(([severity, count]) => severity !== 'total' && count > 0)
-    .map(([severity, count]) => `${count} ${severity}`);
+  const counts = Object.groupBy(holes, ({ severity }) => severity);
+  const total = Object.entries(counts).map(([severity, of]) => `${of?.length} ${severity}`);
+  const failing = holes.filter(({ severity }) => FAILING.includes(severity)).length;
   const found = total.length === 0 ? 'no known hole' : `known holes: ${total.join(', ')}`;
   return { failing, text: `audited: ${found}${lines.join('')}` };
 }
 
 /** Asks npm, which asks the registry. */
-function audited(...flags: string[]): Audit {
-  const cwd = fileURLToPath(new URL('..', import.meta.url));
-  const options = { cwd, encoding: 'utf8', timeout: WAIT_MS } as const;
-  return judged(spawnSync('npm', ['audit', '--json', ...flags], options).stdout ?? '');
+function asked(...flags: string[]): string {
+  const options = { cwd: ROOT, encoding: 'utf8', timeout: WAIT_MS } as const;
+  return spawnSync('npm', ['audit', '--json', ...flags], options).stdout ?? '';
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const runs = audited('--omit=dev');
-  process.stdout.write(`what runs: ${runs.text}\n`);
-  process.stdout.write(`and what development needs: ${audited().text}\n`);
-  process.exitCode = runs.failing > 0 ? 1 : 0;
+  const all = asked();
+  const bundle = judged(all, packagesIn(readFileSync(process.argv[2] ?? LICENCES, 'utf8')));
+  const beside = judged(asked('--omit=dev'));
+  process.stdout.write(`in the bundle: ${bundle.text}\n`);
+  process.stdout.write(`installed beside it: ${beside.text}\n`);
+  process.stdout.write(`and what development needs: ${judged(all).text}\n`);
+  process.exitCode = bundle.failing + beside.failing > 0 ? 1 : 0;
 }

@@ -17,7 +17,7 @@ const installed = join(root, 'node_modules', '.package-lock.json');
 if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtimeMs) {
   process.stderr.write('clickrate: installing dependencies (once) …\n');
   const npm = process.env.npm_execpath;
-  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const [command, rest] = npm ? [process.execPath, [npm, ...args]] : ['npm', args];
   const { status } = spawnSync(command, rest, {
     cwd: root,

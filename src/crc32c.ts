@@ -10,8 +10,8 @@ function best(): Crc32c {
     // An optional package: some platforms have no build of it.
     return of('@node-rs/crc32');
   } catch {
-    // The client of Kafka has one too. It is large: loaded only where it is needed.
-    const portable = of('@platformatic/kafka');
+    // The client of Kafka brings one too.
+    const portable = of('@platformatic/wasm-utils');
     return (bytes) => portable(bytes);
   }
 }

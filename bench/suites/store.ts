@@ -19,7 +19,7 @@ export async function store(report: Report): Promise<void> {
     report.figure({ id: `store/${name} ${unit}`, what: name, value, unit, samples });
     if (unit !== 'ms' || !Object.hasOwn(ASKED, name)) continue;
     const bound = { most: ASKED[name] };
-    const load = 'one right behind the other, as a task closes them; Redis with its append-only file';
+    const load = 'one right behind the other, as a task closes; Redis with its append-only file';
     report.row({ id: `store/${name}`, against: name, value, unit, bound, load, rounds: samples });
   }
   if (why) report.leaveOut('store', `Redis: ${why}`);

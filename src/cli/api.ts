@@ -19,17 +19,14 @@ import { leaveWorkers, mustBeSome, runWorkers, workerSlot } from './workers.ts';
 
 const STANDARDS = { store: 'redis' } as const;
 
-export function addApi(top: Command): void {
+export function addApi(command: Command): void {
   const options = {
     ...DOOR_OPTIONS,
     ...pick('workers', 'data', 'redis', 'redisPassword', 'minSample', 'timeZone'),
     ...pick('logLevel', 'logFormat'),
     ...STANDARDS,
   };
-  withOptions(top.command('api'), options)
-    .description(
-      'serve the results that engines write into Redis, or a replay wrote into a directory',
-    )
+  withOptions(command, options)
     .addHelpText(
       'after',
       `

@@ -8,9 +8,8 @@ import { mustBeWholeLog } from '../sqlite-log.ts';
 import { configurationOf, type Flags, pick, withOptions } from './command.ts';
 import { fileIn, lockOrHolder } from './data.ts';
 
-export function addBackup(top: Command): void {
-  withOptions(top.command('backup'), pick('data'))
-    .description('copy journal, checkpoint and results to one file, also while they are written')
+export function addBackup(command: Command): void {
+  withOptions(command, pick('data'))
     .argument('<file>', 'the new file')
     .addHelpText(
       'after',

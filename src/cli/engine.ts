@@ -24,9 +24,8 @@ const OPTIONS = {
   ...STANDARDS,
 };
 
-export function addEngine(top: Command): void {
-  configurable(top.command('engine'), OPTIONS)
-    .description('count events of Kafka; its port serves readiness, metrics and the rates')
+export function addEngine(command: Command): void {
+  configurable(command, OPTIONS)
     .option('--reset-windows', 'drop open windows of a checkpoint with another window size')
     .option('--take-over', 'claim a store that the Flink sink wrote', false)
     .addHelpText(

@@ -39,8 +39,7 @@ const METRIC_MS = 3_000;
 /** Where our own build puts the jar of functions. */
 export const JAR = fileURLToPath(new URL('../../flink/clickrate-flink.jar', import.meta.url));
 
-export function addFlink(top: Command): void {
-  const flink = top.command('flink').description('the job on a Flink cluster');
+export function addFlink(flink: Command): void {
   configurable(flink.command('deploy'), { ...OPTIONS, ...pick('onGap') })
     .description('start the job, from where it was, and wait until it runs')
     .option('--parallelism <n>', 'subtasks of each step', numberOf, 1)

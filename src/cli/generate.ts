@@ -98,10 +98,8 @@ export function withTraffic(command: Command, rateOf = numberOf): Command {
     .option('--seed <n>', 'seed: the same seed writes the same file', numberOf, OPTIONS.seed);
 }
 
-export function addGenerate(top: Command): void {
-  const command = top
-    .command('generate')
-    .description('write generated events to a file, and the truth about them to another')
+export function addGenerate(command: Command): void {
+  command
     .requiredOption('--events <n>', 'good, distinct events', numberOf)
     .requiredOption('--out <file>', 'NDJSON file (gzip when it ends in .gz; - is standard output)')
     .option('--truth <file>', 'file for the counts by window and product (JSON)')

@@ -2,15 +2,10 @@
 import type { Command } from 'commander';
 import { newKey } from '../api/doors/keys.ts';
 
-export function addKey(top: Command): void {
-  top
-    .command('key')
-    .description('make a key for --read-keys or --write-keys')
-    .action(() => {
-      const { key, hash } = newKey();
-      process.stdout.write(`key   ${key}\nhash  ${hash}\n`);
-      process.stderr.write(
-        'give the key to the client, the hash to clickrate; it is kept nowhere\n',
-      );
-    });
+export function addKey(command: Command): void {
+  command.action(() => {
+    const { key, hash } = newKey();
+    process.stdout.write(`key   ${key}\nhash  ${hash}\n`);
+    process.stderr.write('give the key to the client, the hash to clickrate; it is kept nowhere\n');
+  });
 }

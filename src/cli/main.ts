@@ -7,32 +7,73 @@ import { concealCommandLine } from './secrets.ts';
 import { VERSION } from './version.ts';
 import { workerSlot } from './workers.ts';
 
-/** Adds a command with its flags, its help and what it does. */
-type Add = (top: Command) => void;
+/** Gives a command its flags, its help and what it does. */
+type Fill = (command: Command) => void;
 
-/** By name. Only the one that is asked for is loaded: the clients of Kafka and Redis are large. */
-const COMMANDS: Record<string, () => Promise<Add>> = {
-  run: async () => (await import('./run.ts')).addRun,
-  engine: async () => (await import('./engine.ts')).addEngine,
-  api: async () => (await import('./api.ts')).addApi,
-  replay: async () => (await import('./replay-command.ts')).addReplay,
-  generate: async () => (await import('./generate.ts')).addGenerate,
-  topics: async () => (await import('./topics.ts')).addTopics,
-  produce: async () => (await import('./produce.ts')).addProduce,
-  rejected: async () => (await import('./rejected.ts')).addRejected,
-  flink: async () => (await import('./flink.ts')).addFlink,
-  sink: async () => (await import('./sink.ts')).addSink,
-  verify: async () => (await import('./verify.ts')).addVerify,
-  key: async () => (await import('./key.ts')).addKey,
-  backup: async () => (await import('./backup.ts')).addBackup,
-  repair: async () => (await import('./repair.ts')).addRepair,
-  config: async () => (await import('./show-config.ts')).addConfig,
+/** What each says of itself, and where it is: the clients of Kafka and Redis are large. */
+const COMMANDS: Record<string, [about: string, load: () => Promise<Fill>]> = {
+  run: [
+    'take events over HTTP (and generate some), count them, serve the rates',
+    async () => (await import('./run.ts')).addRun,
+  ],
+  engine: [
+    'count events of Kafka; its port serves readiness, metrics and the rates',
+    async () => (await import('./engine.ts')).addEngine,
+  ],
+  api: [
+    'serve the results that engines write into Redis, or a replay wrote into a directory',
+    async () => (await import('./api.ts')).addApi,
+  ],
+  replay: [
+    'count the events of files (NDJSON or CSV, also gzip) and write the final results',
+    async () => (await import('./replay-command.ts')).addReplay,
+  ],
+  generate: [
+    'write generated events to a file, and the truth about them to another',
+    async () => (await import('./generate.ts')).addGenerate,
+  ],
+  topics: [
+    'make, list and show the topics in Kafka',
+    async () => (await import('./topics.ts')).addTopics,
+  ],
+  produce: [
+    "send the original demo's traffic to Kafka until it is stopped",
+    async () => (await import('./produce.ts')).addProduce,
+  ],
+  rejected: [
+    'list events that were not counted, or send them again',
+    async () => (await import('./rejected.ts')).addRejected,
+  ],
+  flink: ['the job on a Flink cluster', async () => (await import('./flink.ts')).addFlink],
+  sink: [
+    'bring the results of the Flink job to the store; sends the heartbeats',
+    async () => (await import('./sink.ts')).addSink,
+  ],
+  verify: [
+    'hold engines, or a store, against a batch oracle, and show every difference',
+    async () => (await import('./verify.ts')).addVerify,
+  ],
+  key: [
+    'make a key for --read-keys or --write-keys',
+    async () => (await import('./key.ts')).addKey,
+  ],
+  backup: [
+    'copy journal, checkpoint and results to one file, also while they are written',
+    async () => (await import('./backup.ts')).addBackup,
+  ],
+  repair: [
+    'find what is damaged in a store, and mend it',
+    async () => (await import('./repair.ts')).addRepair,
+  ],
+  config: [
+    'print the configuration in force and where each value comes from',
+    async () => (await import('./show-config.ts')).addConfig,
+  ],
 };
 
-/** Of which commands the answer needs to know. */
-function wanted(name: string): (() => Promise<Add>)[] {
-  if (name === '--version' || name === '-V') return [];
-  return Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : Object.values(COMMANDS);
+/** The command that is asked for, also of `help`; the others need not be loaded. */
+function wanted(): string | undefined {
+  return process.argv.slice(2).find((word) => !word.startsWith('-') && word !== 'help');
 }
 
 async function program(): Promise<Command> {
@@ -40,8 +81,11 @@ async function program(): Promise<Command> {
     .description('Exact click-through rates in real time.')
     .version(VERSION)
     .showHelpAfterError('(add --help for the options)');
-  for (const add of await Promise.all(wanted(process.argv[2] ?? '').map((load) => load())))
-    add(top);
+  const asked = wanted();
+  for (const [name, [about, load]] of Object.entries(COMMANDS)) {
+    const command = top.command(name).description(about);
+    if (name === asked) (await load())(command);
+  }
   exitByThrowing(top);
   return top;
 }

@@ -110,9 +110,8 @@ function rateOf(value: string): number {
   return value === 'max' ? Number.POSITIVE_INFINITY : numberOf(value);
 }
 
-export function addProduce(top: Command): void {
-  const command = withOptions(top.command('produce'), KAFKA_OPTIONS)
-    .description("send the original demo's traffic to Kafka until it is stopped")
+export function addProduce(command: Command): void {
+  withOptions(command, KAFKA_OPTIONS)
     .option('--events <n>', 'end after so many good, distinct events', numberOf)
     .option('--truth <file>', 'file for the counts by window and product (JSON); needs --events')
     .option('--start <time>', 'time of the first event; default: now, or --events ago', numberOf);

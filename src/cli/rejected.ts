@@ -18,10 +18,7 @@ import {
 /** Records sent again in one call; its end is remembered after each. */
 const CALL_RECORDS = 1_000;
 
-export function addRejected(top: Command): void {
-  const rejected = top
-    .command('rejected')
-    .description('list events that were not counted, or send them again');
+export function addRejected(rejected: Command): void {
   withReason(withOptions(rejected.command('list'), KAFKA_OPTIONS))
     .description('print each with its reason and origin, one a line')
     .option('--max <n>', 'end after so many', numberOf)

@@ -7,9 +7,8 @@ import { existingFileIn, fileIn } from './data.ts';
 import { lockDirectory } from './lock.ts';
 import { repairRedis } from './repair-redis.ts';
 
-export function addRepair(top: Command): void {
-  withOptions(top.command('repair'), pick('data', 'store', 'redis', 'redisPassword'))
-    .description('find what is damaged in a store, and mend it')
+export function addRepair(command: Command): void {
+  withOptions(command, pick('data', 'store', 'redis', 'redisPassword'))
     .option('--dry-run', 'only say what would be done and lost')
     .addHelpText(
       'after',

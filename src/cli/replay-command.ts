@@ -8,12 +8,11 @@ import { ledgerText, replay } from './replay.ts';
 /** What it has for defaults instead of the usual ones: the progress is told in its own way. */
 const STANDARDS = { logLevel: 'warn' } as const;
 
-export function addReplay(top: Command): void {
-  const command = configurable(top.command('replay'), {
+export function addReplay(command: Command): void {
+  configurable(command, {
     ...pick('logFormat'),
     ...STANDARDS,
   })
-    .description('count the events of files (NDJSON or CSV, also gzip) and write the final results')
     .argument('<file...>', 'files, in the order they are to be read')
     .option('--csv <mapping>', 'files are CSV: time=COL,product=COL,clicked=COL')
     .option('--results <file>', 'write final results as NDJSON (- for standard output)')

@@ -8,9 +8,8 @@ import { createLogger } from './logger.ts';
 import { type Running, untilStopped } from './running.ts';
 import { mustBeOne } from './workers.ts';
 
-export function addRun(top: Command): void {
-  const command = configurable(top.command('run'), OPTIONS)
-    .description('take events over HTTP (and generate some), count them, serve the rates')
+export function addRun(command: Command): void {
+  configurable(command, OPTIONS)
     .option('--reset-windows', 'drop open windows of a checkpoint with another window size')
     .option('--take-over', 'claim a Redis that the Flink sink wrote', false)
     .addHelpText(

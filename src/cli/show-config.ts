@@ -4,10 +4,8 @@ import { OPTIONS } from '../config.ts';
 import { configurable, configurationOf, type Flags } from './command.ts';
 import { printable } from './options.ts';
 
-export function addConfig(top: Command): void {
-  configurable(top.command('config'), OPTIONS)
-    .description('print the configuration in force and where each value comes from')
-    .action((flags: Flags) => {
-      process.stdout.write(`${printable(configurationOf(flags).effective)}\n`);
-    });
+export function addConfig(command: Command): void {
+  configurable(command, OPTIONS).action((flags: Flags) => {
+    process.stdout.write(`${printable(configurationOf(flags).effective)}\n`);
+  });
 }

@@ -142,9 +142,8 @@ function isGone(owner: string): boolean {
   }
 }
 
-export function addSink(top: Command): void {
-  configurable(top.command('sink'), OPTIONS)
-    .description('bring the results of the Flink job to the store; sends the heartbeats')
+export function addSink(command: Command): void {
+  configurable(command, OPTIONS)
     .option('--take-over', 'claim a store that an engine wrote', false)
     .option('--heartbeat-ms <n>', 'time between two heartbeats; 0: send none', numberOf, 1_000)
     .addHelpText(

@@ -22,8 +22,7 @@ import {
 
 const DEFAULT_PARTITIONS = 3;
 
-export function addTopics(top: Command): void {
-  const topics = top.command('topics').description('make, list and show the topics in Kafka');
+export function addTopics(topics: Command): void {
   withOptions(topics.command('create'), { ...KAFKA_OPTIONS, ...FLINK_TOPICS })
     .description('make impressions, clicks and ctr-rejected, or say how those there differ')
     .option('--flink', 'and the topics that only the Flink size has', false)

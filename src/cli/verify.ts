@@ -39,13 +39,12 @@ const GENERATED_FROM_MS = 1_700_000_000_000;
 /** What it has for defaults instead of the usual ones: what differs is what it tells. */
 const STANDARDS = { logLevel: 'warn' } as const;
 
-export function addVerify(top: Command): void {
-  configurable(top.command('verify'), {
+export function addVerify(command: Command): void {
+  configurable(command, {
     ...{ ...KAFKA_OPTIONS, ...FLINK_OPTIONS },
     ...pick('data', 'store', 'redis', 'redisPassword'),
     ...STANDARDS,
   })
-    .description('hold engines, or a store, against a batch oracle, and show every difference')
     .argument('[file...]', 'files, in the order they are to be read')
     .option('--engines <names>', 'local, flink or both, by comma', 'local')
     .option('--csv <mapping>', 'files are CSV: time=COL,product=COL,clicked=COL')

@@ -1,4 +1,4 @@
-/** What a process loads: one of the embedded size no client of Kafka or Redis. */
+/** What a process loads: no more than its command needs. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { suite, test } from 'node:test';
@@ -47,13 +47,22 @@ suite('modules that are loaded', () => {
     assert.deepEqual(clients, []);
   });
 
+  test('the list of commands: the command line and nothing else', () => {
+    const { output, packages } = loaded(`
+      process.argv = ['node', 'clickrate', '--help'];
+      await import('./src/cli/main.ts');`);
+    assert.match(output, /^ +run +take events over HTTP/m);
+    assert.deepEqual(packages, ['commander']);
+  });
+
   test('a checksum: the native library, and only where it is missing the portable one', () => {
     const native = loaded(PRINT_SUM);
     assert.equal(native.output, SUM);
     assert.equal(native.packages[0], '@node-rs/crc32');
-    assert.equal(native.packages.includes('@platformatic/kafka'), false);
+    assert.equal(native.packages.includes('@platformatic/wasm-utils'), false);
     const portable = loaded(PRINT_SUM, '@node-rs/crc32');
     assert.equal(portable.output, SUM);
-    assert.equal(portable.packages[0], '@platformatic/kafka');
+    assert.equal(portable.packages[0], '@platformatic/wasm-utils');
+    assert.equal(portable.packages.includes('@platformatic/kafka'), false);
   });
 });

@@ -5,6 +5,7 @@ import {
   cpSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -15,17 +16,22 @@ import { delimiter, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { packagesIn } from '../../scripts/licences.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const MANIFEST = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const runFile = promisify(execFile);
 const MINUTES = 60_000;
+const FROM_PACKAGE = /^\/\/ .*node_modules\/((?:@[^/]+\/)?[^/]+)\//gm;
+
+type OpenApi = { openapi: string; info: { version: string }; paths: object };
 
 describe('the packed package', { timeout: 5 * MINUTES }, () => {
   let folder = '';
   let packed: string[] = [];
   /** An empty place that knows nothing of this repository. */
   const elsewhere = () => join(folder, 'elsewhere');
+  const main = () => join(elsewhere(), 'node_modules/clickrate/dist/cli/main.js');
   const env = {
     ...process.env,
     // The Node that runs this test also runs npm and what npm starts.
@@ -47,11 +53,11 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
       'dashboard',
       'package.json',
       'tsconfig.json',
-      'tsconfig.build.json',
+      'scripts',
       ...MANIFEST.files,
     ];
     for (const path of wanted)
-      if (path !== 'dist' && existsSync(join(ROOT, path)))
+      if (!path.startsWith('dist') && existsSync(join(ROOT, path)))
         cpSync(join(ROOT, path), join(copy, path), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'), 'junction');
     const [pack] = JSON.parse(await npm(copy, 'pack', '--json', '--silent'));
@@ -70,12 +76,34 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
       assert.ok(packed.includes(path), `${path} is not packed`);
     const odd = packed.filter((path) => /^(src|test|bench|scripts|dashboard)\//.test(path));
     assert.deepEqual(odd, []);
-    const imports = readFileSync(
-      join(elsewhere(), 'node_modules/clickrate/dist/cli/main.js'),
-      'utf8',
-    );
-    assert.match(imports, /^#!\/usr\/bin\/env -S node --[^\n]*\n/);
-    assert.doesNotMatch(imports, /from '\.[^']*\.ts'/);
+    assert.match(readFileSync(main(), 'utf8'), /^#!\/usr\/bin\/env -S node --[^\n]*\n/);
+  });
+
+  test('every command answers --help, and the list of them names it', async () => {
+    const run = async (...args: string[]) =>
+      (await runFile(process.execPath, [main(), ...args], { cwd: elsewhere(), env })).stdout;
+    const list = await run('--help');
+    const names = [...list.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name);
+    assert.ok(names.length > 10, list);
+    for (const name of names)
+      assert.match(await run(name, '--help'), new RegExp(`^Usage: clickrate ${name} `));
+  });
+
+  test('needs few packages, and tells the licence of each whose code it holds', () => {
+    const installed = readdirSync(join(elsewhere(), 'node_modules'));
+    for (const bundled of ['fastify', 'commander', 'pino', 'typebox', '@redis'])
+      assert.ok(!installed.includes(bundled), `${bundled} is installed as well`);
+    const folder = dirname(main());
+    const told = packagesIn(readFileSync(join(folder, 'licenses.txt'), 'utf8'));
+    // The bundler says of each module where it was.
+    const held = readdirSync(folder)
+      .filter((file) => file.endsWith('.js'))
+      .flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(FROM_PACKAGE)])
+      .map(([, name]) => name);
+    assert.ok(held.includes('fastify') && held.includes('@platformatic/kafka'), held.join());
+    assert.deepEqual([...new Set(held)].sort(), told);
+    const page = packagesIn(readFileSync(join(folder, '../page/licenses.txt'), 'utf8'));
+    assert.ok(page.includes('preact') && page.includes('uplot'), page.join());
   });
 
   test('says its version', async () => {
@@ -84,8 +112,7 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
   });
 
   test('runs, answers over HTTP, and stops when asked', async () => {
-    const main = join(elsewhere(), 'node_modules/clickrate/dist/cli/main.js');
-    const args = [main, 'run', '--generate', '--port', '0', '--data', join(folder, 'data')];
+    const args = [main(), 'run', '--generate', '--port', '0', '--data', join(folder, 'data')];
     const child = spawn(process.execPath, args, { cwd: elsewhere(), env });
     const output: string[] = [];
     child.stdout.on('data', (chunk) => output.push(String(chunk)));
@@ -97,6 +124,18 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
       await answer.arrayBuffer();
       const page = await fetch(url, { headers: { accept: 'text/html' } });
       assert.match(await page.text(), /<script type="module"/, 'the page is not served');
+      const document = await fetch(`${url}/openapi.json`);
+      const { openapi, info, paths } = (await document.json()) as OpenApi;
+      assert.deepEqual([openapi, info.version], ['3.1.0', MANIFEST.version]);
+      assert.ok('/v1/products' in paths);
+      const docs = await (await fetch(`${url}/docs`)).text();
+      const files = [...docs.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path);
+      assert.ok(files.length > 3, docs);
+      for (const path of files) {
+        const file = await fetch(new URL(path, `${url}/docs/`));
+        assert.equal(file.status, 200, path);
+        await file.arrayBuffer();
+      }
       child.kill('SIGTERM');
       const code = await exitOf(child);
       assert.equal(code, 0, output.join(''));
