@@ -5,9 +5,9 @@ import { Command } from 'commander';
 import { addFlink } from '../../src/cli/flink.ts';
 
 const deploy = async (...flags: string[]) => {
-  const top = new Command();
-  addFlink(top);
-  await top.parseAsync(['flink', 'deploy', ...flags], { from: 'user' });
+  const flink = new Command('flink');
+  addFlink(flink);
+  await flink.parseAsync(['deploy', ...flags], { from: 'user' });
 };
 
 suite('flink deploy', () => {
