@@ -16,6 +16,7 @@ const LINKS = {
   previous: '/ctr/previous',
   product: '/ctr/{product_id}',
   products: '/v1/products',
+  history: '/v1/history',
   stream: '/v1/stream',
   open: '/v1/open',
   watermark: '/v1/watermark',
