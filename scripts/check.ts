@@ -14,7 +14,7 @@ import {
 
 argumentsOf({}, 'npm run check   format, lint, types, repository rules, unit and golden tests');
 // Of the random runs a tenth: `npm test` makes them all.
-process.env.CLICKRATE_PART ??= '0.1';
+process.env.CLICKRATE_RUN_SHARE ??= '0.1';
 const tally = emptyTally();
 for (const part of await Promise.all([runTypes(), runBiome()])) add(tally, part);
 const files = testFiles();

@@ -3,6 +3,7 @@
 import './tuning.ts';
 import { Command, CommanderError } from 'commander';
 import { exitCodeOf, isPipeClosed } from './exit.ts';
+import { misspelt } from './misspelt.ts';
 import { concealCommandLine } from './secrets.ts';
 import { VERSION } from './version.ts';
 import { workerSlot } from './workers.ts';
@@ -98,6 +99,10 @@ function exitByThrowing(command: Command): void {
 
 // A log that nobody takes ends nothing.
 process.stderr.on('error', () => {});
+
+if (workerSlot() === null)
+  for (const [variable, meant] of misspelt(process.env))
+    process.stderr.write(`clickrate: nothing reads ${variable}: is ${meant} meant?\n`);
 
 if (concealCommandLine() && workerSlot() === null)
   process.stderr.write(

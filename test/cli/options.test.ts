@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { configurationOf } from '../../src/cli/command.ts';
 import { generateCommand } from '../../src/cli/generate.ts';
+import { misspelt } from '../../src/cli/misspelt.ts';
 import { configure } from '../../src/cli/options.ts';
 import { CHOICES, OPTIONS } from '../../src/config.ts';
 import { ROOT, temporary } from '../support/processes.ts';
@@ -62,6 +63,21 @@ test('an empty variable is none, also the one that names the configuration file'
     configure({ ...flags }, environment, undefined).options.rejectedTopic;
   assert.equal(topicOf({}), 'ctr-rejected');
   assert.equal(topicOf({ rejectedTopic: '' }), '');
+});
+
+test('a variable that is nearly an option is told, others are not ours', () => {
+  const told = (...names: string[]) =>
+    misspelt(Object.fromEntries(names.map((name) => [name, 'x']))).map(([, meant]) => meant);
+  assert.deepEqual(told('CLICKRATE_BROKER', 'CLICKRATE_PRT', 'CLICKRATE_REDISPASSWORD_FILE'), [
+    'CLICKRATE_BROKERS',
+    'CLICKRATE_PORT',
+    'CLICKRATE_REDIS_PASSWORD_FILE',
+  ]);
+  const others = ['CLICKRATE_', 'CLICKRATE_VERBOSE', 'BROKER', 'CLICKRATE_MY_OWN_NOTES'];
+  assert.deepEqual(told(...others, 'CLICKRATE_BROKERS', 'CLICKRATE_CONFIG'), []);
+  // Those of the tests, the bench and the stack reach the programs that they start.
+  const used = ['RUNS', 'SEED', 'RUN_SHARE', 'PLANT', 'STACK', 'SOAK_MINUTES', 'SOAK_RATE'];
+  assert.deepEqual(told(...used.map((name) => `CLICKRATE_${name}`)), []);
 });
 
 test("a command's own default goes behind flag, environment and file", (t) => {

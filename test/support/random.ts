@@ -55,7 +55,7 @@ export class Random {
 
 /**
  * First seed and number of runs: `CLICKRATE_SEED` and `CLICKRATE_RUNS`, or the given defaults, of
- * which `npm run check` takes a part (`CLICKRATE_PART`).
+ * which `npm run check` takes a part (`CLICKRATE_RUN_SHARE`).
  */
 export function runsFromEnv(defaults: { seed: number; runs: number }): {
   seed: number;
@@ -71,7 +71,7 @@ export function runsFromEnv(defaults: { seed: number; runs: number }): {
   };
   const seed = read('CLICKRATE_SEED', defaults.seed);
   // A seed alone replays that one run.
-  const part = Number(process.env.CLICKRATE_PART || 1);
+  const part = Number(process.env.CLICKRATE_RUN_SHARE || 1);
   const alone = process.env.CLICKRATE_SEED ? 1 : Math.ceil(defaults.runs * part);
   return { seed, runs: read('CLICKRATE_RUNS', alone) };
 }
