@@ -36,3 +36,19 @@ test('a commit is sent again unchanged, though less of it was sent meanwhile', a
   assert.ok(!sent[1]!.includes('"first"'));
   assert.ok(sent[2] === sent[0]);
 });
+
+test('one that is fenced behind another that was taken is asked again, alone', async () => {
+  const { commits } = commitsOver([['ok'], ['ok'], ['fenced'], ['ok']]);
+  const next = (number: number) =>
+    commitOf('a', FENCE, number, { results: [resultIn('x', number, 1)] });
+  await commits.send(next(1));
+  const before = commits.send(next(2));
+  await new Promise(setImmediate);
+  const commit = next(3);
+  const behind = commits.sendBehind(commit);
+  assert.ok(behind !== null);
+  // As where Redis forgot the script, and another task's was learnt between the two.
+  await assert.rejects(behind, { code: 'store_unavailable' });
+  assert.deepEqual(await before, { answer: 'ok', heldElsewhere: [] });
+  assert.deepEqual(await commits.send(commit), { answer: 'ok', heldElsewhere: [] });
+});
