@@ -160,6 +160,37 @@ test('who is given up does not leave the group for the member that goes on, and 
   assert.ok(old.isClosed);
 });
 
+test('another client joins though the join of the old one is not answered, or is too late', async (t) => {
+  const { consumers, group } = await member();
+  t.after(() => group.stop());
+  const [old] = consumers;
+  const join = Promise.withResolvers<void>();
+  old.answer = join.promise;
+  old.emit('error', new Error('a rejoin failed'));
+  await turn();
+  assert.equal(old.joins, 2);
+  old.emit('consumer:heartbeat:stalled', { lastHeartbeat: null, stalledFor: 15_000 });
+  await turn();
+  assert.equal(consumers[1].joins, 1);
+  join.resolve();
+  await turn();
+  consumers[1].emit('error', new Error('a rejoin failed'));
+  await turn();
+  assert.deepEqual([consumers.length, consumers[1].joins], [2, 2]);
+});
+
+test('no client begins any more once it is stopped', async () => {
+  const { consumers, group } = await member();
+  const join = Promise.withResolvers<void>();
+  consumers[0].answer = join.promise;
+  consumers[0].failure = brokerGone();
+  consumers[0].emit('error', new Error('a rejoin failed'));
+  await group.stop();
+  join.resolve();
+  await turn();
+  assert.equal(consumers.length, 1);
+});
+
 test('nothing stalls any more once it is stopped', async () => {
   const { consumers, group } = await member();
   await group.stop();
