@@ -59,8 +59,8 @@ export interface TaskStore {
   commit(commit: Commit): Promise<CommitAnswer>;
   /**
    * Sends a commit right behind the one in flight. Its answer comes after that one's, and rejects
-   * (retryable) where that one was not taken. Null where it has to wait for that answer; then
-   * nothing is sent, and what can be made ready for `commit` is.
+   * (retryable) where that one was not taken, or was overtaken. Null where it has to wait for that
+   * answer; then nothing is sent, and what can be made ready for `commit` is.
    */
   commitBehind?(commit: Commit): Promise<CommitAnswer> | null;
 }

@@ -30,11 +30,18 @@ class FakeConsumer extends EventEmitter {
   joins = 0;
   asked = 0;
   isClosed = false;
+  /** Members that it said are leaving. */
+  readonly left: string[] = [];
   /** Of its joins. */
   failure: Error | null = null;
+  /** Its coordinator does not answer. */
+  isSilent = false;
+  /** What its joins wait for. */
+  answer: Promise<void> = Promise.resolve();
 
   async joinGroup(): Promise<void> {
     this.joins++;
+    await this.answer;
     if (this.failure !== null) throw this.failure;
   }
 
@@ -47,7 +54,12 @@ class FakeConsumer extends EventEmitter {
     return new Map();
   }
 
+  /** As the library does it: where its leaving is not answered, it is not closed. */
   async close(): Promise<void> {
+    if (this.memberId !== null) {
+      this.left.push(this.memberId);
+      if (this.isSilent) throw new Error('no answer');
+    }
     this.isClosed = true;
   }
 
@@ -133,6 +145,50 @@ test('nor while it joins', async (t) => {
   const { consumers, group } = await member(brokerGone());
   t.after(() => group.stop());
   assert.deepEqual([consumers.length, consumers[0].joins, consumers[1].joins], [2, 1, 1]);
+});
+
+test('who is given up does not leave the group for the member that goes on, and is closed', async (t) => {
+  const { consumers, group } = await member();
+  t.after(() => group.stop());
+  const [old] = consumers;
+  old.isSilent = true;
+  old.joined(0);
+  old.emit('consumer:heartbeat:stalled', { lastHeartbeat: null, stalledFor: 15_000 });
+  await turn();
+  assert.equal(consumers[1].memberId, 'member');
+  assert.ok(!old.left.includes('member'));
+  assert.ok(old.isClosed);
+});
+
+test('another client joins though the join of the old one is not answered, or is too late', async (t) => {
+  const { consumers, group } = await member();
+  t.after(() => group.stop());
+  const [old] = consumers;
+  const join = Promise.withResolvers<void>();
+  old.answer = join.promise;
+  old.emit('error', new Error('a rejoin failed'));
+  await turn();
+  assert.equal(old.joins, 2);
+  old.emit('consumer:heartbeat:stalled', { lastHeartbeat: null, stalledFor: 15_000 });
+  await turn();
+  assert.equal(consumers[1].joins, 1);
+  join.resolve();
+  await turn();
+  consumers[1].emit('error', new Error('a rejoin failed'));
+  await turn();
+  assert.deepEqual([consumers.length, consumers[1].joins], [2, 2]);
+});
+
+test('no client begins any more once it is stopped', async () => {
+  const { consumers, group } = await member();
+  const join = Promise.withResolvers<void>();
+  consumers[0].answer = join.promise;
+  consumers[0].failure = brokerGone();
+  consumers[0].emit('error', new Error('a rejoin failed'));
+  await group.stop();
+  join.resolve();
+  await turn();
+  assert.equal(consumers.length, 1);
 });
 
 test('nothing stalls any more once it is stopped', async () => {

@@ -15,6 +15,9 @@ const RETRIES = { retries: 1, retryDelay: 200 };
 /** How long known leaders are believed while nothing contradicts them. */
 const METADATA_MAX_AGE_MS = 60_000;
 
+/** A member of no group. Without one the library would not end its heartbeats when closed. */
+const NOBODY = 'given up';
+
 const EARLIEST = -2n;
 const LATEST = -1n;
 
@@ -54,7 +57,7 @@ export class KafkaCluster {
     const old = this.#consumer;
     this.#consumer = this.#newConsumer();
     this.#consumer.memberId = old.memberId;
-    old.close(true).catch(() => {});
+    void giveUp(old);
   }
 
   #newConsumer(): Consumer {
@@ -150,6 +153,22 @@ export class KafkaCluster {
   async close(): Promise<void> {
     // A cluster that is away cannot be told; the session ends by itself.
     await this.consumer.close(true).catch(() => {});
+  }
+}
+
+/**
+ * Closes a client whose member another one goes on as. Closing says that the member leaves: were it
+ * said of that one, it would be out of the group it has just joined, a static member too. Never
+ * rejects.
+ */
+async function giveUp(consumer: Consumer): Promise<void> {
+  if (consumer.memberId !== null) consumer.memberId = NOBODY;
+  try {
+    await consumer.close(true);
+  } catch {
+    // A coordinator that did not answer keeps it open. By now its heartbeats have ended.
+    consumer.memberId = null;
+    await consumer.close(true).catch(() => {});
   }
 }
 

@@ -18,10 +18,8 @@ const HEARTBEAT_MS = 1_000;
 const REBALANCE_MS = 15_000;
 /** Positions are told to the group at most this often: only a lost store needs them. */
 const ACKNOWLEDGE_MS = 1_000;
-
 /** Heartbeats that fail for this long: the session is over, and another client begins. */
 const STALLED_MS = 15_000;
-
 /** Codes that say: you are no member any more. */
 const OUT_OF_GROUP = ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'];
 
@@ -44,6 +42,8 @@ export class GroupMember {
   /** We know of no reason why we should not be a member. */
   #isMember = false;
   #isJoining = false;
+  /** Resolves when another client begins. */
+  #renewed = Promise.withResolvers<void>();
   /** Aborted when the group has shared out anew. */
   #nextJoin = new AbortController();
   #acknowledging: Promise<void> = Promise.resolve();
@@ -93,6 +93,8 @@ export class GroupMember {
    * connection to that one fails; one that has left the cluster it does not even try.
    */
   #renew(): void {
+    this.#renewed.resolve();
+    this.#renewed = Promise.withResolvers();
     this.#parts.cluster.renew();
     this.#listen();
   }
@@ -115,19 +117,22 @@ export class GroupMember {
     const { signal } = this.#stopped;
     let waitMs = limits.retryMinMs;
     while (!signal.aborted) {
+      const { consumer } = cluster;
       try {
-        await cluster.consumer.joinGroup({
+        const joining = consumer.joinGroup({
           sessionTimeout: SESSION_MS,
           rebalanceTimeout: REBALANCE_MS,
           heartbeatInterval: HEARTBEAT_MS,
           heartbeatStallTimeout: STALLED_MS,
         });
-        break;
+        await Promise.race([this.#renewed.promise, joining]);
+        // Else it was given up while it joined: the one in its place has to.
+        if (consumer === cluster.consumer) break;
       } catch (error) {
         const { message } = unavailable('joining the consumer group', error);
         this.trouble = message;
         log.warn({ waitMs }, message);
-        if (isOfBrokerGone(error as Error)) this.#renew();
+        if (isOfBrokerGone(error as Error) && !signal.aborted) this.#renew();
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, limits.retryMaxMs);
       }
@@ -231,8 +236,7 @@ export class GroupMember {
       const to = await this.#coordinator();
       await offsetCommitV8.api.async(to, groupId, generationId, memberId, groupInstanceId, topics);
     } catch (error) {
-      const { message } = unavailable('telling the group our positions', error);
-      this.#parts.log.debug({}, message);
+      this.#parts.log.debug({}, unavailable('telling the group our positions', error).message);
     }
   }
 

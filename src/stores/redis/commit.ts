@@ -8,7 +8,7 @@ import type { Argument, Connection } from './connection.ts';
 import { type History, historyArguments } from './history.ts';
 import { keptArguments, keptLimits, numberText } from './kept.ts';
 import type { Products } from './products.ts';
-import { type RowArguments, type RowBytes, rowArguments } from './rows.ts';
+import { type RowArguments, RowBytes, rowArguments } from './rows.ts';
 
 export type CommitTerms = {
   writer: string;
@@ -81,8 +81,10 @@ function commitArguments(
 ): Argument[] {
   const { windowMs } = commit.status.settings;
   const areAll = results.length === commit.results.length;
+  // Those made beforehand stay in their room: they may be sent once more.
+  const place = prepared === undefined ? room : new RowBytes();
   const { latest, previous, without, packed } =
-    areAll && prepared !== undefined ? prepared.rows : rowArguments(results, windowMs, room);
+    areAll && prepared !== undefined ? prepared.rows : rowArguments(results, windowMs, place);
   const parts = commit.parts.flatMap(({ name, bytes }) => [name, sealPart(name, bytes)]);
   const removals = [...new Set(commit.removals)];
   return [

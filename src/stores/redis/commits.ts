@@ -20,7 +20,7 @@ export type CommitsParts = {
 };
 
 /** The last commit of a task that was sent, and what the script says, or said, to it. */
-type Sent = { commit: Commit; answered: Promise<string[]> };
+type Sent = { number: number; token: string; answered: Promise<string[]> };
 
 export class Commits {
   readonly #parts: CommitsParts;
@@ -41,7 +41,7 @@ export class Commits {
       ...{ writer, limits, nowMs: clock.wallMs(), products: this.#products },
       room: ready?.room ?? this.#rooms.take(),
       ...(ready === undefined ? {} : { prepared: ready }),
-      onSent: (answered) => this.#note({ commit, answered }),
+      onSent: (answered) => this.#note(commit, answered),
     };
     const answer = await sendCommit(connection, commit, terms);
     // Without an answer the same bytes may be sent once more.
@@ -56,22 +56,27 @@ export class Commits {
     const ready = prepared(commit, this.#products, room);
     this.#prepared.set(commit, { ...ready, room });
     const before = this.#sent.get(commit.task);
-    const isNext = before?.commit.number === commit.number - 1;
+    const isNext = before?.number === commit.number - 1;
     // Who has to ask for numbers first would be overtaken.
-    if (!isNext || before.commit.token !== commit.token || ready.numbered === null) return null;
+    if (!isNext || before.token !== commit.token || ready.numbered === null) return null;
     return behind(before.answered, this.send(commit));
   }
 
-  #note(sent: Sent): void {
-    const { task } = sent.commit;
+  /** Nothing else of the commit is held: it may be large, and a task's next one far away. */
+  #note({ task, number, token }: Commit, answered: Promise<string[]>): void {
+    const sent = { number, token, answered };
     this.#sent.set(task, sent);
-    sent.answered.catch(() => {
+    answered.catch(() => {
       if (this.#sent.get(task) === sent) this.#sent.delete(task);
     });
   }
 }
 
-/** Behind one that failed the fence refuses all: that is told as what it is. */
+/**
+ * Behind one that failed the fence refuses all: that is told as what it is. So is what is fenced
+ * behind one that was taken. Where Redis forgot the script, that one is sent once more, and is
+ * overtaken if somebody's commit teaches Redis the script in between. Alone it cannot be.
+ */
 async function behind(
   before: Promise<string[]>,
   own: Promise<CommitAnswer>,
@@ -80,5 +85,7 @@ async function behind(
   if (first.status === 'rejected' || first.value[0] === 'fenced')
     throw new ClickrateError('store_unavailable', 'the commit before it was not taken');
   if (answer.status === 'rejected') throw answer.reason;
+  if (answer.value.answer === 'fenced')
+    throw new ClickrateError('store_unavailable', 'it may have overtaken the commit before it');
   return answer.value;
 }
