@@ -110,11 +110,13 @@ export class StoreSide {
   }
 
   async #commit(commit: Commit): Promise<CommitAnswer> {
-    this.#told = [];
+    const told: Change[] = [];
+    this.#told = told;
+    // It tells before it answers; another commit may come before that is heard.
     const answer = await this.store.commit(commit);
     if (answer.answer !== 'ok') return answer;
     this.#watches[Number(commit.task)]!.accepted(commit);
-    const rows = this.#told.flatMap((change) => change.rows.map(({ product }) => product));
+    const rows = told.flatMap((change) => change.rows.map(({ product }) => product));
     const published = commit.results.map(({ product }) => product);
     assert.deepEqual(rows, published, 'readers hear of what was committed, and of nothing else');
     return answer;

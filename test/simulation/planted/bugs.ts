@@ -81,8 +81,10 @@ const FENCE_BUGS: Bug[] = [
   {
     name: 'Redis: a fence behind a commit that failed is believed',
     file: 'stores/redis/commits.ts',
-    find: "    throw new ClickrateError('store_unavailable', 'the commit before it was not taken');",
-    replace: '    await null;',
+    find: '  const [first, answer] = await Promise.allSettled([before, own]);',
+    replace:
+      '  if (own !== null) return own;\n' +
+      '  const [first, answer] = await Promise.allSettled([before, own]);',
     caughtBy: REDIS,
   },
   {
