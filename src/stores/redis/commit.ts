@@ -77,14 +77,11 @@ async function numberedOf(
 function commitArguments(
   commit: Commit,
   { results, numbers, history = historyArguments(results, numbers) }: Numbered,
-  { writer, limits, nowMs, prepared, room }: CommitTerms,
+  terms: CommitTerms,
 ): Argument[] {
+  const { writer, limits, nowMs } = terms;
   const { windowMs } = commit.status.settings;
-  const areAll = results.length === commit.results.length;
-  // Those made beforehand stay in their room: they may be sent once more.
-  const place = prepared === undefined ? room : new RowBytes();
-  const { latest, previous, without, packed } =
-    areAll && prepared !== undefined ? prepared.rows : rowArguments(results, windowMs, place);
+  const { latest, previous, without, packed } = rowsOf(commit, results, terms);
   const parts = commit.parts.flatMap(({ name, bytes }) => [name, sealPart(name, bytes)]);
   const removals = [...new Set(commit.removals)];
   return [
@@ -101,6 +98,18 @@ function commitArguments(
     ...[removals, commit.claims, [latest, previous], without, history.args],
     ...[parts, commit.removedParts, keptArguments(commit)],
   );
+}
+
+/** Rows made beforehand stay where they lie: they may be sent once more. */
+function rowsOf(
+  { results: all, status }: Commit,
+  results: readonly ProductResult[],
+  { prepared, room }: CommitTerms,
+): RowArguments {
+  const { windowMs } = status.settings;
+  if (prepared === undefined) return rowArguments(results, windowMs, room);
+  if (results.length === all.length) return prepared.rows;
+  return rowArguments(results, windowMs, new RowBytes());
 }
 
 function lengthOf({ length }: { length: number }): string {
