@@ -53,7 +53,7 @@ export const LIMITS = {
   /** What is asked of a broker (a topic partition holds two answers); free buffers for answers. */
   fetchBytes: 524_288,
   freeAnswerBytes: 33_554_432,
-  /** Cells (products × windows, by blocks of 1 024 products) open at once before a task waits. */
+  /** Cells (products × windows, by blocks of 512 products) open at once before a task waits. */
   openCells: 8_388_608,
   /** Kept events waiting for the next commit, and the first bytes of one, of which no more stay. */
   keptBytes: 8_388_608,

@@ -51,7 +51,7 @@ suite('the first closing of new products', () => {
 
   test('writes the part of a block again only where something of it moved', () => {
     const [first, ...others] = closing(20_000).settle(awake, LIMIT);
-    assert.equal(first.parts.filter(({ name }) => name.startsWith('block/')).length, 20);
+    assert.equal(first.parts.filter(({ name }) => name.startsWith('block/')).length, 40);
     for (const { parts } of others)
       assert.ok(parts.length <= 3, parts.map(({ name }) => name).join());
   });

@@ -155,7 +155,8 @@ for (const fates of FATES)
   test(`what is behind a commit that failed is sent again after it: ${fates}`, async () => {
     const calm = setUp(new Pipelined({ resultsPerCommit: 1_000 }));
     await runWhole(calm);
-    const [, number] = calm.store.behind;
+    // Nothing comes behind the last one.
+    const number = calm.store.behind.at(-1) as number;
     const world = setUp(new Pipelined({ resultsPerCommit: 1_000 }));
     const { store } = world;
     fates.forEach((fate, n) => {

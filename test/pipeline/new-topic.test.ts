@@ -125,13 +125,13 @@ test('open windows of another size are dropped from the checkpoint for good', as
   await first.stop();
   const blocks = async () =>
     (await store.read('0')).parts.filter(({ name }) => name.startsWith('block/')).length;
-  assert.equal(await blocks(), 3);
+  assert.equal(await blocks(), 6);
   const second = pipelineOf(new Renewable('t', clock, many(3_000, START)), store, clock, 1_000);
   await second.start();
   await second.stop();
   const kept = await store.read('0');
   // Products stay known, and are asked for anew.
-  assert.equal(kept.parts.filter(({ name }) => name.startsWith('products/')).length, 3);
+  assert.equal(kept.parts.filter(({ name }) => name.startsWith('products/')).length, 6);
   const third = pipelineOf(new Renewable('t', clock, many(3_000, START)), store, clock, 1_000);
   await third.start();
   assert.equal(third.openWindows, 0);
