@@ -2,6 +2,9 @@
  * Single stages of the engine, in CPU seconds: the window loop on decoded columns, deduplication by
  * id with the memory it takes, and what a checkpoint of all products costs.
  */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../scripts/node-flags.ts';
 import { LIMITS, SETTINGS } from '../src/config.ts';
 import { eventBatch } from '../src/decode/columns.ts';
 import { Products } from '../src/decode/products.ts';
@@ -15,6 +18,7 @@ import { rateOf } from './kafka-fill.ts';
 import { cpuSeconds, heldBufferBytes } from './measure.ts';
 import { parseAndMap } from './path.ts';
 
+const CHILD = fileURLToPath(new URL('./stages-child.ts', import.meta.url));
 const START = 1_700_000_000_000;
 /** Some 480 KB, as much as an answer of a broker brings. */
 const BATCH = 3_500;
@@ -28,7 +32,7 @@ export type Stages = {
   /** CPU seconds per million events behind the first half of them. */
   decode: number;
   apply: number;
-  /** CPU seconds of a checkpoint, on average; none where `snapshotEvery` is infinite. */
+  /** CPU seconds of a checkpoint, on average; 0 without. */
   snapshot: number;
   /** Buffers that were taken for a million ids, in MB. */
   idsMb: number;
@@ -38,8 +42,8 @@ export type StagesOptions = {
   events: number;
   products: number;
   ids: boolean;
-  /** A checkpoint is collected behind so many events. */
-  snapshotEvery: number;
+  /** A checkpoint is collected behind so many events; without it, none. */
+  snapshotEvery?: number;
 };
 
 /** The same records where an answer of a broker lies. */
@@ -51,7 +55,8 @@ function placed(made: RecordBatch): RecordBatch & { bytes: Buffer } {
 }
 
 /** One pass over generated events, stage by stage; making them is not counted. */
-export function stages({ events, products, ids, snapshotEvery }: StagesOptions): Stages {
+export function stages(options: StagesOptions): Stages {
+  const { events, products, ids, snapshotEvery = Infinity } = options;
   const rate = rateOf(EVENTS_PER_WINDOW);
   const generator = new Generator(START, { products, ids, rate, seed: SEED });
   const names = new Products({ maxProducts: SETTINGS.maxProducts });
@@ -102,9 +107,19 @@ export function stages({ events, products, ids, snapshotEvery }: StagesOptions):
   return {
     decode: (spent.decode / counted.behindHalf) * 1e6,
     apply: (spent.apply / counted.behindHalf) * 1e6,
-    snapshot: spent.snapshot / counted.snapshots,
+    snapshot: counted.snapshots === 0 ? 0 : spent.snapshot / counted.snapshots,
     idsMb,
   };
+}
+
+/**
+ * The same in a process of its own, as an engine has one: what ran in this one before would have
+ * its say in how the code is compiled.
+ */
+export function stagesApart(options: StagesOptions): Stages {
+  const args = [...nodeFlags(CHILD), CHILD, JSON.stringify(options)];
+  const said = execFileSync(process.execPath, args, { encoding: 'utf8' });
+  return JSON.parse(said) as Stages;
 }
 
 /** What `JSON.parse` and a Map of Maps take for generated events, in CPU seconds per million. */

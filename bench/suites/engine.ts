@@ -1,7 +1,7 @@
 /** Single stages of the engine: window loop, deduplication, checkpoints. */
 import { median } from '../measure.ts';
 import type { Report } from '../report.ts';
-import { parsing, type Stages, type StagesOptions, stages } from '../stages.ts';
+import { parsing, type Stages, type StagesOptions, stagesApart } from '../stages.ts';
 
 /** A checkpoint a second is taken behind so many events: more than one process reads a second. */
 const EVENTS_A_SECOND = 2_000_000;
@@ -10,17 +10,16 @@ const UNIT = 'CPU s/M';
 export async function engine(report: Report, isQuick: boolean): Promise<void> {
   const [rounds, events] = isQuick ? [1, 1_000_000] : [5, 3_000_000];
   const millions = `${events / 1e6} M events of 137 bytes, 1 M a window, behind the first half`;
-  report.title(`Stages of the engine, in one process: ${millions}`);
+  report.title(`Stages of the engine, each pass in a process of its own: ${millions}`);
   const times = (options: Omit<StagesOptions, 'events'>) =>
-    Array.from({ length: rounds }, () => stages({ ...options, events }));
+    Array.from({ length: rounds }, () => stagesApart({ ...options, events }));
   const told = (id: string, what: string, all: readonly Stages[], of: keyof Stages, unit = UNIT) =>
     report.figure({
       ...{ id: `engine/${id}`, what, unit, value: median(all.map((one) => one[of])) },
       samples: all.map((one) => one[of]),
     });
-  const never = { ids: false, snapshotEvery: Infinity };
-  const plains = Array.from({ length: rounds }, () => parsing(events / 3));
-  const few = times({ ...never, products: 1_000 });
+  const plains = Array.from({ length: rounds }, () => parsing(Math.round(events / 3)));
+  const few = times({ products: 1_000, ids: false });
   const decode = told('decode-1000', 'decode, 1 000 products', few, 'decode');
   const loop = told('windows-1000', 'window loop, 1 000 products', few, 'apply');
   const wide = { products: 100_000, ids: false, snapshotEvery: EVENTS_A_SECOND / 2 };
@@ -29,7 +28,7 @@ export async function engine(report: Report, isQuick: boolean): Promise<void> {
   const wideLoop = told('windows-100000', 'window loop, 100 000 products', many, 'apply');
   report.ratio('engine/products', 'window loop, 1 000 products : 100 000', loop / wideLoop);
   const snapshot = told('snapshot', 'a checkpoint of 100 000 products', many, 'snapshot', 'CPU s');
-  const unique = times({ products: 1_000, ids: true, snapshotEvery: Infinity });
+  const unique = times({ products: 1_000, ids: true });
   const ids = told('ids', 'window loop + deduplication, every id new', unique, 'apply');
   // The largest: what an earlier round left behind and is collected meanwhile only makes it less.
   const held = unique.map((one) => one.idsMb);

@@ -19,7 +19,7 @@ import { median } from '../measure.ts';
 import { compileStreams, peerJars, perfTest, streams } from '../peers/java.ts';
 import type { Report } from '../report.ts';
 import { type Cost, interleaved, timesOf, type Way } from '../slope.ts';
-import { stages } from '../stages.ts';
+import { stagesApart } from '../stages.ts';
 
 const PARTITIONS = 3;
 /**
@@ -182,8 +182,7 @@ function peaksOf({ short, long }: Cost): number[] {
 
 /** Decode and the window loop alone, on bytes that lie where an answer of a broker does. */
 function core(events: number): number {
-  const options = { events, products: 1_000, ids: false, snapshotEvery: Infinity };
-  const { decode, apply } = stages(options);
+  const { decode, apply } = stagesApart({ events, products: 1_000, ids: false });
   return decode + apply;
 }
 
