@@ -79,6 +79,17 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
     assert.match(readFileSync(main(), 'utf8'), /^#!\/usr\/bin\/env -S node --[^\n]*\n/);
   });
 
+  test('has text that V8 holds in one byte a character', () => {
+    const isAscii = (path: string) => readFileSync(path).every((byte) => byte < 128);
+    const folder = dirname(main());
+    const files = readdirSync(folder).filter((name) => name.endsWith('.js'));
+    assert.ok(files.length > 10);
+    assert.deepEqual(
+      files.filter((name) => !isAscii(join(folder, name))),
+      [],
+    );
+  });
+
   test('every command answers --help, and the list of them names it', async () => {
     const run = async (...args: string[]) =>
       (await runFile(process.execPath, [main(), ...args], { cwd: elsewhere(), env })).stdout;
