@@ -69,8 +69,7 @@ export class Committer {
       await this.#inFlight[0].catch(() => {});
       this.#throwFailure();
     }
-    const room = COMMITS_IN_FLIGHT - this.#inFlight.length;
-    const isDue = room === COMMITS_IN_FLIGHT ? this.#isDue() : room > 0 && task.due() === 'now';
+    const isDue = this.#inFlight.length === 0 ? this.#isDue() : task.due() === 'now';
     if (isDue) this.#commit(this.#build());
   }
 
@@ -123,18 +122,15 @@ export class Committer {
     const early = isBehind ? (this.#parts.store.commitBehind?.(built.commit) ?? null) : null;
     // Where the one before it fails, nobody waits for it.
     early?.catch(() => {});
-    const sent = this.#send(built, before, early);
-    const leave = () => this.#inFlight.splice(this.#inFlight.indexOf(ended), 1);
-    const ended = sent.then(
-      () => {
-        leave();
-      },
-      (error: unknown) => {
-        leave();
+    const ended = this.#send(built, before, early)
+      .catch((error: unknown) => {
         this.#failure ??= error;
         throw error;
-      },
-    );
+      })
+      // They end in their order. It gives nothing back: that would be waited for, and is itself.
+      .finally(() => {
+        this.#inFlight.shift();
+      });
     this.#inFlight.push(ended);
     // Told by the next step, or to who waits.
     ended.catch(() => {});
