@@ -106,7 +106,7 @@ export class GroupMember {
 
   /** Joins and goes on trying until it has, or `stop` is called. Acknowledges from then on. */
   async start(): Promise<void> {
-    void this.#acknowledgeForEver();
+    this.#acknowledging = this.#acknowledgeForEver();
     await this.#join();
   }
 
@@ -212,8 +212,7 @@ export class GroupMember {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       await this.#parts.clock.sleep(ACKNOWLEDGE_MS, signal);
-      if (this.#isMember) this.#acknowledging = this.#tellPositions();
-      await this.#acknowledging;
+      if (this.#isMember) await this.#tellPositions();
     }
   }
 
@@ -243,6 +242,7 @@ export class GroupMember {
   /** Tells the last positions. Closing the cluster leaves the group, so that others take over. */
   async stop(): Promise<void> {
     this.#stopped.abort();
+    // Its last turn may be telling them, or have begun before the last ones came.
     await this.#acknowledging;
     if (this.#isMember) await this.#tellPositions();
     this.#isMember = false;
