@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beyond } from '../../src/api/stream/held.ts';
 import { systemClock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/config.ts';
 import { counts, FakeReader, healthOf, ledgerOf, row, START, statusOf } from './fake-reader.ts';
@@ -247,21 +246,6 @@ test('of too many products that it missed a reader is told all anew, once', asyn
   assert.ok(reset.data.rows.slice(2).every((one: Row) => one.latest.impressions === 3));
   // Not the snapshot that others just had: from there it would have missed as much.
   assert.equal(client.events.filter(({ event }) => event === 'reset').length, 1);
-});
-
-test('where too much text waits, those go that have taken nothing for longest', () => {
-  const [a, b, c] = [100, 100, 100].map((size) => Buffer.alloc(size));
-  const readers = [
-    { name: 'none', waiting: [], drainedMs: 1 },
-    { name: 'late', waiting: [a, b], drainedMs: 3 },
-    { name: 'soon', waiting: [b, c], drainedMs: 9 },
-    { name: 'shares', waiting: [b], drainedMs: 2 },
-  ];
-  const namesBeyond = (limit: number) => beyond(readers, limit).map(({ name }) => name);
-  assert.deepEqual(namesBeyond(300), []);
-  // What others wait for too is not freed by one that goes.
-  assert.deepEqual(namesBeyond(299), ['shares', 'late']);
-  assert.deepEqual(namesBeyond(199), ['shares', 'late', 'soon']);
 });
 
 test('status and open windows come when they are new, with the ledger', async (t) => {

@@ -25,7 +25,7 @@ const KEPT_TEXTS = 32;
 
 /** Changes as they were, up to the number `last`. */
 export type Run = { bytes: Buffer; last: number };
-type Shared = { incarnation: string; number: number; atMs: number; made: Promise<Snapshot> };
+type Shared = { number: number; atMs: number; made: Promise<Snapshot> };
 
 export class Backlog {
   readonly #context: Context;
@@ -144,12 +144,11 @@ export class Backlog {
     const atMs = this.#context.parts.clock.monotonicMs();
     const isGood =
       this.#shared !== null &&
-      this.#shared.incarnation === this.incarnation &&
       atMs - this.#shared.atMs < SHARED_MS &&
       this.reaches(this.#shared.number);
     if (this.#shared === null || !isGood) {
       const made = makeSnapshot(this.#context, null);
-      this.#shared = { incarnation: this.incarnation, number: this.last, atMs, made };
+      this.#shared = { number: this.last, atMs, made };
     }
     return await this.#shared.made;
   }

@@ -1,0 +1,51 @@
+/** Texts that readers share: never those of an earlier change, or of a former load. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Context } from '../../src/api/parts.ts';
+import { Results } from '../../src/api/results.ts';
+import { Backlog } from '../../src/api/stream/backlog.ts';
+import { LIMITS, SETTINGS } from '../../src/config.ts';
+import { SimClock } from '../support/sim-clock.ts';
+import { counts, FakeReader, row, START } from './fake-reader.ts';
+
+async function setUp() {
+  const reader = new FakeReader();
+  const clock = new SimClock(START);
+  const results = new Results({ reader, clock, limits: LIMITS, windowMs: SETTINGS.windowMs });
+  const watch = { now: () => ({}), finalBefore: () => null };
+  const parts = { limits: LIMITS, clock };
+  const context = { parts, results, watch, stream: { coalesced: 0 } } as unknown as Context;
+  const backlog = new Backlog(context);
+  await results.start();
+  results.listen({
+    changed: (change) => backlog.push(change, true),
+    replaced: () => backlog.clear(results.place!.number),
+  });
+  const publish = (impressions: number) =>
+    reader.publish([row('a', counts(START, impressions, 0))]);
+  return { reader, results, backlog, publish };
+}
+
+test('what a reader missed is told as it is now, also where another missed as much', async () => {
+  const { backlog, publish } = await setUp();
+  publish(1);
+  assert.match(String(backlog.coalesced(0)), /"number":1,.*"impressions":1,/);
+  assert.equal(backlog.run(0)?.last, 1);
+  publish(2);
+  assert.match(String(backlog.coalesced(0)), /"number":2,.*"impressions":2,/);
+  assert.equal(backlog.run(0)?.last, 2);
+});
+
+test('a snapshot is shared, but not one of a former load, though that came as far', async () => {
+  const { reader, results, backlog, publish } = await setUp();
+  for (let n = 1; n <= 3; n++) publish(n);
+  const former = await backlog.snapshot(null);
+  assert.equal(await backlog.snapshot(null), former);
+  assert.deepEqual([former.incarnation, former.number], ['one', 3]);
+  reader.incarnation = 'two';
+  reader.number = 2;
+  publish(8);
+  while (results.place?.incarnation !== 'two') await new Promise(setImmediate);
+  const now = await backlog.snapshot(null);
+  assert.deepEqual([now.incarnation, now.number], ['two', 3]);
+});
