@@ -44,7 +44,6 @@ export class Committer {
   readonly #retry: Retry;
   readonly #session: Session;
   readonly #health: Health;
-  readonly #openedMs: number;
   #number: number;
   /** Oldest first; each rejects with what it, or one before it, failed with. */
   readonly #inFlight: Promise<void>[] = [];
@@ -58,7 +57,6 @@ export class Committer {
     this.#session = session;
     this.#health = health;
     this.#number = session.number;
-    this.#openedMs = parts.clock.monotonicMs();
   }
 
   /** Sends a commit if one is due: behind another only where results wait. */
@@ -67,7 +65,8 @@ export class Committer {
     const { task } = this.#session;
     if (this.#inFlight.length === COMMITS_IN_FLIGHT && task.due() === 'now') {
       await this.#inFlight[0].catch(() => {});
-      this.#throwFailure();
+      // Nothing is built yet: where the other one waited for it, that one has to be sent before.
+      return;
     }
     const isDue = this.#inFlight.length === 0 ? this.#isDue() : task.due() === 'now';
     if (isDue) this.#commit(this.#build());
@@ -108,7 +107,7 @@ export class Committer {
     const due = this.#session.task.due();
     if (due === 'now') return true;
     const { commitMinMs, commitMaxMs, commitShare } = this.#parts.limits;
-    const lastMs = Math.max(this.#health.commitEndMs ?? -Infinity, this.#openedMs - commitMaxMs);
+    const lastMs = this.#health.commitEndMs ?? -Infinity;
     const grownMs = Math.max(commitMinMs, this.#health.commitMs * commitShare);
     const patienceMs = due === 'soon' ? PATIENCE_MS : 0;
     const intervalMs = this.changed ? Math.min(commitMaxMs, grownMs + patienceMs) : commitMaxMs;

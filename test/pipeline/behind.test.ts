@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { LIMITS, settingsWith } from '../../src/config.ts';
 import { ClickrateError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
-import { Pipeline } from '../../src/pipeline.ts';
+import { Pipeline, type PipelineParts } from '../../src/pipeline.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import type { Commit, CommitAnswer } from '../../src/stores/store.ts';
 import { windowsOf } from '../stores/commits.ts';
@@ -14,8 +14,13 @@ import { SimSource } from '../support/sim-source.ts';
 
 const START = 1_700_000_000_000;
 const PRODUCTS = 3_000;
-/** Longer than a turn of the pipeline. */
+/** What comes then closes the second window. */
+const END = START + 23_100;
+/** Longer than a turn of the pipeline; so long that a commit is mostly in flight. */
 const TURNS = 3;
+const MANY_TURNS = 9;
+/** A commit does not wait the longer for having taken long. */
+const PROMPT = { ...LIMITS, commitShare: 0 };
 
 type Fate = 'taken' | 'refused' | 'answer lost';
 
@@ -23,6 +28,7 @@ type Fate = 'taken' | 'refused' | 'answer lost';
 class Slow extends MemoryStore {
   readonly sent: Commit[] = [];
   readonly fates = new Map<number, Fate>();
+  turns = TURNS;
   inFlight = 0;
   most = 0;
   #last: Promise<unknown> = Promise.resolve();
@@ -38,7 +44,7 @@ class Slow extends MemoryStore {
   }
 
   async #take(commit: Commit, fate: Fate): Promise<CommitAnswer> {
-    for (let n = 0; n < TURNS; n++) await new Promise(setImmediate);
+    for (let n = 0; n < this.turns; n++) await new Promise(setImmediate);
     this.inFlight--;
     const answer = fate === 'refused' ? null : await super.commit(commit);
     if (answer === null || fate === 'answer lost')
@@ -61,6 +67,7 @@ class Pipelined extends Slow {
   }
 
   commitBehind(commit: Commit): Promise<CommitAnswer> | null {
+    if (this.sent.at(-1)!.number !== commit.number - 1) return null;
     this.behind.push(commit.number);
     const before = this.#before as Promise<CommitAnswer>;
     const own = this.commit(commit);
@@ -77,8 +84,11 @@ class Pipelined extends Slow {
   }
 }
 
-/** Two events of each product, in two windows. */
-function setUp<S extends Slow>(store: S) {
+/**
+ * Two events of each product, in two windows. With `keep`, the second one closes as a record is
+ * read that is no event, soon after another was counted.
+ */
+function setUp<S extends Slow>(store: S, keep?: PipelineParts['keep']) {
   const clock = new SimClock(START);
   const count = 2 * PRODUCTS;
   const at = (n: number) => START + Math.floor((n * 20_000) / count);
@@ -87,13 +97,24 @@ function setUp<S extends Slow>(store: S) {
   const records = Array.from({ length: count }, (_, n) => ({
     ...{ offset: n, arrivalMs: at(n), bytes: new TextEncoder().encode(eventOf(n)) },
   }));
+  const late = (timestamp: number) =>
+    JSON.stringify({ product_id: 'z', timestamp, event_type: 'click' });
+  const last = [
+    [END - 1_000, late(END - 1_000)],
+    [END, 'broken'],
+    [END, late(END)],
+  ] as const;
+  if (keep !== undefined)
+    for (const [arrivalMs, text] of last)
+      records.push({ offset: records.length, arrivalMs, bytes: Buffer.from(text) });
   const logs = [{ partition: 'p-0', topicId: 't', records }];
-  const source = new SimSource({ logs, clock, random: new Random(1) });
+  const source = new SimSource({ logs, clock, random: new Random(1), batchRecords: 1_000 });
   let tokens = 0;
   const pipeline = new Pipeline({
-    ...{ task: '0', source, store, clock, settings: settingsWith({}), limits: LIMITS },
+    ...{ task: '0', source, store, clock, settings: settingsWith({}), limits: PROMPT },
     ...{ log: silentLog, newToken: () => `token-${tokens++}`, newIdKey: () => '0'.repeat(32) },
     stillOurs: async () => true,
+    ...(keep === undefined ? {} : { keep }),
   });
   return { clock, source, store, pipeline };
 }
@@ -136,11 +157,46 @@ test('two commits of a closing are on their way at once, no more, and in their o
   assert.deepEqual([store.refused, world.pipeline.health().retries], [0, 0]);
 });
 
+test('what is kept elsewhere is kept before its commit is sent; the rest goes behind again', async () => {
+  const keeping: string[] = [];
+  const store = new Pipelined({ resultsPerCommit: 1_000 });
+  store.turns = MANY_TURNS;
+  const world = setUp(store, async (events) => {
+    keeping.push(`asked after ${store.sent.at(-1)!.number}`);
+    for (let n = 0; n < TURNS; n++) await new Promise(setImmediate);
+    keeping.push(`kept ${events.length} after ${store.sent.at(-1)!.number}`);
+  });
+  await runWhole(world);
+  await mustBeExact(world);
+  const { number } = store.sent.find(({ kept }) => kept.length > 0)!;
+  assert.deepEqual(keeping, [`asked after ${number - 1}`, `kept 1 after ${number - 1}`]);
+  assert.deepEqual(
+    [store.behind.includes(number), store.behind.includes(number + 1)],
+    [false, false],
+  );
+  assert.ok(store.behind.includes(number + 2), `${store.behind} behind another`);
+});
+
 test('where a store takes one at a time the next waits for the answer', async () => {
   const world = setUp(new Slow({ resultsPerCommit: 1_000 }));
   await runWhole(world);
   await mustBeExact(world);
   assert.equal(world.store.most, 1);
+});
+
+test('a stop waits for both that are on their way', async () => {
+  const { store, pipeline, clock } = setUp(new Pipelined({ resultsPerCommit: 1_000 }));
+  store.turns = MANY_TURNS;
+  await pipeline.start();
+  for (let n = 0; store.inFlight < 2; n++) {
+    assert.ok(n < 150, 'never two');
+    clock.advance(200);
+    await pipeline.step();
+    await new Promise(setImmediate);
+  }
+  await pipeline.stop();
+  assert.equal(store.inFlight, 0);
+  assert.equal((await store.read('0')).number, store.sent.length);
 });
 
 /** Of the commit before one that is sent behind it, and of that one. */

@@ -76,3 +76,12 @@ test('a closing that does not come holds up no commit for long', async () => {
   const waitedMs = next.atMs - last.atMs;
   assert.ok(waitedMs >= LIMITS.commitMinMs && waitedMs <= 1_300, `after ${waitedMs} ms`);
 });
+
+test('where nothing is new a commit comes only so often that a fence is noticed', async () => {
+  const commits = await commitsOf(40_000, 4_760);
+  const quiet = commits.map(({ atMs }) => atMs).filter((atMs) => atMs > 10_000 && atMs < 40_000);
+  const waitsMs = quiet.slice(1).map((atMs, n) => atMs - quiet[n]);
+  assert.ok(waitsMs.length >= 4, `${quiet}`);
+  for (const ms of waitsMs)
+    assert.ok(ms >= LIMITS.commitMaxMs && ms < LIMITS.commitMaxMs + 200, `after ${ms} ms`);
+});
