@@ -38,7 +38,7 @@ test('a commit is sent again unchanged, though less of it was sent meanwhile', a
 });
 
 test('one that is fenced behind another that was taken is asked again, alone', async () => {
-  const { commits } = commitsOver([['ok'], ['ok'], ['fenced'], ['ok']]);
+  const { sent, commits } = commitsOver([['ok'], ['ok'], ['fenced'], ['ok'], ['ok']]);
   const next = (number: number) =>
     commitOf('a', FENCE, number, { results: [resultIn('x', number, 1)] });
   await commits.send(next(1));
@@ -50,5 +50,8 @@ test('one that is fenced behind another that was taken is asked again, alone', a
   // As where Redis forgot the script, and another task's was learnt between the two.
   await assert.rejects(behind, { code: 'store_unavailable' });
   assert.deepEqual(await before, { answer: 'ok', heldElsewhere: [] });
+  // What others send meanwhile may lie where its rows lay.
+  await commits.send(commitOf('b', FENCE, 1, { results: [resultIn('y', 7, 7)] }));
   assert.deepEqual(await commits.send(commit), { answer: 'ok', heldElsewhere: [] });
+  assert.ok(sent[4] === sent[2]);
 });
