@@ -39,34 +39,6 @@ export function readRejected(headers: Readonly<Record<string, string>>): Rejecte
   return { reason, origin: `${headers.topic}-${headers.partition}`, offset };
 }
 
-/**
- * The headers that follow a record's value, which ends at `at`. Layout: a count, then keys and
- * values, each with its length as a zigzag number.
- */
-export function headersAfter(bytes: Uint8Array, at: number): Record<string, string> {
-  let position = at;
-  const varint = () => {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = bytes[position++] ?? 0;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) break;
-    }
-    return (value >>> 1) ^ -(value & 1);
-  };
-  const text = () => {
-    const length = Math.max(0, varint());
-    position += length;
-    return utf8.decode(bytes.subarray(position - length, position));
-  };
-  const headers: Record<string, string> = {};
-  for (let count = varint(); count > 0 && position < bytes.length; count--) {
-    const name = text();
-    headers[name] = text();
-  }
-  return headers;
-}
-
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }

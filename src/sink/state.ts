@@ -6,10 +6,11 @@ import type { Settings } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { COUNTED, codeOf, type RecordBatch, VERDICTS, type Verdict } from '../event.ts';
 import { windowStart } from '../result.ts';
+import { headersAt } from '../sources/kafka/headers.ts';
 import type { Fetch } from '../sources/source.ts';
 import type { Ledger, Part, PartitionStatus, Status } from '../status.ts';
 import { blockPart, restoreBlock } from './blocks.ts';
-import { headersAfter, readProgress, readRejected, readResult } from './records.ts';
+import { readProgress, readRejected, readResult } from './records.ts';
 import { Table, type Taken } from './table.ts';
 
 /** Which of the job's topics a topic partition belongs to. */
@@ -136,7 +137,7 @@ export class SinkState {
 
   /** Events come in the order of their origin's offsets: an older one is a repeat. */
   #rejected(p: number, records: RecordBatch, i: number): boolean {
-    const record = readRejected(headersAfter(records.bytes, records.ends[i]));
+    const record = readRejected(headersAt(records.bytes, records.ends[i]));
     if (record === null) {
       this.unreadable++;
       return false;

@@ -1,8 +1,8 @@
 /** The records of the job's topics, read. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { headersAfter, readProgress, readRejected, readResult } from '../../src/sink/records.ts';
-import { headerBytes } from '../../src/sources/kafka/headers.ts';
+import { readProgress, readRejected, readResult } from '../../src/sink/records.ts';
+import { headerBytes, headersAt } from '../../src/sources/kafka/headers.ts';
 
 const bytes = (value: unknown) => Buffer.from(JSON.stringify(value));
 
@@ -61,9 +61,9 @@ suite('records of the job', () => {
       message: 'ü'.repeat(90),
     };
     const value = Buffer.concat([Buffer.from('value'), headerBytes(headers), Buffer.from('next')]);
-    assert.deepEqual(headersAfter(value, 5), headers);
+    assert.deepEqual(headersAt(value, 5), headers);
     assert.deepEqual(readRejected(headers), { reason: 'too_late', origin: 'a-b-2', offset: 77 });
     assert.equal(readRejected({ ...headers, reason: 'counted' }), null);
-    assert.deepEqual(headersAfter(Buffer.from([0]), 0), {});
+    assert.deepEqual(headersAt(Buffer.from([0]), 0), {});
   });
 });

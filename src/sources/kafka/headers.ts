@@ -20,7 +20,10 @@ function varintBytes(value: number): Buffer {
   return Buffer.from([...bytes, rest]);
 }
 
-/** The headers of a record as text, which lie behind its value; the last of a name counts. */
+/**
+ * The headers of a record as text: they lie behind its value, which ends at `start`. The last of a
+ * name counts.
+ */
 export function headersAt(bytes: Uint8Array, start: number): Record<string, string> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   let at = start;
@@ -39,7 +42,7 @@ export function headersAt(bytes: Uint8Array, start: number): Record<string, stri
     return buffer.toString('utf8', at - length, at);
   };
   const headers: Record<string, string> = {};
-  for (let left = number(); left > 0; left--) {
+  for (let left = number(); left > 0 && at < buffer.length; left--) {
     const name = text();
     headers[name] = text();
   }
