@@ -79,10 +79,8 @@ export function forget({ levels }: MemoryHistory, product: string): void {
     for (const period of periods.values()) period.delete(product);
 }
 
-/** Days of former zones come last. */
 function heldOf({ levels }: MemoryHistory, ladder: Ladder): LevelHeld[] {
-  const others = [...levels.keys()].filter((level) => !ladder.levels.includes(level)).sort();
-  return [...ladder.levels, ...others].map((level) => {
+  return ladder.withFormer(levels.keys()).map((level) => {
     const periods = levels.get(level) ?? new Map<number, Period>();
     const cells = [...periods.values()].reduce((sum, period) => sum + period.size, 0);
     return { level, oldest: oldestOf(periods), cells };

@@ -35,6 +35,12 @@ export class Ladder {
     ];
   }
 
+  /** These, and behind them what else a store holds: days of former zones. */
+  withFormer(held: Iterable<Level>): Level[] {
+    const former = [...held].filter((level) => !this.levels.includes(level));
+    return [...this.levels, ...former.sort()];
+  }
+
   /** The level that periods of `level` are folded into; null: they are dropped. */
   parent(level: Level): Level | null {
     const at = this.levels.indexOf(level);

@@ -63,8 +63,7 @@ export async function readHeld(connection: Connection, ladder: Ladder): Promise<
     ['HGET', KEYS.store, 'skipped'],
   ]);
   const cells = pairsOf(flat as string[]);
-  const others = [...cells.keys()].filter((level) => !ladder.levels.includes(level)).sort();
-  const levels = [...ladder.levels, ...others];
+  const levels = ladder.withFormer(cells.keys());
   const oldest = await connection.sendAll<string[]>(
     levels.map((level) => ['ZRANGE', startsKey(level), '0', '0']),
   );

@@ -157,12 +157,10 @@ export class History {
     return (this.#sql[which].get(level) as { start: number | null }).start;
   }
 
-  /** Days of former zones come last. */
-  #held({ levels }: Ladder): LevelHeld[] {
+  #held(ladder: Ladder): LevelHeld[] {
     const counts = this.#sql.counts.all() as { level: Level; cells: number }[];
     const cells = new Map(counts.map((row) => [row.level, row.cells]));
-    const others = [...cells.keys()].filter((level) => !levels.includes(level)).sort();
-    return [...levels, ...others].map((level) => ({
+    return ladder.withFormer(cells.keys()).map((level) => ({
       ...{ level, oldest: this.#edge('oldest', level), cells: Math.max(0, cells.get(level) ?? 0) },
     }));
   }
