@@ -1,6 +1,6 @@
 /**
- * Days of a time zone, by the time-zone data that comes with Node (`Intl`). A day begins with the
- * first instant of its date: days have 23, 24 or 25 hours where clocks change.
+ * Dates of UTC, and days of a time zone by the data that comes with Node (`Intl`). A day begins
+ * with the first instant of its date: days have 23, 24 or 25 hours where clocks change.
  */
 import { ClickrateError } from './errors.ts';
 
@@ -13,6 +13,21 @@ const FIRST_MS = Date.UTC(1973, 0);
 const LAST_MS = 253_402_300_800_000;
 /** Days remembered: a query of a year asks for each many times. */
 const REMEMBERED = 400;
+const DAYS_OF_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+/** From 1 March of the year 0 to 1 January 1970. */
+const DAYS_BEFORE_1970 = 719_468;
+
+/** Epoch milliseconds of a date's start in UTC; null when the calendar does not have the date. */
+export function dateStart(year: number, month: number, day: number): number | null {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const days = month === 2 && isLeap ? 29 : (DAYS_OF_MONTH[month - 1] ?? 0);
+  if (day < 1 || day > days) return null;
+  // Years that begin in March have their leap day at the end.
+  const y = month > 2 ? year : year - 1;
+  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
+  const leapDays = Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400);
+  return (y * 365 + leapDays + dayOfYear - DAYS_BEFORE_1970) * DAY_MS;
+}
 
 export class Calendar {
   /** The zone's name as it was given. */
