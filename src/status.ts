@@ -85,6 +85,16 @@ export function isAtRest({ partitions, finalBefore }: Status): boolean {
   );
 }
 
+/** What of it needs attention though the task goes on, one sentence each. */
+export function concernsOf({ heldElsewhere, droppedIds }: Status): string[] {
+  const concerns: string[] = [];
+  if (heldElsewhere > 0)
+    concerns.push(`${heldElsewhere} products are owned by another task; key by product_id`);
+  if (droppedIds > 0)
+    concerns.push(`${droppedIds} event ids were forgotten early: limit maxIds reached`);
+  return concerns;
+}
+
 /** What a running pipeline knows of a topic partition beside its status. */
 export type PartitionSight = {
   /** Offset after the newest record of the log, as last seen; null where the source cannot say. */

@@ -1,7 +1,7 @@
 /** What a process that runs no task knows of the tasks: their last commits, read each second. */
 import type { Clock } from '../clock.ts';
 import { messageOf } from '../errors.ts';
-import { SILENT_MS, type TaskHealth } from '../status.ts';
+import { concernsOf, SILENT_MS, type TaskHealth } from '../status.ts';
 import type { RedisStore } from '../stores/redis/store.ts';
 import type { Committed } from '../stores/redis/tasks.ts';
 
@@ -64,13 +64,9 @@ export class CommittedHealth {
 
 function healthOf({ task, status, ageMs, number }: Committed): TaskHealth {
   const isSilent = ageMs > SILENT_MS;
-  const reasons: string[] = [];
+  const reasons = concernsOf(status);
   if (isSilent)
-    reasons.push(`the last commit is ${Math.round(ageMs / 1_000)} s old; is an engine running?`);
-  if (status.heldElsewhere > 0)
-    reasons.push(`${status.heldElsewhere} products are owned by another task; key by product_id`);
-  if (status.droppedIds > 0)
-    reasons.push(`${status.droppedIds} event ids were forgotten early: limit maxIds reached`);
+    reasons.unshift(`the last commit is ${Math.round(ageMs / 1_000)} s old; is an engine running?`);
   return {
     ...{ task, reasons, ready: !isSilent, state: isSilent ? 'stopped' : 'running' },
     ...{ live: status, commitAgeMs: ageMs, commits: number },

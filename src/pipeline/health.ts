@@ -1,7 +1,7 @@
 /** What a pipeline tells about itself: its state, what troubles it, and counts of its commits. */
 import { Histogram } from '../histogram.ts';
 import type { Source } from '../sources/source.ts';
-import type { PartitionSight, TaskHealth } from '../status.ts';
+import { concernsOf, type PartitionSight, type TaskHealth } from '../status.ts';
 import type { Session } from './session.ts';
 
 /** Upper bounds of the time of a commit, in seconds. */
@@ -66,10 +66,7 @@ export class Health {
     const troubles = [this.#trouble, source.trouble ?? null];
     const reasons = troubles.filter((reason) => reason !== null);
     const ready = reasons.length === 0 && this.state === 'running';
-    if (live !== null && live.heldElsewhere > 0)
-      reasons.push(`${live.heldElsewhere} products are owned by another task; key by product_id`);
-    if (live !== null && live.droppedIds > 0)
-      reasons.push(`${live.droppedIds} event ids were forgotten early: limit maxIds reached`);
+    if (live !== null) reasons.push(...concernsOf(live));
     return {
       task: this.#task,
       ready,
