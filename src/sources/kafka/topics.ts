@@ -26,11 +26,7 @@ const REJECTED_MESSAGE_BYTES = '2097152';
 
 /** Plans for the topics of the Kafka size on `brokers` brokers. */
 export function plansOf(names: TopicNames, partitions: number, brokers: number): TopicPlan[] {
-  const replicas = Math.min(3, brokers);
-  const configs = {
-    'message.timestamp.type': 'LogAppendTime',
-    'min.insync.replicas': String(Math.max(1, replicas - 1)),
-  };
+  const { replicas, configs } = commonOf(brokers);
   const events = [names.impressions, names.clicks].map((name) => ({
     ...{ name, partitions, replicas, configs },
   }));
@@ -53,11 +49,7 @@ export function flinkPlansOf(
   parallelism: number,
   brokers: number,
 ): TopicPlan[] {
-  const replicas = Math.min(3, brokers);
-  const configs = {
-    'message.timestamp.type': 'LogAppendTime',
-    'min.insync.replicas': String(Math.max(1, replicas - 1)),
-  };
+  const { replicas, configs } = commonOf(brokers);
   const kept = { ...configs, 'retention.ms': String(LIMITS.keptMs) };
   const compacted = { ...kept, 'cleanup.policy': 'compact,delete' };
   // Also says what was deployed last, which must not go with time; what was replaced goes soon.
@@ -67,6 +59,16 @@ export function flinkPlansOf(
     { name: names.heartbeat, partitions: parallelism, orMore: true, replicas, configs: kept },
     { name: names.progress, partitions: 1, replicas, configs: { ...configs, ...latest } },
   ];
+}
+
+/** What all topics have: of three brokers one may be lost, and nothing acknowledged with it. */
+function commonOf(brokers: number) {
+  const replicas = Math.min(3, brokers);
+  const configs = {
+    'message.timestamp.type': 'LogAppendTime',
+    'min.insync.replicas': String(Math.max(1, replicas - 1)),
+  };
+  return { replicas, configs };
 }
 
 /** Calls reject with `source_unavailable`. */
