@@ -84,18 +84,18 @@ export class Results {
 
   /** The rows; throws `store_unavailable` before the first load. */
   get rows(): Rows {
-    this.#checkLoaded();
+    this.mustBeLoaded();
     return this.#rows;
   }
 
   /** The body of `/ctr/latest`; throws `store_unavailable` before the first load. */
   get latest(): SerialisedBody {
-    this.#checkLoaded();
+    this.mustBeLoaded();
     return this.#latest;
   }
 
   get previous(): SerialisedBody {
-    this.#checkLoaded();
+    this.mustBeLoaded();
     return this.#previous;
   }
 
@@ -110,7 +110,8 @@ export class Results {
     return incarnation === null ? null : { incarnation, number: this.#number };
   }
 
-  #checkLoaded(): void {
+  /** Throws `store_unavailable` before the first load. */
+  mustBeLoaded(): void {
     if (this.#incarnation === null)
       throw new ClickrateError('store_unavailable', this.trouble ?? 'results are not loaded yet');
   }

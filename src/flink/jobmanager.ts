@@ -21,10 +21,12 @@ type Checkpoints = {
 /** Path of the newest that is still there, checkpoint or savepoint; how many there ever were. */
 export type Saved = { newest: string | null; completed: number };
 
-/** States in which a job works or will again. */
-const LIVING = ['INITIALIZING', 'CREATED', 'RUNNING', 'RESTARTING', 'RECONCILING', 'FAILING'];
+/** States of a job that has not ended. */
+const LIVING = [
+  ...['INITIALIZING', 'CREATED', 'RUNNING', 'RESTARTING', 'RECONCILING', 'FAILING', 'CANCELLING'],
+];
 export function isLiving({ state }: JobListed): boolean {
-  return LIVING.includes(state) || state === 'CANCELLING';
+  return LIVING.includes(state);
 }
 
 /** Calls reject with `flink_unavailable`. */

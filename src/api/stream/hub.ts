@@ -56,8 +56,9 @@ export class StreamHub implements ResultsListener, Supply {
   /** Throws `store_unavailable` before the first load, `stream_full` when there are too many. */
   checkRoom(): void {
     const { results, parts } = this.#context;
+    results.mustBeLoaded();
     const limit = parts.limits.streamReaders;
-    if (this.#readers.size < limit && results.rows.size >= 0) return;
+    if (this.#readers.size < limit) return;
     throw new ClickrateError('stream_full', `${limit} readers are the limit; try again later`);
   }
 
