@@ -19,7 +19,7 @@ export async function startDirectoryApi(parts: ApiProcessParts): Promise<ApiProc
   const { options, settings, limits, log } = parts;
   // Before the lock, which would make the directory.
   const file = existingFileIn(options.data);
-  const lock = lockDirectory(options.data, {});
+  const lock = lockDirectory(options.data);
   const closers: (() => unknown)[] = [() => lock.release()];
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close();

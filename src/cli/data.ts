@@ -29,7 +29,7 @@ const BEGINNING = 'beginning';
 /** Locks the directory and opens its database; throws as both do, and holds nothing then. */
 export function openData(directory: string, log: Log): DataDirectory {
   const wasUsed = existsSync(join(directory, 'lock.db'));
-  const lock = lockDirectory(directory, {});
+  const lock = lockDirectory(directory);
   try {
     return { lock, db: begin(directory, wasUsed, log) };
   } catch (error) {
@@ -76,7 +76,7 @@ function filledByOther(other: string, directory: string): ClickrateError {
 /** The lock, or who holds the directory, in words, where it is not free. */
 export function lockOrHolder(directory: string): DirectoryLock | string {
   try {
-    return lockDirectory(directory, {});
+    return lockDirectory(directory);
   } catch (error) {
     if (!isOf(error, 'directory_locked')) throw error;
     return messageOf(error).split(';', 1)[0]!;

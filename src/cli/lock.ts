@@ -25,13 +25,13 @@ const DAMAGED = [11, 26];
 const HELD = new Set<DatabaseSync>();
 
 /** Locks `directory`, made if need be; throws `directory_locked` naming the holder. */
-export function lockDirectory(directory: string, more: { url?: string }): DirectoryLock {
+export function lockDirectory(directory: string): DirectoryLock {
   const holderFile = join(directory, 'holder.json');
   const lockFile = join(directory, 'lock.db');
   const db = acquire(directory, lockFile, holderFile);
   HELD.add(db);
   const { dev, ino } = statSync(lockFile);
-  let holder: Holder = { pid: process.pid, since: new Date().toISOString(), ...more };
+  let holder: Holder = { pid: process.pid, since: new Date().toISOString() };
   writeHolder(holderFile, holder);
   let released = false;
   return {

@@ -37,7 +37,7 @@ async function repair(flags: Flags): Promise<void> {
 export function repairDirectory(directory: string, isDry: boolean): number {
   // Before the lock, which would make the directory.
   existingFileIn(directory);
-  const lock = lockDirectory(directory, {});
+  const lock = lockDirectory(directory);
   try {
     const tried = tryRepair(directory);
     process.stdout.write(textOf(tried.steps, isDry));

@@ -12,7 +12,7 @@ function holder(directory: string) {
   const script = `
     const { lockDirectory } = await import(${module});
     try {
-      lockDirectory(${JSON.stringify(directory)}, {}).update({ url: 'http://127.0.0.1:4711' });
+      lockDirectory(${JSON.stringify(directory)}).update({ url: 'http://127.0.0.1:4711' });
       // Whoever forgets the lock still has it: only its release, or death, gives it back.
       gc();
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -33,7 +33,7 @@ test('a second start is told who holds the directory', async (t) => {
   const { pid, since, url } = JSON.parse(readFileSync(join(directory, 'holder.json'), 'utf8'));
   assert.equal(pid, child.process.pid);
   assert.ok(Math.abs(Date.parse(since) - Date.now()) < 60_000);
-  assert.throws(() => lockDirectory(directory, {}), {
+  assert.throws(() => lockDirectory(directory), {
     code: 'directory_locked',
     message: new RegExp(`${directory} is in use by process ${pid} since ${since} \\(${url}\\)`),
   });
@@ -47,7 +47,8 @@ test('a holder that was killed leaves no lock behind', async (t) => {
     await outputOf(child, /locked/);
     assert.equal(await child.kill('SIGKILL'), 'SIGKILL');
   }
-  const lock = lockDirectory(directory, { url: 'http://127.0.0.1:1' });
+  const lock = lockDirectory(directory);
+  lock.update({ url: 'http://127.0.0.1:1' });
   assert.match(readFileSync(join(directory, 'holder.json'), 'utf8'), new RegExp(`${process.pid}`));
   const second = holder(directory);
   t.after(() => second.kill());
@@ -57,14 +58,14 @@ test('a holder that was killed leaves no lock behind', async (t) => {
 
 test('the same process cannot lock twice, and can lock again', (t) => {
   const directory = temporary(t);
-  const lock = lockDirectory(directory, {});
-  assert.throws(() => lockDirectory(directory, {}), { code: 'directory_locked' });
+  const lock = lockDirectory(directory);
+  assert.throws(() => lockDirectory(directory), { code: 'directory_locked' });
   assert.equal(lock.held(), true);
   lock.release();
   lock.release();
   assert.equal(lock.held(), false);
   assert.equal(existsSync(join(directory, 'holder.json')), false);
-  const again = lockDirectory(directory, {});
+  const again = lockDirectory(directory);
   assert.equal(lock.held(), false);
   assert.equal(again.held(), true);
   again.release();
@@ -72,21 +73,21 @@ test('the same process cannot lock twice, and can lock again', (t) => {
 
 test('a holder without a readable note still holds', (t) => {
   const directory = temporary(t);
-  const lock = lockDirectory(directory, {});
+  const lock = lockDirectory(directory);
   t.after(() => lock.release());
   writeFileSync(join(directory, 'holder.json'), 'torn');
-  assert.throws(() => lockDirectory(directory, {}), { message: /by another process/ });
+  assert.throws(() => lockDirectory(directory), { message: /by another process/ });
 });
 
 test('a lock on a directory that was moved away is no longer held', (t) => {
   const base = temporary(t);
   const directory = join(base, 'data');
-  const lock = lockDirectory(directory, {});
+  const lock = lockDirectory(directory);
   t.after(() => lock.release());
   renameSync(directory, join(base, 'moved'));
   assert.equal(lock.held(), false);
   mkdirSync(directory);
-  const other = lockDirectory(directory, {});
+  const other = lockDirectory(directory);
   assert.equal(lock.held(), false);
   assert.equal(other.held(), true);
   other.release();
@@ -95,5 +96,5 @@ test('a lock on a directory that was moved away is no longer held', (t) => {
 test('a place that cannot be a directory is a wrong setting', (t) => {
   const file = join(temporary(t), 'file');
   writeFileSync(file, '');
-  assert.throws(() => lockDirectory(file, {}), { code: 'config_invalid', message: /file/ });
+  assert.throws(() => lockDirectory(file), { code: 'config_invalid', message: /file/ });
 });

@@ -137,7 +137,7 @@ test('a first start that ended before its first write is made again', async (t) 
 test('a damaged lock is named, with what to do', (t) => {
   const directory = temporary(t);
   writeFileSync(join(directory, 'lock.db'), 'certainly not a database'.repeat(100));
-  assert.throws(() => lockDirectory(directory, {}), {
+  assert.throws(() => lockDirectory(directory), {
     code: 'checkpoint_damaged',
     message: /lock\.db is damaged.*delete it/,
   });

@@ -39,7 +39,7 @@ test('the command: a dry run changes nothing, a repair keeps what was damaged', 
   );
   assert.deepEqual(readFileSync(file), before);
   assert.deepEqual(readdirSync(directory).sort(), ['clickrate.db', 'lock.db']);
-  const lock = lockDirectory(directory, {});
+  const lock = lockDirectory(directory);
   const locked = await cli('--data', directory);
   assert.equal(locked.code, 1);
   assert.match(locked.text, /is in use by process/);

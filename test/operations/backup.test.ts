@@ -123,7 +123,7 @@ test('a log with lost writes is not copied without them, unless a process writes
   const [crashed, copies] = [join(temporary(t), 'crashed'), temporary(t)];
   await use(join(temporary(t), 'stopped'), crashed, 1);
   assert.match(cli('backup', join(copies, 'whole.db'), '--data', crashed), /bytes, checked\n$/);
-  const lock = lockDirectory(crashed, {});
+  const lock = lockDirectory(crashed);
   t.after(() => lock.release());
   const held = cli('backup', join(copies, 'held.db'), '--data', crashed);
   assert.match(held, /bytes, checked; the write-ahead log was not checked: .* in use by process/);
