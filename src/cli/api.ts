@@ -15,6 +15,7 @@ import {
   withOptions,
 } from './command.ts';
 import { createLogger } from './logger.ts';
+import { untilAborted } from './signals.ts';
 import { leaveWorkers, mustBeSome, runWorkers, workerSlot } from './workers.ts';
 
 const STANDARDS = { store: 'redis' } as const;
@@ -66,10 +67,7 @@ async function serve(
   const api = await start(parts);
   const say = (text: string) => (workerSlot() === null ? log.info({}, text) : log.debug({}, text));
   say(`the API is up: open ${api.url}/ctr/latest (docs: ${api.url}/docs)`);
-  await new Promise<void>((resolve) => {
-    if (stopped.aborted) resolve();
-    stopped.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await untilAborted(stopped);
   await api.stop();
   say('stopped');
   leaveWorkers();

@@ -1,4 +1,4 @@
-/** Signals that ask a command to stop. */
+/** Signals that ask a command to stop, and waiting for that. */
 import { systemClock } from '../clock.ts';
 
 /**
@@ -23,4 +23,11 @@ export function onStopSignal(
     onFirst(name);
   };
   for (const name of names) process.on(name, onSignal);
+}
+
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

@@ -5,6 +5,7 @@ import { systemClock } from '../clock.ts';
 import { LIMITS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { untilAborted } from './signals.ts';
 import { relayMetrics } from './worker-metrics.ts';
 
 /** Most that can be asked for. */
@@ -74,10 +75,7 @@ export async function runWorkers(parts: WorkersParts): Promise<number> {
   }
   const { host, port } = slots[0].address!;
   log.info({ workers }, `the API is up: open ${scheme}://${host}:${port}/ctr/latest`);
-  await new Promise<void>((resolve) => {
-    if (stop.aborted) resolve();
-    stop.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await untilAborted(stop);
   const forced = setTimeout(() => {
     log.error({ stopMs: LIMITS.stopMs }, 'stopping takes too long');
     for (const slot of slots) slot.end('SIGKILL');

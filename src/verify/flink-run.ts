@@ -10,6 +10,7 @@ import { parseFlinkTime } from '../flink/iso-time.ts';
 import { type Job, jobSettings } from '../flink/job.ts';
 import { JobManager } from '../flink/jobmanager.ts';
 import { kafkaProperties } from '../flink/kafka-properties.ts';
+import { pause } from '../flink/rest.ts';
 import { Sender } from '../sources/kafka/sender.ts';
 import { flinkOutcome } from './flink-outcome.ts';
 import { type LogRecord, startOf } from './oracle.ts';
@@ -212,8 +213,4 @@ export class FlinkRun {
         throw new ClickrateError('flink_failed', `the job has not ${what}: it stands at ${now}`);
     }
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
