@@ -7,7 +7,7 @@ import { crc32c } from './crc32c.ts';
 import { ClickrateError } from './errors.ts';
 import type { Status } from './status.ts';
 
-/** How every refusal of damaged data ends. */
+/** How a refusal of data ends that `clickrate repair` can mend. */
 export const WAY_OUT = '`clickrate repair --dry-run` says what can be done';
 
 /** Ends a sealed part: "ctr", and the form of the seal. */

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { LIMITS, type Options } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
 import { textOf } from '../repair/steps.ts';
+import { WAY_OUT } from '../seal.ts';
 import { Connection } from '../stores/redis/connection.ts';
 import { type DamagedTask, damagedTasks, dropCheckpoint } from '../stores/redis/damage.ts';
 
@@ -55,7 +56,7 @@ function keep(file: string, content: object): void {
 
 function stepOf({ task, what }: DamagedTask) {
   return {
-    what: what.replace(/; `clickrate repair.*/, ''),
+    what: what.replace(`; ${WAY_OUT}`, ''),
     does:
       `the checkpoint of task ${task} is dropped: it begins as with a lost store ` +
       '(an hour ago, or earliest by --on-lost-store), behind a publish floor',

@@ -104,8 +104,10 @@ function mend(file: string): { steps: Step[]; file: string } {
   const torn = new Set<string>();
   if (readable !== file)
     for (const [table, { rows, whole }] of salvage(file, readable)) {
-      if (!whole) torn.add(table);
-      steps.push(salvaged(table, rows, whole));
+      if (whole) continue;
+      torn.add(table);
+      const does = `${counted(rows, 'row')} could be read`;
+      steps.push({ what: `the table ${table}`, does, lost: 'its other rows' });
     }
   const db = new DatabaseSync(readable);
   try {
@@ -115,7 +117,7 @@ function mend(file: string): { steps: Step[]; file: string } {
     db.close();
   }
   openDatabase(readable).close();
-  return { steps: steps.filter(({ what }) => what !== ''), file: readable };
+  return { steps, file: readable };
 }
 
 /** What is mended must not make a file of ours of another program's. */
@@ -198,11 +200,6 @@ function guarded<T>(body: () => T): T | undefined {
     if (error instanceof ClickrateError) throw error;
     return undefined;
   }
-}
-
-function salvaged(table: string, rows: number, whole: boolean): Step {
-  const what = whole ? '' : `the table ${table}`;
-  return { what, does: `${counted(rows, 'row')} could be read`, lost: 'its other rows' };
 }
 
 /** What the system says that is no damage, and what to do about it. */
