@@ -135,3 +135,11 @@ export async function outcomeOf(directory: string) {
     await engine.end();
   }
 }
+
+/** The first value of what `sql` finds. */
+export function ask(directory: string, sql: string): unknown {
+  const db = new DatabaseSync(join(directory, 'clickrate.db'), { readOnly: true });
+  const value = Object.values(db.prepare(sql).get()!)[0];
+  db.close();
+  return value;
+}

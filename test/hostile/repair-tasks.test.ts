@@ -1,14 +1,17 @@
 /** A file with several tasks, as a Kafka source keeps in SQLite: a repair of one leaves the others. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { openData } from '../../src/cli/data.ts';
 import { silentLog } from '../../src/log.ts';
+import { mendRows } from '../../src/repair/mend.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
+import { teachSums } from '../../src/sqlite-check.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { commitOf, countsOf, resultIn, windowsOf } from '../stores/commits.ts';
 import { temporary } from '../support/processes.ts';
-import { change } from './directory.ts';
+import { ask, change } from './directory.ts';
 
 const BLOCK = [{ name: 'block/0', bytes: Uint8Array.of(1, 2, 3) }];
 
@@ -46,6 +49,7 @@ test("a damaged part of one task leaves another's products its own", async (t) =
   assert.equal(steps.length, 1);
   assert.match(steps[0].lost, /^latest and previous of 1 product until/);
   keep(0);
+  assert.equal(ask(directory, 'SELECT product FROM departed NATURAL JOIN products'), 'x');
   const { store, end } = storeIn(directory);
   t.after(end);
   const rows = async () =>
@@ -60,4 +64,46 @@ test("a damaged part of one task leaves another's products its own", async (t) =
   const results = [resultIn('x', 2, 5)];
   await store.commit(commitOf('0', again, 2, { parts: BLOCK, results, claims: ['x'] }));
   assert.deepEqual(await windowsOf(store, 'x'), [countsOf(1, 7), countsOf(2, 5)]);
+});
+
+async function loaded(directory: string) {
+  const { store, end } = storeIn(directory);
+  const { incarnation, rows } = await store.load();
+  await end();
+  return { incarnation, rows };
+}
+
+/** What is changed, and whether rows that clients have seen are gone by the repair. */
+const CHANGES: [sql: string, takesRows: boolean][] = [
+  ["UPDATE parts SET bytes = x'00' WHERE task = '0'", true],
+  ['UPDATE rows SET rows = zeroblob(8)', true],
+  ["UPDATE products SET product = 'z' || no, crc = crc + 1", true],
+  ["UPDATE meta SET value = 1 WHERE name = 'next_no'", false],
+];
+for (const [sql, takesRows] of CHANGES)
+  test(`clients load anew where a repair takes rows away: ${sql}`, async (t) => {
+    const { directory } = await twoTasks(t);
+    const before = await loaded(directory);
+    change(directory, sql);
+    tryRepair(directory).keep(0);
+    const after = await loaded(directory);
+    assert.equal(after.rows.length < before.rows.length, takesRows);
+    assert.equal(after.incarnation !== before.incarnation, takesRows);
+  });
+
+test('where rows of tasks may be missing all begin again: nothing published is set back', async (t) => {
+  const { directory } = await twoTasks(t);
+  change(directory, "DELETE FROM tasks WHERE task = '0'");
+  const db = new DatabaseSync(join(directory, 'clickrate.db'));
+  teachSums(db);
+  const steps = mendRows(db, new Set(['tasks']));
+  db.close();
+  assert.deepEqual(
+    steps.map(({ what }) => what),
+    [
+      'the checkpoint of task 0 (0 parts, but 1 are there)',
+      'the checkpoint of task 1 is not whole',
+    ],
+  );
+  assert.deepEqual((await loaded(directory)).rows, []);
 });

@@ -9,7 +9,7 @@ import { recordsOf } from '../../src/event.ts';
 import { backUp } from '../../src/repair/backup.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
 import { temporary } from '../support/processes.ts';
-import { BASE, change, copy, engineOn, outcomeOf, SETTINGS_HERE, used } from './directory.ts';
+import { ask, BASE, change, copy, engineOn, outcomeOf, SETTINGS_HERE, used } from './directory.ts';
 
 type Outcome = Awaited<ReturnType<typeof outcomeOf>>;
 
@@ -73,13 +73,6 @@ for (const sql of UNKNOWN_NUMBER)
   });
 
 /** The one value that `sql` asks of the file for. */
-function ask(directory: string, sql: string): unknown {
-  const db = new DatabaseSync(join(directory, 'clickrate.db'), { readOnly: true });
-  const value = Object.values(db.prepare(sql).get()!)[0];
-  db.close();
-  return value;
-}
-
 const received = ({ ledgers }: Outcome) => ledgers[0].received;
 
 test('a row of the journal that was not counted is missed, and said so', async (t) => {
