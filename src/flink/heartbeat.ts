@@ -36,6 +36,11 @@ export function heartbeatTime(
   return Math.max(last ?? -Infinity, Math.min(newest.time + waitedMs + LEAD_MS, cap));
 }
 
+/** The value of a heartbeat's record. */
+export function heartbeatRecord(timestamp: number): Buffer {
+  return Buffer.from(JSON.stringify({ timestamp }));
+}
+
 /** What is known of a data partition. */
 export type DataPartition = {
   name: string;

@@ -5,7 +5,13 @@
 import type { Clock } from '../clock.ts';
 import type { Limits, Settings } from '../config.ts';
 import { messageOf } from '../errors.ts';
-import { BEHIND_MS, type DataPartition, heartbeatTime, pauseReason } from '../flink/heartbeat.ts';
+import {
+  BEHIND_MS,
+  type DataPartition,
+  heartbeatRecord,
+  heartbeatTime,
+  pauseReason,
+} from '../flink/heartbeat.ts';
 import type { Log } from '../log.ts';
 import type { KafkaOptions } from '../sources/kafka/client.ts';
 import type { KafkaCluster } from '../sources/kafka/cluster.ts';
@@ -28,7 +34,6 @@ export type HeartbeatParts = {
 
 /** One that is not taken by then is worth nothing: the next one says more. */
 const GIVE_UP_MS = 3_000;
-const NO_KEY = new Uint8Array(0);
 
 export class Heartbeats {
   readonly #parts: HeartbeatParts;
@@ -106,16 +111,7 @@ export class Heartbeats {
       this.#partitions = partitionsCount;
     }
     this.#sender ??= new Sender(options, { giveUpMs: GIVE_UP_MS });
-    const { lanes } = await this.#sender.topic(topics.heartbeat);
-    const value = Buffer.from(JSON.stringify({ timestamp }));
-    const sent = lanes.map((lane) => {
-      const delivery = lane.open(value.length);
-      delivery.records++;
-      delivery.batch.add(NO_KEY, 0, -1, value, 0, value.length, null);
-      lane.run();
-      return delivery.done;
-    });
     this.#last = timestamp;
-    await Promise.all(sent);
+    await this.#sender.sendToEach(topics.heartbeat, heartbeatRecord(timestamp));
   }
 }

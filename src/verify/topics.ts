@@ -1,5 +1,6 @@
 /** The topics of one verification: made for it, filled, read back as logs, deleted. */
 import type { Options } from '../config.ts';
+import { heartbeatRecord } from '../flink/heartbeat.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { keyOf } from '../sources/kafka/ingest.ts';
 import { type ReadRecord, readTopic } from '../sources/kafka/reader.ts';
@@ -96,12 +97,7 @@ export class VerifyTopics {
 
   /** One heartbeat with event time `timestamp` (epoch ms) for each source subtask. */
   async beat(sender: Sender, timestamp: number): Promise<void> {
-    const value = Buffer.from(JSON.stringify({ timestamp }));
-    const { lanes } = await sender.topic(this.names.heartbeat);
-    const topic = { name: this.names.heartbeat, lanes };
-    for (const lane of lanes)
-      sender.put({ ...topic, lanes: [lane] }, value, 0, -1, value, 0, value.length);
-    await sender.flush();
+    await sender.sendToEach(this.names.heartbeat, heartbeatRecord(timestamp));
   }
 
   /** Each data partition's end, and the offset that the job committed. */

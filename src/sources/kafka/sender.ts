@@ -140,6 +140,18 @@ export class Sender {
     if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
   }
 
+  /** Sends the value into each partition, without a key; resolves when all are acknowledged. */
+  async sendToEach(name: string, value: Buffer): Promise<void> {
+    const { lanes } = await this.topic(name);
+    const deliveries = lanes.map((lane) => {
+      const delivery = this.room(lane, value.length);
+      delivery.batch.add(NO_KEY, 0, -1, value, 0, value.length, null);
+      lane.run();
+      return delivery.done;
+    });
+    await Promise.all(deliveries);
+  }
+
   /**
    * Sends what was put; resolves when at most `maxBytes` are not acknowledged. Rejects when
    * something was given up since the last call.
