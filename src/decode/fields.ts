@@ -14,7 +14,7 @@ const NAMES = ['product_id', 'timestamp', 'event_type', 'event_id'];
 const KEYS = NAMES.map((key) => new TextEncoder().encode(key));
 
 export const NOT_JSON = 1;
-export const NOT_OBJECT = 2;
+const NOT_OBJECT = 2;
 export const OBJECT = 0;
 
 const QUOTE = 0x22;

@@ -94,7 +94,7 @@ export function keptArguments({ task, kept, comebacks }: Commit): Argument[] {
 }
 
 /** The same bytes as a Buffer, which is what the client sends as they are. */
-export function bufferOf(bytes: Uint8Array): Buffer {
+function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
