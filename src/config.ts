@@ -45,7 +45,7 @@ export const MOST_ID_BYTES = 8_192;
 /** Living products that may be allowed: dense ids have so many bits beside what lies with them. */
 export const MOST_PRODUCTS = 2 ** 24;
 
-/** Bounds on memory and time. Each has a test. */
+/** Bounds on memory and time. */
 export const LIMITS = {
   /** Records, and bytes, of one batch. */
   batchRecords: 16_384,
@@ -87,10 +87,10 @@ export const LIMITS = {
   journalBytes: 268_435_456,
   /** Journal: how long the first event of a group waits for others before it is written. */
   journalGroupMs: 2,
-  /** HTTP: largest body, largest list of unusable items in an answer, rows of a page. */
+  /** HTTP: largest body, and of all that are under way together. */
   bodyBytes: 8_388_608,
-  /** Bytes of bodies of requests that are under way, all together. */
   bodiesBytes: 268_435_456,
+  /** HTTP: largest list of unusable items in an answer; rows of a page. */
   listedItems: 100,
   pageRows: 1_000,
   /** Periods of one answer about history. */

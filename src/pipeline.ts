@@ -5,7 +5,7 @@
  *   Step 2  decode it to columns
  *   Step 3  apply: verdict, then watermark, event by event
  *   Step 4  advance the task: results to publish, products to remove, events to keep
- *   Step 5  commit, atomically: changed checkpoint parts, status, results, removals
+ *   Step 5  commit, atomically: changed checkpoint parts, status, results, removals, kept events
  *   Step 6  acknowledge the source
  *
  * Nothing is published that is not committed, and nothing is acknowledged before that.
