@@ -23,15 +23,15 @@ import { stream } from './suites/stream.ts';
 export type Suite = (report: Report, isQuick: boolean) => Promise<void>;
 
 const SUITES: Record<string, Suite> = {
-  embedded: embedded,
-  engine: engine,
-  kafka: kafka,
-  scale: scale,
-  flink: flink,
-  store: store,
-  http: http,
-  latency: latency,
-  stream: stream,
+  embedded,
+  engine,
+  kafka,
+  scale,
+  flink,
+  store,
+  http,
+  latency,
+  stream,
   process: processes,
 };
 

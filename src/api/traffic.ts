@@ -21,7 +21,7 @@ const BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
 /** Requests that reached no route of ours. */
 const NO_ROUTE = '(none)';
 
-export class RouteTraffic {
+class RouteTraffic {
   readonly route: string;
   readonly statuses = new Map<number, number>();
   readonly seconds = new Histogram(BOUNDS);

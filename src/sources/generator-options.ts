@@ -2,7 +2,7 @@
 import { OPTIONS, SETTINGS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 
-export const GENERATOR_DEFAULTS = {
+const GENERATOR_DEFAULTS = {
   /** Impressions and click tries a second. */
   rate: OPTIONS.rate,
   products: OPTIONS.products,
