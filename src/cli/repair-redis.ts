@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LIMITS, type Options } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
-import { textOf } from '../repair/steps.ts';
+import { damagedName, textOf } from '../repair/steps.ts';
 import { WAY_OUT } from '../seal.ts';
 import { Connection } from '../stores/redis/connection.ts';
 import { type DamagedTask, damagedTasks, dropCheckpoint } from '../stores/redis/damage.ts';
@@ -30,7 +30,7 @@ export async function repairRedis(
       );
     process.stdout.write(textOf(found.map(stepOf), isDry));
     if (found.length === 0 || isDry) return found.length;
-    const copy = join(data, `damaged-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}.json`);
+    const copy = join(data, `${damagedName(nowMs)}.json`);
     keep(copy, Object.assign({}, ...found.map((one) => one.copy)) as object);
     for (const { task } of found) await dropCheckpoint(connection, task);
     process.stdout.write(`mended; the damaged keys are in ${copy} (base64)\n`);

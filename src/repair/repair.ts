@@ -25,7 +25,7 @@ import { freshSchema, SCHEMA_VERSION, versionOf } from '../sqlite-tables.ts';
 import { fileHas } from './find.ts';
 import { mendRows } from './mend.ts';
 import { mendHeader, mendSchema, salvage } from './salvage.ts';
-import { counted, NOTHING, type Step } from './steps.ts';
+import { counted, damagedName, NOTHING, type Step } from './steps.ts';
 
 const LOG = `${FILE_NAME}-wal`;
 
@@ -64,8 +64,7 @@ export function tryRepair(directory: string): Repair {
 }
 
 function setAside(directory: string, nowMs: number): string {
-  const stamp = new Date(nowMs).toISOString().replace(/[:.]/g, '-');
-  const damaged = join(directory, `damaged-${stamp}`);
+  const damaged = join(directory, damagedName(nowMs));
   mkdirSync(damaged);
   for (const name of [FILE_NAME, LOG, `${FILE_NAME}-shm`])
     if (existsSync(join(directory, name))) renameSync(join(directory, name), join(damaged, name));

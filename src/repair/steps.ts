@@ -15,6 +15,11 @@ export function counted(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }
 
+/** What was damaged is kept under this name. */
+export function damagedName(nowMs: number): string {
+  return `damaged-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}`;
+}
+
 /** What a person reads. */
 export function textOf(steps: readonly Step[], isDry: boolean): string {
   if (steps.length === 0) return 'nothing is damaged\n';
