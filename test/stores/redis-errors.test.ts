@@ -15,6 +15,13 @@ import { answerEater, Sender, simStoreAt, storeAt } from './redis-parts.ts';
 
 const skip = withoutRedis();
 
+/** A log, and what was written into it. */
+function noted() {
+  const lines: string[] = [];
+  const note = (_fields: object, message: string) => void lines.push(message);
+  return { lines, log: { debug: note, info: note, warn: note, error: note } };
+}
+
 test('latest and previous read as the original wrote them', { skip }, async (t) => {
   const redis = await startRedis(t);
   const a = await new Sender(storeAt(t, redis.url)).claim();
@@ -182,13 +189,22 @@ test('while Redis is away calls fail at once; afterwards they work again', { ski
   assert.equal((await a.store.commit(commit)).answer, 'ok');
 });
 
+test('calls that end with the connection of another are told why it ended', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const store = storeAt(t, redis.url, { timeoutMs: 400 });
+  await store.statuses();
+  redis.pause();
+  const first = store.statuses();
+  await sleep(200);
+  const late = { code: 'store_unavailable', message: /does not answer: no answer in 400 ms$/ };
+  await Promise.all([first, store.statuses()].map((call) => assert.rejects(call, late)));
+});
+
 test('that changes are not followed is logged once, and that they are again', {
   skip,
 }, async (t) => {
   const redis = await startRedis(t, { aof: 'always' });
-  const lines: string[] = [];
-  const note = (_fields: object, message: string) => void lines.push(message);
-  const log = { debug: note, info: note, warn: note, error: note };
+  const { log, lines } = noted();
   const store = storeAt(t, redis.url, { log });
   store.follow(() => {});
   await eventually(async () => store.following()?.trouble === null, 5_000);
@@ -220,6 +236,33 @@ test('a primary that became a replica is left for the one that has its address',
   const refused = { code: 'store_unavailable', message: /read-only replica/ };
   await assert.rejects(a.store.commit(commit), refused);
   assert.equal((await a.store.commit(commit)).answer, 'ok');
+});
+
+test('who only reads leaves a primary that became a replica, too', { skip }, async (t) => {
+  const args = ['--repl-diskless-sync-delay', '0'];
+  const [before, after] = [await startRedis(t, { args }), await startRedis(t)];
+  const proxy = await startProxy(t, before.port);
+  const { log, lines } = noted();
+  const reader = storeAt(t, `redis://127.0.0.1:${proxy.port}`, { log });
+  t.after(reader.follow(() => {}));
+  await new Sender(storeAt(t, before.url)).claim();
+  assert.equal((await reader.committed()).length, 0);
+  after.cli('REPLICAOF', '127.0.0.1', String(before.port));
+  await eventually(async () => after.cli('EXISTS', 'ctr:store') === '1', 10_000);
+  after.cli('REPLICAOF', 'NO', 'ONE');
+  proxy.toward(after.port);
+  before.cli('REPLICAOF', '127.0.0.1', String(after.port));
+  // From here on the two have different data: it shows who is asked.
+  before.cli('REPLICAOF', 'NO', 'ONE');
+  const a = await new Sender(storeAt(t, after.url)).claim();
+  await a.send({ claims: ['x'] });
+  await a.send({ results: [resultIn('x', 0, 1)] });
+  await eventually(async () => (await reader.committed())[0]?.number === 2, 10_000);
+  assert.deepEqual(
+    (await reader.load()).rows.map(({ product }) => product),
+    ['x'],
+  );
+  assert.match(lines[0]!, /^changes cannot be followed: Redis has become a replica/);
 });
 
 test('a server that is full of clients is tried again', { skip }, async (t) => {

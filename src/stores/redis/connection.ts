@@ -75,8 +75,12 @@ export function placeOf(url: string): string {
   return `${hostname}:${port === '' ? 6_379 : port}`;
 }
 
-/** A client from its first try to connect until it breaks. */
-type Link = { ready: Promise<Client>; client: Client };
+function closed(): ClickrateError {
+  return new ClickrateError('store_unavailable', 'the store is closed');
+}
+
+/** A client from its first try to connect until it breaks; then what broke it. */
+type Link = { ready: Promise<Client>; client: Client; broken?: unknown };
 
 export class Connection {
   readonly #address: RedisAddress;
@@ -125,7 +129,7 @@ export class Connection {
   }
 
   async #call<T>(timeoutMs: number, body: (client: Client) => Promise<T>): Promise<T> {
-    if (this.#closed) throw new ClickrateError('store_unavailable', 'the store is closed');
+    if (this.#closed) throw closed();
     this.#link ??= this.#open();
     const link = this.#link;
     let timer: NodeJS.Timeout | undefined;
@@ -136,8 +140,9 @@ export class Connection {
       return await Promise.race([link.ready.then(body), late]);
     } catch (error) {
       // The address may be that of another server by now: one that cannot write is left.
-      if (!(error instanceof ErrorReply) || isNoPrimary(error)) this.#drop(link);
-      throw storeError(error, this.where);
+      if (!(error instanceof ErrorReply) || isNoPrimary(error)) this.#drop(link, error);
+      // Calls that end with a connection hear from the library only that it was ended.
+      throw storeError(error instanceof ErrorReply ? error : link.broken, this.where);
     } finally {
       clearTimeout(timer);
     }
@@ -145,21 +150,27 @@ export class Connection {
 
   #open(): Link {
     const client = newClient(this.#address);
-    const link = { client, ready: client.connect().then(() => client) };
+    const link: Link = { client, ready: client.connect().then(() => client) };
     // The calls under way are told by themselves; the next one connects anew.
-    client.on('error', () => this.#drop(link));
-    link.ready.catch(() => this.#drop(link));
+    client.on('error', (error) => this.#drop(link, error));
+    link.ready.catch((error) => this.#drop(link, error));
     return link;
   }
 
-  #drop(link: Link): void {
+  #drop(link: Link, why: unknown): void {
+    link.broken ??= why;
     if (this.#link === link) this.#link = null;
     if (link.client.isOpen) link.client.destroy();
   }
 
-  /** Ends the connection at once; calls under way fail. */
+  /** Ends the connection at once: calls under way fail with `why`, the next one connects anew. */
+  leave(why: unknown): void {
+    if (this.#link !== null) this.#drop(this.#link, why);
+  }
+
+  /** Ends it for good. */
   close(): void {
     this.#closed = true;
-    if (this.#link !== null) this.#drop(this.#link);
+    this.leave(closed());
   }
 }

@@ -13,6 +13,7 @@ const REPLIES: Record<string, Meaning> = {
     code: 'store_unavailable',
     sentence: 'Redis is a read-only replica; the address must be that of the primary',
   },
+  UNBLOCKED: { code: 'store_unavailable', sentence: 'Redis has become a replica' },
   MASTERDOWN: { code: 'store_unavailable', sentence: 'this replica of Redis has lost its primary' },
   CLUSTERDOWN: { code: 'store_unavailable', sentence: 'the Redis cluster is down' },
   NOREPLICAS: { code: 'store_unavailable', sentence: 'Redis has too few replicas to take writes' },

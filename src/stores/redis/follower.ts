@@ -30,6 +30,8 @@ export type FollowerParts = {
   log: Log;
   timeoutMs: number;
   onChange(change: Change): void;
+  /** Called when it cannot follow any more: the address may be that of another server by now. */
+  onLost(why: unknown): void;
 };
 
 export class Follower {
@@ -115,6 +117,7 @@ export class Follower {
         if (this.trouble === null) {
           log.warn(isRetryable(error) ? {} : { err: error }, `changes cannot be followed: ${why}`);
           this.#isTold = true;
+          this.#parts.onLost(error);
         }
         this.trouble = why;
         await clock.sleep(waitMs, signal);

@@ -151,6 +151,8 @@ export class RedisStore implements Store {
       log: this.#options.log ?? silentLog,
       timeoutMs: this.#timeoutMs,
       onChange: (change) => this.#listeners.tell(change),
+      // Who only reads is told by no answer that a server is the primary no more.
+      onLost: (why) => this.#connection.leave(why),
     });
     return this.#listeners.follow(onChange);
   }
