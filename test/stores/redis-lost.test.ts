@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
-import { resultIn } from './commits.ts';
+import { keptOf, resultIn } from './commits.ts';
 import { Sender, storeAt } from './redis-parts.ts';
 
 const skip = withoutRedis();
@@ -44,4 +44,24 @@ test('a user who may not do all that a script does is told so', { skip }, async 
     const refused = { code: 'config_invalid', message: /does not let this user/ };
     await assert.rejects(storeAt(t, url).claim('a', 't'), refused);
   }
+});
+
+test('what is kept stays where this user may add no more to it', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  redis.cli('ACL', 'SETUSER', 'u', 'on', '>pw', '~ctr:*', '+@all');
+  const store = storeAt(t, `redis://u:pw@127.0.0.1:${redis.port}`);
+  const a = await new Sender(store).claim();
+  await a.send({ kept: [keptOf(1, Date.now())] });
+  redis.cli('ACL', 'SETUSER', 'u', '-xadd');
+  const refused = { code: 'config_invalid', message: /does not let this user/ };
+  await assert.rejects(a.send({ kept: [keptOf(2, Date.now())] }), refused);
+  assert.equal((await store.rejected({ limit: 10 })).length, 1);
+});
+
+test('a stream of kept events that is ahead of its numbers is begun anew', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const a = await new Sender(storeAt(t, redis.url)).claim();
+  redis.cli('XADD', 'ctr:rejected', '99-0', 'x', 'y');
+  assert.equal(await a.send({ kept: [keptOf(1, Date.now())] }), 'ok');
+  assert.equal((await a.store.rejected({ limit: 10 })).length, 1);
 });

@@ -30,7 +30,8 @@ local function append(key, id, trim, ...)
   for _, arg in ipairs({...}) do args[#args + 1] = arg end
   local answer = redis.pcall('XADD', unpack(args))
   if type(answer) == 'table' and answer.err then
-    redis.call('DEL', key)
+    -- What is refused for another reason than its number is refused again, and nothing is lost.
+    if string.find(answer.err, 'ID', 1, true) then redis.call('DEL', key) end
     redis.call('XADD', unpack(args))
   end
 end
