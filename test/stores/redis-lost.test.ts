@@ -33,6 +33,22 @@ test('where the owners of all products are lost nothing is published', { skip },
   await assert.rejects((await a.claim()).send({ results: [resultIn('x', 1, 2)] }), lost);
 });
 
+test('a store without its head is not begun anew over what is left of it', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const a = await new Sender(storeAt(t, redis.url)).claim();
+  await a.send({ claims: ['x'] });
+  await a.send({ results: [resultIn('x', 0, 1)] });
+  redis.cli('DEL', 'ctr:store');
+  assert.equal(await a.send({ results: [resultIn('x', 1, 2)] }), 'fenced');
+  const lost = { code: 'checkpoint_damaged', retry: false, message: /ctr:store is gone/ };
+  await assert.rejects(a.claim(), lost);
+  // Without them the checkpoint's products would have no owner, and none would be published.
+  redis.cli('DEL', 'ctr:latest', 'ctr:previous', 'ctr:products', 'ctr:changes', 'ctr:tasks');
+  await assert.rejects(a.claim(), lost);
+  redis.cli('FLUSHALL');
+  assert.equal((await a.claim()).fence.epoch, 1);
+});
+
 test('a user who may not do all that a script does is told so', { skip }, async (t) => {
   const redis = await startRedis(t);
   for (const [name, rights] of Object.entries({

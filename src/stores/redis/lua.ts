@@ -48,6 +48,9 @@ if form then
   refused = formOf(form)
   if refused then return refused end
 else
+  if redis.call('EXISTS', '${KEYS.tasks}', task) > 0 then
+    return redis.error_reply('CTRLOST ${KEYS.store} is gone, but not the rest of the store')
+  end
   for _, key in ipairs({${OURS.map((key) => `'${key}'`).join(', ')}}) do
     if redis.call('EXISTS', key) == 1 then
       return redis.error_reply('CTRFOREIGN ' .. key .. ' is there, but not the rest of a store; ' ..
