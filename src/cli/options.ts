@@ -16,6 +16,7 @@ import { ClickrateError, messageOf } from '../errors.ts';
 import { generatorOptions } from '../sources/generator-options.ts';
 import { masked, secretIn } from './secrets.ts';
 
+const MAX_PORT = 65_535;
 const DEFAULTS: Record<string, unknown> = { ...OPTIONS, ...SETTINGS };
 
 export type Origin = 'flag' | 'environment' | 'file' | 'default';
@@ -63,11 +64,18 @@ export function configure(
   const options = pick(OPTIONS) as Options;
   const { rate, products, seed } = options;
   generatorOptions({ rate, products, seed });
+  checkPort(options.port);
   return {
     options,
     settings: settingsWith(pick(SETTINGS) as Settings),
     effective,
   };
+}
+
+function checkPort(port: number): void {
+  if (Number.isInteger(port) && port >= 0 && port <= MAX_PORT) return;
+  const message = `port must be a whole number from 0 to 65 535, not ${port}`;
+  throw new ClickrateError('config_invalid', message);
 }
 
 /** A configuration as lines for a person, secrets masked. */

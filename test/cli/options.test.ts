@@ -45,6 +45,15 @@ test('generate refuses what it cannot write before it makes a file', (t) => {
   assert.equal(generateCommand({ ...valid, events: 0 }).records, 0);
 });
 
+test('a port that cannot be one is refused by name', () => {
+  for (const port of ['65536', '-1', '80.5'])
+    assert.throws(() => configure({ port }, {}, undefined), {
+      code: 'config_invalid',
+      message: `port must be a whole number from 0 to 65 535, not ${port}`,
+    });
+  assert.equal(configure({ port: '65535' }, {}, undefined).options.port, 65_535);
+});
+
 test('an option of a few values takes no other, and names them', () => {
   for (const [name, choices] of Object.entries(CHOICES)) {
     for (const choice of choices) configure({ [name]: choice }, {}, undefined);
