@@ -7,7 +7,7 @@ import { linesOf } from '../sources/event-writer.ts';
 import { Generator, type GeneratorOptions, type Truth } from '../sources/generate.ts';
 import type { TruthRow } from '../sources/truth.ts';
 import { type Flags, numberOf } from './command.ts';
-import { Output } from './output.ts';
+import { isSameFile, Output } from './output.ts';
 import { Progress } from './progress.ts';
 
 /** Events written at once. */
@@ -26,7 +26,8 @@ export type GenerateOptions = {
 
 /**
  * Writes `events` good events (with their duplicates and broken records); returns the truth.
- * Throws `config_invalid`, and `file_unreadable` for a file that cannot be written.
+ * Throws `config_invalid`, `usage` when the truth would replace the events, and `file_unreadable`
+ * for a file that cannot be written.
  */
 export function generateCommand(options: GenerateOptions): Truth {
   for (const name of ['events', 'startMs'] as const)
@@ -35,6 +36,9 @@ export function generateCommand(options: GenerateOptions): Truth {
         'config_invalid',
         `${name} must be a whole number of at least 0, not ${options[name]}`,
       );
+  const { out: events, truth } = options;
+  if (truth !== undefined && isSameFile(truth, events))
+    throw new ClickrateError('usage', `${truth} gets the events: choose another file for --truth`);
   const generator = new Generator(options.startMs, options.generator);
   const progress = new Progress(process.stderr);
   const out = new Output(options.out);

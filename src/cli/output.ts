@@ -1,5 +1,6 @@
 /** Output files and standard output of a command: everything is written, or an error says why. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, statSync, writeSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { ClickrateError, messageOf } from '../errors.ts';
 
 const STANDARD_OUTPUT = 1;
@@ -46,4 +47,13 @@ export class Output {
       throw new ClickrateError('file_unreadable', message, { cause: error });
     }
   }
+}
+
+/** Whether two names are of one file, also where one is a link. */
+export function isSameFile(one: string, other: string): boolean {
+  const placeOf = (name: string) => {
+    const found = statSync(name, { bigint: true, throwIfNoEntry: false });
+    return found === undefined ? resolve(name) : `${found.dev} ${found.ino}`;
+  };
+  return placeOf(one) === placeOf(other);
 }

@@ -1,6 +1,5 @@
 /** `clickrate replay`: files through the same rules, as fast as it goes, to the final results. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { systemClock } from '../clock.ts';
 import { LIMITS, type Settings } from '../config.ts';
 import { ClickrateError, isOf } from '../errors.ts';
@@ -14,7 +13,7 @@ import { MemoryStore } from '../stores/memory.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { Store } from '../stores/store.ts';
 import { FILE_TASK, mustBeFilledBy, openData } from './data.ts';
-import { Output } from './output.ts';
+import { isSameFile, Output } from './output.ts';
 import { Progress } from './progress.ts';
 import { RecordingStore } from './recording.ts';
 
@@ -61,13 +60,8 @@ export async function replay(options: ReplayOptions): Promise<Status> {
 
 /** Throws `usage` when the results would replace what is read. */
 function checkOther(results: string, files: readonly string[]): void {
-  const placeOf = (file: string) => {
-    const found = statSync(file, { bigint: true, throwIfNoEntry: false });
-    return found === undefined ? null : `${found.dev} ${found.ino}`;
-  };
-  const place = placeOf(results);
   for (const file of files)
-    if (place !== null && placeOf(file) === place)
+    if (isSameFile(results, file))
       throw new ClickrateError('usage', `${results} is read: choose another file for --results`);
 }
 

@@ -1,7 +1,7 @@
 /** Options of the generator are checked where options are, before anything is made. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { configurationOf } from '../../src/cli/command.ts';
 import { generateCommand } from '../../src/cli/generate.ts';
@@ -43,6 +43,21 @@ test('generate refuses what it cannot write before it makes a file', (t) => {
     assert.throws(() => generateCommand(wrong), { code: 'config_invalid', message: /must be/ });
   assert.equal(existsSync(out), false);
   assert.equal(generateCommand({ ...valid, events: 0 }).records, 0);
+});
+
+test('generate does not write the truth over the events', (t) => {
+  const out = join(temporary(t), 'out');
+  const options = { events: 10, out, startMs: 0, generator: {} };
+  const link = `${out}-link`;
+  symlinkSync(out, link);
+  for (const truth of [out, relative('', out)])
+    assert.throws(() => generateCommand({ ...options, truth }), { code: 'usage' });
+  assert.equal(existsSync(out), false);
+  writeFileSync(out, '');
+  assert.throws(() => generateCommand({ ...options, truth: link }), {
+    code: 'usage',
+    message: `${link} gets the events: choose another file for --truth`,
+  });
 });
 
 test('a port that cannot be one is refused by name', () => {
