@@ -111,8 +111,9 @@ if (concealCommandLine() && workerSlot() === null)
   );
 
 process.stdout.on('error', (error) => {
-  if (!isPipeClosed(error)) throw error;
-  process.exit(0);
+  if (isPipeClosed(error)) process.exit(0);
+  process.stderr.write(`clickrate: cannot write standard output: ${error.message}\n`);
+  process.exit(1);
 });
 
 try {

@@ -45,6 +45,16 @@ test('a place that cannot be written to is named', async (t) => {
   }
 });
 
+test('a full disk behind standard output is one sentence, whatever the command', () => {
+  for (const words of ['config', 'key', '--help', 'verify --generate 10']) {
+    const line = `"${process.execPath}" ${MAIN} ${words} > /dev/full`;
+    const { status, stderr } = spawnSync('sh', ['-c', line], { cwd: ROOT, encoding: 'utf8' });
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /^clickrate: cannot write standard output: ENOSPC.*$/m);
+    assert.doesNotMatch(stderr, /^ +at /m);
+  }
+});
+
 test('a generator that cannot run is refused before anything is started', async (t) => {
   const data = join(temporary(t), 'data');
   const child = startNode(MAIN, [
