@@ -202,5 +202,9 @@ test('serves HTTPS with a certificate of its own', async (t) => {
   assert.equal(status, 200);
   assert.throws(() => doorsWith({ httpsCert: cert }), { code: 'config_invalid' });
   const nowhere = { httpsCert: cert, httpsKey: join(directory, 'none') };
-  assert.throws(() => doorsWith(nowhere), { code: 'file_unreadable' });
+  const unreadable = new RegExp(`^cannot read ${nowhere.httpsKey}: ENOENT`);
+  assert.throws(() => doorsWith(nowhere), { code: 'file_unreadable', message: unreadable });
+  const swapped = { httpsCert: key, httpsKey: cert };
+  const message = /^httpsCert and httpsKey must be a certificate and its private key \(PEM\): /;
+  assert.throws(() => doorsWith(swapped), { code: 'config_invalid', message });
 });

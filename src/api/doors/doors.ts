@@ -1,5 +1,6 @@
 /** Who may come in, from where, and how often: built from the options, asked for each request. */
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import type { FastifyRequest, RouteOptions } from 'fastify';
 import type { Options } from '../../config.ts';
 import { ClickrateError, messageOf } from '../../errors.ts';
@@ -125,9 +126,20 @@ function tlsOf({ httpsCert, httpsKey }: DoorOptions): { cert: string; key: strin
   if (httpsCert === '' && httpsKey === '') return null;
   if (httpsCert === '' || httpsKey === '')
     throw new ClickrateError('config_invalid', 'httpsCert and httpsKey belong together');
+  const tls = { cert: contentOf(httpsCert), key: contentOf(httpsKey) };
   try {
-    return { cert: readFileSync(httpsCert, 'utf8'), key: readFileSync(httpsKey, 'utf8') };
+    createSecureContext(tls);
   } catch (error) {
-    throw new ClickrateError('file_unreadable', messageOf(error));
+    const what = 'httpsCert and httpsKey must be a certificate and its private key (PEM)';
+    throw new ClickrateError('config_invalid', `${what}: ${messageOf(error)}`);
+  }
+  return tls;
+}
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ClickrateError('file_unreadable', `cannot read ${file}: ${messageOf(error)}`);
   }
 }
