@@ -87,13 +87,16 @@ type Case = {
 };
 
 async function verify(files: string[], flags: Flags): Promise<void> {
-  const isStore = files.length === 0 && flags.generate === undefined;
-  if (isStore && (flags.data !== undefined || flags.store === 'redis'))
-    return await verifyStore(flags);
+  const isStore = flags.data !== undefined || flags.store === 'redis';
+  const ways = [files.length > 0, flags.generate !== undefined, isStore];
+  if (ways.filter((isTaken) => isTaken).length !== 1)
+    throw new ClickrateError(
+      'usage',
+      'verify takes one of these: files, --generate, --data, --store redis',
+    );
+  if (isStore) return await verifyStore(flags);
   const engines = enginesOf(String(flags.engines));
   const { generate, seed, late, ...rest } = flags;
-  if ((files.length === 0) === (generate === undefined))
-    throw new ClickrateError('usage', 'verify takes files, --generate, --data or --store redis');
   const { options, settings } = configurationOf(rest, STANDARDS);
   const signal = interruption();
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-verify-'));

@@ -94,7 +94,11 @@ test('an engine that counts by other rules is seen, event by event', async () =>
 });
 
 test('what cannot be verified is said in one sentence', () => {
-  assert.match(verify().stderr, /verify takes files, --generate, --data or --store redis/);
+  const choice = /verify takes one of these: files, --generate, --data, --store redis/;
+  const file = 'test/data/open-bandit/bts-men.csv';
+  for (const words of [[], [file, '--data', directory], [file, '--generate', '9']])
+    assert.match(verify(...words).stderr, choice);
+  assert.match(verify('--generate', '9', '--store', 'redis').stderr, choice);
   assert.match(verify('x', '--engines', 'local,spark').stderr, /--engines takes local,flink/);
   assert.match(verify('/nonexistent.ndjson').stderr, /nonexistent/);
   assert.equal(verify('/nonexistent.ndjson').status, 1);
