@@ -29,7 +29,7 @@ type Props = { model: Model; search: string };
 
 export function LeagueView({ model, search }: Props) {
   const rows = model.rows as Map<string, Row>;
-  const narrow = useMedia('(max-width: 760px)');
+  const narrow = useMedia('(max-width: 900px)');
   const rowPx = narrow ? NARROW_ROW_PX : ROW_PX;
   const [sort, setSort] = useState<Sort>({ key: 'ctr', descending: true });
   const list = useOrder(model, rows, sort, search);

@@ -388,15 +388,20 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await close();
   });
 
-  test('a phone needs no scrolling sideways', async (t) => {
-    const fixture = await startFixture({ products: 5, edges: true });
+  test('no width needs scrolling sideways, cuts a cell off or writes one over another', async (t) => {
+    const fixture = await startFixture({ products: 24, edges: true });
     t.after(() => fixture.close());
-    const { page, close } = await openPage(browser, fixture.url, { width: 360, height: 780 });
-    for (const hash of ['#/', '#/product/desk-lamp-classic', '#/pipeline']) {
-      await page.evaluate(`location.hash = '${hash}'`);
-      await page.waitForTimeout(800);
-      const width = await page.evaluate<number>('document.documentElement.scrollWidth');
-      assert.ok(width <= 360, `${hash} is ${width} wide`);
+    const { page, close } = await openPage(browser, fixture.url);
+    for (const width of [320, 360, 768, 900, 901, 1024, 1140, 1141, 1280]) {
+      await page.setViewportSize({ width, height: 780 });
+      for (const hash of ['#/', '#/product/desk-lamp-classic', '#/pipeline']) {
+        await page.evaluate(`location.hash = '${hash}'`);
+        await page.locator('.totals').waitFor();
+        await page.waitForTimeout(300);
+        const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
+        assert.ok(wide <= width, `${hash} is ${wide} wide in a window of ${width}`);
+        assert.deepEqual(await page.evaluate(`(${CROWDED})()`), [], `${hash} at ${width}`);
+      }
     }
     await close();
   });
@@ -513,6 +518,16 @@ const ENDS = `(place, product) => {
     letter.setEnd(text, at + 1);
     return letter.getBoundingClientRect().left;
   });
+}`;
+/** Cells of the league table that leave their row, and a head that its scale is written over. */
+const CROWDED = `() => {
+  const box = (element) => element.getBoundingClientRect();
+  const cells = [...document.querySelectorAll('.league [role=cell], .league [role=columnheader]')];
+  const cut = cells.filter((cell) => box(cell).right > box(cell.parentElement).right + 1);
+  const over = [...document.querySelectorAll('.scale')].filter(
+    (scale) => box(scale).left < box(scale.parentElement.querySelector('button')).right,
+  );
+  return [...cut, ...over].map((element) => element.textContent);
 }`;
 /** Least distance of the text of one name of a figure from the next in its row. */
 const LEAST_GAP = `(() => {
