@@ -4,7 +4,8 @@ import { EmptyState } from './empty.tsx';
 import { FreshnessLine } from './freshness.tsx';
 import { HelpDialog } from './help.tsx';
 import { isField, type Route, useKeys, useModel, useRoute } from './hooks.ts';
-import { LeagueView } from './league-view.tsx';
+import type { Sort } from './league.ts';
+import { type LeagueProps, LeagueView } from './league-view.tsx';
 import type { Model } from './model.ts';
 import { PipelineView } from './pipeline.tsx';
 import { ProductView } from './product.tsx';
@@ -24,6 +25,8 @@ const THEME_MARKS: Record<Theme, string> = { auto: '◐', light: '○', dark: '�
 export function App({ model, retry }: Props) {
   const route = useRoute();
   const [search, setSearch] = useState('');
+  // Kept while another view is shown: the way back leads to the same list.
+  const [sort, setSort] = useState<Sort>({ key: 'ctr', descending: true });
   const [help, setHelp] = useState(false);
   const field = useRef<HTMLInputElement>(null);
 
@@ -87,16 +90,17 @@ export function App({ model, retry }: Props) {
         <FreshnessLine model={model} retry={retry} />
       </header>
       <main id="main" tabIndex={-1}>
-        <View model={model} route={route} search={search} />
+        <View model={model} route={route} search={search} sort={sort} onSort={setSort} />
       </main>
       <HelpDialog open={help} onClose={() => setHelp(false)} />
     </>
   );
 }
 
-type ViewProps = { model: Model; route: Route; search: string };
+type ViewProps = LeagueProps & { route: Route };
 
-function View({ model, route, search }: ViewProps) {
+function View({ route, ...league }: ViewProps) {
+  const { model } = league;
   useModel(model);
   useTitle(route);
   if (route.view === 'pipeline') return <PipelineView model={model} />;
@@ -104,7 +108,7 @@ function View({ model, route, search }: ViewProps) {
   if (route.view === 'product')
     return <ProductView key={route.product} model={model} product={route.product} />;
   if (model.rows.size === 0) return <EmptyState model={model} />;
-  return <LeagueView model={model} search={search} />;
+  return <LeagueView {...league} />;
 }
 
 function useTitle(route: Route): void {

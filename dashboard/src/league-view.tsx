@@ -25,13 +25,17 @@ const BEYOND = 6;
 /** Scrolling has come to rest after this long without a step. */
 const REST_MS = 150;
 
-type Props = { model: Model; search: string };
+export type LeagueProps = {
+  model: Model;
+  search: string;
+  sort: Sort;
+  onSort: (sort: Sort) => void;
+};
 
-export function LeagueView({ model, search }: Props) {
+export function LeagueView({ model, search, sort, onSort }: LeagueProps) {
   const rows = model.rows as Map<string, Row>;
   const narrow = useMedia('(max-width: 900px)');
   const rowPx = narrow ? NARROW_ROW_PX : ROW_PX;
-  const [sort, setSort] = useState<Sort>({ key: 'ctr', descending: true });
   const list = useOrder(model, rows, sort, search);
   const newest = model.freshness?.window_start ?? null;
   const totals = useMemo(
@@ -55,7 +59,7 @@ export function LeagueView({ model, search }: Props) {
         aria-label="Click-through rates by product"
         aria-rowcount={list.ids.length + 1}
       >
-        <LeagueHead sort={sort} onSort={setSort} scale={list.scale} narrow={narrow} />
+        <LeagueHead sort={sort} onSort={onSort} scale={list.scale} narrow={narrow} />
         <div
           ref={body}
           class="rows"

@@ -406,6 +406,20 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await close();
   });
 
+  test('the way back from a product leads to the order that was chosen', async (t) => {
+    const fixture = await startFixture({ products: 24 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url);
+    const clicks = page.locator('.head .clicks');
+    await clicks.getByRole('button').click();
+    await page.locator(`${ROW} a`).first().click();
+    await page.locator('.product-name').waitFor();
+    await page.goBack();
+    await clicks.waitFor();
+    assert.equal(await clicks.getAttribute('aria-sort'), 'descending');
+    await close();
+  });
+
   test('less motion means none', async (t) => {
     const fixture = await startFixture({ products: 5 });
     t.after(() => fixture.close());
