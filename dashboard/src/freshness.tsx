@@ -65,9 +65,16 @@ function Facts({ model, nowMs, stale }: { model: Model; nowMs: number; stale: bo
           watermark <b>{clock(watermark)}</b>
         </span>
       )}
-      {stale && <span class="why">{why ?? 'no window has closed since; no reason is known'}</span>}
+      {stale && <span class="why">{why ?? restText(model)}</span>}
     </>
   );
+}
+
+/** Why no window closes although nothing holds time back. */
+function restText({ status }: Model): string {
+  return status?.events_per_second === 0
+    ? 'no events come in; nothing holds time back'
+    : 'no window has closed since; no reason is known';
 }
 
 function ageText(model: Model, stale: boolean): string {

@@ -15,16 +15,19 @@ export type Scene = {
   edges?: boolean;
   /** How long ago the newest window was published, in milliseconds. */
   ageMs?: number;
+  /** No events come, where they would grow with time. */
+  quiet?: boolean;
 };
 
 /** Starts the API of a scene; the caller closes it. */
-export async function startFixture({ products, past = 120, edges, ageMs = 0 }: Scene) {
+export async function startFixture({ products, past = 120, edges, ageMs = 0, quiet }: Scene) {
   const reader = new FakeReader();
   const shop = new Shop(products);
   let backMs = ageMs;
   const clock: Clock = { ...systemClock, wallMs: () => Date.now() - backMs };
   let at = Math.floor(clock.wallMs() / WINDOW_MS) * WINDOW_MS - WINDOW_MS;
-  const status = () => shopStatus(at, ageMs > 0);
+  const rest = shopStatus(at, false);
+  const status = () => (quiet ? rest : shopStatus(at, ageMs > 0));
   const { parts, pushed } = partsWith(reader, {
     ...{ clock, page: builtPage(), owner: 'process 4711 on shop-1' },
     health: () => (products === 0 ? [] : [shopHealth(status())]),

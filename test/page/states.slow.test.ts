@@ -406,6 +406,15 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await close();
   });
 
+  test('where nothing comes, that is said to be why no window closes', async (t) => {
+    const fixture = await startFixture({ products: 5, ageMs: 27_000, quiet: true });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url);
+    await page.locator(mood('stale')).waitFor();
+    await page.locator('.why', { hasText: 'no events come in; nothing holds time back' }).waitFor();
+    await close();
+  });
+
   test('the way back from a product leads to the order that was chosen', async (t) => {
     const fixture = await startFixture({ products: 24 });
     t.after(() => fixture.close());
