@@ -3,6 +3,7 @@
  * Write-ahead log with full synchronous writes: what was answered is on disk.
  */
 import { randomUUID } from 'node:crypto';
+import { type Stats, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, type ErrorCode, messageOf } from './errors.ts';
 import { rowSum, WAY_OUT } from './seal.ts';
@@ -57,6 +58,9 @@ const CODES: Record<number, ErrorCode> = {
 /** Extended codes of I/O errors that mean "no room": IOERR_WRITE and IOERR_SHMSIZE. */
 const NO_ROOM = [778, 4874];
 
+/** Files of databases that are written, as they were when they were opened. */
+const OPENED = new WeakMap<DatabaseSync, ReturnType<typeof filesOf>>();
+
 /**
  * Opens (or makes) the file. Throws `checkpoint_damaged` for a foreign, damaged or newer one, and
  * `journal_damaged`; a file that is refused is left as it is.
@@ -89,10 +93,41 @@ export function openDatabase(file: string): DatabaseSync {
       file,
       translated(file, () => brokenRows(db, 1)),
     );
+    OPENED.set(db, filesOf(db));
     return db;
   } catch (error) {
     db.close();
     throw error;
+  }
+}
+
+/** The file of a database and its log, each as it is on the disk; null where it is not there. */
+function filesOf(db: DatabaseSync): Map<string, Stats | null> {
+  const file = db.location();
+  const paths = file === null ? [] : [file, `${file}-wal`];
+  return new Map(paths.map((path) => [path, statOf(path)]));
+}
+
+function statOf(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Throws `store_unavailable` where a file was moved or deleted, alone or with its directory: with
+ * a log SQLite does not notice, and nobody would find what it writes from then on.
+ */
+export function mustBeInPlace(db: DatabaseSync): void {
+  for (const [path, opened] of OPENED.get(db) ?? []) {
+    const found = statOf(path);
+    if (found === null || found.ino !== opened?.ino || found.dev !== opened.dev)
+      throw new ClickrateError(
+        'store_unavailable',
+        `${path} was moved or deleted while in use: move it back, or stop and restore a copy`,
+      );
   }
 }
 
@@ -146,6 +181,7 @@ function refuseForeign(db: DatabaseSync, file: string): void {
 /** Runs `body` in one transaction: all of it, or nothing. */
 export function transaction<T>(db: DatabaseSync, body: () => T): T {
   return reading(db, () => {
+    mustBeInPlace(db);
     db.exec('BEGIN IMMEDIATE');
     try {
       const value = body();

@@ -12,6 +12,7 @@ import { createJudge } from '../decode/unusable.ts';
 import type { RecordSlices } from '../event.ts';
 import { Pipeline, type PipelineParts } from '../pipeline.ts';
 import { Journal } from '../sources/journal.ts';
+import { mustBeInPlace } from '../sqlite.ts';
 import type { TaskHealth } from '../status.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
 import { mustBeFilledBy, openData } from './data.ts';
@@ -107,7 +108,8 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
       await journal.flush();
       await drained(pipeline, journal, limits);
       abort.abort();
-      await finished.finally(undo);
+      // What was accepted is stored only where a start will find it.
+      await finished.then(() => mustBeInPlace(db)).finally(undo);
     };
     return { url, pipeline, journal, store, push, finished, stop };
   } catch (error) {

@@ -1,11 +1,12 @@
 /** What ingest tells a producer is what the engine then does. */
 import assert from 'node:assert/strict';
+import { renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { rowSum } from '../../src/seal.ts';
 import { openDatabase } from '../../src/sqlite.ts';
 import { embedded, event } from '../operations/engine.ts';
-import { eventually, temporary } from '../support/processes.ts';
+import { eventually, outputOf, startNode, temporary } from '../support/processes.ts';
 
 /** What a clock that was ahead, and was set right, leaves behind. */
 function setAhead(data: string, ms: number): void {
@@ -42,4 +43,43 @@ test('after a clock jump events are judged by the receive time that is stored', 
     return ledger?.received === 4 ? ledger : null;
   }, 5_000);
   assert.equal(received - verdicts.future_timestamp, first.accepted + second.accepted);
+});
+
+test('a directory that is moved away is missed, and found again', async (t) => {
+  const data = join(temporary(t), 'data');
+  const engine = await embedded(data);
+  t.after(() => engine.stop());
+  const send = async () => {
+    const headers = { 'content-type': 'application/json' };
+    const body = event('a', Date.now());
+    return await fetch(`${engine.url}/v1/events`, { method: 'POST', headers, body });
+  };
+  assert.equal((await send()).status, 202);
+  renameSync(data, `${data}-moved`);
+  const refused = await send();
+  assert.equal(refused.status, 503);
+  assert.match(await refused.text(), /clickrate\.db was moved/);
+  await eventually(async () => {
+    const ready = await fetch(`${engine.url}/readyz`);
+    assert.match(await ready.text(), /clickrate\.db was moved/);
+    return ready.status === 503;
+  }, 8_000);
+  renameSync(`${data}-moved`, data);
+  assert.equal((await send()).status, 202);
+  await eventually(async () => engine.pipeline.health().live?.ledger.received === 2, 8_000);
+});
+
+test('a stop does not say that events are stored whose file is gone', async (t) => {
+  const data = join(temporary(t), 'data');
+  const child = startNode('src/cli/main.ts', ['run', '--port', '0', '--data', data]);
+  t.after(() => child.kill());
+  const [, url] = await outputOf(child, /open (\S+)/);
+  const headers = { 'content-type': 'application/json' };
+  const body = event('a', Date.now());
+  const answer = await fetch(`${url}/v1/events`, { method: 'POST', headers, body });
+  assert.equal(answer.status, 202);
+  rmSync(data, { recursive: true });
+  assert.equal(await child.kill('SIGTERM'), 1);
+  assert.match(child.output(), /clickrate\.db was moved or deleted/);
+  assert.doesNotMatch(child.output(), /is stored/);
 });

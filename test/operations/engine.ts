@@ -1,5 +1,6 @@
 /** A running embedded size in this process, fed over HTTP, and its metrics as a map. */
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { startEmbedded } from '../../src/cli/embedded.ts';
 import { createLogger } from '../../src/cli/logger.ts';
 import { LIMITS, settingsWith } from '../../src/config.ts';
@@ -9,12 +10,19 @@ import { eventually } from '../support/processes.ts';
 export const QUICK = { windowMs: 1_000, watermarkDelayMs: 0 };
 
 export async function embedded(data: string, overrides = QUICK) {
-  return await startEmbedded({
+  const engine = await startEmbedded({
     options: { host: '127.0.0.1', port: 0, data },
     settings: settingsWith(overrides),
     limits: { ...LIMITS, commitMinMs: 50 },
     log: createLogger({ logLevel: 'silent', logFormat: 'text' }),
   });
+  const stop = async () => {
+    await engine.stop().catch((error) => {
+      // Hooks run in the order of their tests: the directory may be gone before its engine.
+      if (existsSync(data)) throw error;
+    });
+  };
+  return { ...engine, stop };
 }
 
 /** Posts lines of NDJSON and waits until the engine has judged them. */

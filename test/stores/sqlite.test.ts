@@ -3,7 +3,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -135,6 +135,24 @@ test('products that come and go leave nothing behind but what is kept of history
   assert.ok(count('rows') <= 4, `${count('rows')} buckets of rows`);
   // A bucket or two of the newest window, the rest in days.
   assert.ok(count('cells') <= 30, `${count('cells')} rows of history`);
+});
+
+test('nothing is written to a file that was moved or deleted, until it is back', async (t) => {
+  const harness = fileHarness(t);
+  const { store, file } = harness;
+  const fence = await store.claim('a', 'token');
+  const commit = commitOf('a', fence, 1, { claims: ['x'] });
+  for (const name of [file, `${file}-wal`]) {
+    renameSync(name, `${name}.moved`);
+    for (const isReplaced of [false, true]) {
+      if (isReplaced) writeFileSync(name, '');
+      const refused = { code: 'store_unavailable', message: new RegExp(`^${name} was moved`) };
+      await assert.rejects(store.commit(commit), refused);
+    }
+    rmSync(name);
+    renameSync(`${name}.moved`, name);
+  }
+  assert.equal((await store.commit(commit)).answer, 'ok');
 });
 
 test('a database that another program locks is unavailable for now', async (t) => {
