@@ -3,14 +3,17 @@ import { Type } from 'typebox';
 import { AGE_HEADER } from './answer.ts';
 import { PROBLEM_TYPE } from './problem.ts';
 
-type Header = { description: string; schema: object };
+/** What makes the document takes a header's schema as it is, with its description inside. */
+type Header = { description: string; type: 'string' };
 type Response = {
   description: string;
+  /** Of an answer without a body; else it has content. */
+  type?: 'null';
   headers?: Record<string, Header>;
   content?: Record<string, { schema: object }>;
 };
 
-const header = (description: string): Header => ({ description, schema: { type: 'string' } });
+const header = (description: string): Header => ({ description, type: 'string' });
 const ETAG = header('Strong entity tag of exactly these bytes');
 const AGE = header(
   'Only while the store does not answer: milliseconds since it last did; what is served is as old',
@@ -76,7 +79,11 @@ export function answers(
 ): Record<string, Response> {
   const all: Record<string, Response> = { [success.status]: success.answer };
   if (success.etag)
-    all[304] = { description: 'The client has these bytes', headers: { ETag: ETAG } };
+    all[304] = {
+      description: 'The client has these bytes',
+      type: 'null',
+      headers: { ETag: ETAG },
+    };
   const anywhere = isProbe ? ANYWHERE.filter((status) => status !== 401) : ANYWHERE;
   for (const status of [...anywhere, ...failures].sort()) all[status] ??= problemAnswer(status);
   return all;

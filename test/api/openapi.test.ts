@@ -14,7 +14,7 @@ import { counts, FakeReader, healthOf, keptEvent, partsWith, row, START } from '
 type Parameter = { name: string; required?: boolean; schema: { default?: unknown } };
 type Operation = {
   parameters?: Parameter[];
-  responses: Record<string, { description: string; content?: object }>;
+  responses: Record<string, { description: string; content?: object; headers?: object }>;
 };
 type Document = {
   openapi: string;
@@ -141,6 +141,9 @@ test('the document has every path, and each operation names what can come anywhe
         assert.ok(responses[status], `${method} ${path} does not name ${status}`);
       for (const [status, response] of Object.entries(responses)) {
         assert.ok(response.description.length > 5, `${method} ${path} ${status}`);
+        for (const [name, header] of Object.entries(response.headers ?? {}))
+          assert.deepEqual(header.schema, { type: 'string' }, `${method} ${path} ${name}`);
+        assert.equal(response.content === undefined, status === '304', `${method} ${path}`);
         const problem = Object.keys(response.content ?? {})[0] === 'application/problem+json';
         assert.equal(problem, Number(status) >= 400, `${method} ${path} ${status}`);
       }
