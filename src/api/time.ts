@@ -8,11 +8,18 @@ export function timeOf(name: string, text: string | undefined): number | undefin
   if (text === undefined) return undefined;
   // A plus sign in a query means a space; here it can only be the zone's.
   const plain = text.replace(' ', '+');
-  const ms = /^-?\d+$/.test(plain) ? Number(plain) : ISO.test(plain) ? Date.parse(plain) : NaN;
+  const ms = /^-?\d+$/.test(plain) ? Number(plain) : isTime(plain) ? Date.parse(plain) : NaN;
   if (!Number.isSafeInteger(ms))
     throw new ClickrateError(
       'bad_request',
       `query parameter ${name} must be epoch milliseconds or a time like 2026-01-31T12:00:00Z`,
     );
   return ms;
+}
+
+/** `Date.parse` takes 30 February for 2 March. */
+function isTime(text: string): boolean {
+  const day = text.slice(0, 10);
+  const dayMs = ISO.test(text) ? Date.parse(day) : NaN;
+  return !Number.isNaN(dayMs) && new Date(dayMs).toISOString().startsWith(day);
 }

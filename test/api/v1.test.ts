@@ -169,6 +169,7 @@ test('a query that cannot be is refused by the name of its parameter', async (t)
   await assertRefused(app, '/v1/products/a/history?from=yesterday', /from/);
   await assertRefused(app, '/v1/products/a/history?from=2&to=1', /from must not be after to/);
   await assertRefused(app, '/v1/products/a/history?to=2026-13-01', /to must be/);
+  await assertRefused(app, '/v1/products/a/history?to=2026-02-30T12:00:00Z', /to must be/);
   await assertRefused(app, '/v1/rejected?reason=counted', /reason/);
   await assertRefused(app, '/v1/rejected?before=-1', /before/);
 });
