@@ -136,7 +136,7 @@ export async function outcomeOf(directory: string) {
   }
 }
 
-/** The first value of what `sql` finds. */
+/** The one value that `sql` asks of the file for. */
 export function ask(directory: string, sql: string): unknown {
   const db = new DatabaseSync(join(directory, 'clickrate.db'), { readOnly: true });
   const value = Object.values(db.prepare(sql).get()!)[0];

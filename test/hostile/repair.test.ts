@@ -56,7 +56,7 @@ const UNKNOWN_NUMBER = [
 
 for (const sql of UNKNOWN_NUMBER)
   test(`a product begins anew, and said so: ${sql}`, async (t) => {
-    const { steps, whole, mended } = await repaired(t, await used(t), sql);
+    const { steps, whole, mended, directory } = await repaired(t, await used(t), sql);
     assert.deepEqual(
       steps.map(({ lost }) => lost),
       ['latest, previous and history of 1 product'],
@@ -70,9 +70,11 @@ for (const sql of UNKNOWN_NUMBER)
     assert.ok(windows.length > 0);
     assert.deepEqual(windows, all.slice(-windows.length));
     assert.deepEqual(mended.ledgers, whole.ledgers);
+    // The next product gets a number that nothing has.
+    const next = "SELECT value > (SELECT max(no) FROM products) FROM meta WHERE name = 'next_no'";
+    assert.equal(ask(directory, next), 1);
   });
 
-/** The one value that `sql` asks of the file for. */
 const received = ({ ledgers }: Outcome) => ledgers[0].received;
 
 test('a row of the journal that was not counted is missed, and said so', async (t) => {
@@ -92,6 +94,18 @@ test('a row of the journal that was not counted is missed, and said so', async (
   const floor = BASE + 60_000 + SETTINGS_HERE.futureMs;
   const told = Number(ask(directory, "SELECT json_extract(status, '$.publishFloor') FROM tasks"));
   assert.ok(told >= floor && told < floor + 1_000, String(told - floor));
+});
+
+test('what is missing at the end of the journal is missed too, its offsets are not used again', async (t) => {
+  const sql = 'DELETE FROM journal WHERE first = (SELECT max(first) FROM journal)';
+  const { steps, whole, mended, directory } = await repaired(t, await used(t), sql);
+  assert.deepEqual(
+    steps.map(({ lost }) => lost),
+    ['150 events that were accepted'],
+  );
+  assert.equal(mended.ledgers[0].missed, 150);
+  assert.equal(received(mended), received(whole) - 150);
+  assert.equal(ask(directory, 'SELECT next FROM journal_head'), received(whole));
 });
 
 test('without rows and head, the journal goes on where the checkpoint stands', async (t) => {
