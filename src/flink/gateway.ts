@@ -1,6 +1,6 @@
 /** A session of Flink's SQL Gateway (REST, v2): one statement at a time, errors as a sentence. */
 import { ClickrateError } from '../errors.ts';
-import { parsed, pause, request } from './rest.ts';
+import { parsed, pause, type RestAnswer, request } from './rest.ts';
 
 /** How long a statement may take. */
 const STATEMENT_MS = 120_000;
@@ -24,10 +24,13 @@ export class GatewaySession {
     this.#handle = handle;
   }
 
-  /** Rejects with `flink_unavailable` when the gateway does not answer. */
+  /**
+   * Rejects with `flink_unavailable` when the gateway does not answer, and with `flink_failed` when
+   * it refuses, or is none.
+   */
   static async open(url: string, properties: Record<string, string>): Promise<GatewaySession> {
     const base = url.replace(/\/$/, '');
-    const answer = await call(base, 'POST', '/v2/sessions', { properties });
+    const answer = parsed(await ask(base, 'POST', '/v2/sessions', { properties }));
     return new GatewaySession(base, (answer as { sessionHandle: string }).sessionHandle);
   }
 
@@ -70,9 +73,13 @@ export class GatewaySession {
 class GatewayFailure extends Error {}
 
 async function call(base: string, method: string, path: string, body?: unknown): Promise<unknown> {
-  const { isOk, text } = await request('SQL Gateway', base, method, path, body);
-  if (!isOk) throw new GatewayFailure(text);
-  return parsed(text);
+  const answer = await ask(base, method, path, body);
+  if (!answer.isOk) throw new GatewayFailure(answer.text);
+  return parsed(answer);
+}
+
+function ask(base: string, method: string, path: string, body?: unknown): Promise<RestAnswer> {
+  return request('SQL Gateway', base, method, path, body);
 }
 
 /** The innermost cause, and the line of the statement that it names. */

@@ -1,6 +1,6 @@
 /** What the JobManager's REST interface tells of jobs, and how one is stopped. */
 import { ClickrateError } from '../errors.ts';
-import { parsed, pause, type RestAnswer, request } from './rest.ts';
+import { parsed, pause, request } from './rest.ts';
 
 const STOP_MS = 300_000;
 const LOOK_MS = 100;
@@ -172,27 +172,10 @@ export class JobManager {
   /** Null where there is no such thing. */
   async #find<T>(path: string): Promise<T | null> {
     const answer = await request('JobManager', this.#url, 'GET', path);
-    return answer.status === 404 ? null : (this.#read(answer) as T);
+    return answer.status === 404 ? null : (parsed(answer) as T);
   }
 
   async #request(method: string, path: string, body?: unknown): Promise<unknown> {
-    return this.#read(await request('JobManager', this.#url, method, path, body));
-  }
-
-  #read({ isOk, status, text }: RestAnswer): unknown {
-    if (isOk) return parsed(text);
-    throw new ClickrateError(
-      'flink_failed',
-      `the JobManager says: ${saidIn(text) ?? `status ${status}`}`,
-    );
-  }
-}
-
-/** The first line of what it complains of; what stands before it may answer without JSON. */
-function saidIn(text: string): string | null {
-  try {
-    return (JSON.parse(text) as { errors?: string[] }).errors?.[0]?.split('\n')[0] ?? null;
-  } catch {
-    return null;
+    return parsed(await request('JobManager', this.#url, method, path, body));
   }
 }

@@ -75,6 +75,25 @@ suite('a session', () => {
     const nowhere = GatewaySession.open('http://127.0.0.1:1', {});
     await assert.rejects(nowhere, { code: 'flink_unavailable', message: /127\.0\.0\.1:1/ });
   });
+
+  test('with what is no gateway says so', async () => {
+    const notFound = '{"errors":["Not found: /v2/sessions"]}';
+    for (const [status, body, why] of [
+      [404, notFound, /the SQL Gateway at http:\S+ says: Not found: \/v2\/sessions$/],
+      [502, '<html>Bad Gateway</html>', /says: status 502, and no JSON: is that its address\?$/],
+      [200, '<html>please log in</html>', /says: status 200, and no JSON/],
+    ] as const) {
+      const other = createServer((_, response) => response.writeHead(status).end(body));
+      await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+      const address = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+      try {
+        const refused = { code: 'flink_failed', message: why };
+        await assert.rejects(GatewaySession.open(address, {}), refused);
+      } finally {
+        other.close();
+      }
+    }
+  });
 });
 
 const JOB: Job = {
