@@ -137,11 +137,10 @@ export class JobManager {
         return location;
       }
       const trace = operation?.['failure-cause']?.['stack-trace'];
-      const why = trace?.split('\n').findLast((l) => l.startsWith('Caused by'));
-      throw new ClickrateError(
-        'flink_failed',
-        `no savepoint was taken: ${why ?? 'no reason said'}`,
-      );
+      const cause = trace?.split('\n').findLast((line) => line.startsWith('Caused by'));
+      const why = cause?.replace(/^Caused by: [\w.$]+: /, '') ?? 'no reason said';
+      const way = 'deploy goes on from the newest checkpoint of a job that was cancelled';
+      throw new ClickrateError('flink_failed', `no savepoint was taken: ${why}; ${way}`);
     }
     throw new ClickrateError('flink_failed', `no savepoint within ${STOP_MS} ms`);
   }

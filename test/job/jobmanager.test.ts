@@ -1,4 +1,4 @@
-/** What the JobManager's metrics tell of events that the window operator dropped on its own. */
+/** What the JobManager tells: events that the window operator dropped, a stop that failed. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -18,6 +18,10 @@ async function managerOf(t: TestContext, n: number): Promise<JobManager> {
     if (query !== undefined) return query === SUM ? [{ id: NAME, sum: 3 }] : [];
     return ++looks < n ? [] : [{ id: 'numRecordsIn' }, { id: NAME }];
   };
+  return managerThat(t, answerTo);
+}
+
+async function managerThat(t: TestContext, answerTo: (url?: string) => unknown) {
   const server = createServer(({ url }, response) => {
     response.end(JSON.stringify(answerTo(url)));
   });
@@ -33,4 +37,19 @@ test('events dropped by the window operator are summed, once the metric is known
 
 test('a metric that does not come is not known, not 0', async (t) => {
   assert.equal(await (await managerOf(t, Infinity)).lateDropped('j', 0), null);
+});
+
+test('a stop that failed says why, and how to go on', async (t) => {
+  const trace =
+    'java.lang.RuntimeException: x\nCaused by: org.apache.flink.CheckpointException: it restarts\n';
+  const failed = { 'failure-cause': { 'stack-trace': trace } };
+  const manager = await managerThat(t, (url) =>
+    url === '/jobs/j/stop'
+      ? { 'request-id': 'r' }
+      : { status: { id: 'COMPLETED' }, operation: failed },
+  );
+  const message =
+    'no savepoint was taken: it restarts; deploy goes on from the newest checkpoint of a job that ' +
+    'was cancelled';
+  await assert.rejects(manager.stop('j'), { code: 'flink_failed', message });
 });
