@@ -175,7 +175,7 @@ async function giveUp(consumer: Consumer): Promise<void> {
 function noTopic(name: string): ClickrateError {
   return new ClickrateError(
     'source_unavailable',
-    `there is no topic ${name}; make it with: clickrate topics create`,
+    `there is no topic ${name}; make it with: clickrate topics create (--flink: also the job's)`,
   );
 }
 
