@@ -80,7 +80,7 @@ export class MemoryStore implements Store {
     if (content.writer !== this.#writer && content.writer !== null && !this.#takeOver)
       throw new ClickrateError(
         'writer_other',
-        `the store is written by the ${content.writer}; stop it, then use --take-over`,
+        `the store is the ${content.writer}'s: use another (--take-over leaves it its products)`,
       );
     content.writer = this.#writer;
     const before = content.tasks.get(task);

@@ -105,7 +105,7 @@ export class RedisStore implements Store {
     if (answer === 'writer')
       throw new ClickrateError(
         'writer_other',
-        `the store is written by the ${value}; stop it, then use --take-over`,
+        `the store is the ${value}'s: use another (--take-over leaves it its products)`,
       );
     return { epoch: Number(value), token };
   }

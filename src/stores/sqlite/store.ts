@@ -91,7 +91,7 @@ export class SqliteStore implements Store {
       if (writer !== null && writer !== this.#writer && !this.#takeOver)
         throw new ClickrateError(
           'writer_other',
-          `the store is written by the ${writer}; stop it, then use --take-over`,
+          `the store is the ${writer}'s: use another (--take-over leaves it its products)`,
         );
       if (writer !== this.#writer) setMeta(this.#db, 'writer', this.#writer);
       return this.#tasks.claim(task, token);
