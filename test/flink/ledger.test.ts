@@ -139,7 +139,7 @@ suite('the ledger on Flink', { skip, timeout: 300 * SECONDS }, () => {
     );
     const huge = rejected.filter(({ reason }) => reason === 'too_large');
     assert.deepEqual(
-      huge.map(({ text }) => text.length),
+      huge.map(({ value }) => value.length),
       [MAX_RECORD_BYTES],
       'cut instead of failing the job',
     );

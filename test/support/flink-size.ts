@@ -1,6 +1,8 @@
 /** The whole Flink size for a test: Redis, Kafka, Flink, and the commands a user types on them. */
 
 import assert from 'node:assert/strict';
+import { OPTIONS } from '../../src/config.ts';
+import { readTopic } from '../../src/sources/kafka/reader.ts';
 import { RedisStore } from '../../src/stores/redis/store.ts';
 import { windowsOf } from '../stores/commits.ts';
 import { type FlinkTestCluster, startFlink } from './flink-cluster.ts';
@@ -9,8 +11,7 @@ import { type Child, outputOf, startNode } from './processes.ts';
 import { type Redis, startRedis } from './redis-server.ts';
 
 export type Cell = { impressions: number; clicks: number };
-/** A line of `clickrate rejected list`. */
-export type RejectedLine = { reason: string; origin: string; offset: string; text: string };
+export type RejectedEvent = { reason: string; origin: string; offset: string; value: Buffer };
 
 const SINK_MS = 30_000;
 
@@ -97,17 +98,22 @@ export class FlinkSize {
     }
   }
 
-  /** Rejected events, of which no one may be there twice. */
-  async rejected(): Promise<RejectedLine[]> {
-    const child = this.clickrate('rejected', 'list', '--max', '100000');
-    await child.ended;
-    const lines = child.output().split('\n');
-    const all = lines
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line) as RejectedLine);
+  /** Rejected events, of which no one may be in the topic twice. */
+  async rejected(): Promise<RejectedEvent[]> {
+    const { signal } = new AbortController();
+    const plan = { topic: OPTIONS.rejectedTopic, from: 'earliest', toEnd: true, signal } as const;
+    const all: RejectedEvent[] = [];
+    for await (const { headers, value } of readTopic(this.#kafkaOptions, plan)) {
+      const { reason, offset } = headers;
+      all.push({ reason, origin: `${headers.topic}-${headers.partition}`, offset, value });
+    }
     const origins = new Set(all.map(({ origin, offset }) => `${origin} ${offset}`));
     assert.equal(origins.size, all.length, 'exactly once');
     return all;
+  }
+
+  get #kafkaOptions() {
+    return { ...OPTIONS, brokers: this.kafka.bootstrap };
   }
 
   async #reading<T>(read: (store: RedisStore) => Promise<T>): Promise<T> {
