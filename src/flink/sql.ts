@@ -234,7 +234,10 @@ function rejected(job: Job): string {
     'value.format': 'raw',
     'value.fields-include': 'EXCEPT_KEY',
     'sink.delivery-guarantee': 'exactly-once',
-    'sink.transactional-id-prefix': `${job.group}-${job.name}`,
+    // No other job's begins with it: what is open under it is ended when the job starts.
+    'sink.transactional-id-prefix': `${job.group}-${job.name}:`,
+    // Whatever the job goes on from: what is open would hide what is rejected from now on.
+    'sink.transaction-naming-strategy': 'pooling',
     // What the topic takes, and what brokers grant at most.
     'properties.max.request.size': '2097152',
     'properties.transaction.timeout.ms': '900000',

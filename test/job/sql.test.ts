@@ -87,6 +87,13 @@ suite('the SQL of the job', () => {
     assert.equal(sessionProperties(job)['table.exec.state.ttl'], '600000 ms');
   });
 
+  test('ends what was left open by itself, and by no other job', () => {
+    const prefix = (name: string) =>
+      /'sink\.transactional-id-prefix' = '(.*)'/.exec(textOf({ ...JOB, name }))?.[1] as string;
+    assert.match(textOf(JOB), /'sink\.transaction-naming-strategy' = 'pooling'/);
+    assert.ok(!prefix('clickrate-2').startsWith(prefix('clickrate')));
+  });
+
   test('one topic for both kinds is read once', () => {
     const topics = { ...JOB.topics, clicks: 'impressions' };
     assert.match(textOf({ ...JOB, topics }), /'topic' = 'impressions;ctr-heartbeat'/);
