@@ -1,7 +1,8 @@
 /** Times in queries. */
+import { dateStart } from '../calendar.ts';
 import { ClickrateError } from '../errors.ts';
 
-const ISO = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
+const ISO = /^(\d{4})-(\d\d)-(\d\d)(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
 
 /** Epoch milliseconds, or ISO 8601 with its zone; throws `bad_request` naming the parameter. */
 export function timeOf(name: string, text: string | undefined): number | undefined {
@@ -19,7 +20,8 @@ export function timeOf(name: string, text: string | undefined): number | undefin
 
 /** `Date.parse` takes 30 February for 2 March. */
 function isTime(text: string): boolean {
-  const day = text.slice(0, 10);
-  const dayMs = ISO.test(text) ? Date.parse(day) : NaN;
-  return !Number.isNaN(dayMs) && new Date(dayMs).toISOString().startsWith(day);
+  const found = ISO.exec(text);
+  if (found === null) return false;
+  const [year, month, day] = found.slice(1, 4).map(Number);
+  return dateStart(year, month, day) !== null;
 }

@@ -17,6 +17,7 @@ import { type JobListed, JobManager } from '../flink/jobmanager.ts';
 import { kafkaProperties } from '../flink/kafka-properties.ts';
 import { KEEP_MS } from '../flink/sql.ts';
 import { flinkPlansOf, Topics } from '../sources/kafka/topics.ts';
+import { parseTime } from '../sources/timestamps.ts';
 import {
   configurable,
   configurationOf,
@@ -115,8 +116,8 @@ function checkpointMsOf(given: unknown): number {
 
 function startOf(given: unknown): JobStart {
   if (given === undefined || given === 'earliest') return 'earliest';
-  const ms = /^\d+$/.test(String(given)) ? Number(given) : Date.parse(String(given));
-  if (Number.isSafeInteger(ms) && ms >= 0) return ms;
+  const ms = parseTime(String(given));
+  if (ms !== null && ms >= 0) return ms;
   throw new ClickrateError('usage', `--start must be earliest or a time, not "${given}"`);
 }
 

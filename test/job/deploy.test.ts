@@ -18,6 +18,14 @@ suite('flink deploy', () => {
     });
   });
 
+  test('begins at no time that the calendar does not have', async () => {
+    for (const time of ['2026-02-30', 'yesterday', '-1'])
+      await assert.rejects(deploy('--start', time), {
+        code: 'usage',
+        message: `--start must be earliest or a time, not "${time}"`,
+      });
+  });
+
   test('takes no checkpoints that are so rare that heartbeats would pause', async () => {
     for (const ms of ['5001', '0', '2000.5'])
       await assert.rejects(deploy('--checkpoint-ms', ms), {
