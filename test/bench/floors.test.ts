@@ -86,7 +86,7 @@ suite('floors of ratios', () => {
     assert.ok(Object.keys(floors).length > 0);
     for (const [id, floor] of Object.entries(floors)) {
       assert.ok(floor > 0, id);
-      assert.match(main, new RegExp(`\\b${id.split('/')[0]}:`), id);
+      assert.match(main, new RegExp(`^  ${id.split('/')[0]}[:,]`, 'm'), id);
     }
   });
 });
