@@ -1,4 +1,4 @@
-/** Stopped, replaced, cancelled, killed: what the next job goes on from, on a real cluster. */
+/** Stopped, replaced, cancelled: what the next job goes on from, on a real cluster. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { Admin } from '@platformatic/kafka';
@@ -10,7 +10,6 @@ import { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import { readTopic } from '../../src/sources/kafka/reader.ts';
 import { Sender } from '../../src/sources/kafka/sender.ts';
 import { Topics } from '../../src/sources/kafka/topics.ts';
-import { pause } from '../kafka/setup.ts';
 import { withoutFlink } from '../support/flink-cluster.ts';
 import { FlinkSize } from '../support/flink-size.ts';
 import { withoutKafka } from '../support/kafka-cluster.ts';
@@ -115,36 +114,6 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
     assert.match(deployed, /^skipped: /m);
     await running();
   });
-
-  test('shows what it rejects although a job that was killed left transactions open', async () => {
-    // So that one subtask has not used all numbers up to those of the killed job.
-    await size.deploy('--replace', '--parallelism', '1');
-    await saved(await running());
-    await size.deploy('--replace');
-    const id = await running();
-    await saved(id);
-    let sent = 0;
-    const sender = new Sender(options());
-    for (const endMs = Date.now() + 5 * SECONDS; Date.now() < endMs; await pause(100))
-      sent += await sendBroken(sender);
-    await size.flink.taskManager.kill();
-    await sender.close();
-    await manager.cancel(id);
-    size.flink.taskManager.start();
-    await size.flink.untilReady();
-    await size.deploy('--start', 'earliest');
-    const shown = async () =>
-      (await size.done('rejected', 'list', '--reason', 'not_json')).match(/"not_json"/g)?.length;
-    await eventually(async () => (await shown()) === sent, 60 * SECONDS, SECONDS);
-  });
-
-  /** Into each partition of impressions; how many. */
-  const sendBroken = async (sender: Sender) => {
-    const keys = Array.from({ length: 20 }, (_, n) => Buffer.from(`key ${n}`));
-    const value = Buffer.from('{');
-    await sender.send(keys.map((key) => ({ topic: 'impressions', key, value })));
-    return keys.length;
-  };
 
   /** Whether the job's group has committed all that was sent. */
   const isCommitted = async () => {
