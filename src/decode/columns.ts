@@ -5,6 +5,11 @@
 export const BLOCK_SHIFT = 9;
 export const BLOCK_PRODUCTS = 1 << BLOCK_SHIFT;
 
+/** The shift of the blocks in a checkpoint of this version: those of the first one were larger. */
+export function blockShiftOf(version: number): number {
+  return version === 1 ? 10 : BLOCK_SHIFT;
+}
+
 /**
  * What decode hands to the engine: one column a property, one row a record of the batch it was
  * decoded from (same index). `reject` is the code of the rejection, or 0 when the event is good;

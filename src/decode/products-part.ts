@@ -1,9 +1,11 @@
 /** The checkpoint part of a block of products: a form byte, then slot, length and key of each. */
 import { isUtf8 } from 'node:buffer';
-import { BLOCK_PRODUCTS } from './columns.ts';
+import { blockShiftOf } from './columns.ts';
 
 const FORM = 1;
 const HEAD = 4;
+/** The largest blocks that there ever were. */
+const MOST_SLOTS = 1 << blockShiftOf(1);
 
 /** A living product of the block: its place there, and the bytes of its product id. */
 export type PartEntry = { slot: number; key: Uint8Array };
@@ -35,7 +37,7 @@ export function readPart(bytes: Uint8Array): PartEntry[] | null {
     const slot = bytes[at] | (bytes[at + 1] << 8);
     const length = bytes[at + 2] | (bytes[at + 3] << 8);
     const key = bytes.subarray(at + HEAD, at + HEAD + length);
-    if (slot <= before || slot >= BLOCK_PRODUCTS) return null;
+    if (slot <= before || slot >= MOST_SLOTS) return null;
     if (length === 0 || key.length !== length || !isUtf8(key)) return null;
     entries.push({ slot, key });
     before = slot;

@@ -173,19 +173,24 @@ export class Products {
     return entries.length === 0 ? null : writePart(entries);
   }
 
-  /** Takes a part written by `encode`; throws `checkpoint_damaged`. */
-  restore(block: number, bytes: Uint8Array): void {
+  /**
+   * Takes a part written by `encode`, perhaps of blocks of another size, which is then written
+   * anew; throws `checkpoint_damaged`.
+   */
+  restore(block: number, bytes: Uint8Array, shift = BLOCK_SHIFT): void {
     const damaged = () =>
       new ClickrateError('checkpoint_damaged', `checkpoint part products/${block} is damaged`);
     const entries = readPart(bytes);
     // The limit may be another now: then there are no new ones until enough have left.
-    if (entries === null || block >= MOST_PRODUCTS >>> BLOCK_SHIFT) throw damaged();
+    if (entries === null || block >= MOST_PRODUCTS >>> shift) throw damaged();
     for (const { slot, key } of entries) {
-      const id = (block << BLOCK_SHIFT) + slot;
+      const id = (block << shift) + slot;
       const hash = hashOf(this.seed, key, viewOf(key), 0, key.length);
-      if (this.has(id) || this.#table[this.#placeOfKey(key)] !== 0) throw damaged();
+      if (slot >= 1 << shift || this.has(id) || this.#table[this.#placeOfKey(key)] !== 0)
+        throw damaged();
       this.#freeKnown = false;
       this.#insert(id, key, 0, key.length, hash);
+      if (shift !== BLOCK_SHIFT) this.#changed.add(id >>> BLOCK_SHIFT);
     }
   }
 

@@ -1,11 +1,13 @@
 /** The packed checkpoint part of a block of products: its published table and its open windows. */
+import { MOST_PRODUCTS } from '../config.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
 import type { Part } from '../status.ts';
-import type { TaskCore } from './core.ts';
+import { slotOf, type TaskCore } from './core.ts';
 import { PackReader, PackWriter } from './packing.ts';
 import { OWNED, type PublishedBlock, UNCLAIMED } from './published.ts';
 import type { Window } from './windows.ts';
 
+const NAME = /^block\/(\d+)$/;
 const FORM = 1;
 const HAS_LATEST = 1;
 const HAS_PREVIOUS = 2;
@@ -106,29 +108,39 @@ function encodeCells(window: Window, b: number): void {
   }
 }
 
-/** Takes a part named by `takeBlockParts`; false when the name is not one of these. */
-export function restoreBlock(core: TaskCore, part: Part): boolean {
-  const match = /^block\/(\d+)$/.exec(part.name);
+/**
+ * Takes a part of `takeBlockParts`, perhaps of blocks of another size, which is then written anew;
+ * false when it is not one of these.
+ */
+export function restoreBlock(core: TaskCore, part: Part, shift: number): boolean {
+  const match = NAME.exec(part.name);
   if (match === null) return false;
   const b = Number(match[1]);
+  const at = { first: b << shift, products: 1 << shift };
   const reader = new PackReader(part.name, part.bytes);
-  if (b >= core.changedBlocks.length || reader.uint() !== FORM) throw reader.damaged();
-  restorePublished(core, b, reader);
+  if (b >= MOST_PRODUCTS >>> shift || reader.uint() !== FORM) throw reader.damaged();
+  restorePublished(core, at, reader);
   const windows = reader.uint(2 ** 32);
-  for (let n = 0; n < windows; n++) restoreCells(core, b, reader);
+  for (let n = 0; n < windows; n++) restoreCells(core, at, reader);
   reader.end();
+  const last = (at.first + at.products) >>> BLOCK_SHIFT;
+  if (shift !== BLOCK_SHIFT) core.changedBlocks.fill(1, at.first >>> BLOCK_SHIFT, last);
   return true;
 }
 
-function restorePublished(core: TaskCore, b: number, reader: PackReader): void {
-  const living = reader.uint(BLOCK_PRODUCTS);
+/** The products of a part. */
+type Range = { first: number; products: number };
+
+function restorePublished(core: TaskCore, { first, products }: Range, reader: PackReader): void {
+  const living = reader.uint(products);
   if (living === 0) return;
-  const block = core.blockOf(b << BLOCK_SHIFT);
   const newest = reader.time();
-  let slot = 0;
+  let place = 0;
   for (let n = 0; n < living; n++) {
-    slot += reader.uint(BLOCK_PRODUCTS);
-    if (slot >= BLOCK_PRODUCTS) throw reader.damaged();
+    place += reader.uint(products);
+    if (place >= products) throw reader.damaged();
+    const block = core.blockOf(first + place);
+    const slot = slotOf(first + place);
     const lastEnd = newest - reader.uint();
     const flags = reader.uint(HAS_LATEST | HAS_PREVIOUS);
     let latest = Number.NaN;
@@ -145,20 +157,21 @@ function restorePublished(core: TaskCore, b: number, reader: PackReader): void {
     block.seen(slot, lastEnd);
     // Only an owned product was ever published; the others ask again.
     block.claim[slot] = flags & HAS_LATEST ? OWNED : UNCLAIMED;
-    if (!(flags & HAS_LATEST)) core.toClaim.push((b << BLOCK_SHIFT) + slot);
+    if (!(flags & HAS_LATEST)) core.toClaim.push(first + place);
   }
 }
 
-function restoreCells(core: TaskCore, b: number, reader: PackReader): void {
+function restoreCells(core: TaskCore, { first, products }: Range, reader: PackReader): void {
   const window = core.windows.at(reader.time());
   const fired = reader.uint(1) === 1;
-  const filled = reader.uint(BLOCK_PRODUCTS);
-  let slot = 0;
+  const filled = reader.uint(products);
+  let place = 0;
   for (let n = 0; n < filled; n++) {
-    const head = reader.uint(2 * BLOCK_PRODUCTS);
-    slot += head >>> 1;
-    if (slot >= BLOCK_PRODUCTS) throw reader.damaged();
-    const cells = core.windows.cellsFor(window, (b << BLOCK_SHIFT) + slot);
+    const head = reader.uint(2 * products);
+    place += head >>> 1;
+    if (place >= products) throw reader.damaged();
+    const slot = slotOf(first + place);
+    const cells = core.windows.cellsFor(window, first + place);
     cells.fired = fired;
     cells.counts[2 * slot] = reader.uint(0xffff_ffff);
     cells.counts[2 * slot + 1] = reader.uint(0xffff_ffff);

@@ -4,7 +4,7 @@
  * settings and a checkpoint, and hands back every change of that checkpoint.
  */
 import type { Limits, Settings } from '../config.ts';
-import { BLOCK_SHIFT, type EventBatch } from '../decode/columns.ts';
+import { BLOCK_SHIFT, blockShiftOf, type EventBatch } from '../decode/columns.ts';
 import { ClickrateError } from '../errors.ts';
 import type { RecordBatch } from '../event.ts';
 import type { ProductResult } from '../result.ts';
@@ -29,7 +29,7 @@ import { type Judged, judge } from './verdict.ts';
 import { type Sights, taskWatermark } from './watermark.ts';
 
 /** Version of the checkpoint's form: newer code reads older forms, a newer form is refused. */
-const CHECKPOINT_VERSION = 1;
+const CHECKPOINT_VERSION = 2;
 
 /** Where a task reads: one entry a topic partition. */
 export type Place = { name: string; topicId: string };
@@ -95,7 +95,8 @@ export class Task {
     const inOrder = [...parts].sort((a, b) =>
       a.name.localeCompare(b.name, 'en', { numeric: true }),
     );
-    for (const part of inOrder) if (!restoreBlock(core, part)) core.duplicates.restore(part);
+    const shift = blockShiftOf(status.version);
+    for (const part of inOrder) if (!restoreBlock(core, part, shift)) core.duplicates.restore(part);
     core.duplicates.restored();
   }
 

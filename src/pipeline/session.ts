@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Limits, Settings } from '../config.ts';
-import { type EventBatch, eventBatch } from '../decode/columns.ts';
+import { BLOCK_SHIFT, blockShiftOf, type EventBatch, eventBatch } from '../decode/columns.ts';
 import { explain } from '../decode/explain.ts';
 import { Products } from '../decode/products.ts';
 import { Decoder } from '../decode/scan.ts';
@@ -76,10 +76,11 @@ export class Session {
 
   restore(status: Status, parts: readonly Part[]): void {
     const rest: Part[] = [];
+    const shift = blockShiftOf(status.version);
     for (const part of parts) {
       const match = /^products\/(\d+)$/.exec(part.name);
       if (match === null) rest.push(part);
-      else this.products.restore(Number(match[1]), part.bytes);
+      else this.products.restore(Number(match[1]), part.bytes, shift);
     }
     this.task.restore(status, rest);
     const { products, task } = this;
@@ -143,7 +144,8 @@ export async function openSession(parts: PipelineParts, retry: Retry): Promise<S
   const session = new Session(parts, fence, state.number, places, idKey);
   const taken = status === null ? [] : partsToTake(status, state, parts);
   session.former = new Former(state.parts, isNew);
-  const isKept = (part: Part) => taken.includes(part) || (!isNew && isFormer(part));
+  const isKept = (part: Part) =>
+    (taken.includes(part) && !isOfOtherBlocks(status!, part)) || (!isNew && isFormer(part));
   session.dropped = state.parts.filter((part) => !isKept(part)).map(({ name }) => name);
   if (status !== null) session.restore(status, taken);
   else raiseOverOld(session, state.status);
@@ -195,6 +197,11 @@ function partsToTake(status: Status, state: TaskState, { settings }: PipelinePar
   const parts = state.parts.filter((part) => !isFormer(part));
   if (status.settings.windowMs === settings.windowMs) return parts;
   return parts.filter((part) => !part.name.startsWith('block/'));
+}
+
+/** Whether the first commit writes its products in other parts. */
+function isOfOtherBlocks({ version }: Status, { name }: Part): boolean {
+  return blockShiftOf(version) !== BLOCK_SHIFT && /^(block|products)\//.test(name);
 }
 
 function begin(session: Session, places: Place[], opened: Opened[]): void {
