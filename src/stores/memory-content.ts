@@ -2,7 +2,7 @@
 import type { Limits } from '../config.ts';
 import type { Comeback, Status } from '../status.ts';
 import { COMEBACK_ROWS, KEPT_ROW_BYTES } from './bounds.ts';
-import { emptyHistory, type MemoryHistory } from './memory-history.ts';
+import { emptyHistory, forget, type MemoryHistory } from './memory-history.ts';
 import type { Commit, Fence, RejectedQuery, Row, StoredEvent, Writer } from './store.ts';
 
 export type TaskRow = Fence & {
@@ -55,6 +55,25 @@ export function keep(content: Content, commit: Commit): void {
   }
   for (const comeback of commit.comebacks)
     content.comebacks.push({ ...comeback, task: commit.task });
+}
+
+/** Ends every task and takes its products, which keep their history; answers those. */
+export function endTasks(content: Content, limits: Limits): string[] {
+  const left = [...content.products.keys()];
+  for (const product of left) content.departed.add(product);
+  content.products.clear();
+  content.tasks.clear();
+  forgetDeparted(content, limits);
+  return left;
+}
+
+/** Of the products that left those that left first are forgotten, until the rest is few enough. */
+export function forgetDeparted({ departed, history }: Content, limits: Limits): void {
+  for (const product of departed) {
+    if (departed.size <= limits.historyProducts) break;
+    departed.delete(product);
+    forget(history, product);
+  }
 }
 
 /** Oldest first, until what is kept is young and small enough. */

@@ -13,12 +13,14 @@ import { Listeners } from './listeners.ts';
 import {
   type Content,
   emptyContent,
+  endTasks,
+  forgetDeparted,
   keep,
   keptPage,
   prune,
   type TaskRow,
 } from './memory-content.ts';
-import { fold, forget, held, read, remember } from './memory-history.ts';
+import { fold, held, read, remember } from './memory-history.ts';
 import {
   type Change,
   COMMITS_IN_FLIGHT,
@@ -36,6 +38,7 @@ import {
   type TaskState,
   type Writer,
 } from './store.ts';
+import { takesOver } from './writer.ts';
 
 export type MemoryStoreOptions = {
   /** Without a clock no kept event is too old. */
@@ -77,16 +80,16 @@ export class MemoryStore implements Store {
   async claim(task: string, token: string): Promise<Fence> {
     this.#mustBeOpen();
     const content = this.#content;
-    if (content.writer !== this.#writer && content.writer !== null && !this.#takeOver)
-      throw new ClickrateError(
-        'writer_other',
-        `the store is the ${content.writer}'s: use another (--take-over leaves it its products)`,
-      );
+    const removals = takesOver(content.writer, this.#writer, this.#takeOver)
+      ? endTasks(content, this.#limits)
+      : [];
     content.writer = this.#writer;
     const before = content.tasks.get(task);
     const row = before ?? { epoch: 0, number: 0, status: null, parts: new Map() };
     const epoch = row.epoch + 1;
     content.tasks.set(task, { ...row, epoch, token, committed: 0 });
+    const change = this.#changed(content.windowMs ?? 0, [], removals);
+    if (change !== null) this.#listeners.tell(change);
     return { epoch, token };
   }
 
@@ -141,13 +144,17 @@ export class MemoryStore implements Store {
     row.committed = Math.min(row.committed + 1, COMMITS_IN_FLIGHT);
     keep(content, commit);
     prune(content, this.#limits, this.#clock?.wallMs() ?? -Infinity);
+    return this.#changed(windowMs, rows, removals);
+  }
+
+  #changed(windowMs: number, rows: Row[], removals: string[]): Change | null {
     if (rows.length === 0 && removals.length === 0) return null;
-    content.change++;
-    return { incarnation: this.#incarnation, number: content.change, windowMs, rows, removals };
+    const number = ++this.#content.change;
+    return { incarnation: this.#incarnation, number, windowMs, rows, removals };
   }
 
   #remove(commit: Commit): string[] {
-    const { products, departed, history } = this.#content;
+    const { products, departed } = this.#content;
     const owned = [...new Set(commit.removals)].filter(
       (name) => products.get(name)?.task === commit.task,
     );
@@ -155,11 +162,7 @@ export class MemoryStore implements Store {
       products.delete(name);
       departed.add(name);
     }
-    for (const name of departed) {
-      if (departed.size <= this.#limits.historyProducts) break;
-      departed.delete(name);
-      forget(history, name);
-    }
+    forgetDeparted(this.#content, this.#limits);
     return owned;
   }
 

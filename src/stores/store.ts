@@ -13,7 +13,10 @@ import type { Comeback, KeptEvent, Part, Status } from '../status.ts';
 
 export type { Comeback, KeptEvent, Part } from '../status.ts';
 
-/** Which kind of program writes a store's results; another kind is refused without `takeOver`. */
+/**
+ * Which kind of program writes a store's results. Another kind is refused without `takeOver`; with
+ * it, its claim first ends all tasks of the former, whose products leave: rows go, history stays.
+ */
 export type Writer = 'engine' | 'sink';
 
 export type Fence = { epoch: number; token: string };

@@ -17,6 +17,7 @@ import { finalExamples } from './final-suite.ts';
 import type { Harness, HarnessFactory, HarnessOptions } from './harness.ts';
 import { historyExamples } from './history-suite.ts';
 import { type Example, owner, pairOf } from './owner.ts';
+import { takeOverExamples } from './take-over-suite.ts';
 
 const OK = { answer: 'ok', heldElsewhere: [] };
 const DUPLICATE = { answer: 'duplicate', heldElsewhere: [] };
@@ -46,6 +47,7 @@ export function storeSuite(name: string, open: HarnessFactory): void {
       }
     });
   describe(`${name}: fence`, () => fenceExamples(example));
+  describe(`${name}: taking over`, () => takeOverExamples(example));
   describe(`${name}: products`, () => productExamples(example));
   describe(`${name}: results`, () => resultExamples(example));
   describe(`${name}: bounds`, () => boundExamples(example));
@@ -194,23 +196,6 @@ function fenceExamples(example: Example): void {
     await second.send();
     await harness.rollback(snapshot);
     assert.deepEqual(await second.send(), FENCED);
-  });
-
-  example('another kind of writer is refused by name, unless it takes over', async (harness) => {
-    const engine = await owner(harness);
-    await engine.send();
-    await harness.reopen({ writer: 'sink' });
-    await assert.rejects(harness.store.claim('b', 't'), {
-      code: 'writer_other',
-      message: /engine/,
-    });
-    await harness.reopen({ takeOver: true });
-    const sink = await owner(harness, 'b');
-    assert.deepEqual(await sink.send(), OK);
-    await harness.reopen({ writer: 'engine', takeOver: false });
-    // The engine that still ran is fenced on its own task, and told why when it claims again.
-    assert.deepEqual(await engine.send(), FENCED);
-    await assert.rejects(harness.store.claim('a', 't'), { code: 'writer_other', message: /sink/ });
   });
 }
 

@@ -8,7 +8,7 @@ import { type Script, scriptOf } from './connection.ts';
 import { HISTORY_LUA } from './history.ts';
 import { KEPT_LUA } from './kept.ts';
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
-import { PRELUDE_LUA } from './lua.ts';
+import { FORGET_LUA, PRELUDE_LUA } from './lua.ts';
 
 /** Arguments before the sections: what is named below, then how many each section has. */
 const FIXED = 12;
@@ -143,11 +143,7 @@ hash('HSET', '${KEYS.products}', left, 1, #left)
 hash('HSET', '${KEYS.products}', grants, 1, #grants)
 for _, name in ipairs(removed) do redis.call('ZADD', '${KEYS.departed}', time[1], name) end
 hash('ZREM', '${KEYS.departed}', back, 1, #back)
-if #removed > 0 then
-  local many = redis.call('ZCARD', '${KEYS.departed}') - tonumber(ARGV[8])
-  local longest = many > 0 and redis.call('ZPOPMIN', '${KEYS.departed}', many) or {}
-  for i = 1, #longest, 2 do redis.call('HDEL', '${KEYS.products}', longest[i]) end
-end
+if #removed > 0 then forget(tonumber(ARGV[8])) end
 hash('HSET', '${KEYS.latest}', rows, 1, #rows)
 hash('HSET', '${KEYS.previous}', before, 1, #before)
 hash('HDEL', '${KEYS.previous}', ARGV, without, without + count[4] - 1)
@@ -170,5 +166,12 @@ return {'ok', unpack(held)}
 `;
 
 export const COMMIT: Script = scriptOf(
-  PRELUDE_LUA + HISTORY_LUA + KEPT_LUA + CHANGES_LUA + FENCE_LUA + PRODUCTS_LUA + WRITE_LUA,
+  PRELUDE_LUA +
+    FORGET_LUA +
+    HISTORY_LUA +
+    KEPT_LUA +
+    CHANGES_LUA +
+    FENCE_LUA +
+    PRODUCTS_LUA +
+    WRITE_LUA,
 );

@@ -4,7 +4,7 @@ import { ClickrateError } from '../../errors.ts';
 import type { Connection } from './connection.ts';
 import { scriptOf } from './connection.ts';
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
-import { PRELUDE_LUA } from './lua.ts';
+import { PRELUDE_LUA, RELEASE_LUA } from './lua.ts';
 import { readTask } from './tasks.ts';
 
 export type DamagedTask = {
@@ -17,33 +17,15 @@ export type DamagedTask = {
 };
 
 /**
- * Takes away status and parts, and what the task published: it begins before that, and latest never
- * goes back. Its products keep their numbers, for their history; another task may claim them. Fence
- * and number stay. Readers load again, for the incarnation is new. ARGV: task, incarnation.
+ * Takes away status, parts and products; another task may claim these. Fence and number stay.
+ * Readers load again, for the incarnation is new. ARGV: task, incarnation.
  */
-const DROP = scriptOf(`${PRELUDE_LUA}
+const DROP = scriptOf(`${PRELUDE_LUA + RELEASE_LUA}
 local taskKey, partsKey = '${TASK_PREFIX}' .. ARGV[1], '${PARTS_PREFIX}' .. ARGV[1]
 local refused = must(taskKey, 'hash') or must(partsKey, 'hash')
-for key, kind in pairs({['${KEYS.store}'] = 'hash', ['${KEYS.latest}'] = 'hash',
-  ['${KEYS.previous}'] = 'hash', ['${KEYS.products}'] = 'hash', ['${KEYS.departed}'] = 'zset'}) do
-  refused = refused or must(key, kind)
-end
+refused = refused or must('${KEYS.store}', 'hash') or releasable()
 if refused then return refused end
-local time, cursor, ending = redis.call('TIME')[1], '0', ' ' .. ARGV[1]
-repeat
-  local page = redis.call('HSCAN', '${KEYS.products}', cursor, 'COUNT', 1000)
-  cursor = page[1]
-  for i = 1, #page[2], 2 do
-    local name, value = page[2][i], page[2][i + 1]
-    local space = string.find(value, ' ', 1, true)
-    if string.sub(value, space) == ending then
-      redis.call('HSET', '${KEYS.products}', name, string.sub(value, 1, space))
-      redis.call('ZADD', '${KEYS.departed}', time, name)
-      redis.call('HDEL', '${KEYS.latest}', name)
-      redis.call('HDEL', '${KEYS.previous}', name)
-    end
-  end
-until cursor == '0'
+release(ARGV[1])
 redis.call('HDEL', taskKey, 'status', 'parts', 'at')
 redis.call('DEL', partsKey)
 redis.call('HSET', '${KEYS.store}', 'incarnation', ARGV[2])

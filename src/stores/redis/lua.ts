@@ -1,6 +1,5 @@
-/** What several scripts need, and the claim. Scripts name no key of their own: see `keys.ts`. */
-import { scriptOf } from './connection.ts';
-import { FORM, KEYS, TASK_PREFIX } from './keys.ts';
+/** What several scripts need. Scripts name no key of their own: see `keys.ts`. */
+import { FORM, KEYS } from './keys.ts';
 
 /**
  * `must(key, kind)`: the reply that refuses a key of another kind, or nil. A script looks at all
@@ -32,43 +31,51 @@ local function formOf(form)
 end
 `;
 
-/** Keys that must not be there before the store is first written. */
-const OURS = [KEYS.latest, KEYS.previous, KEYS.products, KEYS.changes];
-
 /**
- * ARGV: task, token, writer, '1' to take over, incarnation of a store that is new.
- * Answers `ok` and the epoch, or `writer` and the other kind.
+ * `releasable()`: the reply that refuses a key that `release` writes, or nil.
+ * `release(task)`: takes the products of a task, or of all, and what was published of them: who
+ * claims them next may begin before that, and latest never goes back. They keep their numbers, for
+ * their history.
  */
-export const CLAIM = scriptOf(`${PRELUDE_LUA}
-local task = '${TASK_PREFIX}' .. ARGV[1]
-local refused = must('${KEYS.store}', 'hash') or must(task, 'hash') or must('${KEYS.tasks}', 'set')
-if refused then return refused end
-local form = redis.call('HGET', '${KEYS.store}', 'form')
-if form then
-  refused = formOf(form)
-  if refused then return refused end
-else
-  if redis.call('EXISTS', '${KEYS.tasks}', task) > 0 then
-    return redis.error_reply('CTRLOST ${KEYS.store} is gone, but not the rest of the store')
-  end
-  for _, key in ipairs({${OURS.map((key) => `'${key}'`).join(', ')}}) do
-    if redis.call('EXISTS', key) == 1 then
-      return redis.error_reply('CTRFOREIGN ' .. key .. ' is there, but not the rest of a store; ' ..
-        'delete it, or use another database')
+export const RELEASE_LUA = `
+local function releasable()
+  return must('${KEYS.latest}', 'hash') or must('${KEYS.previous}', 'hash')
+    or must('${KEYS.products}', 'hash') or must('${KEYS.departed}', 'zset')
+end
+local function release(task)
+  local time, cursor = redis.call('TIME')[1], '0'
+  repeat
+    local page = redis.call('HSCAN', '${KEYS.products}', cursor, 'COUNT', 1000)
+    cursor = page[1]
+    local names, left, scored = {}, {}, {}
+    for i = 1, #page[2], 2 do
+      local name, value = page[2][i], page[2][i + 1]
+      local space = string.find(value, ' ', 1, true)
+      local owner = string.sub(value, space + 1)
+      if owner ~= '' and (not task or owner == task) then
+        names[#names + 1] = name
+        left[#left + 1] = name
+        left[#left + 1] = string.sub(value, 1, space)
+        scored[#scored + 1] = time
+        scored[#scored + 1] = name
+      end
     end
-  end
+    local function put(command, key, list)
+      each(1, #list, function(from, to) redis.call(command, key, unpack(list, from, to)) end)
+    end
+    put('HSET', '${KEYS.products}', left)
+    put('ZADD', '${KEYS.departed}', scored)
+    put('HDEL', '${KEYS.latest}', names)
+    put('HDEL', '${KEYS.previous}', names)
+  until cursor == '0'
 end
-local writer = redis.call('HGET', '${KEYS.store}', 'writer')
-if writer and writer ~= ARGV[3] and ARGV[4] ~= '1' then return {'writer', writer} end
-if not form then
-  redis.call('HSET', '${KEYS.store}', 'form', '${FORM}', 'incarnation', ARGV[5], 'change', '0',
-    'mark', '', 'nextNo', '0', 'keptId', '0', 'keptEvents', '0', 'keptBytes', '0', 'pruned', '0')
+`;
+
+/** `forget(most)`: of the products without a task those that left first, until no more are left. */
+export const FORGET_LUA = `
+local function forget(most)
+  local many = redis.call('ZCARD', '${KEYS.departed}') - most
+  local longest = many > 0 and redis.call('ZPOPMIN', '${KEYS.departed}', many) or {}
+  for i = 1, #longest, 2 do redis.call('HDEL', '${KEYS.products}', longest[i]) end
 end
-redis.call('HSET', '${KEYS.store}', 'writer', ARGV[3], 'form', '${FORM}')
-local before = redis.call('HMGET', task, 'epoch', 'number')
-local epoch = whole((tonumber(before[1]) or 0) + 1)
-redis.call('HSET', task, 'epoch', epoch, 'token', ARGV[2], 'committed', '0',
-  'number', before[2] or '0')
-redis.call('SADD', '${KEYS.tasks}', ARGV[1])
-return {'ok', epoch}
-`);
+`;

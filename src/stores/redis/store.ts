@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../clock.ts';
 import { LIMITS, type Limits, OPTIONS } from '../../config.ts';
-import { ClickrateError, messageOf } from '../../errors.ts';
+import { messageOf } from '../../errors.ts';
 import { type Log, silentLog } from '../../log.ts';
 import type { Counts } from '../../result.ts';
 import type { Comeback, Status } from '../../status.ts';
@@ -26,16 +26,17 @@ import type {
   TaskState,
   Writer,
 } from '../store.ts';
+import { writerOther } from '../writer.ts';
+import { CLAIM } from './claim-script.ts';
 import { Commits } from './commits.ts';
 import { Connection, type RedisAddress } from './connection.ts';
 import { Finals } from './finals.ts';
 import { fold, readHeld } from './fold.ts';
 import { EMPTY, Follower } from './follower.ts';
 import { readHistory } from './history.ts';
-import { readComebacks, readRejected, readTotals } from './kept.ts';
+import { numberText, readComebacks, readRejected, readTotals } from './kept.ts';
 import { KEYS } from './keys.ts';
 import { loadRows } from './load.ts';
-import { CLAIM } from './lua.ts';
 import { numbersOf } from './products.ts';
 import { type Committed, readCommitted, readTask } from './tasks.ts';
 
@@ -74,6 +75,8 @@ export class RedisStore implements Store {
   #follower: Follower | null = null;
   #folding: Promise<void> = Promise.resolve();
   #isFolding = false;
+  /** Until it has claimed: who takes the store over after that is not fought. */
+  #takeOver: boolean;
   #isClosed = false;
 
   /** Connects with the first call. Throws `config_invalid` for an address that is none. */
@@ -83,6 +86,7 @@ export class RedisStore implements Store {
     this.#finals = new Finals(this.#clock);
     this.#limits = options.limits ?? LIMITS;
     this.#writer = options.writer ?? 'engine';
+    this.#takeOver = options.takeOver ?? false;
     this.resultsPerCommit = options.resultsPerCommit ?? RESULTS_PER_COMMIT;
     this.#connection = new Connection(options, this.#timeoutMs);
     this.#commits = new Commits({
@@ -99,14 +103,11 @@ export class RedisStore implements Store {
 
   async claim(task: string, token: string): Promise<Fence> {
     const connection = await this.#ready();
-    const takeOver = this.#options.takeOver === true ? '1' : '0';
-    const args = [task, token, this.#writer, takeOver, randomUUID()];
+    const args = [task, token, this.#writer, this.#takeOver ? '1' : '0', randomUUID()];
+    args.push(numberText(this.#limits.historyProducts));
     const [answer, value] = await connection.run<[string, string]>(CLAIM, args);
-    if (answer === 'writer')
-      throw new ClickrateError(
-        'writer_other',
-        `the store is the ${value}'s: use another (--take-over leaves it its products)`,
-      );
+    if (answer === 'writer') throw writerOther(value);
+    this.#takeOver = false;
     return { epoch: Number(value), token };
   }
 

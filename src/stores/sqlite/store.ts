@@ -54,8 +54,6 @@ export class SqliteStore implements Store {
   readonly resultsPerCommit: number;
   readonly #db: DatabaseSync;
   readonly #clock: Clock;
-  readonly #writer: Writer;
-  readonly #takeOver: boolean;
   readonly #incarnation: string;
   readonly #timeZone: string;
   readonly #tasks: Tasks;
@@ -72,10 +70,8 @@ export class SqliteStore implements Store {
     this.#db = db;
     this.#clock = options.clock ?? systemClock;
     this.resultsPerCommit = options.resultsPerCommit ?? RESULTS_PER_COMMIT;
-    this.#writer = options.writer ?? 'engine';
-    this.#takeOver = options.takeOver ?? false;
     this.#incarnation = String(getMeta(db, 'incarnation'));
-    this.#tasks = new Tasks(db);
+    this.#tasks = new Tasks(db, options.writer ?? 'engine', options.takeOver ?? false);
     this.#products = new Products(db, limits.historyProducts);
     this.#rows = new Rows(db);
     this.#history = new History(db, limits);
@@ -86,16 +82,21 @@ export class SqliteStore implements Store {
   }
 
   async claim(task: string, token: string): Promise<Fence> {
-    return this.#write(() => {
-      const writer = getMeta(this.#db, 'writer');
-      if (writer !== null && writer !== this.#writer && !this.#takeOver)
-        throw new ClickrateError(
-          'writer_other',
-          `the store is the ${writer}'s: use another (--take-over leaves it its products)`,
-        );
-      if (writer !== this.#writer) setMeta(this.#db, 'writer', this.#writer);
-      return this.#tasks.claim(task, token);
+    const { fence, change } = this.#write(() => {
+      const change = this.#tasks.takeOver() ? this.#release() : null;
+      return { fence: this.#tasks.claim(task, token), change };
     });
+    if (change !== null) this.#listeners.tell(change);
+    return fence;
+  }
+
+  /** All products leave; they keep their history. */
+  #release(): Change | null {
+    const removals: string[] = [];
+    for (const { task, product } of [...this.#products.all()])
+      removals.push(...this.#remove(task, [product]));
+    this.#rows.write();
+    return this.#changed(Number(getMeta(this.#db, 'window_ms')), [], removals);
   }
 
   async read(task: string): Promise<TaskState> {
@@ -110,8 +111,7 @@ export class SqliteStore implements Store {
 
   #judge(commit: Commit): Applied {
     const verdict = this.#tasks.judge(commit);
-    if (verdict === 'fenced' || getMeta(this.#db, 'writer') !== this.#writer)
-      return { answer: { answer: 'fenced' }, change: null };
+    if (verdict === 'fenced') return { answer: { answer: 'fenced' }, change: null };
     const change = verdict === 'next' ? this.#apply(commit) : null;
     const heldElsewhere = commit.claims.filter(
       (product) => this.#products.ownedBy(commit.task, product) === null,
@@ -121,7 +121,7 @@ export class SqliteStore implements Store {
 
   #apply(commit: Commit): Change | null {
     const { task, status } = commit;
-    const removals = this.#remove(commit);
+    const removals = this.#remove(task, commit.removals);
     this.#products.claim(task, commit.claims);
     const rows = this.#publish(commit);
     this.#tasks.write(commit);
@@ -129,13 +129,17 @@ export class SqliteStore implements Store {
     this.#kept.addComebacks(task, commit.comebacks);
     const { windowMs } = status.settings;
     if (getMeta(this.#db, 'window_ms') !== windowMs) setMeta(this.#db, 'window_ms', windowMs);
+    return this.#changed(windowMs, rows, removals);
+  }
+
+  #changed(windowMs: number, rows: Row[], removals: string[]): Change | null {
     if (rows.length === 0 && removals.length === 0) return null;
     const number = Number(getMeta(this.#db, 'change')) + 1;
     setMeta(this.#db, 'change', number);
     return { incarnation: this.#incarnation, number, windowMs, rows, removals };
   }
 
-  #remove({ task, removals }: Commit): string[] {
+  #remove(task: string, removals: string[]): string[] {
     if (removals.length === 0) return [];
     const removed = this.#products.remove(task, removals);
     for (const no of removed.values()) this.#rows.clear(no);

@@ -1,8 +1,16 @@
-/** A task's fence, write number, status and checkpoint parts. */
+/** Who may write; a task's fence, write number, status and checkpoint parts. */
 import type { DatabaseSync } from 'node:sqlite';
 import { openStatus, rowSum } from '../../seal.ts';
+import { getMeta, setMeta } from '../../sqlite.ts';
 import type { Status } from '../../status.ts';
-import { COMMITS_IN_FLIGHT, type Commit, type Fence, type TaskState } from '../store.ts';
+import {
+  COMMITS_IN_FLIGHT,
+  type Commit,
+  type Fence,
+  type TaskState,
+  type Writer,
+} from '../store.ts';
+import { takesOver } from '../writer.ts';
 
 type TaskRow = Fence & { number: number; committed: number; status: string | null };
 
@@ -29,16 +37,24 @@ function statements(db: DatabaseSync) {
         'ON CONFLICT (task, name) DO UPDATE SET bytes = excluded.bytes, crc = excluded.crc',
     ),
     removePart: db.prepare('DELETE FROM parts WHERE task = ? AND name = ?'),
+    end: db.prepare('DELETE FROM tasks'),
+    endParts: db.prepare('DELETE FROM parts'),
   };
 }
 
 export class Tasks {
+  readonly #db: DatabaseSync;
   readonly #sql: ReturnType<typeof statements>;
+  readonly #writer: Writer;
+  readonly #mayTakeOver: boolean;
 
   /** For sentences about damage. */
   readonly #file: string;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, writer: Writer, mayTakeOver: boolean) {
+    this.#db = db;
+    this.#writer = writer;
+    this.#mayTakeOver = mayTakeOver;
     this.#file = db.location() ?? 'the database';
     this.#sql = statements(db);
   }
@@ -48,9 +64,22 @@ export class Tasks {
     return { epoch, token };
   }
 
+  /** Ends the tasks of another kind of program; whether it was one. Throws `writer_other`. */
+  takeOver(): boolean {
+    const found = getMeta(this.#db, 'writer');
+    const isOther = takesOver(found, this.#writer, this.#mayTakeOver);
+    if (isOther) {
+      this.#sql.end.run();
+      this.#sql.endParts.run();
+    }
+    if (found !== this.#writer) setMeta(this.#db, 'writer', this.#writer);
+    return isOther;
+  }
+
   /** What the fence says of a commit. */
   judge(commit: Commit): 'next' | 'duplicate' | 'fenced' {
     const row = this.#sql.fence.get(commit.task) as TaskRow | undefined;
+    if (getMeta(this.#db, 'writer') !== this.#writer) return 'fenced';
     if (row?.epoch !== commit.epoch || row.token !== commit.token) return 'fenced';
     // The number was kept over the claim: those of the owner before are nobody's.
     const behind = row.number - commit.number;
