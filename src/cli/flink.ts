@@ -97,10 +97,16 @@ export function jobOf({ options, settings }: Configuration, flags: Flags): Job {
     ...{ parallelism, jar: String(flags.jar ?? JAR), start: startOf(flags.start) },
     idleMs: options.flinkIdleMs,
     checkpointMs: checkpointMsOf(flags.checkpointMs),
-    dedupMs: Number(flags.dedupMs ?? 0),
-    keepMs: Number(flags.keepWindowsMs ?? KEEP_MS),
+    dedupMs: wholeMs('--dedup-ms', flags.dedupMs ?? 0),
+    keepMs: wholeMs('--keep-windows-ms', flags.keepWindowsMs ?? KEEP_MS),
     watermarks: (flags.watermarks ?? 'periodic') as Watermarks,
   };
+}
+
+function wholeMs(name: string, given: unknown): number {
+  const ms = Number(given);
+  if (Number.isSafeInteger(ms)) return ms;
+  throw new ClickrateError('usage', `${name} must be a whole number of milliseconds, not ${ms}`);
 }
 
 function checkpointMsOf(given: unknown): number {

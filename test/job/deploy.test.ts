@@ -26,6 +26,14 @@ suite('flink deploy', () => {
       });
   });
 
+  test('takes whole milliseconds', async () => {
+    for (const flag of ['--dedup-ms', '--keep-windows-ms'])
+      await assert.rejects(deploy(flag, '1.5'), {
+        code: 'usage',
+        message: `${flag} must be a whole number of milliseconds, not 1.5`,
+      });
+  });
+
   test('takes no checkpoints that are so rare that heartbeats would pause', async () => {
     for (const ms of ['5001', '0', '2000.5'])
       await assert.rejects(deploy('--checkpoint-ms', ms), {
