@@ -22,7 +22,7 @@ import {
   numberOf,
   pick,
 } from './command.ts';
-import { JAR } from './flink.ts';
+import { JAR } from './flink-job.ts';
 import { generateCommand } from './generate.ts';
 import { createLogger } from './logger.ts';
 import { flinkDifferences } from './verify-flink.ts';
