@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { argumentsOf, misused } from './arguments.ts';
 import { flinkJar } from './flink-jar.ts';
 import { kafkaJars, missing } from './stack/artifacts.ts';
-import { type FlinkPorts, isFlinkReady, planFlink } from './stack/flink.ts';
+import { type FlinkPorts, isFlinkReady, planFlink, temporaryIn } from './stack/flink.ts';
 import { flinkFiles } from './stack/flink-artifacts.ts';
 import { holderOf } from './stack/holder.ts';
 import { type BrokerPorts, brokersIn, isClusterReady, planBrokers } from './stack/kafka.ts';
@@ -143,8 +143,8 @@ async function down(): Promise<void> {
   const running = runningServers(directory);
   await Promise.all(running.map(stopServer));
   say(running.length === 0 ? 'nothing was running' : `${running.length} servers stopped`);
-  if (!flags.clean) return;
-  clean();
+  if (flags.clean) clean();
+  else rmSync(temporaryIn(join(directory, 'flink')), { recursive: true, force: true });
 }
 
 /** Deletes what the stack made; the folder too, unless something of others is in it. */

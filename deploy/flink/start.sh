@@ -51,4 +51,4 @@ done
 # These are words without spaces of their own.
 # shellcheck disable=SC2086
 exec java $memory $opens $exports "-Dlog4j2.configurationFile=$conf/log4j2.properties" \
-  -XX:+UseSerialGC -cp "$path" $main
+  "-Djava.io.tmpdir=$TEMPORARY_DIR" -XX:+UseSerialGC -cp "$path" $main

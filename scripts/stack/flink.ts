@@ -62,10 +62,14 @@ export function planFlink(plan: FlinkPlan): ServerPlan[] {
     },
   ];
   const path = [conf, join(files.lib, '*'), files.connector, files.zstd];
-  const logging = `-Dlog4j2.configurationFile=${join(conf, 'log4j2.properties')}`;
+  const places = [
+    `-Dlog4j2.configurationFile=${join(conf, 'log4j2.properties')}`,
+    // Each start copies the planner, 44 MB, and leaves it where it is killed.
+    `-Djava.io.tmpdir=${temporaryIn(directory)}`,
+  ];
   return programs.map(({ name, port, memory, main, args }) => {
     const jars = name === 'sql-gateway' ? [...path, files.gateway] : path;
-    const flags = [...memory, ...OPENS, ...EXPORTS, logging, '-XX:+UseSerialGC'];
+    const flags = [...memory, ...OPENS, ...EXPORTS, ...places, '-XX:+UseSerialGC'];
     return {
       ...{ name, port, command: 'java', directory },
       otherPorts: name === 'jobmanager' ? [ports.rpc, ports.blob] : [],
@@ -73,6 +77,11 @@ export function planFlink(plan: FlinkPlan): ServerPlan[] {
       env: environment(conf, files),
     };
   });
+}
+
+/** Nothing in it is needed when no process runs. */
+export function temporaryIn(directory: string): string {
+  return join(directory, 'tmp');
 }
 
 function environment(conf: string, { home, lib }: FlinkFiles): NodeJS.ProcessEnv {
@@ -84,7 +93,7 @@ function environment(conf: string, { home, lib }: FlinkFiles): NodeJS.ProcessEnv
 
 /** The folder with the settings. */
 function writeConfig({ directory, ports, slots, logLevel, properties }: FlinkPlan): string {
-  const [conf, temporary] = [join(directory, 'conf'), join(directory, 'tmp')];
+  const [conf, temporary] = [join(directory, 'conf'), temporaryIn(directory)];
   for (const folder of [conf, temporary]) mkdirSync(folder, { recursive: true });
   const host = '127.0.0.1';
   const values = {
