@@ -224,3 +224,8 @@ export function getMeta(db: DatabaseSync, name: string): string | number | null 
 export function setMeta(db: DatabaseSync, name: string, value: string | number): void {
   db.prepare('INSERT OR REPLACE INTO meta VALUES (?1, ?2, row_sum(?1, ?2))').run(name, value);
 }
+
+/** A new incarnation: readers load again, for they may have rows that are gone. */
+export function renewIncarnation(db: DatabaseSync): void {
+  setMeta(db, 'incarnation', randomUUID());
+}

@@ -1,9 +1,8 @@
 /** Damaged names of products: the checkpoint's dictionary knows those that a task owns. */
-import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { readPart } from '../decode/products-part.ts';
 import { type RowValue, rowSum } from '../seal.ts';
-import { setMeta } from '../sqlite.ts';
+import { renewIncarnation } from '../sqlite.ts';
 import type { Damage } from '../sqlite-check.ts';
 import { BUCKET_PRODUCTS } from '../stores/sqlite/cells.ts';
 import { Rows } from '../stores/sqlite/rows.ts';
@@ -68,8 +67,7 @@ export function mendProducts(db: DatabaseSync, damage: readonly Damage[]): Step[
   }
   const count = Math.max(unknown.length, lostNames.length);
   if (damage.length === 0 && count === 0) return [];
-  // Clients may have rows that are gone.
-  if (count > 0) setMeta(db, 'incarnation', randomUUID());
+  if (count > 0) renewIncarnation(db);
   let no = unusedNumber(db);
   for (const product of lostNames) put(no++, product, names.get(product)!);
   db.prepare(

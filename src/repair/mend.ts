@@ -1,8 +1,7 @@
 /** Damaged rows of a database that can be read: mended where what they held is known elsewhere. */
-import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { openStatus, rowSum } from '../seal.ts';
-import { getMeta, setMeta, transaction } from '../sqlite.ts';
+import { getMeta, renewIncarnation, setMeta, transaction } from '../sqlite.ts';
 import { brokenRows, type Damage } from '../sqlite-check.ts';
 import type { Status } from '../status.ts';
 import { BUCKET_PRODUCTS, Rows } from '../stores/sqlite/rows.ts';
@@ -71,7 +70,7 @@ function dropCheckpoint(db: DatabaseSync, task: string, damage: readonly Damage[
     rowSum(task, number, null, 0),
     task,
   );
-  setMeta(db, 'incarnation', randomUUID());
+  renewIncarnation(db);
   const first = db.prepare('SELECT min(first) AS first FROM journal').get()?.first;
   const isWhole = first === 0;
   const does = isWhole
@@ -108,7 +107,7 @@ function dropRow(db: DatabaseSync, { key, what }: Damage): Step {
     .prepare(`SELECT count(*) AS n FROM products WHERE task <> '' AND no / ${BUCKET_PRODUCTS} = ?`)
     .get(bucket) as { n: number };
   db.prepare('DELETE FROM rows WHERE bucket = ?').run(key[0]);
-  setMeta(db, 'incarnation', randomUUID());
+  renewIncarnation(db);
   const lost = `latest and previous of ${counted(n, 'product')} until their next window`;
   return { what, does: 'they are left out', lost };
 }
@@ -134,7 +133,7 @@ function mendMeta(
       setMeta(db, name, value);
   };
   const isNew = ['incarnation', 'change'].some((name) => getMeta(db, name) === null);
-  if (isNew) setMeta(db, 'incarnation', randomUUID());
+  if (isNew) renewIncarnation(db);
   set('change', 0);
   const numbers = db
     .prepare(
