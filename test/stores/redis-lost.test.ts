@@ -1,6 +1,7 @@
 /** Keys that are gone from under a living owner: its next commit says so, nothing is papered over. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { LIMITS } from '../../src/config.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { keptOf, resultIn } from './commits.ts';
 import { Sender, storeAt } from './redis-parts.ts';
@@ -28,9 +29,58 @@ test('where the owners of all products are lost nothing is published', { skip },
   await a.send();
   await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] });
   redis.cli('DEL', 'ctr:products');
-  const lost = { code: 'checkpoint_damaged', retry: false, message: /ctr:products is gone/ };
+  const lost = {
+    code: 'checkpoint_damaged',
+    retry: false,
+    message: /ctr:products has 0 products, not 1/,
+  };
   await assert.rejects(a.send({ results: [resultIn('x', 1, 2)] }), lost);
   await assert.rejects((await a.claim()).send({ results: [resultIn('x', 1, 2)] }), lost);
+});
+
+test('where the owner of one product is lost nothing is published', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const limits = { ...LIMITS, historyProducts: 1 };
+  const a = await new Sender(storeAt(t, redis.url, { limits })).claim();
+  await a.send({ claims: ['x', 'y', 'z'], results: [resultIn('x', 0, 1), resultIn('y', 0, 1)] });
+  // Of those that leave one is remembered: fewer are there, and nothing is lost.
+  assert.equal(await a.send({ removals: ['y', 'z'] }), 'ok');
+  assert.equal(await a.send({ claims: ['y', 'z'] }), 'ok');
+  redis.cli('HDEL', 'ctr:products', 'x');
+  const lost = { code: 'checkpoint_damaged', message: /ctr:products has 2 products, not 3/ };
+  await assert.rejects(a.send({ results: [resultIn('x', 1, 2)] }), lost);
+  await assert.rejects((await a.claim()).send(), lost);
+});
+
+test('products are counted from now on where they were not', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const a = await new Sender(storeAt(t, redis.url)).claim();
+  await a.send({ claims: ['x', 'y'] });
+  // As form 3 has it.
+  redis.cli('HDEL', 'ctr:store', 'products');
+  assert.equal(await a.send({ results: [resultIn('x', 0, 1)] }), 'ok');
+  redis.cli('HDEL', 'ctr:products', 'y');
+  const lost = { code: 'checkpoint_damaged', message: /has 1 products, not 2/ };
+  await assert.rejects(a.send({ results: [resultIn('x', 1, 2)] }), lost);
+});
+
+test('a commit that was broken off loses no product', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  redis.cli('ACL', 'SETUSER', 'u', 'on', '>pw', '~ctr:*', '+@all');
+  const limits = { ...LIMITS, historyProducts: 0 };
+  const url = `redis://u:pw@127.0.0.1:${redis.port}`;
+  const a = await new Sender(storeAt(t, url, { limits })).claim();
+  await a.send({ claims: ['x', 'y'] });
+  const refused = { code: 'config_invalid', message: /does not let this user/ };
+  for (const command of ['hincrby', 'hdel', 'zpopmin', 'zadd', 'xadd', 'rpush']) {
+    redis.cli('ACL', 'SETUSER', 'u', `-${command}`);
+    const kept = [keptOf(1, Date.now())];
+    const commit = a.build({ removals: ['x'], kept });
+    await assert.rejects(a.resend(commit), refused, command);
+    redis.cli('ACL', 'SETUSER', 'u', `+${command}`);
+    assert.match(await a.resend(commit), /^(ok|duplicate)$/, command);
+    assert.equal(await a.send({ claims: ['x'] }), 'ok');
+  }
 });
 
 test('a store without its head is not begun anew over what is left of it', { skip }, async (t) => {

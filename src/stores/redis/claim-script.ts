@@ -7,37 +7,52 @@ import { FORGET_LUA, PRELUDE_LUA, RELEASE_LUA } from './lua.ts';
 const OURS = [KEYS.latest, KEYS.previous, KEYS.products, KEYS.changes];
 
 /**
- * Ends every task. Readers load again, for the incarnation is new. The work is that of all products
- * at once: it is done once, by hand.
+ * `endable()`: the reply that refuses a key that the others write, or nil.
+ * `endTasks()`: ends every task, with all that was published; the products are left to
+ * `releaseSome(cursor, most)`: a page of them; whether it was the last. A place in a scan means
+ * nothing to another server, nor to this one after a restart: all products without a task are
+ * counted before the end of a scan is believed.
  */
 const END_TASKS_LUA = `
-local function endTasks(incarnation, historyProducts)
-  local tasks = redis.call('SMEMBERS', '${KEYS.tasks}')
-  local refused = releasable()
-  for _, name in ipairs(tasks) do
+local function endable()
+  local refused = releasable() or must('${KEYS.comebacks}', 'list')
+  for _, name in ipairs(redis.call('SMEMBERS', '${KEYS.tasks}')) do
     refused = refused or must('${TASK_PREFIX}' .. name, 'hash')
       or must('${PARTS_PREFIX}' .. name, 'hash')
   end
-  if refused then return refused end
-  release()
-  forget(historyProducts)
-  for _, name in ipairs(tasks) do
-    redis.call('DEL', '${TASK_PREFIX}' .. name, '${PARTS_PREFIX}' .. name)
+  return refused
+end
+local function endTasks()
+  for _, name in ipairs(redis.call('SMEMBERS', '${KEYS.tasks}')) do
+    redis.call('UNLINK', '${TASK_PREFIX}' .. name, '${PARTS_PREFIX}' .. name)
   end
-  redis.call('DEL', '${KEYS.tasks}')
-  redis.call('HSET', '${KEYS.store}', 'incarnation', incarnation)
+  redis.call('UNLINK', '${KEYS.tasks}', '${KEYS.latest}', '${KEYS.previous}', '${KEYS.comebacks}')
+end
+local function releaseSome(cursor, most)
+  cursor = releasePage(cursor, nil)
+  forget(most)
+  local left = redis.call('HLEN', '${KEYS.products}') - redis.call('ZCARD', '${KEYS.departed}')
+  if cursor == '0' and left <= 0 then
+    redis.call('HDEL', '${KEYS.store}', 'ending')
+    return true
+  end
+  redis.call('HSET', '${KEYS.store}', 'ending', cursor)
+  return false
 end
 `;
 
 /**
  * ARGV: task, token, writer, '1' to take over, a new incarnation, most products without a task.
- * Answers `ok` and the epoch, or `writer` and the other kind.
+ * Answers `ok` and the epoch; `writer` and the other kind; or `again`: the store is being taken
+ * over, page by page, whoever calls; nothing is claimed before the last. From the first on the
+ * former owners are fenced, and readers load again, for the incarnation is new.
  */
 export const CLAIM = scriptOf(`${PRELUDE_LUA + RELEASE_LUA + FORGET_LUA + END_TASKS_LUA}
 local task = '${TASK_PREFIX}' .. ARGV[1]
 local refused = must('${KEYS.store}', 'hash') or must(task, 'hash') or must('${KEYS.tasks}', 'set')
 if refused then return refused end
-local form = redis.call('HGET', '${KEYS.store}', 'form')
+local store = redis.call('HMGET', '${KEYS.store}', 'form', 'writer', 'ending')
+local form, writer, ending = store[1], store[2], store[3]
 if form then
   refused = formOf(form)
   if refused then return refused end
@@ -52,17 +67,23 @@ else
     end
   end
 end
-local writer = redis.call('HGET', '${KEYS.store}', 'writer')
-if writer and writer ~= ARGV[3] then
-  if ARGV[4] ~= '1' then return {'writer', writer} end
-  refused = endTasks(ARGV[5], tonumber(ARGV[6]))
-  if refused then return refused end
-end
+local isOther = writer and writer ~= ARGV[3]
+if isOther and ARGV[4] ~= '1' then return {'writer', writer} end
+refused = (isOther or ending) and endable()
+if refused then return refused end
 if not form then
   redis.call('HSET', '${KEYS.store}', 'form', '${FORM}', 'incarnation', ARGV[5], 'change', '0',
     'mark', '', 'nextNo', '0', 'keptId', '0', 'keptEvents', '0', 'keptBytes', '0', 'pruned', '0')
 end
 redis.call('HSET', '${KEYS.store}', 'writer', ARGV[3], 'form', '${FORM}')
+if isOther then
+  ending = '0'
+  redis.call('HSET', '${KEYS.store}', 'incarnation', ARGV[5], 'ending', ending)
+end
+if ending then
+  endTasks()
+  if not releaseSome(ending, tonumber(ARGV[6])) then return {'again'} end
+end
 local before = redis.call('HMGET', task, 'epoch', 'number')
 local epoch = whole((tonumber(before[1]) or 0) + 1)
 redis.call('HSET', task, 'epoch', epoch, 'token', ARGV[2], 'committed', '0',

@@ -33,7 +33,7 @@ local task, taskKey, partsKey = ARGV[1], '${TASK_PREFIX}' .. ARGV[1], '${PARTS_P
 local refused = must('${KEYS.store}', 'hash') or must(taskKey, 'hash') or must(partsKey, 'hash')
 if refused then return refused end
 local store = redis.call('HMGET', '${KEYS.store}', 'form', 'writer', 'change', 'mark', 'nextNo',
-  'incarnation', 'foldedTo')
+  'incarnation', 'foldedTo', 'products')
 local row = redis.call('HMGET', taskKey, 'epoch', 'token', 'number', 'committed', 'parts')
 if not store[1] or not row[1] then return {'fenced'} end
 refused = formOf(store[1])
@@ -46,8 +46,12 @@ ${CHECKED.map(([key, kind]) => `refused = refused or must('${key}', '${kind}')`)
 if refused then return refused end
 -- What is gone from under a living owner would be missed by the next one only, or by nobody.
 if row[5] and redis.call('HLEN', partsKey) ~= tonumber(row[5]) then return {'fenced'} end
-if store[5] ~= '0' and redis.call('EXISTS', '${KEYS.products}') == 0 then
-  return redis.error_reply('CTRLOST ${KEYS.products} is gone, but not the rest of the store')
+-- More are there where a commit was broken off, by a right that was missing.
+local found, least = redis.call('HLEN', '${KEYS.products}'), tonumber(store[8])
+-- Counted since form 4.
+if not least then least = store[5] == '0' and 0 or 1 end
+if found < least then
+  return redis.error_reply('CTRLOST ${KEYS.products} has ' .. found .. ' products, not ' .. least)
 end
 `;
 
@@ -154,7 +158,8 @@ redis.call('HSET', taskKey, 'number', ARGV[4], 'status', ARGV[6],
   'committed', whole(math.min(tonumber(row[4]) + 1, ${COMMITS_IN_FLIGHT})),
   'parts', redis.call('HLEN', partsKey),
   'at', time[1] .. string.format('%03d', math.floor(tonumber(time[2]) / 1000)))
-redis.call('HSET', '${KEYS.store}', 'nextNo', whole(nextNo), 'windowMs', ARGV[7])
+redis.call('HSET', '${KEYS.store}', 'nextNo', whole(nextNo), 'windowMs', ARGV[7],
+  'products', redis.call('HLEN', '${KEYS.products}'))
 keep(kept, count[8], task, tonumber(ARGV[9]), tonumber(ARGV[10]))
 keepComebacks(comebacks, count[9])
 if count[3] > 0 or #removed > 0 then

@@ -17,17 +17,25 @@ export type DamagedTask = {
 };
 
 /**
- * Takes away status, parts and products; another task may claim these. Fence and number stay.
- * Readers load again, for the incarnation is new. ARGV: task, incarnation.
+ * Takes away status, parts, comebacks and products; another task may claim these. Fence and number
+ * stay. Readers load again, for the incarnation is new. ARGV: task, incarnation.
  */
 const DROP = scriptOf(`${PRELUDE_LUA + RELEASE_LUA}
 local taskKey, partsKey = '${TASK_PREFIX}' .. ARGV[1], '${PARTS_PREFIX}' .. ARGV[1]
 local refused = must(taskKey, 'hash') or must(partsKey, 'hash')
-refused = refused or must('${KEYS.store}', 'hash') or releasable()
+refused = refused or must('${KEYS.store}', 'hash') or must('${KEYS.comebacks}', 'list')
+  or releasable()
 if refused then return refused end
-release(ARGV[1])
+local cursor = '0'
+repeat cursor = releasePage(cursor, ARGV[1]) until cursor == '0'
 redis.call('HDEL', taskKey, 'status', 'parts', 'at')
 redis.call('DEL', partsKey)
+-- Their log may be judged anew, without these pauses.
+local comebacks = redis.call('LRANGE', '${KEYS.comebacks}', 0, -1)
+redis.call('DEL', '${KEYS.comebacks}')
+for _, text in ipairs(comebacks) do
+  if cjson.decode(text).task ~= ARGV[1] then redis.call('RPUSH', '${KEYS.comebacks}', text) end
+end
 redis.call('HSET', '${KEYS.store}', 'incarnation', ARGV[2])
 return {'ok'}
 `);

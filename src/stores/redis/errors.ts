@@ -39,7 +39,7 @@ const REPLIES: Record<string, Meaning> = {
   },
   CTRLOST: {
     code: 'checkpoint_damaged',
-    sentence: 'Redis lost a key (does it evict?): restore a copy, or empty the store',
+    sentence: 'Redis lost data (does it evict?): restore a copy, or empty the store',
   },
   CTRWRITER: { code: 'writer_other', sentence: 'another kind of program writes this store' },
 };

@@ -1,7 +1,10 @@
 /** Every key of Redis that clickrate uses, as `docs/redis.md` explains them. All under `ctr:`. */
 
 export const KEYS = {
-  /** Hash: form, incarnation, writer, change, mark, windowMs, nextNo; totals of kept events. */
+  /**
+   * Hash: form, incarnation, writer, change, mark, windowMs, nextNo, products (how many there are),
+   * ending (of a take-over that is under way); totals of kept events.
+   */
   store: 'ctr:store',
   /** Hashes: product → result JSON, as the original demo's clients read it. */
   latest: 'ctr:latest',
@@ -35,4 +38,4 @@ export const PERIODS_PREFIX = 'ctr:periods:';
 export const HISTORY_PREFIX = 'ctr:history:';
 
 /** Version of the form of all keys. Newer code reads older forms; a newer form is refused. */
-export const FORM = 3;
+export const FORM = 4;

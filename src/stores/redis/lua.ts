@@ -31,51 +31,59 @@ local function formOf(form)
 end
 `;
 
+/** Fields of a page: some 3 ms of Redis. */
+const PAGE_PRODUCTS = 500;
+
 /**
- * `releasable()`: the reply that refuses a key that `release` writes, or nil.
- * `release(task)`: takes the products of a task, or of all, and what was published of them: who
- * claims them next may begin before that, and latest never goes back. They keep their numbers, for
- * their history.
+ * `releasable()`: the reply that refuses a key that `releasePage` writes, or nil.
+ * `releasePage(cursor, task)`: takes the products of a page that are a task's, or all, and what was
+ * published of them: who claims them next may begin before that, and latest never goes back. They
+ * keep their numbers, for their history. Answers where the next page begins, `0` after the last.
  */
 export const RELEASE_LUA = `
 local function releasable()
   return must('${KEYS.latest}', 'hash') or must('${KEYS.previous}', 'hash')
     or must('${KEYS.products}', 'hash') or must('${KEYS.departed}', 'zset')
 end
-local function release(task)
-  local time, cursor = redis.call('TIME')[1], '0'
-  repeat
-    local page = redis.call('HSCAN', '${KEYS.products}', cursor, 'COUNT', 1000)
-    cursor = page[1]
-    local names, left, scored = {}, {}, {}
-    for i = 1, #page[2], 2 do
-      local name, value = page[2][i], page[2][i + 1]
-      local space = string.find(value, ' ', 1, true)
-      local owner = string.sub(value, space + 1)
-      if owner ~= '' and (not task or owner == task) then
-        names[#names + 1] = name
-        left[#left + 1] = name
-        left[#left + 1] = string.sub(value, 1, space)
-        scored[#scored + 1] = time
-        scored[#scored + 1] = name
-      end
+local function releasePage(cursor, task)
+  local time = redis.call('TIME')[1]
+  local page = redis.call('HSCAN', '${KEYS.products}', cursor, 'COUNT', ${PAGE_PRODUCTS})
+  local names, left, scored = {}, {}, {}
+  for i = 1, #page[2], 2 do
+    local name, value = page[2][i], page[2][i + 1]
+    local space = string.find(value, ' ', 1, true)
+    if not task or string.sub(value, space + 1) == task then
+      names[#names + 1] = name
+      left[#left + 1] = name
+      left[#left + 1] = string.sub(value, 1, space)
+      scored[#scored + 1] = time
+      scored[#scored + 1] = name
     end
-    local function put(command, key, list)
-      each(1, #list, function(from, to) redis.call(command, key, unpack(list, from, to)) end)
-    end
-    put('HSET', '${KEYS.products}', left)
-    put('ZADD', '${KEYS.departed}', scored)
-    put('HDEL', '${KEYS.latest}', names)
-    put('HDEL', '${KEYS.previous}', names)
-  until cursor == '0'
+  end
+  local function pieces(list, call)
+    each(1, #list, function(from, to) call(unpack(list, from, to)) end)
+  end
+  pieces(left, function(...) redis.call('HSET', '${KEYS.products}', ...) end)
+  -- Who left before keeps its time.
+  pieces(scored, function(...) redis.call('ZADD', '${KEYS.departed}', 'NX', ...) end)
+  pieces(names, function(...)
+    redis.call('HDEL', '${KEYS.latest}', ...)
+    redis.call('HDEL', '${KEYS.previous}', ...)
+  end)
+  return page[1]
 end
 `;
 
-/** `forget(most)`: of the products without a task those that left first, until no more are left. */
+/**
+ * `forget(most)`: of the products without a task those that left first, until no more are left.
+ * Counted off first: were this broken off, fewer than are counted would be lost ones.
+ */
 export const FORGET_LUA = `
 local function forget(most)
   local many = redis.call('ZCARD', '${KEYS.departed}') - most
   local longest = many > 0 and redis.call('ZPOPMIN', '${KEYS.departed}', many) or {}
+  if #longest == 0 then return end
+  redis.call('HINCRBY', '${KEYS.store}', 'products', -#longest / 2)
   for i = 1, #longest, 2 do redis.call('HDEL', '${KEYS.products}', longest[i]) end
 end
 `;

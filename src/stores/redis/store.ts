@@ -75,7 +75,7 @@ export class RedisStore implements Store {
   #follower: Follower | null = null;
   #folding: Promise<void> = Promise.resolve();
   #isFolding = false;
-  /** Until it has claimed: who takes the store over after that is not fought. */
+  /** Until the store is ours: who takes it over after that is not fought. */
   #takeOver: boolean;
   #isClosed = false;
 
@@ -103,12 +103,15 @@ export class RedisStore implements Store {
 
   async claim(task: string, token: string): Promise<Fence> {
     const connection = await this.#ready();
-    const args = [task, token, this.#writer, this.#takeOver ? '1' : '0', randomUUID()];
-    args.push(numberText(this.#limits.historyProducts));
-    const [answer, value] = await connection.run<[string, string]>(CLAIM, args);
-    if (answer === 'writer') throw writerOther(value);
-    this.#takeOver = false;
-    return { epoch: Number(value), token };
+    const most = numberText(this.#limits.historyProducts);
+    for (;;) {
+      const mayTakeOver = this.#takeOver ? '1' : '0';
+      const args = [task, token, this.#writer, mayTakeOver, randomUUID(), most];
+      const [answer, value] = await connection.run<[string, string]>(CLAIM, args);
+      if (answer === 'writer') throw writerOther(value);
+      this.#takeOver = false;
+      if (answer === 'ok') return { epoch: Number(value), token };
+    }
   }
 
   async read(task: string): Promise<TaskState> {
