@@ -62,7 +62,8 @@ function dropCheckpoint(db: DatabaseSync, task: string, damage: readonly Damage[
     .map(({ what }) => what);
   const what = [...new Set(words)].join(', ') || `the checkpoint of task ${task} is not whole`;
   const products = release(db, task);
-  db.prepare('DELETE FROM parts WHERE task = ?').run(task);
+  for (const table of ['parts', 'comebacks'])
+    db.prepare(`DELETE FROM ${table} WHERE task = ?`).run(task);
   const row = db.prepare('SELECT number FROM tasks WHERE task = ?').get(task);
   const number = Math.max(0, Math.trunc(Number(row?.number ?? 0)) || 0);
   db.prepare('UPDATE tasks SET number = ?, status = NULL, parts = 0, crc = ? WHERE task = ?').run(

@@ -57,12 +57,13 @@ export function keep(content: Content, commit: Commit): void {
     content.comebacks.push({ ...comeback, task: commit.task });
 }
 
-/** Ends every task and takes its products, which keep their history; answers those. */
+/** Ends every task, its comebacks too, and takes its products, which keep their history; those. */
 export function endTasks(content: Content, limits: Limits): string[] {
   const left = [...content.products.keys()];
   for (const product of left) content.departed.add(product);
   content.products.clear();
   content.tasks.clear();
+  content.comebacks = [];
   forgetDeparted(content, limits);
   return left;
 }

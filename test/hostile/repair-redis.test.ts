@@ -88,6 +88,9 @@ test('a task without its checkpoint publishes again from the beginning', {
   assert.deepEqual([rows.length, p0.length], [3, 8]);
   const before = (await store.load()).incarnation;
 
+  const comeback = (task: string) =>
+    JSON.stringify({ task, partition: 'p', offset: 1, watermark: 1 });
+  redis.cli('RPUSH', 'ctr:comebacks', comeback('0'), comeback('1'), comeback('0'));
   redis.cli('HSET', 'ctr:parts:0', 'block/77', 'x');
   const connection = new Connection({ url: redis.url }, 5_000);
   t.after(() => connection.close());
@@ -101,6 +104,11 @@ test('a task without its checkpoint publishes again from the beginning', {
   assert.deepEqual(
     (await byName()).map(({ product }) => product),
     ['other'],
+  );
+  // The log is read again, perhaps without the pauses that those tell of.
+  assert.deepEqual(
+    (await store.comebacks()).map(({ task }) => task),
+    ['1'],
   );
   assert.equal(redis.cli('HKEYS', 'ctr:previous').includes('p0'), false);
   assert.equal(redis.cli('ZCARD', 'ctr:departed').trim(), '2');

@@ -1,6 +1,6 @@
 /** What a claim of another kind of program does, the same in every store. */
 import assert from 'node:assert/strict';
-import { countsOf, keptOf, resultIn, windowsOf } from './commits.ts';
+import { countsOf, keptOf, resultIn, START, windowsOf } from './commits.ts';
 import type { Harness } from './harness.ts';
 import { type Example, owner } from './owner.ts';
 
@@ -67,6 +67,17 @@ export function takeOverExamples(example: Example): void {
     ]);
     assert.deepEqual(await windowsOf(harness.store, 'x'), [countsOf(4, 3), countsOf(5, 1)]);
     assert.deepEqual(await windowsOf(harness.store, 'y'), [countsOf(5, 2), countsOf(6, 9)]);
+  });
+
+  example('comebacks end with the tasks whose logs they judge', async (harness) => {
+    await harness.reopen({ writer: 'sink' });
+    const comebacks = [{ partition: 'p', offset: 3, watermark: START }];
+    await (await owner(harness)).send({ comebacks });
+    assert.equal((await harness.store.comebacks()).length, 1);
+    await harness.reopen({ writer: 'engine', takeOver: true });
+    // A task of the same name may read the same log again, without these pauses.
+    await owner(harness);
+    assert.deepEqual(await harness.store.comebacks(), []);
   });
 
   example('only the first claim takes over: the others find their own kind', async (harness) => {

@@ -36,6 +36,7 @@ function statements(db: DatabaseSync) {
       'INSERT INTO comebacks (task, partition, position, watermark) VALUES (?, ?, ?, ?)',
     ),
     pruneComebacks: db.prepare('DELETE FROM comebacks WHERE id <= ?'),
+    endComebacks: db.prepare('DELETE FROM comebacks'),
     comebacks: db.prepare('SELECT task, partition, position, watermark FROM comebacks ORDER BY id'),
   };
 }
@@ -108,6 +109,11 @@ export class Kept {
         this.#sql.addComeback.run(task, partition, offset, watermark).lastInsertRowid,
       );
     if (newest > COMEBACK_ROWS) this.#sql.pruneComebacks.run(newest - COMEBACK_ROWS);
+  }
+
+  /** Every task ends, and its verdicts with it. */
+  endComebacks(): void {
+    this.#sql.endComebacks.run();
   }
 
   /** Oldest first. */

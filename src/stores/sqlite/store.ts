@@ -90,8 +90,9 @@ export class SqliteStore implements Store {
     return fence;
   }
 
-  /** All products leave; they keep their history. */
+  /** The tasks have ended: their comebacks go; all products leave, but keep their history. */
   #release(): Change | null {
+    this.#kept.endComebacks();
     const removals: string[] = [];
     for (const { task, product } of [...this.#products.all()])
       removals.push(...this.#remove(task, [product]));
