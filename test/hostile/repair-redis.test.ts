@@ -13,7 +13,7 @@ import { openDatabase } from '../../src/sqlite.ts';
 import { Connection } from '../../src/stores/redis/connection.ts';
 import { damagedTasks, dropCheckpoint } from '../../src/stores/redis/damage.ts';
 import type { RedisStore } from '../../src/stores/redis/store.ts';
-import type { Change } from '../../src/stores/store.ts';
+import type { Change, Row } from '../../src/stores/store.ts';
 import { commitOf, countsOf, resultIn, START, windowsOf } from '../stores/commits.ts';
 import { storeAt } from '../stores/redis-parts.ts';
 import { eventually, startNode, temporary } from '../support/processes.ts';
@@ -54,6 +54,8 @@ async function journalOf(t: TestContext): Promise<Journal> {
   return journal;
 }
 
+const byProduct = (a: Row, b: Row) => (a.product < b.product ? -1 : 1);
+
 /** What a reader was told, and whether a product's latest ever went back within an incarnation. */
 function reader(store: RedisStore) {
   const newest = new Map<string, number>();
@@ -82,8 +84,7 @@ test('a task without its checkpoint publishes again from the beginning', {
   const results = [resultIn('other', 1, 7)];
   await store.commit(commitOf('1', fence, 1, { results, claims: ['other'] }));
   await count(journal, store);
-  const byName = async () =>
-    (await store.load()).rows.sort((a, b) => (a.product < b.product ? -1 : 1));
+  const byName = async () => (await store.load()).rows.sort(byProduct);
   const [rows, p0] = [await byName(), await windowsOf(store, 'p0')];
   assert.deepEqual([rows.length, p0.length], [3, 8]);
   const before = (await store.load()).incarnation;
@@ -123,6 +124,32 @@ test('a task without its checkpoint publishes again from the beginning', {
   const next = commitOf('1', fence, 2, { results: [resultIn('other', 2, 9)] });
   assert.equal((await store.commit(next)).answer, 'ok');
   assert.deepEqual(await windowsOf(store, 'other'), [countsOf(1, 7), countsOf(2, 9)]);
+});
+
+test('a task that lost its hash does not begin again over what it published', {
+  skip: withoutRedis(),
+}, async (t) => {
+  const redis = await startRedis(t);
+  const store = storeAt(t, redis.url);
+  const seen = reader(store);
+  const journal = await journalOf(t);
+  await count(journal, store);
+  const { rows } = await store.load();
+  for (const keys of [['ctr:task:0'], ['ctr:task:0', 'ctr:parts:0']]) {
+    redis.cli('DEL', ...keys);
+    const lost = { code: 'checkpoint_damaged', message: /ctr:task:0 is gone.*clickrate repair/ };
+    await assert.rejects(count(journal, store), lost);
+    const connection = new Connection({ url: redis.url }, 5_000);
+    t.after(() => connection.close());
+    const [{ task, what }] = await damagedTasks(connection);
+    assert.deepEqual([task, what.includes('ctr:task:0 is gone')], ['0', true]);
+    await dropCheckpoint(connection, '0');
+    assert.deepEqual((await store.load()).rows, []);
+    await count(journal, store);
+    assert.deepEqual((await store.load()).rows.sort(byProduct), rows.sort(byProduct));
+  }
+  await eventually(async () => seen.number === (await store.load()).number, 10_000);
+  assert.deepEqual(seen.back, []);
 });
 
 test('a copy of what is dropped is in the data directory; without one nothing is dropped', {

@@ -1,4 +1,5 @@
 /** The claim, which may take the store over from another kind of program. */
+import { WAY_OUT } from '../../seal.ts';
 import { scriptOf } from './connection.ts';
 import { FORM, KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
 import { FORGET_LUA, PRELUDE_LUA, RELEASE_LUA } from './lua.ts';
@@ -85,6 +86,10 @@ if ending then
   if not releaseSome(ending, tonumber(ARGV[6])) then return {'again'} end
 end
 local before = redis.call('HMGET', task, 'epoch', 'number')
+-- Begun anew it would set back what it published.
+if not before[1] and redis.call('SISMEMBER', '${KEYS.tasks}', ARGV[1]) == 1 then
+  return redis.error_reply('CTRLOST ' .. task .. ' is gone, but not the rest; ${WAY_OUT}')
+end
 local epoch = whole((tonumber(before[1]) or 0) + 1)
 redis.call('HSET', task, 'epoch', epoch, 'token', ARGV[2], 'committed', '0',
   'number', before[2] or '0')

@@ -29,6 +29,7 @@ if refused then return refused end
 local cursor = '0'
 repeat cursor = releasePage(cursor, ARGV[1]) until cursor == '0'
 redis.call('HDEL', taskKey, 'status', 'parts', 'at')
+if redis.call('EXISTS', taskKey) == 0 then redis.call('SREM', '${KEYS.tasks}', ARGV[1]) end
 redis.call('DEL', partsKey)
 -- Their log may be judged anew, without these pauses.
 local comebacks = redis.call('LRANGE', '${KEYS.comebacks}', 0, -1)
@@ -40,17 +41,24 @@ redis.call('HSET', '${KEYS.store}', 'incarnation', ARGV[2])
 return {'ok'}
 `);
 
-/** Tasks whose checkpoint `readTask` refuses. */
+/** Tasks whose checkpoint `readTask` refuses, or the claim. */
 export async function damagedTasks(connection: Connection): Promise<DamagedTask[]> {
   const found: DamagedTask[] = [];
   for (const task of (await connection.send<string[]>(['SMEMBERS', KEYS.tasks])).sort())
     try {
+      await mustBeThere(connection, task);
       await readTask(connection, task);
     } catch (error) {
       if (!(error instanceof ClickrateError) || error.code !== 'checkpoint_damaged') throw error;
       found.push({ task, what: error.message, ...(await copyOf(connection, task)) });
     }
   return found;
+}
+
+async function mustBeThere(connection: Connection, task: string): Promise<void> {
+  const key = TASK_PREFIX + task;
+  if ((await connection.send<number>(['EXISTS', key])) === 0)
+    throw new ClickrateError('checkpoint_damaged', `${key} is gone, but not the rest of it`);
 }
 
 async function copyOf(connection: Connection, task: string) {
