@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createClient } from '@redis/client';
 import { openDatabase } from '../src/sqlite.ts';
 import { RedisStore } from '../src/stores/redis/store.ts';
+import { PUT_BACK } from '../src/stores/redis/transaction.ts';
 import { SqliteStore } from '../src/stores/sqlite/store.ts';
 import type { Store } from '../src/stores/store.ts';
 import { startRedis } from '../test/support/redis-server.ts';
@@ -60,6 +61,26 @@ export async function sqlite(): Promise<World> {
  */
 const NO_REWRITE = ['--auto-aof-rewrite-percentage', '0'];
 
+type Logged = [id: number, at: number, micros: number, args: string[], client: string];
+
+/**
+ * Commands of a transaction stand in the log one by one, from MULTI to what puts back; Redis does
+ * all of them at once. What scripts call stands there as well, by no client.
+ */
+function longestCommitMs(log: readonly Logged[]): number {
+  let longest = 0;
+  let sum: number | null = null;
+  // The last is the first.
+  for (const [, , micros, [name, text = ''], client] of log.toReversed()) {
+    if (client === '?:0') continue;
+    if (name === 'MULTI') sum = 0;
+    else if (sum !== null) sum += micros;
+    if (name.startsWith('EVAL')) longest = Math.max(longest, sum ?? micros);
+    if (PUT_BACK.startsWith(text.slice(0, 100))) sum = null;
+  }
+  return longest / 1_000;
+}
+
 /** A real server with AOF each second; a second process asks it all the time. */
 export async function redis(): Promise<World> {
   const closers: (() => unknown)[] = [];
@@ -85,11 +106,9 @@ export async function redis(): Promise<World> {
       const answer = once(pinger, 'message');
       pinger.send('end');
       const [pings] = (await answer) as [Pings];
-      const log = await command<[number, number, number, string[]][]>('SLOWLOG', 'GET', '10000');
-      const scripts = log.filter(([, , , [name]]) => name.startsWith('EVAL'));
-      const times = scripts.map(([, , micros]) => micros / 1_000);
+      const log = await command<Logged[]>('SLOWLOG', 'GET', '10000');
       return [
-        { name: 'a script in Redis, the longest', value: Math.max(...times), unit: 'ms' },
+        { name: 'a commit in Redis, the longest', value: longestCommitMs(log), unit: 'ms' },
         { name: 'PING meanwhile, 99 % within', value: pings.p99Ms, unit: 'ms' },
         { name: 'PING meanwhile, the longest', value: pings.maxMs, unit: 'ms' },
       ];

@@ -93,13 +93,13 @@ export class TextBytes {
     this.#bytes[this.at++] = value;
   }
 
-  /** Two bytes, the higher one first, at a place that was passed before. */
-  uint16(at: number, value: number): void {
-    this.#view.setUint16(at, value);
-  }
-
-  uint32(at: number, value: number): void {
-    this.#view.setUint32(at, value);
+  /** Puts ASCII where `room` bytes were left free at `at`; what lies behind moves if it must. */
+  insert(at: number, room: number, text: string): void {
+    if (text.length !== room) {
+      this.#bytes.copyWithin(at + text.length, at + room, this.at);
+      this.at += text.length - room;
+    }
+    for (let n = 0; n < text.length; n++) this.#bytes[at + n] = text.charCodeAt(n);
   }
 
   /** A whole number. */

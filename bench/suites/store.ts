@@ -9,7 +9,7 @@ const ASKED: Record<string, number> = {
   'SQLite, 1000 products: a closing': 5,
   'Redis, 100000 products: a closing': 400,
   'Redis, 1000 products: a closing': 5,
-  'Redis, 100000 products: a script in Redis, the longest': 3,
+  'Redis, 100000 products: a commit in Redis, the longest': 3,
 };
 
 export async function store(report: Report): Promise<void> {

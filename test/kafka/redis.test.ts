@@ -124,7 +124,7 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
     const feed = world.feed({ rate: 1_500 });
     await allRunning([engine], 3);
     for (let n = 1; n <= 4; n++) {
-      proxy.loseAnswerTo(/EVALSHA[\s\S]*"received"/);
+      proxy.loseAnswerTo(/EVAL\r[\s\S]*"received"/);
       await eventually(async () => proxy.lost() >= n, 10_000);
       await pause(1_200);
     }

@@ -3,28 +3,29 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Counts, type ProductResult, resultOf } from '../../src/result.ts';
-import { RowBytes, rowArguments } from '../../src/stores/redis/rows.ts';
+import { type Fields, RowBytes, rowArguments } from '../../src/stores/redis/rows.ts';
 import { anyText } from '../support/any-text.ts';
 
 const WINDOW_MS = 10_000;
 /** Of all runs: nothing of one is in the next. */
 const room = new RowBytes();
 
-/** The strings of a list in MessagePack, all bytes of it used. */
-function unpacked(list: Buffer): string[] {
-  assert.equal(list[0], 0xdd);
+/** The arguments that a server would read, all bytes of them used. */
+function read({ bytes, count }: Fields): string[] {
   const texts: string[] = [];
-  let at = 5;
-  while (at < list.length) {
-    assert.ok(list[at] === 0xd9 || list[at] === 0xda, `head ${list[at]} at ${at}`);
-    const isShort = list[at] === 0xd9;
-    const length = isShort ? list[at + 1] : list.readUInt16BE(at + 1);
-    const start = at + (isShort ? 2 : 3);
-    texts.push(list.toString('utf8', start, start + length));
-    at = start + length;
+  let at = 0;
+  while (at < bytes.length) {
+    const end = bytes.indexOf('\r\n', at);
+    const length = bytes.toString('latin1', at, end);
+    assert.match(length, /^\$[1-9][0-9]*$/);
+    const start = end + 2;
+    const stop = start + Number(length.slice(1));
+    texts.push(bytes.toString('utf8', start, stop));
+    assert.equal(bytes.toString('latin1', stop, stop + 2), '\r\n');
+    at = stop + 2;
   }
-  assert.equal(at, list.length);
-  assert.equal(list.readUInt32BE(1), texts.length);
+  assert.equal(at, bytes.length);
+  assert.equal(count, texts.length);
   return texts;
 }
 
@@ -36,7 +37,7 @@ const counts: fc.Arbitrary<Counts> = fc.record({
 const result: fc.Arbitrary<ProductResult> = fc.record({
   product: fc.oneof(
     fc.string({ minLength: 1, unit: 'grapheme-ascii' }),
-    anyText({ minLength: 1, maxLength: 300 }),
+    anyText({ minLength: 1, maxLength: 1_000 }),
   ),
   latest: counts,
   previous: fc.option(counts),
@@ -52,11 +53,11 @@ test('rows say what `resultOf` says, in the same bytes', () => {
         JSON.stringify(resultOf(product, of, WINDOW_MS)),
       ];
       assert.deepEqual(
-        unpacked(latest),
+        read(latest),
         results.flatMap((one) => rowOf(one, one.latest)),
       );
       assert.deepEqual(
-        unpacked(previous),
+        read(previous),
         results.flatMap((one) => (one.previous === null ? [] : rowOf(one, one.previous))),
       );
       assert.deepEqual(

@@ -42,15 +42,27 @@ local function releaseSome(cursor, most)
 end
 `;
 
+/** The refusal of a commit takes a right that a commit itself does not (see `transaction.ts`). */
+const MAY_RENAME_LUA = `
+local function mayRename()
+  local answer = redis.pcall('RENAME', '${KEYS.refused}', '${KEYS.refused}')
+  if string.find(answer.err, 'no such key', 1, true) then return nil end
+  return redis.error_reply('NOPERM RENAME: ' .. answer.err)
+end
+`;
+
+const HELPERS_LUA = PRELUDE_LUA + MAY_RENAME_LUA + RELEASE_LUA + FORGET_LUA + END_TASKS_LUA;
+
 /**
  * ARGV: task, token, writer, '1' to take over, a new incarnation, most products without a task.
  * Answers `ok` and the epoch; `writer` and the other kind; or `again`: the store is being taken
  * over, page by page, whoever calls; nothing is claimed before the last. From the first on the
  * former owners are fenced, and readers load again, for the incarnation is new.
  */
-export const CLAIM = scriptOf(`${PRELUDE_LUA + RELEASE_LUA + FORGET_LUA + END_TASKS_LUA}
+export const CLAIM = scriptOf(`${HELPERS_LUA}
 local task = '${TASK_PREFIX}' .. ARGV[1]
 local refused = must('${KEYS.store}', 'hash') or must(task, 'hash') or must('${KEYS.tasks}', 'set')
+  or mayRename()
 if refused then return refused end
 local store = redis.call('HMGET', '${KEYS.store}', 'form', 'writer', 'ending')
 local form, writer, ending = store[1], store[2], store[3]

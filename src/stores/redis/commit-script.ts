@@ -1,18 +1,21 @@
 /**
- * The commit: one script, all or nothing. It looks at everything first (the fence, every key's
- * kind, who owns which product) and only then writes, blindly, in the contract's order.
+ * The commit: a script, and the rows behind it, all or nothing. It looks at everything first (the
+ * fence, every key's kind, who owns which product) and only then writes, blindly.
  */
 import { COMMITS_IN_FLIGHT } from '../store.ts';
 import { CHANGES_LUA } from './changes.ts';
-import { type Script, scriptOf } from './connection.ts';
 import { HISTORY_LUA } from './history.ts';
 import { KEPT_LUA } from './kept.ts';
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
+import { argumentOf } from './line.ts';
 import { FORGET_LUA, PRELUDE_LUA } from './lua.ts';
+import { GUARD_LUA } from './transaction.ts';
 
 /** Arguments before the sections: what is named below, then how many each section has. */
 const FIXED = 12;
 const SECTIONS = 9;
+/** The section that says how many results there are: their rows follow the script. */
+const RESULTS = 3;
 
 const CHECKED: [key: string, kind: string][] = [
   [KEYS.latest, 'hash'],
@@ -67,8 +70,10 @@ local count = {}
 for i = 1, ${SECTIONS} do count[i] = tonumber(ARGV[${FIXED} + i]) end
 local removals = ${FIXED + SECTIONS + 1}
 local claims = removals + count[1]
-local latest = claims + count[2]
-local rows = cmsgpack.unpack(ARGV[latest])
+local named = claims + count[2]
+-- The products of the results, where the script must look at each.
+local without = named
+if ARGV[${FIXED}] == '1' then without = named + count[3] end
 local function ownerOf(value)
   local space = string.find(value, ' ', 1, true)
   return string.sub(value, space + 1), tonumber(string.sub(value, 1, space - 1))
@@ -81,7 +86,7 @@ local function owners(names, first, last, tell)
 end
 local held = {}
 if duplicate then
-  owners(ARGV, claims, latest - 1, function(_, name, value)
+  owners(ARGV, claims, named - 1, function(_, name, value)
     if not value or ownerOf(value) ~= task then held[#held + 1] = name end
   end)
   return {'duplicate', unpack(held)}
@@ -99,7 +104,7 @@ owners(ARGV, removals, claims - 1, function(_, name, value)
 end)
 local nextNo = tonumber(store[5])
 local granted, grants, back = {}, {}, {}
-owners(ARGV, claims, latest - 1, function(_, name, value)
+owners(ARGV, claims, named - 1, function(_, name, value)
   local owner, no = '', nil
   if value then owner, no = ownerOf(value) end
   if owner == '' or gone[name] then
@@ -114,10 +119,9 @@ owners(ARGV, claims, latest - 1, function(_, name, value)
   end
 end)
 local numbers, unowned = {}, {}
-if ARGV[${FIXED}] == '1' then
-  local names = {}
-  for i = 1, count[3] do names[i] = rows[2 * i - 1] end
-  owners(names, 1, #names, function(i, name, value)
+if without > named then
+  owners(ARGV, named, without - 1, function(at, name, value)
+    local i = at - named + 1
     local owner, no = task, granted[name]
     if not no then
       owner = nil
@@ -130,8 +134,6 @@ if #unowned > 0 then return {'unowned', unpack(unowned)} end
 `;
 
 const WRITE_LUA = `
-local before = cmsgpack.unpack(ARGV[latest + 1])
-local without = latest + 2
 local staged, parts, other = stageHistory(without + count[4], count[5], numbers)
 if other then return other end
 local removedParts = parts + 2 * count[6]
@@ -148,8 +150,6 @@ hash('HSET', '${KEYS.products}', grants, 1, #grants)
 for _, name in ipairs(removed) do redis.call('ZADD', '${KEYS.departed}', time[1], name) end
 hash('ZREM', '${KEYS.departed}', back, 1, #back)
 if #removed > 0 then forget(tonumber(ARGV[8])) end
-hash('HSET', '${KEYS.latest}', rows, 1, #rows)
-hash('HSET', '${KEYS.previous}', before, 1, #before)
 hash('HDEL', '${KEYS.previous}', ARGV, without, without + count[4] - 1)
 writeHistory(staged, tonumber(store[7]))
 hash('HSET', partsKey, ARGV, parts, removedParts - 1)
@@ -170,13 +170,17 @@ end
 return {'ok', unpack(held)}
 `;
 
-export const COMMIT: Script = scriptOf(
+/** Whole, as it is sent. */
+export const COMMIT = argumentOf(
   PRELUDE_LUA +
+    GUARD_LUA +
     FORGET_LUA +
     HISTORY_LUA +
     KEPT_LUA +
     CHANGES_LUA +
+    `return guarded(ARGV[${FIXED + RESULTS}] ~= '0', function()` +
     FENCE_LUA +
     PRODUCTS_LUA +
-    WRITE_LUA,
+    WRITE_LUA +
+    'end)',
 );

@@ -7,8 +7,10 @@ import { COMMIT } from './commit-script.ts';
 import type { Argument, Connection } from './connection.ts';
 import { type History, historyArguments } from './history.ts';
 import { keptArguments, keptLimits, numberText } from './kept.ts';
+import { KEYS } from './keys.ts';
 import type { Products } from './products.ts';
 import { type RowArguments, RowBytes, rowArguments } from './rows.ts';
+import type { Rows } from './transaction.ts';
 
 export type CommitTerms = {
   writer: string;
@@ -47,8 +49,8 @@ export async function sendCommit(
 ): Promise<CommitAnswer> {
   let numbered = terms.prepared?.numbered ?? (await numberedOf(connection, commit, terms.products));
   for (;;) {
-    const args = commitArguments(commit, numbered, terms);
-    const answered = connection.run<string[]>(COMMIT, args);
+    const { args, rows } = commitArguments(commit, numbered, terms);
+    const answered = connection.transact<string[]>(COMMIT, args, rows);
     if (numbered.numbers !== null) terms.onSent(answered);
     const [answer, ...rest] = await answered;
     if (answer === 'fenced') return { answer };
@@ -78,13 +80,14 @@ function commitArguments(
   commit: Commit,
   { results, numbers, history = historyArguments(results, numbers) }: Numbered,
   terms: CommitTerms,
-): Argument[] {
+): { args: Argument[]; rows: Rows[] } {
   const { writer, limits, nowMs } = terms;
   const { windowMs } = commit.status.settings;
   const { latest, previous, without, packed } = rowsOf(commit, results, terms);
   const parts = commit.parts.flatMap(({ name, bytes }) => [name, sealPart(name, bytes)]);
   const removals = [...new Set(commit.removals)];
-  return [
+  const names = numbers === null ? results.map(({ product }) => product) : [];
+  const args = [
     ...[commit.task, String(commit.epoch), commit.token, String(commit.number), writer],
     ...[
       sealStatus(commit.task, commit.status),
@@ -95,9 +98,14 @@ function commitArguments(
     ...[removals, commit.claims, results, without, { length: history.windows }].map(lengthOf),
     ...[commit.parts, commit.removedParts, commit.kept, commit.comebacks].map(lengthOf),
   ].concat(
-    ...[removals, commit.claims, [latest, previous], without, history.args],
+    ...[removals, commit.claims, names, without, history.args],
     ...[parts, commit.removedParts, keptArguments(commit)],
   );
+  const rows = [
+    { key: KEYS.latest, fields: latest },
+    { key: KEYS.previous, fields: previous },
+  ].filter(({ fields }) => fields.count > 0);
+  return { args, rows };
 }
 
 /** Rows made beforehand stay where they lie: they may be sent once more. */

@@ -72,11 +72,7 @@ export class Commits {
   }
 }
 
-/**
- * Behind one that failed the fence refuses all: that is told as what it is. So is what is fenced
- * behind one that was taken. Where Redis forgot the script, that one is sent once more, and is
- * overtaken if somebody's commit teaches Redis the script in between. Alone it cannot be.
- */
+/** Behind one that failed the fence refuses all: that is told as what it is. */
 async function behind(
   before: Promise<string[]>,
   own: Promise<CommitAnswer>,
@@ -85,7 +81,5 @@ async function behind(
   if (first.status === 'rejected' || first.value[0] === 'fenced')
     throw new ClickrateError('store_unavailable', 'the commit before it was not taken');
   if (answer.status === 'rejected') throw answer.reason;
-  if (answer.value.answer === 'fenced')
-    throw new ClickrateError('store_unavailable', 'it may have overtaken the commit before it');
   return answer.value;
 }

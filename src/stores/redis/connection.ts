@@ -1,12 +1,10 @@
-/**
- * One connection to Redis that is made when it is needed and made anew after it broke. A command
- * is sent once or not at all: nothing waits in a queue while Redis is away, and one without an
- * answer in time breaks the connection, so that no later call waits behind it.
- */
+/** The connection to Redis: commands and scripts over the library's client, commits over a line. */
 import { createHash } from 'node:crypto';
 import { ErrorReply, RESP_TYPES, RedisClient } from '@redis/client';
 import { ClickrateError } from '../../errors.ts';
-import { isNoPrimary, storeError } from './errors.ts';
+import { Lasting } from './lasting.ts';
+import { Line } from './line.ts';
+import { answerIn, type Rows, transactionOf } from './transaction.ts';
 
 export type RedisAddress = { url: string; password?: string };
 
@@ -75,50 +73,44 @@ export function placeOf(url: string): string {
   return `${hostname}:${port === '' ? 6_379 : port}`;
 }
 
-function closed(): ClickrateError {
-  return new ClickrateError('store_unavailable', 'the store is closed');
-}
-
-/** A client from its first try to connect until it breaks; then what broke it. */
-type Link = { ready: Promise<Client>; client: Client; broken?: unknown };
-
 export class Connection {
-  readonly #address: RedisAddress;
   readonly #timeoutMs: number;
   /** Host and port, for sentences. */
   readonly where: string;
-  #link: Link | null = null;
-  #closed = false;
+  readonly #client: Lasting<Client>;
+  /** For transactions with rows; only who commits has one. */
+  readonly #line: Lasting<Line>;
 
   /** Connects nothing yet. Throws `config_invalid` for an address that is none. */
   constructor(address: RedisAddress, timeoutMs: number) {
-    this.#address = address;
     this.#timeoutMs = timeoutMs;
     this.where = placeOf(address.url);
+    this.#client = new Lasting(() => newClient(address), this.where);
+    this.#line = new Lasting(() => new Line(loginOf(address), CONNECT_MS), this.where);
   }
 
   /** Sends a command; strings are answered as text. Throws as `storeError` says. */
   send<T>(args: readonly Argument[], timeoutMs = this.#timeoutMs): Promise<T> {
-    return this.#call(timeoutMs, (client) => client.sendCommand<T>([...args]));
+    return this.#client.call(timeoutMs, (client) => client.sendCommand<T>([...args]));
   }
 
   /** Sends commands in one go; strings are answered as text. */
   sendAll<T>(commands: readonly (readonly Argument[])[]): Promise<T[]> {
-    return this.#call(this.#timeoutMs, (client) =>
+    return this.#client.call(this.#timeoutMs, (client) =>
       Promise.all(commands.map((args) => client.sendCommand<T>([...args]))),
     );
   }
 
   /** Sends commands in one go; strings are answered as bytes. */
   sendAllForBytes<T>(commands: readonly (readonly Argument[])[]): Promise<T[]> {
-    return this.#call(this.#timeoutMs, (client) =>
+    return this.#client.call(this.#timeoutMs, (client) =>
       Promise.all(commands.map((args) => client.sendCommand<T>([...args], BYTES))),
     );
   }
 
   /** Runs a script. It is sent whole only when Redis does not know it, when nothing of it ran. */
   run<T>(script: Script, args: readonly Argument[]): Promise<T> {
-    return this.#call(this.#timeoutMs, async (client) => {
+    return this.#client.call(this.#timeoutMs, async (client) => {
       try {
         return await client.sendCommand<T>(['EVALSHA', script.sha, '0', ...args]);
       } catch (error) {
@@ -128,49 +120,23 @@ export class Connection {
     });
   }
 
-  async #call<T>(timeoutMs: number, body: (client: Client) => Promise<T>): Promise<T> {
-    if (this.#closed) throw closed();
-    this.#link ??= this.#open();
-    const link = this.#link;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
+  /** Runs a script and writes rows, see `transactionOf`; those of calls are in their order. */
+  transact<T>(script: string, args: readonly Argument[], rows: readonly Rows[]): Promise<T> {
+    return this.#line.call(this.#timeoutMs, async (line) => {
+      const { chunks, count } = transactionOf(script, args, rows);
+      return answerIn(await line.send(chunks, count)) as T;
     });
-    try {
-      return await Promise.race([link.ready.then(body), late]);
-    } catch (error) {
-      // The address may be that of another server by now: one that cannot write is left.
-      if (!(error instanceof ErrorReply) || isNoPrimary(error)) this.#drop(link, error);
-      // Calls that end with a connection hear from the library only that it was ended.
-      throw storeError(error instanceof ErrorReply ? error : link.broken, this.where);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #open(): Link {
-    const client = newClient(this.#address);
-    const link: Link = { client, ready: client.connect().then(() => client) };
-    // The calls under way are told by themselves; the next one connects anew.
-    client.on('error', (error) => this.#drop(link, error));
-    link.ready.catch((error) => this.#drop(link, error));
-    return link;
-  }
-
-  #drop(link: Link, why: unknown): void {
-    link.broken ??= why;
-    if (this.#link === link) this.#link = null;
-    if (link.client.isOpen) link.client.destroy();
   }
 
   /** Ends the connection at once: calls under way fail with `why`, the next one connects anew. */
   leave(why: unknown): void {
-    if (this.#link !== null) this.#drop(this.#link, why);
+    this.#client.leave(why);
+    this.#line.leave(why);
   }
 
   /** Ends it for good. */
   close(): void {
-    this.#closed = true;
-    this.leave(closed());
+    this.#client.close();
+    this.#line.close();
   }
 }

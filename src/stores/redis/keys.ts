@@ -26,6 +26,8 @@ export const KEYS = {
   comebacks: 'ctr:comebacks',
   /** Stream of changes: entry `n-0` is change n. */
   changes: 'ctr:changes',
+  /** Within a transaction that is refused, see `transaction.ts`: there is never one to be seen. */
+  refused: 'ctr:refused',
 } as const;
 
 /** Followed by the task: hash of fence, write number, status. */

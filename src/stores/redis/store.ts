@@ -1,5 +1,5 @@
 /**
- * The store in Redis: one script a commit, so a commit is whole or not at all, and fenced. One
+ * The store in Redis: one transaction a commit, so it is whole or not at all, and fenced. One
  * primary (perhaps with replicas), not a Redis Cluster. Keys and what they hold: `docs/redis.md`.
  */
 import { randomUUID } from 'node:crypto';

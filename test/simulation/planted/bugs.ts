@@ -95,6 +95,20 @@ const FENCE_BUGS: Bug[] = [
     caughtBy: REDIS,
   },
   {
+    name: 'Redis: rows of a commit that is refused are written all the same',
+    file: 'stores/redis/transaction.ts',
+    find: "if done and type(answer) == 'table' and answer[1] == 'ok' then return answer end",
+    replace: 'if done then return answer end',
+    caughtBy: REDIS,
+  },
+  {
+    name: 'Redis: what was put aside is not put back',
+    file: 'stores/redis/transaction.ts',
+    find: "if redis.call('DEL', '${KEYS.refused}') == 0 then return 0 end",
+    replace: "if redis.call('EXISTS', '${KEYS.refused}') == 1 then return 0 end",
+    caughtBy: REDIS,
+  },
+  {
     name: 'SQLite: commits of the former owner may be sent again',
     file: 'stores/sqlite/tasks.ts',
     find: 'behind < row.committed',

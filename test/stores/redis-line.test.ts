@@ -1,0 +1,139 @@
+/** The line over which commits go: what a server answers, in whatever pieces, and what is no answer. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ErrorReply } from '@redis/client';
+import fc from 'fast-check';
+import { Connection } from '../../src/stores/redis/connection.ts';
+import { Line } from '../../src/stores/redis/line.ts';
+import { Replies, type Reply } from '../../src/stores/redis/replies.ts';
+import { answerIn, transactionOf } from '../../src/stores/redis/transaction.ts';
+import { anyText } from '../support/any-text.ts';
+import { startRedis, withoutRedis } from '../support/redis-server.ts';
+import { startSocketServer } from '../support/socket-server.ts';
+import { commitOf, resultIn } from './commits.ts';
+import { Sender, simStoreAt, storeAt } from './redis-parts.ts';
+
+const skip = withoutRedis();
+
+const line = fc.string({ unit: 'grapheme-ascii' }).map((text) => text.replaceAll(/[\r\n]/g, ''));
+const { reply } = fc.letrec<{ reply: Reply }>((tie) => ({
+  reply: fc.oneof(
+    { depthSize: 'small' },
+    anyText({ maxLength: 50 }),
+    fc.maxSafeInteger(),
+    fc.constant(null),
+    line.map((text) => new ErrorReply(text)),
+    fc.array(tie('reply'), { maxLength: 5 }),
+  ),
+}));
+
+function written(one: Reply): string {
+  if (one === null) return '$-1\r\n';
+  if (typeof one === 'number') return `:${one}\r\n`;
+  if (one instanceof ErrorReply) return `-${one.message}\r\n`;
+  if (typeof one === 'string') return `$${Buffer.byteLength(one)}\r\n${one}\r\n`;
+  return `*${one.length}\r\n${one.map(written).join('')}`;
+}
+
+test('replies are the same whatever pieces they come in', () => {
+  fc.assert(
+    fc.property(
+      fc.array(reply, { minLength: 1, maxLength: 6 }),
+      fc.array(fc.nat(40), { minLength: 1 }),
+      (replies, lengths) => {
+        const bytes = Buffer.from(replies.map(written).join(''));
+        const reader = new Replies();
+        const found: Reply[] = [];
+        for (let at = 0, n = 0; at < bytes.length; n++) {
+          const length = lengths[n % lengths.length]! + 1;
+          found.push(...reader.take(bytes.subarray(at, at + length)));
+          at += length;
+        }
+        assert.deepEqual(found, replies);
+      },
+    ),
+  );
+});
+
+test('what is no reply, or has no end, is refused', () => {
+  assert.throws(() => new Replies().take(Buffer.from('HTTP/1.1 400 Bad Request\r\n')), /no reply/);
+  const reader = new Replies(1_000);
+  assert.deepEqual(reader.take(Buffer.from(`$5000\r\n${'x'.repeat(900)}`)), []);
+  assert.throws(() => reader.take(Buffer.from('x'.repeat(100))), /without end/);
+});
+
+test('a refusal within a transaction is told before that there was none', () => {
+  const full = new ErrorReply('OOM command not allowed');
+  const replies = ['OK', 'QUEUED', full, 'QUEUED', new ErrorReply('EXECABORT discarded')];
+  assert.throws(() => answerIn(replies), full);
+  const late = ['OK', 'QUEUED', 'QUEUED', [['ok'], new ErrorReply('WRONGTYPE')]];
+  assert.throws(() => answerIn(late), /WRONGTYPE/);
+  assert.deepEqual(answerIn(['OK', 'QUEUED', 'QUEUED', [['ok'], 1]]), ['ok']);
+  assert.deepEqual(answerIn([['fenced']]), ['fenced']);
+  assert.equal(transactionOf('', [], []).count, 1);
+});
+
+test('a server that speaks otherwise, or not at all, breaks the line', async (t) => {
+  const url = async (onData: Parameters<typeof startSocketServer>[1]) =>
+    `redis://127.0.0.1:${(await startSocketServer(t, onData)).port}`;
+  const other = new Line({ url: await url((socket) => socket.write('220 mail\r\n')) }, 1_000);
+  await assert.rejects(other.connect(), /no reply/);
+  assert.equal(other.isOpen, false);
+  const silent = new Connection({ url: await url(() => {}) }, 200);
+  t.after(() => silent.close());
+  await assert.rejects(silent.transact('', [], []), {
+    code: 'store_unavailable',
+    message: /no answer in 200 ms/,
+  });
+});
+
+test('a commit that is not taken leaves no trace of its rows', { skip }, async (t) => {
+  const redis = await startRedis(t, { args: ['--enable-debug-command', 'yes'] });
+  const store = simStoreAt(t, redis.url);
+  const a = await new Sender(store).claim();
+  const digest = () => redis.cli('--raw', 'DEBUG', 'DIGEST');
+  const refused = async (commit: ReturnType<typeof commitOf>, answer: string) => {
+    const before = digest();
+    assert.equal((await store.commit(commit)).answer, answer);
+    assert.equal(digest(), before);
+  };
+  const results = [resultIn('x', 0, 1)];
+  const strange = { epoch: 1, token: 'another' };
+  // Neither hash is there yet.
+  await refused(commitOf('a', strange, 1, { claims: ['x'], results }), 'fenced');
+  assert.equal(redis.cli('EXISTS', 'ctr:latest', 'ctr:previous'), '0');
+  const first = a.build({ claims: ['x'], results });
+  assert.equal((await store.commit(first)).answer, 'ok');
+  await refused(first, 'duplicate');
+  // The one is there, the other is not, and both.
+  await refused(commitOf('a', strange, 2, { results: [resultIn('x', 5, 9)] }), 'fenced');
+  assert.equal(redis.cli('EXISTS', 'ctr:previous'), '0');
+  const [result] = results;
+  const previous = { ...result!.latest, start: result!.latest.start - 10_000 };
+  const both = [{ ...result!, previous }];
+  assert.equal(await a.send({ results: both }), 'ok');
+  await refused(commitOf('a', strange, 3, { results: both }), 'fenced');
+  assert.equal(redis.cli('KEYS', '*aside*').trim(), '');
+});
+
+test('who may not do transactions, or not refuse in them, is told before', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const rights = ['~ctr:*', '+@all'];
+  redis.cli('ACL', 'SETUSER', 'renames', 'on', '>pw', ...rights, '-rename');
+  redis.cli('ACL', 'SETUSER', 'begins', 'on', '>pw', ...rights, '-multi');
+  const at = (user: string) => storeAt(t, redis.url.replace('redis://', `redis://${user}:pw@`));
+  const may = { code: 'config_invalid', retry: false };
+  await assert.rejects(at('renames').claim('a', 't'), { ...may, message: /rename/i });
+  assert.equal(redis.cli('DBSIZE'), '0');
+  const a = await new Sender(at('begins')).claim();
+  await assert.rejects(a.store.commit(a.build()), { ...may, message: /multi/i });
+});
+
+test('commits go where the address says: its database, with its password', { skip }, async (t) => {
+  const redis = await startRedis(t, { args: ['--requirepass', 'sesame'] });
+  const url = `${redis.url.replace('redis://', 'redis://:sesame@')}/3`;
+  const a = await new Sender(storeAt(t, url)).claim();
+  await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] });
+  const there = redis.cli('-a', 'sesame', '-n', '3', 'HEXISTS', 'ctr:latest', 'x');
+  assert.match(there, /1$/);
+});
