@@ -47,6 +47,7 @@ const MAY_RENAME_LUA = `
 local function mayRename()
   local answer = redis.pcall('RENAME', '${KEYS.refused}', '${KEYS.refused}')
   if string.find(answer.err, 'no such key', 1, true) then return nil end
+  if string.sub(answer.err, 1, 4) ~= 'ERR ' then return answer end
   return redis.error_reply('NOPERM RENAME: ' .. answer.err)
 end
 `;

@@ -104,8 +104,8 @@ const FENCE_BUGS: Bug[] = [
   {
     name: 'Redis: what was put aside is not put back',
     file: 'stores/redis/transaction.ts',
-    find: "if redis.call('DEL', '${KEYS.refused}') == 0 then return 0 end",
-    replace: "if redis.call('EXISTS', '${KEYS.refused}') == 1 then return 0 end",
+    find: "== 1 then redis.call('RENAME', key .. ':aside', key)",
+    replace: "== 2 then redis.call('RENAME', key .. ':aside', key)",
     caughtBy: REDIS,
   },
   {
