@@ -7,9 +7,12 @@ import { commitOf, START } from './commits.ts';
 
 export type Ending = { after(fn: () => unknown): void };
 
+/** No busy machine is this slow: only what has no answer at all fails. */
+const PATIENT_MS = 30_000;
+
 /** A store that is closed with its test. */
 export function storeAt(t: Ending, url: string, options: Partial<RedisStoreOptions> = {}) {
-  const store = new RedisStore({ url, ...options });
+  const store = new RedisStore({ url, timeoutMs: PATIENT_MS, ...options });
   t.after(() => store.close());
   return store;
 }
