@@ -113,9 +113,8 @@ export const LIMITS = {
   streamStallMs: 60_000,
   /** Stream: texts that wait for readers, in bytes; each counts once for all who wait for it. */
   streamHeldBytes: 268_435_456,
-  /** HTTP: connections at once (readers of the stream among them); bytes of a request's head. */
+  /** HTTP: connections at once (readers of the stream among them). */
   connections: 5_000,
-  headBytes: 16_384,
   /** HTTP: longest URL; how long a request may take to arrive; how long a connection stays idle. */
   urlBytes: 8_192,
   requestMs: 60_000,

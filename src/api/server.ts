@@ -99,7 +99,7 @@ function bareServer(context: Context): FastifyInstance {
     headersTimeout: limits.requestMs,
     // How often it looks for requests that are overdue.
     connectionsCheckingInterval: Math.ceil(limits.requestMs / 10),
-    maxHeaderSize: Math.max(limits.headBytes, urlBytes + HEAD_REST_BYTES),
+    maxHeaderSize: urlBytes + HEAD_REST_BYTES,
   };
   // Before its handshake a connection is not one of HTTP, and not watched as one.
   const https = { ...http, handshakeTimeout: limits.requestMs };
