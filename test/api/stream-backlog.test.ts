@@ -8,12 +8,12 @@ import { LIMITS, SETTINGS } from '../../src/config.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { counts, FakeReader, row, START } from './fake-reader.ts';
 
-async function setUp() {
+async function setUp(limits = LIMITS) {
   const reader = new FakeReader();
   const clock = new SimClock(START);
-  const results = new Results({ reader, clock, limits: LIMITS, windowMs: SETTINGS.windowMs });
+  const results = new Results({ reader, clock, limits, windowMs: SETTINGS.windowMs });
   const watch = { now: () => ({}), finalBefore: () => null };
-  const parts = { limits: LIMITS, clock };
+  const parts = { limits, clock };
   const context = { parts, results, watch, stream: { coalesced: 0 } } as unknown as Context;
   const backlog = new Backlog(context);
   await results.start();
@@ -34,6 +34,30 @@ test('what a reader missed is told as it is now, also where another missed as mu
   publish(2);
   assert.match(String(backlog.coalesced(0)), /"number":2,.*"impressions":2,/);
   assert.equal(backlog.run(0)?.last, 2);
+});
+
+test('texts for those who lag alike have a limit: beyond it they are made for each', async () => {
+  const { backlog, publish } = await setUp();
+  for (let n = 1; n <= 100; n++) publish(n);
+  for (const made of [
+    (place: number) => backlog.run(place),
+    (place: number) => backlog.coalesced(place),
+  ]) {
+    const first = Array.from({ length: 100 }, (_, place) => made(place));
+    const isKept = first.map((text, place) => made(place) === text);
+    assert.equal(isKept.indexOf(false), 32);
+    assert.ok(!isKept.slice(32).includes(true));
+  }
+});
+
+test('changes are kept for those who come back up to a number of bytes', async () => {
+  const streamBytes = 10_000;
+  const { backlog, publish } = await setUp({ ...LIMITS, streamBytes });
+  for (let n = 1; n <= 100; n++) publish(n);
+  let oldest = backlog.last;
+  while (backlog.reaches(oldest - 1)) oldest--;
+  const { bytes } = backlog.run(oldest)!;
+  assert.ok(bytes.length > streamBytes / 3 && bytes.length <= streamBytes, `${bytes.length} bytes`);
 });
 
 test('a snapshot is shared, but not one of a former load, though that came as far', async () => {

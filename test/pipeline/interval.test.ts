@@ -17,20 +17,23 @@ const STEP_MS = 5;
 class Timed extends MemoryStore {
   readonly commits: { atMs: number; results: number }[] = [];
   readonly clock: SimClock;
+  readonly #tookMs: number;
 
-  constructor(clock: SimClock) {
+  constructor(clock: SimClock, tookMs: number) {
     super();
     this.clock = clock;
+    this.#tookMs = tookMs;
   }
 
   override commit(commit: Commit) {
     this.commits.push({ atMs: this.clock.monotonicMs(), results: commit.results.length });
+    this.clock.advance(this.#tookMs);
     return super.commit(commit);
   }
 }
 
 /** The commits of so long, while an event comes every 10 ms until `silentMs`. */
-async function commitsOf(lastMs: number, silentMs: number) {
+async function commitsOf(lastMs: number, silentMs: number, { windowMs = 1_100, tookMs = 0 } = {}) {
   const clock = new SimClock(START);
   const records = Array.from({ length: silentMs / 10 }, (_, offset) => {
     const arrivalMs = START + offset * 10;
@@ -38,11 +41,11 @@ async function commitsOf(lastMs: number, silentMs: number) {
     return { offset, arrivalMs, bytes: Buffer.from(text) };
   });
   const logs = [{ partition: 'p-0', topicId: 't', records }];
-  const store = new Timed(clock);
+  const store = new Timed(clock, tookMs);
   const pipeline = new Pipeline({
     ...{ task: '0', store, clock, log: silentLog, limits: LIMITS },
     source: new SimSource({ logs, clock, random: new Random(1) }),
-    settings: settingsWith({ windowMs: 1_100, watermarkDelayMs: 500, idleAfterMs: 60_000 }),
+    settings: settingsWith({ windowMs, watermarkDelayMs: 500, idleAfterMs: 60_000 }),
     newToken: () => 'token',
     newIdKey: () => '0'.repeat(32),
     stillOurs: async () => true,
@@ -75,6 +78,24 @@ test('a closing that does not come holds up no commit for long', async () => {
   const next = commits.find(({ atMs }) => atMs > last.atMs)!;
   const waitedMs = next.atMs - last.atMs;
   assert.ok(waitedMs >= LIMITS.commitMinMs && waitedMs <= 1_300, `after ${waitedMs} ms`);
+});
+
+test('the longer a commit takes, the seldomer one comes, but often enough to notice a fence', async () => {
+  const { commitMinMs, commitMaxMs, commitShare } = LIMITS;
+  for (const [tookMs, everyMs] of [
+    [10, commitMinMs],
+    [100, 100 * commitShare],
+    [1_000, commitMaxMs],
+  ] as const) {
+    const commits = await commitsOf(30_000, 30_000, { windowMs: 60_000, tookMs });
+    const begins = commits.map(({ atMs }) => atMs).filter((atMs) => atMs < 30_000);
+    // From the end of one to the beginning of the next; the first had none before it.
+    const waitsMs = begins.slice(1).map((atMs, n) => atMs - begins[n]! - tookMs);
+    assert.ok(waitsMs.length >= 4, `${begins}`);
+    // Its end is seen up to two steps later, and counted with it.
+    const mostMs = everyMs + (2 * commitShare + 3) * STEP_MS;
+    for (const ms of waitsMs) assert.ok(ms >= everyMs && ms < mostMs, `${tookMs}: ${ms} ms`);
+  }
 });
 
 test('where nothing is new a commit comes only so often that a fence is noticed', async () => {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isInMemory, ownPartOf, partOf } from '../../src/code-memory.ts';
-import { AnswerBuffers } from '../../src/sources/kafka/buffers.ts';
+import { LIMITS } from '../../src/config.ts';
+import { AnswerBuffers, answerBuffers } from '../../src/sources/kafka/buffers.ts';
 
 const USUAL = 100_000;
 
@@ -35,6 +36,19 @@ test('larger ones are kept up to a limit, and one that is too small makes room',
   buffers.give(larger);
   assert.equal(buffers.take(2 * USUAL), larger);
   assert.ok(![a, b, c].includes(buffers.take(1.5 * USUAL)));
+});
+
+test('those of all lanes fit what is asked for, and free ones have a limit together', () => {
+  const usual = answerBuffers.take(LIMITS.fetchBytes);
+  assert.ok(isInMemory(usual));
+  answerBuffers.give(usual);
+  const many = Array.from({ length: 100 }, () => answerBuffers.take(2 * LIMITS.fetchBytes));
+  for (const buffer of many) answerBuffers.give(buffer);
+  const again = many.map(({ length }) => answerBuffers.take(length - LIMITS.fetchBytes / 2));
+  const kept = again.filter((buffer) => many.includes(buffer));
+  const bytes = kept.reduce((sum, { length }) => sum + length, 0);
+  assert.ok(bytes <= LIMITS.freeAnswerBytes, `${bytes} bytes`);
+  assert.ok(bytes > LIMITS.freeAnswerBytes - many[0]!.length, `${bytes} bytes`);
 });
 
 test('where the memory of code is used up others serve, and its parts are told to be none', () => {

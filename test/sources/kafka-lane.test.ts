@@ -13,15 +13,17 @@ import { batchOf, markerOf } from '../support/kafka-batches.ts';
 const TOPIC_ID = '00000000-0000-4000-8000-000000000001';
 
 /** A lane to which these are answered in turn, each after so long, on a clock set by hand. */
-function laneOver(answers: Buffer[], tookMs: readonly number[] = []) {
+function laneOver(answers: Buffer[], tookMs: readonly number[] = [], limits = LIMITS) {
   const time = { ms: 1_000 };
   const now = () => time.ms;
   const clock = { ...systemClock, monotonicMs: now, wallMs: now };
   let asked = 0;
+  const sent: Buffer[] = [];
   const rooms = new Set<number>();
   const line = {
     open: async () => {},
-    request: async (_: Buffer, room?: Room) => {
+    request: async (bytes: Buffer, room?: Room) => {
+      sent.push(Buffer.from(bytes));
       time.ms += tookMs[asked] ?? 0;
       const answer = answers[asked++]!;
       const buffer = room!(answer.length);
@@ -47,11 +49,7 @@ function laneOver(answers: Buffer[], tookMs: readonly number[] = []) {
   const place = { topic: 'clicks', partition: 0, index: 0 };
   const arrivals: (() => void)[] = [];
   const onArrival = () => arrivals.shift()?.();
-  const lane = new Lane(
-    { cluster, client, clock, limits: LIMITS, ...place, onArrival },
-    TOPIC_ID,
-    7,
-  );
+  const lane = new Lane({ cluster, client, clock, limits, ...place, onArrival }, TOPIC_ID, 7);
   /** Asks, and waits for what comes; answers whether anything was asked. */
   const ask = async () => {
     const before = asked;
@@ -61,7 +59,7 @@ function laneOver(answers: Buffer[], tookMs: readonly number[] = []) {
     arrivals.length = 0;
     return asked > before;
   };
-  return { lane, line, leader, ask, time, rooms };
+  return { lane, line, leader, ask, time, rooms, sent };
 }
 
 const atEnd = () => fetchAnswer(1, 0, 7, 0, []);
@@ -181,12 +179,30 @@ test('and after its connection was closed while nothing was under way', async ()
   assert.deepEqual(seen, [-Infinity, 11_000, 11_000]);
 });
 
+/** Behind head, client, tags, replica: wait, least and most bytes, then the isolation level. */
+const WAIT_AT = 14 + 1 + 1 + 4;
+/** Behind the session and the topic: most bytes of its partition. */
+const PARTITION_BYTES_AT = WAIT_AT + 13 + 8 + 18 + 8 + 20;
+
 test('what is not committed is not asked for', () => {
   const request = new FetchRequest('c', TOPIC_ID, 0, 1).at(7, 50);
-  // Behind head, client, tags, replica: wait, least and most bytes, then the isolation level.
-  const at = 14 + 1 + 1 + 4;
-  assert.equal(request.readInt32BE(at), 50);
-  assert.equal(request.readInt8(at + 12), 1);
+  assert.equal(request.readInt32BE(WAIT_AT), 50);
+  assert.equal(request.readInt8(WAIT_AT + 12), 1);
+});
+
+test('no more is asked for at once than may be, and what unpacks to more comes in pieces', async () => {
+  const fetchBytes = 4_096;
+  const batches = [7, 8, 9].map((base) => {
+    const rows = [{ key: null, value: 'x'.repeat(3_000) }];
+    return batchOf({ base, rows, compression: 'gzip' });
+  });
+  const answers = [fetchAnswer(1, 0, 10, 0, batches)];
+  const { lane, ask, sent } = laneOver(answers, [], { ...LIMITS, fetchBytes });
+  await ask();
+  for (const at of [WAIT_AT + 8, PARTITION_BYTES_AT])
+    assert.equal(sent[0]!.readInt32BE(at), fetchBytes);
+  const counts = [1, 2, 3].map(() => lane.take()?.records.count);
+  assert.deepEqual(counts, [2, 1, undefined]);
 });
 
 test('a topic that was made anew under its name is not read as the one before', async () => {
