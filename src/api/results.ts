@@ -10,7 +10,7 @@ import type { Change, Loaded, ResultReader, Row } from '../stores/store.ts';
 import { SerialisedBody } from './bodies.ts';
 import { Rows } from './rows.ts';
 
-/** Changes held back while loading; beyond that the load is simply done again. */
+/** Newest changes held back while loading; where that is too few, it is simply done again. */
 const WAITING_CHANGES = 10_000;
 
 export type ResultsParts = {
@@ -119,7 +119,9 @@ export class Results {
   #onChange(change: Change): void {
     if (this.#stopped.signal.aborted) return;
     if (this.#loading) {
-      if (this.#waiting.length < WAITING_CHANGES) this.#waiting.push(change);
+      this.#waiting.push(change);
+      // The newest stay: the first of them shows the gap.
+      if (this.#waiting.length > WAITING_CHANGES) this.#waiting.shift();
       return;
     }
     const same = change.incarnation === this.#incarnation;

@@ -14,17 +14,21 @@ import { counts, FakeReader, row, START, WINDOW_MS } from './fake-reader.ts';
 /** Sleeps last until the test ends them. */
 function handClock() {
   const sleepers: (() => void)[] = [];
+  const waitsMs: number[] = [];
   const clock: Clock = {
     wallMs: () => START,
     monotonicMs: () => 0,
     after: () => () => {},
-    sleep: () => new Promise((resolve) => sleepers.push(resolve)),
+    sleep: (ms) => {
+      waitsMs.push(ms);
+      return new Promise((resolve) => sleepers.push(resolve));
+    },
   };
   const wake = async () => {
     for (const resolve of sleepers.splice(0)) resolve();
     for (let i = 0; i < 5; i++) await turn();
   };
-  return { clock, wake, sleepers };
+  return { clock, wake, sleepers, waitsMs };
 }
 
 function resultsOver(reader: FakeReader, clock: Clock = handClock().clock) {
@@ -64,6 +68,9 @@ test('rows are loaded once, then changed as the store says', async () => {
   assertSame(results, reader);
   assert.equal(reader.loads, 1);
   assert.equal(results.size, 1);
+  // A revision of an older window is not the newest.
+  reader.publish([row('b', counts(START, 3, 1))]);
+  assert.equal(results.newestStart, START + 10_000);
 });
 
 test('changes during the load are neither lost nor applied twice', async () => {
@@ -79,6 +86,31 @@ test('changes during the load are neither lost nor applied twice', async () => {
   await results.start();
   assertSame(results, reader);
   assert.equal(reader.loads, 1);
+});
+
+test('products that come and go take no more room than there are at once', async () => {
+  const reader = new FakeReader();
+  const results = resultsOver(reader);
+  await results.start();
+  for (let n = 0; n < 300; n++)
+    reader.publish([row(`p${n}`, counts(START, n, 0))], n < 3 ? [] : [`p${n - 3}`]);
+  assertSame(results, reader);
+  assert.deepEqual([results.rows.size, results.rows.end], [3, 3]);
+});
+
+test('more changes during the load than are held back: it is done again, and nothing is missing', async () => {
+  const reader = new FakeReader();
+  reader.publish([row('a', counts(START, 0, 0))]);
+  reader.duringLoad = () => {
+    for (let n = 1; n <= 10_001; n++) reader.publish([row('a', counts(START, n, 0))]);
+  };
+  const { clock, wake } = handClock();
+  const results = resultsOver(reader, clock);
+  await results.start();
+  await settled();
+  await wake();
+  assertSame(results, reader);
+  assert.equal(reader.loads, 2);
 });
 
 test('a gap in the numbers, another incarnation or window size: all is loaded again', async () => {
@@ -97,11 +129,12 @@ test('a gap in the numbers, another incarnation or window size: all is loaded ag
   reader.incarnation = 'two';
   reader.number = 0;
   reader.rows.clear();
-  reader.publish([row('d', counts(START, 1, 0))]);
+  reader.publish([row('d', counts(START - WINDOW_MS, 1, 0))]);
   await settled();
   await wake();
   assertSame(results, reader);
   assert.equal(reader.loads, 3);
+  assert.equal(results.newestStart, START - WINDOW_MS);
 
   reader.publish([row('d', counts(START, 1, 0))], [], 5_000);
   await settled();
@@ -132,19 +165,30 @@ test('a store that contradicts itself is asked again only after a wait', async (
   await wake();
   assert.equal(reader.loads, 2);
   assertSame(results, reader);
+  // Once a change has fitted, nobody waits.
+  reader.publish([row('b', counts(START, 1, 0))]);
+  reader.publishUnheard([row('c', counts(START, 1, 0))]);
+  reader.publish([]);
+  await settled();
+  assert.equal(sleepers.length, 0);
+  assert.equal(reader.loads, 3);
+  assertSame(results, reader);
 });
 
 test('a load that fails is tried again, and meanwhile the trouble is told', async () => {
   const reader = new FakeReader();
   reader.publish([row('a', counts(START, 1, 0))]);
   reader.failure = new ClickrateError('store_unavailable', 'no answer');
-  const { clock, wake } = handClock();
+  const { clock, wake, waitsMs } = handClock();
   const results = resultsOver(reader, clock);
   await results.start();
   assert.match(results.trouble ?? '', /cannot be loaded: no answer/);
   assert.throws(() => results.latest, { code: 'store_unavailable' });
-  await wake();
+  for (let n = 1; n < 8; n++) await wake();
   assert.match(results.trouble ?? '', /no answer/);
+  const growing = waitsMs.map((_, n) => Math.min(LIMITS.retryMinMs * 2 ** n, LIMITS.retryMaxMs));
+  assert.deepEqual(waitsMs, growing);
+  assert.equal(waitsMs.at(-1), LIMITS.retryMaxMs);
   reader.failure = null;
   await wake();
   assert.equal(results.trouble, null);
