@@ -7,6 +7,7 @@ import { LIMITS } from '../../src/config.ts';
 import { ClickrateError } from '../../src/errors.ts';
 import type { StoredEvent } from '../../src/stores/store.ts';
 import { anyText } from '../support/any-text.ts';
+import { eventually } from '../support/processes.ts';
 import {
   counts,
   FakeReader,
@@ -108,6 +109,19 @@ test('rows that come or leave between pages neither repeat nor hide those that s
     rest,
   );
   assert.ok(ids.includes('y') && !ids.includes('x'));
+});
+
+test('pages are those of the results that are there, also where as many were loaded anew', async (t) => {
+  const { reader, pages } = await served(t);
+  reader.publish([row('a', counts(START, 1, 0)), row('b', counts(START, 2, 0))]);
+  reader.publish([row('a', counts(START, 3, 0))]);
+  assert.deepEqual(await pages('sort=-impressions'), ['a', 'b']);
+  reader.incarnation = 'two';
+  reader.rows.clear();
+  reader.publishUnheard([row('a', counts(START, 1, 0)), row('c', counts(START, 2, 0))]);
+  reader.publish([row('d', counts(START, 5, 0))]);
+  await eventually(async () => (await pages('sort=clicks')).length === 3, 5_000);
+  assert.deepEqual(await pages('sort=-impressions'), ['d', 'c', 'a']);
 });
 
 test('pages hold every product once, sorted by bytes, for any ids', async (t) => {
