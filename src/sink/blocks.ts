@@ -13,9 +13,8 @@ const writer = new PackWriter();
 export function blockPart(block: Block, windowMs: number): Part {
   writer.uint(FORM);
   writer.uint(block.counted);
-  const entries = [...block.entries].filter(({ cells }) => cells.length > 0);
-  writer.uint(entries.length);
-  for (const entry of entries) encodeEntry(entry, windowMs);
+  writer.uint(block.entries.size);
+  for (const entry of block.entries) encodeEntry(entry, windowMs);
   return { name: `block/${block.number}`, bytes: writer.take() };
 }
 

@@ -88,42 +88,39 @@ export class SinkState {
     this.#tell(nowMs);
   }
 
-  /** Takes in what was read at `nowMs` (monotonic); whether it said anything new. */
+  /** Takes in what was read at `nowMs` (monotonic); whether that was anything. */
   apply(fetch: Fetch, nowMs: number): boolean {
     const { kind } = this.#places[fetch.partition];
     const { records } = fetch;
-    let isNew = false;
     for (let i = 0; i < records.count; i++) {
       // A tombstone: the row's value follows.
       if (kind === 'results' && records.starts[i] === records.ends[i]) continue;
       const value = records.bytes.subarray(records.starts[i], records.ends[i]);
-      if (kind === 'results') isNew = this.#result(fetch.partition, value) || isNew;
-      else if (kind === 'progress') isNew = this.#progress(value) || isNew;
-      else isNew = this.#rejected(fetch.partition, records, i) || isNew;
+      if (kind === 'results') this.#result(fetch.partition, value);
+      else if (kind === 'progress') this.#progress(value);
+      else this.#rejected(fetch.partition, records, i);
     }
     if (kind === 'progress' && records.count > 0) this.#tell(nowMs);
     if (fetch.end) this.#provenMs[fetch.partition] = fetch.sentAtMs;
-    return isNew || records.count > 0;
+    return records.count > 0;
   }
 
-  #result(p: number, value: Uint8Array): boolean {
+  #result(p: number, value: Uint8Array): void {
     const result = readResult(value);
     if (result === null) this.unreadable++;
     else if (result.windowMs !== this.#settings.windowMs) this.otherWindows++;
     else {
       this.#maxTs[p] = Math.max(this.#maxTs[p] ?? -Infinity, result.start + result.windowMs - 1);
-      return this.table.fold({ ...result, from: p });
+      this.table.fold({ ...result, from: p });
     }
-    return false;
   }
 
-  #progress(value: Uint8Array): boolean {
+  #progress(value: Uint8Array): void {
     const record = readProgress(value);
     // The topic also remembers what was deployed.
-    if (record === null) return false;
+    if (record === null) return;
     this.#kept.progress[record.partition] = record.watermark;
     this.#isKeptChanged = true;
-    return true;
   }
 
   /** The least of all subtasks' watermarks; none before each has one. */
@@ -136,20 +133,19 @@ export class SinkState {
   }
 
   /** Events come in the order of their origin's offsets: an older one is a repeat. */
-  #rejected(p: number, records: RecordBatch, i: number): boolean {
+  #rejected(p: number, records: RecordBatch, i: number): void {
     const record = readRejected(headersAt(records.bytes, records.ends[i]));
     if (record === null) {
       this.unreadable++;
-      return false;
+      return;
     }
     const { reason, offset } = record;
     const origin = `${this.#places[p].name} ${record.origin}`;
     const { origins, verdicts } = this.#kept;
-    if (offset <= (origins[origin] ?? -1)) return false;
+    if (offset <= (origins[origin] ?? -1)) return;
     origins[origin] = offset;
     verdicts[reason] = (verdicts[reason] ?? 0) + 1;
     this.#isKeptChanged = true;
-    return true;
   }
 
   /** The watermark goes on where every result before it has been read; whether it did. */

@@ -22,8 +22,11 @@ const NOW = 1_760_000_000_000;
 const ID = '00000000-0000-4000-8000-000000000001';
 const EVENT = `{"product_id":"a","timestamp":${NOW},"event_type":"click"}`;
 
-/** Beats for 3 s over one data partition with an event; what is asked for of the heartbeat topic. */
-async function beats(isOwner: boolean, committed: number | null) {
+/**
+ * Beats for 3 s over one data partition with an event; what is asked for of the heartbeat topic.
+ * `since`: the first offset that is young.
+ */
+async function beats(isOwner: boolean, committed: number | null, since: number | null = null) {
   const clock = new TurnClock(NOW);
   let asked = 0;
   let looked = 0;
@@ -50,7 +53,7 @@ async function beats(isOwner: boolean, committed: number | null) {
     ...{ topic, options: { ...OPTIONS, brokers: 'h:1' } },
     bounds: async () => ({ first: 0, end: 1 }),
     committed: async () => committed,
-    firstSince: async () => null,
+    firstSince: async () => (since === null ? null : { offset: since }),
     leader: async () => ({ host: 'h', port: 1, topicId: ID }),
     reach: { connect: () => line },
   } as unknown as KafkaCluster;
@@ -75,6 +78,11 @@ suite('heartbeats', () => {
     const { asked, paused } = await beats(true, 1);
     assert.ok(asked >= 3, `${asked} times`);
     assert.equal(paused, 'no broker takes it');
+  });
+
+  test('are tried where all that the job has not read is young', async () => {
+    const { asked } = await beats(true, 0, 0);
+    assert.ok(asked >= 3, `${asked} times`);
   });
 
   test('pause while the job is behind: they would make events late that it has not read', async () => {

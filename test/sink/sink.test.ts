@@ -193,6 +193,22 @@ suite('the loop of the sink', () => {
     assert.equal((await store.read('sink')).number, 12 + 1);
   });
 
+  test('what is no result is told within a second: how far the job is, and what it rejected', async () => {
+    const random = new Random(12);
+    const clock = new SimClock(T0);
+    // A record with each fetch: something is always new.
+    const records = Array.from({ length: 2_000 }, (_, n) => {
+      return { value: { partition: 0, watermark: iso(T0 + n) } };
+    });
+    const logs = [{ ...place('pro-0', 'progress'), records }];
+    const source = new SinkLogs(logs, clock, random, 1);
+    const store = new MemoryStore({ writer: 'sink' });
+    const isDone = async () => clock.monotonicMs() >= 20_000;
+    await run(sinkOf(store, [], clock, random, source), isDone);
+    const { number } = await store.read('sink');
+    assert.ok(number > 15 && number <= 21, `${number} commits`);
+  });
+
   test('one that is fenced drops the results and stands by', async () => {
     const random = new Random(9);
     const clock = new SimClock(T0);
@@ -247,14 +263,23 @@ suite('the loop of the sink', () => {
     assert.deepEqual([status.partitions[1]!.position, status.watermark], [2, null]);
   });
 
-  test('a stop commits what was read and lets go', async () => {
+  test('a stop commits what was read, however many commits that takes, and lets go', async () => {
     const random = new Random(4);
     const clock = new SimClock(T0);
-    const { logs } = play(random, 3);
-    const store = new MemoryStore({ writer: 'sink' });
-    const isDone = async () => (await store.load()).rows.length > 2;
-    assert.equal(await run(sinkOf(store, logs, clock, random), isDone), false);
-    const { parts } = await store.read('sink');
+    const cell = { start: T0, impressions: 1, clicks: 0 };
+    const records = Array.from({ length: 100 }, (_, n) => ({ value: tellingOf(`p${n}`, cell) }));
+    const source = new SinkLogs([{ ...place('res-0', 'results'), records }], clock, random, 30);
+    const store = new MemoryStore({ writer: 'sink', resultsPerCommit: PER_COMMIT });
+    const sink = sinkOf(store, [], clock, random, source);
+    let read = 0;
+    const isDone = async () => {
+      read = sink.health().live?.partitions[0]?.position ?? 0;
+      return read > 50;
+    };
+    assert.equal(await run(sink, isDone), false);
+    assert.ok((await store.load()).rows.length >= read);
+    const { parts, status } = await store.read('sink');
+    assert.equal(status?.partitions[0]?.position, (await store.load()).rows.length);
     assert.ok(parts.length > 0);
     assert.ok(parts.every(({ name }) => name !== 'owner'));
   });

@@ -213,4 +213,37 @@ suite('table of the sink', () => {
     assert.equal(commits, 5);
     assert.equal(kept.rows.size, 40);
   });
+
+  test('however little is in each, a commit has a limit of blocks, and of windows', () => {
+    const blocksOf = (products: number, windows: number) => {
+      const table = new Table({ ...OPTIONS, keptWindows: windows, blockProducts: 1 });
+      for (let i = 0; i < products; i++)
+        for (let n = 0; n < windows; n++) table.fold(result(`p${i}`, n, 1));
+      table.beginSweep();
+      return table.take(100).blocks.length;
+    };
+    assert.equal(blocksOf(40, 1), 16);
+    // The block with which four times the limit of products is reached is the last.
+    assert.equal(blocksOf(40, 130), 4);
+  });
+
+  test('what was taken is not taken again, also where it grew during the sweep', () => {
+    const table = new Table(OPTIONS);
+    table.fold(result('p', 1, 1));
+    table.beginSweep();
+    table.fold(result('p', 1, 2));
+    assert.equal(table.take(10).results[0]?.latest?.impressions, 2);
+    assert.equal(table.isDirty, false);
+  });
+
+  test('a product leaves at the moment from which its last window is taken for a repeat', () => {
+    const table = new Table(OPTIONS);
+    const kept = new Kept();
+    table.fold(result('p', 0, 1));
+    kept.take(table, 10);
+    table.expire(WINDOW + OPTIONS.expiryMs);
+    kept.take(table, 10);
+    assert.deepEqual([...kept.rows.keys()], []);
+    assert.equal(table.fold(result('p', 0, 1)), false);
+  });
 });
