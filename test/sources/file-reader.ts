@@ -15,11 +15,15 @@ export async function readAll(
   const [{ topicId }] = await source.open([{ offset: null, topicId: null }]);
   if (from !== null) await source.open([{ offset: from, topicId }]);
   const records: Read[] = [];
-  const room = parts.limits?.batchRecords ?? LIMITS.batchRecords;
+  const { batchRecords: room, batchBytes } = parts.limits ?? LIMITS;
   while (!source.ended) {
     const [fetch] = await source.read([true]);
     const { bytes, starts, ends, offsets, arrivals, count } = fetch.records;
     assert.ok(count <= Math.max(2, room), `${count} records in a batch of ${room}`);
+    let size = 0;
+    for (let i = 0; i < count; i++) size += ends[i] - starts[i];
+    // What is read in its order may have the bytes of a read besides, and is bounded by that.
+    if (parts.sort === true) assert.ok(count === 1 || size <= batchBytes, `${size} bytes`);
     for (let i = 0; i < count; i++) {
       assert.equal(arrivals[i], 7);
       const text = Buffer.from(bytes.slice(starts[i], ends[i])).toString();
