@@ -3,13 +3,13 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { EmptyState } from './empty.tsx';
 import { FreshnessLine } from './freshness.tsx';
 import { HelpDialog } from './help.tsx';
-import { isField, type Route, useKeys, useModel, useRoute } from './hooks.ts';
-import type { Sort } from './league.ts';
-import { type LeagueProps, LeagueView } from './league-view.tsx';
+import { isField, useKeys, useModel, useRoute } from './hooks.ts';
+import { LeagueView } from './league-view.tsx';
 import type { Model } from './model.ts';
 import { PipelineView } from './pipeline.tsx';
 import { ProductView } from './product.tsx';
 import { nameText } from './raw.ts';
+import { hashOf, type League, type Route, routeOf } from './route.ts';
 import { Skeleton } from './skeleton.tsx';
 import { applyTheme, nextTheme, savedTheme, type Theme } from './theme.ts';
 
@@ -23,12 +23,17 @@ const THEME_NAMES: Record<Theme, string> = {
 const THEME_MARKS: Record<Theme, string> = { auto: '◐', light: '○', dark: '●' };
 
 export function App({ model, retry }: Props) {
-  const route = useRoute();
-  const [search, setSearch] = useState('');
-  // Kept while another view is shown: the way back leads to the same list.
-  const [sort, setSort] = useState<Sort>({ key: 'ctr', descending: true });
+  const [route, go] = useRoute();
+  const [league, setLeague] = useLeague(route);
   const [help, setHelp] = useState(false);
   const field = useRef<HTMLInputElement>(null);
+
+  const onSearch = (search: string) => {
+    const next = { ...league, search };
+    if (route.view === 'league') go(next, false);
+    else if (search !== '') go(next, true);
+    else setLeague(next);
+  };
 
   useKeys(
     useCallback(
@@ -39,16 +44,12 @@ export function App({ model, retry }: Props) {
           field.current?.focus();
           field.current?.select();
         } else if (event.key === '?') setHelp(true);
-        else if (event.key === 'Escape' && route.view === 'league' && !help) setSearch('');
+        else if (event.key === 'Escape' && route.view === 'league' && !help)
+          go({ ...route, search: '' }, false);
       },
-      [route.view, help],
+      [route, help],
     ),
   );
-
-  const onSearch = (text: string) => {
-    setSearch(text);
-    if (text !== '' && location.hash !== '' && location.hash !== '#/') location.hash = '#/';
-  };
 
   return (
     <>
@@ -61,7 +62,7 @@ export function App({ model, retry }: Props) {
             <Mark />
             <span>clickrate</span>
           </a>
-          <Navigation route={route} />
+          <Navigation route={route} back={hashOf(league)} />
           <label class="search">
             <span class="hidden">Search products</span>
             <input
@@ -70,9 +71,9 @@ export function App({ model, retry }: Props) {
               placeholder="Search"
               autocomplete="off"
               spellcheck={false}
-              value={search}
+              value={league.search}
               onInput={(event) => onSearch(event.currentTarget.value)}
-              onKeyDown={(event) => onSearchKey(event, search, setSearch)}
+              onKeyDown={(event) => onSearchKey(event, league.search, onSearch)}
             />
             <kbd aria-hidden="true">/</kbd>
           </label>
@@ -90,25 +91,42 @@ export function App({ model, retry }: Props) {
         <FreshnessLine model={model} retry={retry} />
       </header>
       <main id="main" tabIndex={-1}>
-        <View model={model} route={route} search={search} sort={sort} onSort={setSort} />
+        <View model={model} route={route} back={hashOf(league)} go={go} />
       </main>
       <HelpDialog open={help} onClose={() => setHelp(false)} />
     </>
   );
 }
 
-type ViewProps = LeagueProps & { route: Route };
+/** The list that was looked at last: the ways back from other views lead there. */
+function useLeague(route: Route): [League, (league: League) => void] {
+  const [last, set] = useState<League>(() => routeOf('') as League);
+  useEffect(() => {
+    if (route.view === 'league') set(route);
+  }, [route]);
+  return [route.view === 'league' ? route : last, set];
+}
 
-function View({ route, ...league }: ViewProps) {
-  const { model } = league;
+type ViewProps = {
+  model: Model;
+  route: Route;
+  back: string;
+  go: (route: Route, isStep: boolean) => void;
+};
+
+function View({ model, route, back, go }: ViewProps) {
   useModel(model);
   useTitle(route);
-  if (route.view === 'pipeline') return <PipelineView model={model} />;
+  const onRoute = (next: Route) => go(next, true);
+  if (route.view === 'pipeline')
+    return <PipelineView model={model} route={route} onRoute={onRoute} />;
   if (model.rows === null) return <Skeleton link={model.link} />;
-  if (route.view === 'product')
-    return <ProductView key={route.product} model={model} product={route.product} />;
+  if (route.view === 'product') {
+    const props = { model, route, onRoute, back };
+    return <ProductView key={route.product} {...props} />;
+  }
   if (model.rows.size === 0) return <EmptyState model={model} />;
-  return <LeagueView {...league} />;
+  return <LeagueView model={model} route={route} onRoute={onRoute} />;
 }
 
 function useTitle(route: Route): void {
@@ -124,11 +142,11 @@ function useTitle(route: Route): void {
   }, [name]);
 }
 
-function Navigation({ route }: { route: Route }) {
+function Navigation({ route, back }: { route: Route; back: string }) {
   const current = (on: boolean) => (on ? { 'aria-current': 'page' as const } : {});
   return (
     <nav aria-label="Views">
-      <a href="#/" {...current(route.view !== 'pipeline')}>
+      <a href={back} {...current(route.view !== 'pipeline')}>
         Products
       </a>
       <a href="#/pipeline" {...current(route.view === 'pipeline')}>

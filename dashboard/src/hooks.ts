@@ -1,6 +1,7 @@
 /** What views share: the model, a clock, the address and the width. */
-import { useEffect, useReducer, useState } from 'preact/hooks';
+import { useCallback, useEffect, useReducer, useState } from 'preact/hooks';
 import type { Model } from './model.ts';
+import { hashOf, type Route, routeOf } from './route.ts';
 
 /** Draws the view again whenever the model changes. */
 export function useModel(model: Model): Model {
@@ -31,35 +32,24 @@ export function useMedia(query: string): boolean {
   return matches;
 }
 
-export type Route =
-  | { view: 'league' }
-  | { view: 'pipeline' }
-  | { view: 'product'; product: string };
-
-/** Addresses live behind `#`, so that each can be kept and the server needs to know none. */
-function routeOf(hash: string): Route {
-  if (hash === '#/pipeline') return { view: 'pipeline' };
-  const product = /^#\/product\/(.+)$/.exec(hash)?.[1];
-  if (product === undefined) return { view: 'league' };
-  try {
-    return { view: 'product', product: decodeURIComponent(product) };
-  } catch {
-    return { view: 'league' };
-  }
-}
-
-export function productHash(product: string): string {
-  return `#/product/${encodeURIComponent(product)}`;
-}
-
-export function useRoute(): Route {
-  const [hash, set] = useState(location.hash);
+/**
+ * What is looked at, and how to look at something else: as a step that the way back undoes, or in
+ * the place of what is looked at now, as while a word is typed.
+ */
+export function useRoute(): [Route, (next: Route, isStep: boolean) => void] {
+  const [route, set] = useState(() => routeOf(location.hash));
   useEffect(() => {
-    const look = () => set(location.hash);
+    const look = () => set(routeOf(location.hash));
     addEventListener('hashchange', look);
     return () => removeEventListener('hashchange', look);
   }, []);
-  return routeOf(hash);
+  const go = useCallback((next: Route, isStep: boolean) => {
+    set(next);
+    const hash = hashOf(next);
+    if (isStep && hash !== location.hash) history.pushState(null, '', hash);
+    else history.replaceState(null, '', hash);
+  }, []);
+  return [route, go];
 }
 
 /** Calls `handler` for keys that are not typed into a field and not taken by a dialog. */

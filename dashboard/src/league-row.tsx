@@ -2,9 +2,9 @@
 import { Component, createRef } from 'preact';
 import { Bar } from './bar.tsx';
 import { clock, count, DASH, percent, points } from './format.ts';
-import { productHash } from './hooks.ts';
 import { difference } from './league.ts';
 import { nameText } from './raw.ts';
+import { productHash } from './route.ts';
 import { Sparkline } from './sparkline.tsx';
 import type { Spark } from './sparks.ts';
 import type { Live, Row } from './types.ts';

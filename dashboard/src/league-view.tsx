@@ -9,11 +9,12 @@ import {
   useState,
 } from 'preact/hooks';
 import { isFinal } from './final.ts';
-import { isField, productHash, useKeys, useMedia, useNow } from './hooks.ts';
+import { isField, useKeys, useMedia, useNow } from './hooks.ts';
 import { ordered, realUpTo, type Sort, scaleOf, totalsOf } from './league.ts';
 import { LeagueHead } from './league-head.tsx';
 import { LeagueRow } from './league-row.tsx';
 import type { Model } from './model.ts';
+import { type League, productHash } from './route.ts';
 import { Sparks } from './sparks.ts';
 import { TotalsStrip } from './totals.tsx';
 import type { Row } from './types.ts';
@@ -25,14 +26,14 @@ const BEYOND = 6;
 /** Scrolling has come to rest after this long without a step. */
 const REST_MS = 150;
 
-export type LeagueProps = {
+type Props = {
   model: Model;
-  search: string;
-  sort: Sort;
-  onSort: (sort: Sort) => void;
+  route: League;
+  onRoute: (route: League) => void;
 };
 
-export function LeagueView({ model, search, sort, onSort }: LeagueProps) {
+export function LeagueView({ model, route, onRoute }: Props) {
+  const { sort, search } = route;
   const rows = model.rows as Map<string, Row>;
   const narrow = useMedia('(max-width: 900px)');
   const rowPx = narrow ? NARROW_ROW_PX : ROW_PX;
@@ -59,7 +60,12 @@ export function LeagueView({ model, search, sort, onSort }: LeagueProps) {
         aria-label="Click-through rates by product"
         aria-rowcount={list.ids.length + 1}
       >
-        <LeagueHead sort={sort} onSort={onSort} scale={list.scale} narrow={narrow} />
+        <LeagueHead
+          sort={sort}
+          onSort={(next) => onRoute({ ...route, sort: next })}
+          scale={list.scale}
+          narrow={narrow}
+        />
         <div
           ref={body}
           class="rows"

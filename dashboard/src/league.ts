@@ -2,7 +2,8 @@
 import { type Counts, threshold, twoProportionP } from './statistics.ts';
 import type { Row } from './types.ts';
 
-export type SortKey = 'product' | 'ctr' | 'ctr_low' | 'change' | 'impressions' | 'clicks';
+export const SORT_KEYS = ['product', 'ctr', 'ctr_low', 'change', 'impressions', 'clicks'] as const;
+export type SortKey = (typeof SORT_KEYS)[number];
 export type Sort = { key: SortKey; descending: boolean };
 
 const COLLATOR = new Intl.Collator('en', { numeric: true });

@@ -5,12 +5,15 @@ import { useModel, useNow } from './hooks.ts';
 import { LedgerBar } from './ledger-bar.tsx';
 import type { Model } from './model.ts';
 import { RejectedList } from './rejected.tsx';
+import type { Pipeline } from './route.ts';
 import { Skeleton } from './skeleton.tsx';
 import { Sparkline } from './sparkline.tsx';
 import { TaskTable } from './task-table.tsx';
 import type { PipelineStatus, TaskTime } from './types.ts';
 
-export function PipelineView({ model }: { model: Model }) {
+type Props = { model: Model; route: Pipeline; onRoute: (route: Pipeline) => void };
+
+export function PipelineView({ model, route, onRoute }: Props) {
   useModel(model);
   const nowMs = useNow(1_000);
   if (model.status === null) return <Skeleton link={model.link} />;
@@ -25,7 +28,11 @@ export function PipelineView({ model }: { model: Model }) {
       {stale ? <Unknown seenMs={seenMs} /> : <Why status={status} />}
       <LedgerBar ledger={status.ledger} />
       <TaskTable tasks={status.tasks} nowMs={seenMs} />
-      <RejectedList counts={rejectedOf(status)} />
+      <RejectedList
+        counts={rejectedOf(status)}
+        reason={route.reason}
+        onReason={(reason) => onRoute({ ...route, reason })}
+      />
     </div>
   );
 }

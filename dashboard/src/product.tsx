@@ -1,5 +1,5 @@
 /** One product: its rate over time with how sure it is, its counts, and every window. */
-import { useCallback, useMemo, useState } from 'preact/hooks';
+import { useCallback, useMemo } from 'preact/hooks';
 import { ChartPair } from './chart-pair.tsx';
 import { Choice } from './choice.tsx';
 import { csvOf } from './csv.ts';
@@ -12,37 +12,38 @@ import { difference, realUpTo } from './league.ts';
 import { Delta } from './league-row.tsx';
 import type { Model } from './model.ts';
 import { nameText } from './raw.ts';
+import type { Product } from './route.ts';
 import { RANGES, type Range, STEPS, type Step, stepsOf } from './steps.ts';
 import type { OpenWindow, Row } from './types.ts';
 import { WindowTable } from './window-table.tsx';
 
-type Props = { model: Model; product: string };
+type Props = { model: Model; route: Product; onRoute: (route: Product) => void; back: string };
 
-export function ProductView({ model, product }: Props) {
+export function ProductView({ model, route, onRoute, back }: Props) {
+  const { product, range } = route;
   useModel(model);
   useKeys(
-    useCallback((event: KeyboardEvent) => {
-      if (event.key === 'Escape' && !isField(event.target)) location.hash = '#/';
-    }, []),
+    useCallback(
+      (event: KeyboardEvent) => {
+        if (event.key === 'Escape' && !isField(event.target)) location.hash = back;
+      },
+      [back],
+    ),
   );
-  const [range, setRange] = useState<Range>('1h');
-  const [chosen, setStep] = useState<Step>('window');
   const steps = stepsOf(range, model.windowMs);
-  const step = steps.includes(chosen) ? chosen : (steps[0] as Step);
+  const isStep = route.step !== null && steps.includes(route.step);
+  const step = isStep ? (route.step as Step) : (steps[0] as Step);
   const history = useHistory(model, product, range, step);
   const row = model.rows?.get(product) ?? null;
   const open = openOf(model, product);
   const finalBefore = finalBeforeOf(step, model.freshness);
   const real = useReal(model);
-  const changeRange = (next: Range) => {
-    setRange(next);
-    setStep(stepsOf(next, model.windowMs)[0] as Step);
-  };
+  const onStep = (next: Step) => onRoute({ ...route, step: next === steps[0] ? null : next });
   const ready = history.phase === 'ready' ? history : null;
   return (
     <article class="product-page">
       <nav class="crumbs" aria-label="Back">
-        <a href="#/">← All products</a>
+        <a href={back}>← All products</a>
       </nav>
       <ProductHead product={product} row={row} open={open} real={real} />
       <div class="controls">
@@ -50,11 +51,11 @@ export function ProductView({ model, product }: Props) {
           name="Range"
           value={range}
           options={Object.entries(RANGES).map(([key, { text }]) => [key as Range, text])}
-          onChange={changeRange}
+          onChange={(next) => onRoute({ ...route, range: next, step: null })}
         />
         <label>
           Step{' '}
-          <select value={step} onChange={(event) => setStep(event.currentTarget.value as Step)}>
+          <select value={step} onChange={(event) => onStep(event.currentTarget.value as Step)}>
             {steps.map((key) => (
               <option key={key} value={key}>
                 {STEPS[key]}

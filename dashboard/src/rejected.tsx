@@ -11,8 +11,9 @@ const LATER_MS = [1_000, 3_000, 10_000];
 type Loaded = { list: RejectedEvent[]; next: number | null; why: string | null; busy: boolean };
 const NOTHING: Loaded = { list: [], next: null, why: null, busy: true };
 
-export function RejectedList({ counts }: { counts: [string, number][] }) {
-  const [reason, setReason] = useState('');
+type Props = { counts: [string, number][]; reason: string; onReason: (reason: string) => void };
+
+export function RejectedList({ counts, reason, onReason }: Props) {
   const [loaded, load, more] = useRejected(reason);
   const known = counts.some(([name]) => name === reason) || reason === '' ? [] : [[reason, 0]];
   const total = counts.reduce((sum, [, n]) => sum + n, 0);
@@ -34,7 +35,7 @@ export function RejectedList({ counts }: { counts: [string, number][] }) {
         <h2>Not counted</h2>
         <label>
           Reason{' '}
-          <select value={reason} onChange={(event) => setReason(event.currentTarget.value)}>
+          <select value={reason} onChange={(event) => onReason(event.currentTarget.value)}>
             <option value="">all ({count(total)})</option>
             {[...counts, ...(known as [string, number][])].map(([name, n]) => (
               <option key={name} value={name}>

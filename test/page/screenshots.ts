@@ -1,6 +1,6 @@
 /**
  * `node test/page/screenshots.ts [folder]`: draws docs/screenshots again. They are to be looked at,
- * not compared: `page.slow.test.ts` holds what the page does.
+ * not compared: `states.slow.test.ts` holds what the page does.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

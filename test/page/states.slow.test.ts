@@ -13,7 +13,7 @@ const ROW = '.rows .row';
 const mood = (name: string) => `#freshness[data-mood="${name}"]`;
 const focused = (page: Page) => page.evaluate<string>('document.activeElement?.textContent ?? ""');
 
-describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
+describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
   let browser: Browser;
   before(async () => {
     browser = await launch();
@@ -313,6 +313,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     await page.getByText('7 d', { exact: true }).click();
     await steps.selectOption('1d');
     await eventually(async () => asked.at(-1)?.get('tz') === 'UTC', 5_000);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
     await close();
   });
 
@@ -412,20 +413,6 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
     const { page, close } = await openPage(browser, fixture.url);
     await page.locator(mood('stale')).waitFor();
     await page.locator('.why', { hasText: 'no events come in; nothing holds time back' }).waitFor();
-    await close();
-  });
-
-  test('the way back from a product leads to the order that was chosen', async (t) => {
-    const fixture = await startFixture({ products: 24 });
-    t.after(() => fixture.close());
-    const { page, close } = await openPage(browser, fixture.url);
-    const clicks = page.locator('.head .clicks');
-    await clicks.getByRole('button').click();
-    await page.locator(`${ROW} a`).first().click();
-    await page.locator('.product-name').waitFor();
-    await page.goBack();
-    await clicks.waitFor();
-    assert.equal(await clicks.getAttribute('aria-sort'), 'descending');
     await close();
   });
 

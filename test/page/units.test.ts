@@ -10,12 +10,20 @@ import { EventParser } from '../../dashboard/src/events.ts';
 import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
 import { count, duration, percent, points, scaleText } from '../../dashboard/src/format.ts';
 import { aloneIn, breaksIn } from '../../dashboard/src/gaps.ts';
-import { ordered, realUpTo, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
+import { ordered, realUpTo, SORT_KEYS, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
 import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.ts';
 import { nameText, rawText } from '../../dashboard/src/raw.ts';
+import { hashOf, productHash, type Route, routeOf } from '../../dashboard/src/route.ts';
 import { ofLastHour } from '../../dashboard/src/sparks.ts';
 import * as pageStatistics from '../../dashboard/src/statistics.ts';
-import { stepsOf, zoneFor } from '../../dashboard/src/steps.ts';
+import {
+  type Step as PageStep,
+  RANGES,
+  type Range,
+  STEPS,
+  stepsOf,
+  zoneFor,
+} from '../../dashboard/src/steps.ts';
 import type { Freshness, Live, PipelineStatus, Row, TaskTime } from '../../dashboard/src/types.ts';
 import { benjaminiHochberg, twoProportionP } from '../../src/api/statistics.ts';
 import { Step } from '../../src/api/steps.ts';
@@ -210,6 +218,31 @@ test('any product id comes through the address of its history', () => {
     assert.equal(url.pathname, '/v1/history');
     assert.deepEqual([...url.searchParams], Object.entries({ product, step: '1m' }));
   }
+});
+
+test('what is looked at comes back from its address, as a browser writes it', () => {
+  const text = fc.string({ unit: 'grapheme' });
+  const range = fc.constantFrom(...(Object.keys(RANGES) as Range[]));
+  const step = fc.option(fc.constantFrom(...(Object.keys(STEPS) as PageStep[])));
+  const sort = fc.record({ key: fc.constantFrom(...SORT_KEYS), descending: fc.boolean() });
+  const view = fc.constantFrom('league' as const);
+  const product = text.filter((id) => id !== '');
+  const route: fc.Arbitrary<Route> = fc.oneof(
+    fc.record({ view, sort, search: text }),
+    fc.record({ view: fc.constant('pipeline' as const), reason: text }),
+    fc.record({ view: fc.constant('product' as const), product, range, step }),
+  );
+  const written = (hash: string) => new URL(hash, 'http://h/').hash;
+  fc.assert(
+    fc.property(route, (one) =>
+      assert.equal(JSON.stringify(routeOf(written(hashOf(one)))), JSON.stringify(one)),
+    ),
+  );
+  assert.equal(productHash('a/b?'), '#/product/a%2Fb%3F');
+  const start = routeOf('');
+  for (const hash of ['#/', '#/nothing', '#/product/', '#/product/%ff', '#/?sort=-none', '#?'])
+    assert.deepEqual(routeOf(hash), start, hash);
+  assert.equal(hashOf(start), '#/');
 });
 
 test('days are the reader’s own as far back as the server can tell them', () => {

@@ -1,0 +1,119 @@
+/** What is looked at is in the page's address: a reload, the way back and a shared link lead there. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { eventually } from '../support/processes.ts';
+import { launch, NO_CHROMIUM, openPage } from './chromium.ts';
+import { type Fixture, startFixture } from './fixture.ts';
+
+const ROW = '.rows .row';
+const PRODUCT = '#/product/desk-lamp-classic';
+const hashOf = (page: Page) => new URL(page.url()).hash;
+const chosen = (page: Page) => page.locator('.choice .on').innerText();
+
+describe('the address of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
+  let browser: Browser;
+  let fixture: Fixture;
+  before(async () => {
+    browser = await launch();
+    fixture = await startFixture({ products: 24, past: 30 });
+  });
+  after(async () => {
+    await browser.close();
+    await fixture.close();
+  });
+
+  /** Opens it as it would be in a browser that has never seen the page. */
+  async function shared(url: string): Promise<Page> {
+    return (await openPage(browser, url)).page;
+  }
+
+  test('holds range and step of a product', async () => {
+    const { page, errors, close } = await openPage(browser, `${fixture.url}/${PRODUCT}`);
+    const step = page.getByLabel('Step');
+    await page.locator('.plots canvas').first().waitFor();
+    await page.getByText('24 h', { exact: true }).click();
+    await step.selectOption('15m');
+    assert.equal(hashOf(page), `${PRODUCT}?range=24h&step=15m`);
+    const isThere = async (at: Page) => {
+      await at.locator('.product-name').waitFor();
+      assert.equal(await chosen(at), '24 h');
+      assert.equal(await at.getByLabel('Step').inputValue(), '15m');
+    };
+    await page.reload();
+    await isThere(page);
+    const other = await shared(page.url());
+    await isThere(other);
+    await other.context().close();
+    await page.goBack();
+    assert.equal(hashOf(page), `${PRODUCT}?range=24h`);
+    assert.equal(await step.inputValue(), '1m');
+    await page.goBack();
+    assert.equal(hashOf(page), PRODUCT);
+    assert.equal(await chosen(page), '1 h');
+    await page.goForward();
+    await page.goForward();
+    await isThere(page);
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
+  test('a range or step that there is not is the usual one', async () => {
+    const page = await shared(`${fixture.url}/${PRODUCT}?range=toString&step=1d`);
+    await page.locator('.product-name').waitFor();
+    assert.equal(await chosen(page), '1 h');
+    assert.equal(await page.getByLabel('Step').inputValue(), 'window');
+    await page.context().close();
+  });
+
+  test('holds order and search of the list, to which other views lead back', async () => {
+    const { page, errors, close } = await openPage(browser, fixture.url);
+    const clicks = page.locator('.head .clicks');
+    await clicks.getByRole('button').click();
+    await clicks.getByRole('button').click();
+    assert.equal(hashOf(page), '#/?sort=clicks');
+    await page.keyboard.press('/');
+    await page.keyboard.type('desk l');
+    assert.equal(hashOf(page), '#/?sort=clicks&search=desk+l');
+    await page.keyboard.press('Backspace');
+    await page.keyboard.press('Backspace');
+    const isThere = async (at: Page) => {
+      await at.locator(ROW).first().waitFor();
+      assert.equal(await at.locator('.head .clicks').getAttribute('aria-sort'), 'ascending');
+      assert.equal(await at.getByPlaceholder('Search').inputValue(), 'desk');
+      assert.equal(await at.locator(ROW).count(), 5);
+    };
+    await page.reload();
+    await isThere(page);
+    const other = await shared(page.url());
+    await isThere(other);
+    await other.context().close();
+    for (const way of ['back', 'Escape', 'Products', '← All products']) {
+      await page.locator(`${ROW} a`).first().click();
+      await page.locator('.product-name').waitFor();
+      if (way === 'back') await page.goBack();
+      else if (way === 'Escape') await page.keyboard.press('Escape');
+      else await page.getByRole('link', { name: way, exact: true }).click();
+      await isThere(page);
+    }
+    await page.keyboard.press('Escape');
+    await eventually(async () => (await page.locator(ROW).count()) > 5, 5_000);
+    assert.equal(hashOf(page), '#/?sort=clicks');
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
+  test('holds the reason of the events that are listed', async () => {
+    const { page, close } = await openPage(browser, `${fixture.url}/#/pipeline`);
+    await page.getByLabel('Reason').selectOption('too_late');
+    assert.equal(hashOf(page), '#/pipeline?reason=too_late');
+    await page.reload();
+    const list = page.locator('.rejects li');
+    await list.first().waitFor();
+    assert.equal(await list.count(), 1);
+    assert.equal(await page.getByLabel('Reason').inputValue(), 'too_late');
+    await page.goBack();
+    await list.nth(4).waitFor();
+    await close();
+  });
+});
