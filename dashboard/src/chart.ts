@@ -2,7 +2,7 @@
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { type Colours, coloursOf } from './colours.ts';
-import { count } from './format.ts';
+import { short } from './format.ts';
 import { aloneIn, breaksIn, gapsOf } from './gaps.ts';
 import type { Live, OpenWindow } from './types.ts';
 
@@ -13,7 +13,7 @@ export type ChartData = {
   toMs: number;
 };
 
-const COLOURS_DEPEND_ON = ['(prefers-color-scheme: dark)', 'print'];
+const COLOURS_DEPEND_ON = ['(prefers-color-scheme: dark)', '(forced-colors: active)', 'print'];
 const RATE_PX = 240;
 const COUNTS_PX = 130;
 const AXIS_PX = 58;
@@ -27,6 +27,8 @@ export class Charts {
   #plots: uPlot[] = [];
   #data: ChartData;
   readonly #resize: ResizeObserver;
+  /** Kept: a listener is taken back only from the very object that it was given to. */
+  readonly #media = COLOURS_DEPEND_ON.map((query) => matchMedia(query));
   readonly #redraw = () => this.#build();
 
   constructor(place: HTMLElement, data: ChartData, onPoint: (index: number | null) => void) {
@@ -41,8 +43,7 @@ export class Charts {
     this.#resize.observe(place);
     // Colours are read when a plot is made.
     addEventListener('themechange', this.#redraw);
-    for (const query of COLOURS_DEPEND_ON)
-      matchMedia(query).addEventListener('change', this.#redraw);
+    for (const media of this.#media) media.addEventListener('change', this.#redraw);
   }
 
   update(data: ChartData): void {
@@ -55,8 +56,7 @@ export class Charts {
   destroy(): void {
     this.#resize.disconnect();
     removeEventListener('themechange', this.#redraw);
-    for (const query of COLOURS_DEPEND_ON)
-      matchMedia(query).removeEventListener('change', this.#redraw);
+    for (const media of this.#media) media.removeEventListener('change', this.#redraw);
     for (const plot of this.#plots) plot.destroy();
   }
 
@@ -230,7 +230,7 @@ function countsOptions(colours: Colours, shared: Partial<uPlot.Options>): uPlot.
   const upTo = (room: number): uPlot.Scale => ({
     range: (_plot: uPlot, _low: number, high: number) => [0, Math.max(1, high * room)],
   });
-  const [times, impressions] = axes(colours, count);
+  const [times, impressions] = axes(colours, short);
   const clicks = {
     ...(impressions as uPlot.Axis),
     ...{ scale: 'clicks', side: 1, size: RIGHT_PX, stroke: colours.accent, grid: { show: false } },

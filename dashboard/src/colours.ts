@@ -4,6 +4,8 @@ export type Colours = Record<'text' | 'line' | 'accent' | 'band' | 'soft' | 'war
 export function coloursOf(place: HTMLElement): Colours {
   // A canvas knows no variables; what one comes to is read from an element that has it.
   const probe = place.appendChild(document.createElement('i'));
+  // Else every colour is that of text, where the system's own are forced.
+  probe.style.forcedColorAdjust = 'none';
   const read = (name: string) => {
     probe.style.color = `var(${name})`;
     return getComputedStyle(probe).color;

@@ -1,0 +1,120 @@
+/** What the page looks like where figures are huge, or colours are not its own. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { counts, row } from '../api/fake-reader.ts';
+import { launch, NO_CHROMIUM, openPage, textOf } from './chromium.ts';
+import { startFixture } from './fixture.ts';
+import { WINDOW_MS } from './shop.ts';
+
+const PRODUCT = '#/product/desk-lamp-classic';
+
+describe('the looks of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () => {
+  let browser: Browser;
+  before(async () => {
+    browser = await launch();
+  });
+  after(() => browser.close());
+
+  test('figures of any size stay in their places', async (t) => {
+    const fixture = await startFixture({ products: 3 });
+    t.after(() => fixture.close());
+    const at = Math.max(...[...fixture.reader.rows.values()].map((r) => r.latest?.start ?? 0));
+    const before = at - WINDOW_MS;
+    fixture.reader.publish([
+      row('huge', counts(at, 1e12, 999_999_999), counts(before, 9e11, 1_999_999_999)),
+      row('large', counts(at, 9_999_999, 9_999_999), counts(before, 9_999_999, 9_000_000)),
+      row('lost', counts(at, 3, 4_000_000), counts(before, 310, 200)),
+      row('many-clicks', counts(at, 3_000, 3_450), counts(before, 3_100, 2_000)),
+    ]);
+    const { page, close } = await openPage(browser, fixture.url);
+    for (const width of [360, 761, 901, 1024, 1141, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.locator('.rows .row', { hasText: 'lost' }).waitFor();
+      await page.waitForTimeout(300);
+      assert.deepEqual(await page.evaluate(`(${SPILLED})()`), [], `at ${width}`);
+    }
+    const huge = page.locator('.rows .row', { hasText: 'huge' });
+    assert.equal(await textOf(page, '.rows .row:has-text("huge") .impressions'), '1.000 tn');
+    const exact = await huge.locator('.impressions').getAttribute('title');
+    assert.equal(exact?.replace(/\s/g, ' '), '1 000 000 000 000');
+    await close();
+  });
+
+  test('where colours are forced, a chart is drawn in more than one', async (t) => {
+    const fixture = await startFixture({ products: 5, past: 350 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, 'about:blank');
+    await page.emulateMedia({ forcedColors: 'active', colorScheme: 'dark' });
+    await page.goto(`${fixture.url}/${PRODUCT}`);
+    await page.locator('.plots canvas').nth(1).waitFor();
+    await page.waitForTimeout(300);
+    for (const index of [0, 1]) {
+      const painted = await page.evaluate<string[]>(`(${PAINTED})(${index})`);
+      assert.ok(painted.length >= 2, `chart ${index}: ${painted}`);
+    }
+    const keys = await page.evaluate<string[]>(KEYS);
+    assert.equal(keys.includes('rgb(0, 0, 0)'), false, `keys of the chart: ${keys}`);
+    await close();
+  });
+
+  test('charts that are left are not drawn again when colours change', async (t) => {
+    const fixture = await startFixture({ products: 5, past: 30 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, 'about:blank');
+    await page.addInitScript(COUNT_CANVASES);
+    await page.goto(`${fixture.url}/${PRODUCT}`);
+    await page.locator('.plots canvas').nth(1).waitFor();
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.waitForTimeout(300);
+    assert.equal(await page.evaluate('canvases'), 4, 'both are drawn in the new colours');
+    await page.getByRole('link', { name: '← All products' }).click();
+    await page.locator('.rows .row').first().waitFor();
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.waitForTimeout(300);
+    assert.equal(await page.evaluate('canvases'), 4);
+    await close();
+  });
+});
+
+/** Text that is cut off by what holds it, or stands over the cell beside it. */
+const SPILLED = `() => {
+  const range = document.createRange();
+  const isOut = (element) => {
+    const box = element.getBoundingClientRect();
+    const walk = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    for (let text = walk.nextNode(); text; text = walk.nextNode()) {
+      if (text.parentElement.closest('.hidden')) continue;
+      range.selectNodeContents(text);
+      const { left, right, bottom } = range.getBoundingClientRect();
+      // A mark may stand in the gap between two cells.
+      if (right === left) continue;
+      if (left < box.left - 1 || right > box.right + 10 || bottom > box.bottom + 8) return true;
+      if (right > document.documentElement.clientWidth) return true;
+    }
+    return false;
+  };
+  const cells = '.rows [role=cell]:not(.product, .spark), .totals dd';
+  return [...document.querySelectorAll(cells)].filter(isOut).map((e) => e.textContent);
+}`;
+/** Colours that fill more than a hundredth of a chart; the system's own may let some through. */
+const PAINTED = `(index) => {
+  const canvas = document.querySelectorAll('.plots canvas')[index];
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const seen = new Map();
+  for (let at = 0; at < data.length; at += 4)
+    if (data[at + 3] > 160) {
+      const colour = data.slice(at, at + 3).join(' ');
+      seen.set(colour, (seen.get(colour) ?? 0) + 1);
+    }
+  return [...seen].filter(([, pixels]) => pixels > data.length / 400).map(([colour]) => colour);
+}`;
+const COUNT_CANVASES = `
+  globalThis.canvases = 0;
+  const create = document.createElement.bind(document);
+  document.createElement = (name, ...more) => {
+    if (name === 'canvas') canvases++;
+    return create(name, ...more);
+  };`;
+const KEYS = `['.band-key', '.revised-key', '.imp-key', '.click-key'].map((key) =>
+  getComputedStyle(document.querySelector(key), '::before').backgroundColor)`;
