@@ -7,7 +7,7 @@ const WIDTH = 200;
 export function Bar({ latest, scale }: { latest: Live | null; scale: number }) {
   if (latest === null || latest.ctr === null) return <small>no impressions</small>;
   const { ctr, ctr_low: low, ctr_high: high } = latest;
-  if (low === null || high === null) return <small>more clicks than impressions</small>;
+  if (low === null || high === null) return <small>more clicks than views</small>;
   const x = (ratio: number) => Math.min(WIDTH, (ratio / scale) * WIDTH).toFixed(1);
   const width = Math.max(2, Number(x(high)) - Number(x(low)));
   const said = `between ${percent(low)} and ${percent(high)} percent`;

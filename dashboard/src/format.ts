@@ -9,9 +9,25 @@ export function count(n: number): string {
   return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, GROUP);
 }
 
+const UNITS: readonly [number, string][] = [
+  [1e12, 'tn'],
+  [1e9, 'bn'],
+  [1e6, 'M'],
+];
+
+/** A count where there is little room: exact as far as seven digits go. */
+export function short(n: number): string {
+  const unit = n < 1e7 ? undefined : UNITS.find(([size]) => n >= size);
+  return unit === undefined ? count(n) : `${(n / unit[0]).toPrecision(4)}${GROUP}${unit[1]}`;
+}
+
+/** More clicks by far than impressions: no rate that anybody needs the digits of. */
+const NO_RATE = 100;
+
 /** A ratio as percent with two decimals, without the sign. */
 export function percent(ratio: number | null): string {
-  return ratio === null ? DASH : (ratio * 100).toFixed(2);
+  if (ratio === null) return DASH;
+  return ratio < NO_RATE ? (ratio * 100).toFixed(2) : `>${GROUP}${count(NO_RATE * 100 - 1)}`;
 }
 
 /** An end of the scale: `0.5`, `20`, `100`. */
@@ -21,7 +37,7 @@ export function scaleText(ratio: number): string {
 
 /** A difference of ratios in percentage points with its direction; equal after rounding: `0.00`. */
 export function points(difference: number): string {
-  return Math.abs(difference * 100).toFixed(2);
+  return percent(Math.abs(difference));
 }
 
 export function rate(perSecond: number): string {

@@ -1,7 +1,7 @@
 /** One row of the league table; drawn again only when something of it changed. */
 import { Component, createRef } from 'preact';
 import { Bar } from './bar.tsx';
-import { clock, count, DASH, percent, points } from './format.ts';
+import { clock, count, DASH, percent, points, short } from './format.ts';
 import { difference } from './league.ts';
 import { nameText } from './raw.ts';
 import { productHash } from './route.ts';
@@ -66,12 +66,12 @@ export class LeagueRow extends Component<Props> {
         <div class="change number" role="cell">
           <Change row={row} real={real} />
         </div>
-        <div class="impressions number" role="cell">
-          {latest === null ? DASH : count(latest.impressions)}
+        <div class="impressions number" role="cell" title={exact(latest?.impressions)}>
+          {latest === null ? DASH : short(latest.impressions)}
           <small class="unit"> imp</small>
         </div>
-        <div class="clicks number" role="cell">
-          {latest === null ? DASH : count(latest.clicks)}
+        <div class="clicks number" role="cell" title={exact(latest?.clicks)}>
+          {latest === null ? DASH : short(latest.clicks)}
           <small class="unit"> clicks</small>
         </div>
         <div class="spark" role="cell">
@@ -83,6 +83,11 @@ export class LeagueRow extends Component<Props> {
       </div>
     );
   }
+}
+
+/** What is told beside a count that is shown shortened. */
+function exact(n: number | undefined): string | undefined {
+  return n === undefined || short(n) === count(n) ? undefined : count(n);
 }
 
 function intervalText(latest: Live | null): string {

@@ -5,7 +5,7 @@ import { Choice } from './choice.tsx';
 import { csvOf } from './csv.ts';
 import { download } from './download.ts';
 import { finalBeforeOf } from './final.ts';
-import { count, percent } from './format.ts';
+import { count, percent, short } from './format.ts';
 import { useHistory } from './history.ts';
 import { isField, useKeys, useModel } from './hooks.ts';
 import { difference, realUpTo } from './league.ts';
@@ -159,8 +159,8 @@ function ProductHead({
             <div title="Running counts of the window that has not closed">
               <dt>Open now</dt>
               <dd>
-                {count(open.impressions)}
-                <small> imp · {count(open.clicks)} clicks</small>
+                {short(open.impressions)}
+                <small> imp · {short(open.clicks)} clicks</small>
               </dd>
             </div>
           )}

@@ -1,5 +1,5 @@
 /** The strip over the table: all products together, and whether the pipeline is well. */
-import { count, DASH, percent } from './format.ts';
+import { count, DASH, percent, short } from './format.ts';
 import type { Totals } from './league.ts';
 import { Delta } from './league-row.tsx';
 import type { Model } from './model.ts';
@@ -22,11 +22,11 @@ export function TotalsStrip({ model, totals, stale }: Props) {
       </div>
       <div>
         <dt>Impressions in {seconds} s</dt>
-        <dd>{count(latest.impressions)}</dd>
+        <dd title={count(latest.impressions)}>{short(latest.impressions)}</dd>
       </div>
       <div>
         <dt>Clicks</dt>
-        <dd>{count(latest.clicks)}</dd>
+        <dd title={count(latest.clicks)}>{short(latest.clicks)}</dd>
       </div>
       <div>
         <dt>Products</dt>
@@ -51,8 +51,8 @@ function OpenNow({ model }: { model: Model }) {
     <div title="Running counts of windows that have not closed; they are in no rate yet">
       <dt>Open now</dt>
       <dd>
-        {open.windows.length === 0 ? DASH : count(impressions)}
-        <small> imp · {count(clicks)} clicks</small>
+        {open.windows.length === 0 ? DASH : short(impressions)}
+        <small> imp · {short(clicks)} clicks</small>
       </dd>
     </div>
   );

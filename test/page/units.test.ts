@@ -8,7 +8,7 @@ import { aged, behindMs } from '../../dashboard/src/aged.ts';
 import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
 import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
-import { count, duration, percent, points, scaleText } from '../../dashboard/src/format.ts';
+import { count, duration, percent, points, scaleText, short } from '../../dashboard/src/format.ts';
 import { aloneIn, breaksIn } from '../../dashboard/src/gaps.ts';
 import { ordered, realUpTo, SORT_KEYS, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
 import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.ts';
@@ -63,7 +63,15 @@ test('figures as people read them', () => {
   assert.equal(percent(0.0001), '0.01');
   assert.equal(percent(1), '100.00');
   assert.equal(percent(null), '–');
+  assert.equal(percent(99.9), '9990.00');
+  assert.equal(percent(1e6), '>\u00a09\u00a0999');
   assert.equal(points(-0.0213), '2.13');
+  assert.deepEqual(
+    [9_999_999, 12_345_678, 999_999_999, 1_234_567_890, 1e12].map(short),
+    ['9 999 999', '12.35 M', '1000 M', '1.235 bn', '1.000 tn'].map((text) =>
+      text.replaceAll(' ', '\u00a0'),
+    ),
+  );
   assert.equal(scaleText(0.005), '0.5');
   assert.deepEqual(
     [400, 9_900, 61_000, 3_600_000, 90_000_000].map(duration),
