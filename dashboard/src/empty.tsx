@@ -32,6 +32,8 @@ export function EmptyState({ model }: { model: Model }) {
   useModel(model);
   const takesEvents = useTakesEvents();
   const received = model.status?.ledger.received ?? 0;
+  const { counted = 0, duplicate = 0 } = model.status?.ledger.verdicts ?? {};
+  const uncounted = received - counted - duplicate;
   const open = model.open?.windows.reduce((sum, w) => sum + w.impressions + w.clicks, 0) ?? 0;
   return (
     <section class="notice empty" id="empty">
@@ -44,6 +46,12 @@ export function EmptyState({ model }: { model: Model }) {
         {received === 0
           ? 'Waiting for the first event.'
           : `${count(received)} events received; ${count(open)} counted in windows still open.`}
+        {uncounted > 0 && (
+          <>
+            {' '}
+            {count(uncounted)} not counted: <a href="#/pipeline">see why</a>.
+          </>
+        )}
       </p>
       {takesEvents && (
         <>

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { counts, row } from '../api/fake-reader.ts';
+import { counts, ledgerOf, row, statusOf } from '../api/fake-reader.ts';
 import { eventually } from '../support/processes.ts';
 import { launch, NO_CHROMIUM, openPage, textOf } from './chromium.ts';
 import { startFixture } from './fixture.ts';
@@ -64,6 +64,18 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     assert.match(await page.evaluate('navigator.clipboard.readText()'), /^curl http/);
     fixture.reader.publish(edgeRows(Date.now() - 20_000));
     await page.locator(ROW).nth(6).waitFor();
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
+  test('where no event could be counted, an empty start leads to why', async (t) => {
+    const fixture = await startFixture({ products: 0 });
+    t.after(() => fixture.close());
+    fixture.reader.statusMap.set('0', statusOf(ledgerOf({ not_json: 4, too_late: 1 }, 5)));
+    const { page, errors, close } = await openPage(browser, fixture.url);
+    await page.getByText('5 events received; 0 counted in windows still open. 5 not').waitFor();
+    await page.getByRole('link', { name: 'see why' }).click();
+    await page.locator('.ledger-parts', { hasText: 'rejected: not json' }).waitFor();
     assert.deepEqual(errors, []);
     await close();
   });
