@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import { productParams, query } from './queries.ts';
 import { answers, jsonAnswer, textAnswer } from './responses.ts';
 import { TwoWindows, unusableMembers } from './schema.ts';
-import { count } from './schema-words.ts';
+import { count, listOf, timeMs } from './schema-words.ts';
 
 const byProduct = Type.Record(Type.String(), Type.Ref('Result#'), {
   description: 'Results by product id',
@@ -44,10 +44,21 @@ export const rootSchema = {
   ),
 };
 
-const anEvent = '{"product_id":"product_1","timestamp":1760000000000,"event_type":"impression"}';
-const eventMedia = (description: string, example: string) => ({
-  schema: Type.String({ description }),
-  examples: { events: { value: example } },
+const Event = Type.Object(
+  {
+    product_id: Type.Union([Type.String(), Type.Integer()]),
+    timestamp: timeMs('When it happened'),
+    event_type: listOf(['impression', 'click']),
+    event_id: Type.Optional(
+      Type.String({ description: 'Another event with the same id is a duplicate' }),
+    ),
+  },
+  { description: 'An event; further fields are ignored' },
+);
+const anEvent = { product_id: 'product_1', timestamp: 1_760_000_000_000, event_type: 'impression' };
+const aLine = JSON.stringify(anEvent);
+const textMedia = (description: string, example: string) => ({
+  schema: Type.String({ description, examples: [example] }),
 });
 
 export const eventsSchema = {
@@ -58,9 +69,12 @@ export const eventsSchema = {
   tags: ['v1'],
   body: {
     content: {
-      'application/json': eventMedia('An event, or an array of events', `[${anEvent}]`),
-      'application/x-ndjson': eventMedia('An event a line', `${anEvent}\n${anEvent}`),
-      'text/plain': eventMedia('As application/json, or an event a line', anEvent),
+      // What makes the document drops examples that stand beside the schema.
+      'application/json': {
+        schema: Type.Union([Event, Type.Array(Event)], { examples: [[anEvent]] }),
+      },
+      'application/x-ndjson': textMedia('An event a line', `${aLine}\n${aLine}`),
+      'text/plain': textMedia('As application/json, or an event a line', aLine),
     },
   },
   response: answers(

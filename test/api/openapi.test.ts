@@ -14,6 +14,7 @@ import { counts, FakeReader, healthOf, keptEvent, partsWith, row, START } from '
 type Parameter = { name: string; required?: boolean; schema: { default?: unknown } };
 type Operation = {
   parameters?: Parameter[];
+  requestBody?: { content: Record<string, { schema: object; example?: unknown }> };
   responses: Record<string, { description: string; content?: object; headers?: object }>;
 };
 type Document = {
@@ -151,6 +152,20 @@ test('the document has every path, and each operation names what can come anywhe
         assert.equal(problem, Number(status) >= 400, `${method} ${path} ${status}`);
       }
     }
+  }
+});
+
+test('the bodies that the document shows are taken as they are', async (t) => {
+  const { app, document } = await served(t);
+  const { content } = document.paths['/v1/events']!.post!.requestBody!;
+  assert.equal(Object.keys(content).length, 3);
+  for (const [type, { example }] of Object.entries(content)) {
+    assert.ok(example !== undefined, `no example of ${type}`);
+    const payload = typeof example === 'string' ? example : JSON.stringify(example);
+    const headers = { 'content-type': type };
+    const answer = await app.inject({ method: 'POST', url: '/v1/events', headers, payload });
+    assert.equal(answer.statusCode, 202, `${type}: ${answer.body}`);
+    assert.equal(answer.json().unusable_total, 0, type);
   }
 });
 
