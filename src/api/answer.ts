@@ -3,14 +3,12 @@
  * more CPU a request; what it would add (serialising, hooks) is not used here.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AGE_HEADER } from './age-header.ts';
 import { noneMatch } from './etag.ts';
 import type { Context } from './parts.ts';
 import { type Serialised, serialised } from './serialised.ts';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';
-
-/** On every answer while the store does not answer: how old what is served may be. */
-export const AGE_HEADER = 'x-clickrate-age-ms';
 
 /** On every answer: it is what it says, for this origin alone, and tells nobody who asked. */
 const GUARDS = [

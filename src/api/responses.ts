@@ -1,6 +1,6 @@
 /** The `responses` of an operation for the OpenAPI document: every status that can come. */
 import { Type } from 'typebox';
-import { AGE_HEADER } from './answer.ts';
+import { AGE_HEADER } from './age-header.ts';
 import { PROBLEM_TYPE } from './problem.ts';
 
 /** What makes the document takes a header's schema as it is, with its description inside. */

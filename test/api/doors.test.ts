@@ -133,6 +133,9 @@ test('pages of other origins read only when they are listed', async (t) => {
   const allowed = (await asked('https://shop.example')).headers;
   assert.equal(allowed['access-control-allow-origin'], 'https://shop.example');
   assert.equal(allowed.vary, 'origin');
+  // Without it a script sees only what is on every list, such as the media type.
+  const seen = String(allowed['access-control-expose-headers']).split(', ');
+  assert.deepEqual(seen, ['etag', 'retry-after', 'x-clickrate-age-ms']);
   assert.equal(
     (await asked('https://evil.example')).headers['access-control-allow-origin'],
     undefined,
@@ -140,7 +143,8 @@ test('pages of other origins read only when they are listed', async (t) => {
   const before = await asked('http://localhost:3000', 'OPTIONS');
   assert.equal(before.statusCode, 204);
   const headersAllowed = String(before.headers['access-control-allow-headers']);
-  for (const name of ['authorization', 'content-type', 'content-encoding', 'last-event-id'])
+  const sent = ['authorization', 'content-type', 'content-encoding', 'if-none-match'];
+  for (const name of [...sent, 'last-event-id'])
     assert.ok(headersAllowed.split(', ').includes(name), name);
   for (const wrong of ['shop.example', 'https://shop.example/path', 'null'])
     assert.throws(() => doorsWith({ corsOrigins: wrong }), { code: 'config_invalid' });

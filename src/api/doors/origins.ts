@@ -1,6 +1,11 @@
 /** Which pages in somebody's browser may read answers here, and send something. */
 import type { FastifyRequest } from 'fastify';
 import { ClickrateError } from '../../errors.ts';
+import { AGE_HEADER } from '../age-header.ts';
+
+/** What a page may send, and what it may read, beside what any page of another origin may. */
+const SENT = 'authorization, content-encoding, content-type, if-none-match, last-event-id';
+const READ = `etag, retry-after, ${AGE_HEADER}`;
 
 export class Origins {
   readonly #listed: ReadonlySet<string>;
@@ -27,14 +32,11 @@ export class Origins {
     const { origin } = request.headers;
     if (origin === undefined || !this.#has(origin)) return ['vary', 'origin'];
     const allowed = ['vary', 'origin', 'access-control-allow-origin', origin];
-    if (request.method !== 'OPTIONS') return allowed;
+    if (request.method !== 'OPTIONS') return [...allowed, 'access-control-expose-headers', READ];
     return [
       ...allowed,
       ...['access-control-allow-methods', 'GET, HEAD, POST'],
-      ...[
-        'access-control-allow-headers',
-        'authorization, content-encoding, content-type, last-event-id',
-      ],
+      ...['access-control-allow-headers', SENT],
       ...['access-control-max-age', '600'],
     ];
   }

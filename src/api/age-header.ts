@@ -1,0 +1,2 @@
+/** On every answer while the store does not answer: how old what is served may be. */
+export const AGE_HEADER = 'x-clickrate-age-ms';
