@@ -329,6 +329,7 @@ test('readers beyond the limit, too many products, and HEAD are answered at once
   assert.equal(many.statusCode, 400);
   one.close();
   const head = await fetch(`${url}/v1/stream`, { method: 'HEAD' });
+  assert.equal(head.headers.get('content-length'), null, 'nobody knows how long a stream is');
   assert.equal(head.headers.get('content-type'), 'text/event-stream; charset=utf-8');
 });
 

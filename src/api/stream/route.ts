@@ -1,7 +1,7 @@
 /** `GET /v1/stream`: server-sent events (HTML Living Standard, section 9.2). */
 import type { FastifyInstance } from 'fastify';
 import { ClickrateError } from '../../errors.ts';
-import { DATA_GUARDS, send } from '../answer.ts';
+import { DATA_GUARDS } from '../answer.ts';
 import { streamSchema } from '../operations-live.ts';
 import type { Context } from '../parts.ts';
 import { StreamHub } from './hub.ts';
@@ -24,19 +24,19 @@ export async function streamRoutes(app: FastifyInstance, context: Context): Prom
   app.get<{ Querystring: Query }>('/v1/stream', { schema: streamSchema }, (request, reply) => {
     const filter = filterOf(context, request.query.product);
     hub.checkRoom();
-    if (request.method === 'HEAD') {
-      send(context, request, reply, 200, [...HEADERS]);
-      return;
-    }
     reply.hijack();
     const { raw } = reply;
     // Without chunks every write is one write of the bytes all readers share; it ends by closing.
     raw.useChunkedEncodingByDefault = false;
     const cors = context.parts.doors?.corsHeaders(request) ?? [];
     raw.writeHead(200, [...HEADERS, ...DATA_GUARDS, ...cors]);
+    context.traffic.end(request, 200);
+    if (request.method === 'HEAD') {
+      raw.end();
+      return;
+    }
     raw.write(`retry: ${context.parts.limits.streamRetryMs}\n\n`);
     raw.socket?.setNoDelay(true);
-    context.traffic.end(request, 200);
     const lastId = request.headers['last-event-id'];
     hub.add(raw, filter, typeof lastId === 'string' ? lastId : undefined);
   });
