@@ -13,8 +13,9 @@ import { isField, useKeys, useMedia, useNow } from './hooks.ts';
 import { ordered, realUpTo, type Sort, scaleOf, totalsOf } from './league.ts';
 import { LeagueHead } from './league-head.tsx';
 import { LeagueRow } from './league-row.tsx';
+import { useLeftPlace } from './left-place.ts';
 import type { Model } from './model.ts';
-import { type League, productHash } from './route.ts';
+import { hashOf, type League, productHash } from './route.ts';
 import { Sparks } from './sparks.ts';
 import { TotalsStrip } from './totals.tsx';
 import type { Row } from './types.ts';
@@ -34,6 +35,7 @@ type Props = {
 
 export function LeagueView({ model, route, onRoute }: Props) {
   const { sort, search } = route;
+  useLeftPlace(hashOf(route));
   const rows = model.rows as Map<string, Row>;
   const narrow = useMedia('(max-width: 900px)');
   const rowPx = narrow ? NARROW_ROW_PX : ROW_PX;

@@ -10,6 +10,7 @@ import { useHistory } from './history.ts';
 import { isField, useKeys, useModel } from './hooks.ts';
 import { difference, realUpTo } from './league.ts';
 import { Delta } from './league-row.tsx';
+import { useTop } from './left-place.ts';
 import type { Model } from './model.ts';
 import { nameText } from './raw.ts';
 import type { Product } from './route.ts';
@@ -21,6 +22,7 @@ type Props = { model: Model; route: Product; onRoute: (route: Product) => void; 
 
 export function ProductView({ model, route, onRoute, back }: Props) {
   const { product, range } = route;
+  useTop();
   useModel(model);
   useKeys(
     useCallback(

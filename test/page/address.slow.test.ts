@@ -103,6 +103,27 @@ describe('the address of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () 
     await close();
   });
 
+  test('a product begins at its top, and the way back ends where the list was left', async (t) => {
+    const many = await startFixture({ products: 200, past: 100 });
+    t.after(() => many.close());
+    const { page, close } = await openPage(browser, many.url);
+    await page.locator(ROW).first().waitFor();
+    const scrolled = () => page.evaluate<number>('scrollY');
+    for (const way of ['back', 'Escape']) {
+      await page.evaluate('scrollTo(0, 2000)');
+      await page.waitForTimeout(500);
+      await page.locator(`${ROW} a`).nth(10).click();
+      await page.locator('.figures tbody tr').nth(50).waitFor();
+      assert.equal(await scrolled(), 0, way);
+      if (way === 'back') await page.goBack();
+      else await page.keyboard.press('Escape');
+      await page.locator(ROW).first().waitFor();
+      await page.waitForTimeout(300);
+      assert.equal(await scrolled(), 2_000, way);
+    }
+    await close();
+  });
+
   test('holds the reason of the events that are listed', async () => {
     const { page, close } = await openPage(browser, `${fixture.url}/#/pipeline`);
     await page.getByLabel('Reason').selectOption('too_late');
