@@ -1,22 +1,18 @@
 /** The packed checkpoint part of a block of products: its published table and its open windows. */
 import { MOST_PRODUCTS } from '../config.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
+import { BLOCK_PARTS } from '../part-names.ts';
 import type { Part } from '../status.ts';
 import { slotOf, type TaskCore } from './core.ts';
 import { PackReader, PackWriter } from './packing.ts';
 import { OWNED, type PublishedBlock, UNCLAIMED } from './published.ts';
 import type { Window } from './windows.ts';
 
-const NAME = /^block\/(\d+)$/;
 const FORM = 1;
 const HAS_LATEST = 1;
 const HAS_PREVIOUS = 2;
 
 const writer = new PackWriter();
-
-function blockPartName(b: number): string {
-  return `block/${b}`;
-}
 
 /** The parts of the blocks changed since the last call, and the names of those that are empty. */
 export function takeBlockParts(core: TaskCore): { parts: Part[]; removed: string[] } {
@@ -29,8 +25,8 @@ export function takeBlockParts(core: TaskCore): { parts: Part[]; removed: string
     changed[b] = 0;
     const open = windows.filter((window) => window.cells[b] !== undefined);
     const living = livingSlots(core.blocks[b]);
-    if (open.length === 0 && living === 0) removed.push(blockPartName(b));
-    else parts.push({ name: blockPartName(b), bytes: encode(core, b, living, open) });
+    if (open.length === 0 && living === 0) removed.push(BLOCK_PARTS.name(b));
+    else parts.push({ name: BLOCK_PARTS.name(b), bytes: encode(core, b, living, open) });
   }
   return { parts, removed };
 }
@@ -113,9 +109,8 @@ function encodeCells(window: Window, b: number): void {
  * false when it is not one of these.
  */
 export function restoreBlock(core: TaskCore, part: Part, shift: number): boolean {
-  const match = NAME.exec(part.name);
-  if (match === null) return false;
-  const b = Number(match[1]);
+  const b = BLOCK_PARTS.numberOf(part.name);
+  if (b === null) return false;
   const at = { first: b << shift, products: 1 << shift };
   const reader = new PackReader(part.name, part.bytes);
   if (b >= MOST_PRODUCTS >>> shift || reader.uint() !== FORM) throw reader.damaged();

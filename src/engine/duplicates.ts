@@ -5,6 +5,7 @@
 import type { Settings } from '../config.ts';
 import type { EventBatch } from '../decode/columns.ts';
 import { copyOf } from '../event.ts';
+import { ID_PARTS } from '../part-names.ts';
 import type { Part } from '../status.ts';
 import { IdTable, PAGE_IDS } from './ids.ts';
 import { PackReader } from './packing.ts';
@@ -175,18 +176,18 @@ export class Duplicates {
 
   /** Takes a part named by `takeParts`; false when the name is not one of these. */
   restore(part: Part): boolean {
-    const match = /^ids\/(\d+)\/(-?\d+)\/(\d+)$/.exec(part.name);
-    if (match === null) return false;
-    const partition = Number(match[1]);
+    const named = ID_PARTS.read(part.name);
+    if (named === null) return false;
+    const { partition, end } = named;
     if (partition >= this.forgetAt.length || part.bytes.length % 16 !== 0)
       throw new PackReader(part.name, part.bytes).damaged();
     const words = new Int32Array(copyOf(part.bytes).buffer);
     for (let at = 0; at < words.length; at += 4) {
       this.#id.set(words.subarray(at, at + 4));
       if (this.#table.find(this.#id)) throw new PackReader(part.name, part.bytes).damaged();
-      this.#put(partition, Number(match[2]));
+      this.#put(partition, end);
     }
-    const bucket = this.#bucket(partition, Number(match[2]));
+    const bucket = this.#bucket(partition, end);
     bucket.written = bucket.count;
     return true;
   }
@@ -198,5 +199,5 @@ function scopeOf(partition: number, product: number, kind: number): number {
 }
 
 function partName(partition: number, end: number, first: number): string {
-  return `ids/${partition}/${end}/${first / PART_IDS}`;
+  return ID_PARTS.name(partition, end, first / PART_IDS);
 }

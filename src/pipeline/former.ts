@@ -5,9 +5,9 @@
  */
 import type { Products } from '../decode/products.ts';
 import { readPart } from '../decode/products-part.ts';
+import { FORMER_PARTS, PRODUCT_PARTS } from '../part-names.ts';
 import type { Part } from '../status.ts';
 
-const PREFIX = 'former/';
 /** A product id may begin with a byte order mark. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
@@ -19,9 +19,10 @@ export class Former {
 
   /** From the parts of a checkpoint; `isNew`: its dictionary is that of a former topic. */
   constructor(parts: readonly Part[], isNew: boolean) {
-    const dictionary = isNew ? parts.filter(({ name }) => name.startsWith('products/')) : [];
+    const dictionary = isNew ? parts.filter(({ name }) => PRODUCT_PARTS.has(name)) : [];
     const left = [...parts.filter(isFormer), ...dictionary];
-    this.#left = isNew ? left.map(({ bytes }, n) => ({ name: `${PREFIX}${n}`, bytes })) : left;
+    const renamed = left.map(({ bytes }, n) => ({ name: FORMER_PARTS.name(n), bytes }));
+    this.#left = isNew ? renamed : left;
     this.#toWrite = isNew ? [...this.#left] : [];
   }
 
@@ -44,5 +45,5 @@ export class Former {
 }
 
 export function isFormer({ name }: Part): boolean {
-  return name.startsWith(PREFIX);
+  return FORMER_PARTS.has(name);
 }

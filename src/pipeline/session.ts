@@ -11,6 +11,7 @@ import { Decoder } from '../decode/scan.ts';
 import { type Place, Task } from '../engine/task.ts';
 import { ClickrateError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { BLOCK_PARTS, PRODUCT_PARTS } from '../part-names.ts';
 import type { Fetch, Opened, Source } from '../sources/source.ts';
 import type { KeptEvent, Part, Status } from '../status.ts';
 import type { Fence, TaskState, TaskStore } from '../stores/store.ts';
@@ -78,9 +79,9 @@ export class Session {
     const rest: Part[] = [];
     const shift = blockShiftOf(status.version);
     for (const part of parts) {
-      const match = /^products\/(\d+)$/.exec(part.name);
-      if (match === null) rest.push(part);
-      else this.products.restore(Number(match[1]), part.bytes, shift);
+      const block = PRODUCT_PARTS.numberOf(part.name);
+      if (block === null) rest.push(part);
+      else this.products.restore(block, part.bytes, shift);
     }
     this.task.restore(status, rest);
     const { products, task } = this;
@@ -102,8 +103,9 @@ export class Session {
     const removed: string[] = [];
     for (const block of this.products.takeChanged()) {
       const bytes = this.products.encode(block);
-      if (bytes === null) removed.push(`products/${block}`);
-      else parts.push({ name: `products/${block}`, bytes });
+      const name = PRODUCT_PARTS.name(block);
+      if (bytes === null) removed.push(name);
+      else parts.push({ name, bytes });
     }
     return { parts, removed };
   }
@@ -196,12 +198,13 @@ function checkedStatus(parts: PipelineParts, state: TaskState): Status | null {
 function partsToTake(status: Status, state: TaskState, { settings }: PipelineParts): Part[] {
   const parts = state.parts.filter((part) => !isFormer(part));
   if (status.settings.windowMs === settings.windowMs) return parts;
-  return parts.filter((part) => !part.name.startsWith('block/'));
+  return parts.filter(({ name }) => !BLOCK_PARTS.has(name));
 }
 
 /** Whether the first commit writes its products in other parts. */
 function isOfOtherBlocks({ version }: Status, { name }: Part): boolean {
-  return blockShiftOf(version) !== BLOCK_SHIFT && /^(block|products)\//.test(name);
+  if (blockShiftOf(version) === BLOCK_SHIFT) return false;
+  return BLOCK_PARTS.has(name) || PRODUCT_PARTS.has(name);
 }
 
 function begin(session: Session, places: Place[], opened: Opened[]): void {

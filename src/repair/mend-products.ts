@@ -1,10 +1,11 @@
 /** Damaged names of products: the checkpoint's dictionary knows those that a task owns. */
 import type { DatabaseSync } from 'node:sqlite';
 import { readPart } from '../decode/products-part.ts';
+import { PRODUCT_PARTS } from '../part-names.ts';
 import { type RowValue, rowSum } from '../seal.ts';
 import { renewIncarnation } from '../sqlite.ts';
 import type { Damage } from '../sqlite-check.ts';
-import { BUCKET_PRODUCTS } from '../stores/sqlite/cells.ts';
+import { CELL_PRODUCTS } from '../stores/sqlite/cells.ts';
 import { Rows } from '../stores/sqlite/rows.ts';
 import { counted, NOTHING, type Step } from './steps.ts';
 
@@ -13,7 +14,9 @@ function owned(db: DatabaseSync): Map<string, string> {
   const found = new Map<string, string>();
   // A product id may begin with a byte order mark.
   const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
-  const parts = db.prepare("SELECT task, bytes FROM parts WHERE name LIKE 'products/%'").all();
+  const parts = db
+    .prepare("SELECT task, bytes FROM parts WHERE name LIKE ? || '%'")
+    .all(PRODUCT_PARTS.prefix);
   for (const { task, bytes } of parts)
     for (const { key } of readPart(bytes as Uint8Array) ?? [])
       found.set(utf8.decode(key), String(task));
@@ -102,7 +105,7 @@ export function unusedNumber(db: DatabaseSync): number {
   const { no } = db
     .prepare(
       `SELECT max(coalesce((SELECT max(no) FROM products), 0),
-${BUCKET_PRODUCTS} * coalesce((SELECT max(bucket) FROM cells) + 1, 0)) + 1 AS no`,
+${CELL_PRODUCTS} * coalesce((SELECT max(bucket) FROM cells) + 1, 0)) + 1 AS no`,
     )
     .get() as { no: number };
   return no;

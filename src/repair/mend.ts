@@ -4,7 +4,7 @@ import { openStatus, rowSum } from '../seal.ts';
 import { getMeta, renewIncarnation, setMeta, transaction } from '../sqlite.ts';
 import { brokenRows, type Damage } from '../sqlite-check.ts';
 import type { Status } from '../status.ts';
-import { BUCKET_PRODUCTS, Rows } from '../stores/sqlite/rows.ts';
+import { ROW_PRODUCTS, Rows } from '../stores/sqlite/rows.ts';
 import { mendHead, mendJournal } from './mend-journal.ts';
 import { mendProducts, unusedNumber } from './mend-products.ts';
 import { counted, NOTHING, type Step } from './steps.ts';
@@ -105,7 +105,7 @@ WHERE no IN (SELECT no ${sound})`,
 function dropRow(db: DatabaseSync, { key, what }: Damage): Step {
   const bucket = Number(key[0]);
   const { n } = db
-    .prepare(`SELECT count(*) AS n FROM products WHERE task <> '' AND no / ${BUCKET_PRODUCTS} = ?`)
+    .prepare(`SELECT count(*) AS n FROM products WHERE task <> '' AND no / ${ROW_PRODUCTS} = ?`)
     .get(bucket) as { n: number };
   db.prepare('DELETE FROM rows WHERE bucket = ?').run(key[0]);
   renewIncarnation(db);

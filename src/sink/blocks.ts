@@ -1,10 +1,10 @@
 /** A block of products as a packed part of the sink's checkpoint. */
 import { PackReader, PackWriter } from '../engine/packing.ts';
+import { BLOCK_PARTS } from '../part-names.ts';
 import type { Part } from '../status.ts';
 import type { Block, Cell, Entry, Table } from './table.ts';
 
 const FORM = 1;
-const NAME = /^block\/(\d+)$/;
 /** A product id may begin with a byte order mark. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -15,7 +15,7 @@ export function blockPart(block: Block, windowMs: number): Part {
   writer.uint(block.counted);
   writer.uint(block.entries.size);
   for (const entry of block.entries) encodeEntry(entry, windowMs);
-  return { name: `block/${block.number}`, bytes: writer.take() };
+  return { name: BLOCK_PARTS.name(block.number), bytes: writer.take() };
 }
 
 function encodeEntry({ product, floors, cells }: Entry, windowMs: number): void {
@@ -38,15 +38,15 @@ function encodeEntry({ product, floors, cells }: Entry, windowMs: number): void 
 
 /** False: the part is not a block. Throws `checkpoint_damaged`. */
 export function restoreBlock(table: Table, part: Part, windowMs: number): boolean {
-  const match = NAME.exec(part.name);
-  if (match === null) return false;
+  const number = BLOCK_PARTS.numberOf(part.name);
+  if (number === null) return false;
   const reader = new PackReader(part.name, part.bytes);
   if (reader.uint() !== FORM) throw reader.damaged();
   const counted = reader.uint();
   const count = reader.uint(65_536);
   const entries = Array.from({ length: count }, () => decodeEntry(reader, windowMs));
   reader.end();
-  table.restore(Number(match[1]), counted, entries);
+  table.restore(number, counted, entries);
   return true;
 }
 

@@ -5,6 +5,7 @@
 import type { Settings } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { COUNTED, codeOf, type RecordBatch, VERDICTS, type Verdict } from '../event.ts';
+import { SINK_STATE_PART } from '../part-names.ts';
 import { windowStart } from '../result.ts';
 import { headersAt } from '../sources/kafka/headers.ts';
 import type { Fetch } from '../sources/source.ts';
@@ -19,11 +20,10 @@ export type Place = { name: string; kind: Kind };
 
 /** A product remembers more windows than may still be revised. */
 const LEAST_WINDOWS = 8;
-const BLOCK_PRODUCTS = 256;
+const MOST_BLOCK_PRODUCTS = 256;
 /** A watermark is told by the source of the job; so long later its windows are in the topic. */
 const SETTLE_MS = 250;
 const VERSION = 1;
-const STATE_PART = 'state';
 
 type Kept = {
   /** Uncounted events by verdict. */
@@ -64,7 +64,7 @@ export class SinkState {
     const revisable = Math.ceil((allowedLatenessMs + watermarkDelayMs) / windowMs) + 4;
     this.table = new Table({
       ...{ windowMs, expiryMs, keptWindows: Math.max(LEAST_WINDOWS, revisable) },
-      blockProducts: Math.min(BLOCK_PRODUCTS, resultsPerCommit),
+      blockProducts: Math.min(MOST_BLOCK_PRODUCTS, resultsPerCommit),
     });
   }
 
@@ -80,7 +80,7 @@ export class SinkState {
     }
     for (const part of parts) {
       if (restoreBlock(this.table, part, this.#settings.windowMs)) continue;
-      if (part.name !== STATE_PART) continue;
+      if (part.name !== SINK_STATE_PART) continue;
       Object.assign(this.#kept, readKept(part));
     }
     if (this.watermark !== null) this.table.expire(this.watermark);
@@ -167,7 +167,7 @@ export class SinkState {
     if (!this.#isKeptChanged) return parts;
     this.#isKeptChanged = false;
     const bytes = new TextEncoder().encode(JSON.stringify(this.#kept));
-    return [...parts, { name: STATE_PART, bytes }];
+    return [...parts, { name: SINK_STATE_PART, bytes }];
   }
 
   /**

@@ -11,7 +11,7 @@ import { recordsOf } from '../../src/event.ts';
 import { WINDOW } from '../../src/history.ts';
 import { silentLog } from '../../src/log.ts';
 import { openDatabase } from '../../src/sqlite.ts';
-import { BUCKET_PRODUCTS, CellTable } from '../../src/stores/sqlite/cells.ts';
+import { CELL_PRODUCTS, CellTable } from '../../src/stores/sqlite/cells.ts';
 import { everyHistory } from '../../src/stores/sqlite/every-history.ts';
 import { selfCheck } from '../../src/verify/store.ts';
 import { change, engineOn, events, plant, SETTINGS_HERE, use, used } from '../hostile/directory.ts';
@@ -180,14 +180,14 @@ test('while a process runs its rows are checked, and its log is said not to be',
 function fullHistory(file: string, windows: number): DatabaseSync {
   const db = openDatabase(file);
   db.exec(`BEGIN; WITH RECURSIVE n(no) AS (
-      SELECT 0 UNION ALL SELECT no + 1 FROM n WHERE no < ${3 * BUCKET_PRODUCTS - 1})
+      SELECT 0 UNION ALL SELECT no + 1 FROM n WHERE no < ${3 * CELL_PRODUCTS - 1})
     INSERT INTO products SELECT no, 'product ' || no, '0', 0 FROM n`);
   const insert = db.prepare('INSERT INTO cells VALUES (?, ?, ?, ?, ?, 0)');
   const table = new CellTable();
   for (let start = 0; start < windows; start++) {
-    for (let slot = 0; slot < BUCKET_PRODUCTS; slot++) table.set(slot, start + slot, start);
+    for (let slot = 0; slot < CELL_PRODUCTS; slot++) table.set(slot, start + slot, start);
     for (let bucket = 0; bucket < 3; bucket++)
-      insert.run(WINDOW, bucket, start, BUCKET_PRODUCTS, table.pack());
+      insert.run(WINDOW, bucket, start, CELL_PRODUCTS, table.pack());
   }
   db.exec('COMMIT');
   return db;
@@ -209,13 +209,13 @@ function watched(db: DatabaseSync, onRow: () => void): DatabaseSync {
 }
 
 test('work grows with what history holds: 3 072 products of 360 windows', async (t) => {
-  const [products, windows] = [3 * BUCKET_PRODUCTS, 360];
+  const [products, windows] = [3 * CELL_PRODUCTS, 360];
   const db = fullHistory(join(temporary(t), 'clickrate.db'), windows);
   t.after(() => db.close());
   const work = { rows: 0, handedOver: 0 };
   const rows = Array.from({ length: products }, (_, no) => {
     const of = (start: number) => ({
-      ...{ start, impressions: start + (no % BUCKET_PRODUCTS), clicks: start },
+      ...{ start, impressions: start + (no % CELL_PRODUCTS), clicks: start },
     });
     return { product: `product ${no}`, latest: of(windows - 1), previous: of(windows - 2) };
   });

@@ -12,8 +12,8 @@ import type { Argument, Connection } from './connection.ts';
 import { HISTORY_PREFIX, KEYS, PERIODS_PREFIX } from './keys.ts';
 import { lastOf, parseLog, writeCell } from './logs.ts';
 
-/** Products of a bucket: a commit of 1 000 that were claimed together touches five. */
-const BUCKET_PRODUCTS = 256;
+/** Products of a bucket: a commit of 1 000 that were claimed together touches five texts. */
+const TEXT_PRODUCTS = 256;
 /** What a commit writes of a usual bucket. */
 const TEXT_BYTES = 2_560;
 /** A log longer than this is written anew; twice the size of a full bucket with large counts. */
@@ -39,8 +39,8 @@ local function stageHistory(at, windows, numbers)
       local bucket, cells = tonumber(ARGV[i]), ARGV[i + 1]
       if not bucket then
         local no = numbers[tonumber(string.sub(ARGV[i], 2))]
-        local slot = no % ${BUCKET_PRODUCTS}
-        bucket = (no - slot) / ${BUCKET_PRODUCTS}
+        local slot = no % ${TEXT_PRODUCTS}
+        bucket = (no - slot) / ${TEXT_PRODUCTS}
         cells = slot .. cells
       end
       local log = buckets[bucket]
@@ -110,8 +110,8 @@ export function historyArguments(
         texts = new Map();
         byStart.set(start, texts);
       }
-      const slot = numbers === null ? null : numbers[i] % BUCKET_PRODUCTS;
-      const key = slot === null ? `r${i + 1}` : ((numbers as number[])[i] - slot) / BUCKET_PRODUCTS;
+      const slot = numbers === null ? null : numbers[i] % TEXT_PRODUCTS;
+      const key = slot === null ? `r${i + 1}` : ((numbers as number[])[i] - slot) / TEXT_PRODUCTS;
       let cells = texts.get(key);
       if (cells === undefined) {
         cells = new TextBytes(slot === null ? 0 : TEXT_BYTES);
@@ -191,8 +191,8 @@ async function readLevel(
 function slotsByBucket(numbers: readonly number[]): Map<string, number[]> {
   const buckets = new Map<string, number[]>();
   for (const no of numbers) {
-    const slot = no % BUCKET_PRODUCTS;
-    const bucket = String((no - slot) / BUCKET_PRODUCTS);
+    const slot = no % TEXT_PRODUCTS;
+    const bucket = String((no - slot) / TEXT_PRODUCTS);
     const slots = buckets.get(bucket) ?? [];
     slots.push(slot);
     buckets.set(bucket, slots);

@@ -4,17 +4,17 @@
  */
 import { copyOf } from '../../event.ts';
 
-/** Products in a bucket; the slot of a product is its number modulo this. */
-export const BUCKET_PRODUCTS = 1_024;
+/** Products of a bucket of cells; the slot of a product is its number modulo this. */
+export const CELL_PRODUCTS = 1_024;
 /** Longest packed whole number below 2^53. */
 const NUMBER_BYTES = 8;
 
 /** Cells of one bucket, unpacked: written over by each use. */
 export class CellTable {
-  readonly #filled = new Uint8Array(BUCKET_PRODUCTS);
-  readonly #impressions = new Float64Array(BUCKET_PRODUCTS);
-  readonly #clicks = new Float64Array(BUCKET_PRODUCTS);
-  readonly #bytes = new Uint8Array(BUCKET_PRODUCTS * 3 * NUMBER_BYTES);
+  readonly #filled = new Uint8Array(CELL_PRODUCTS);
+  readonly #impressions = new Float64Array(CELL_PRODUCTS);
+  readonly #clicks = new Float64Array(CELL_PRODUCTS);
+  readonly #bytes = new Uint8Array(CELL_PRODUCTS * 3 * NUMBER_BYTES);
 
   /** Cells in it. */
   size = 0;
@@ -55,7 +55,7 @@ export class CellTable {
     const bytes = this.#bytes;
     let at = 0;
     let before = -1;
-    for (let slot = 0; slot < BUCKET_PRODUCTS; slot++) {
+    for (let slot = 0; slot < CELL_PRODUCTS; slot++) {
       if (this.#filled[slot] === 0) continue;
       at = packNumber(bytes, at, slot - before - 1);
       at = packNumber(bytes, at, this.#impressions[slot]);

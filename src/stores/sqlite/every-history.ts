@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Level } from '../../history.ts';
 import type { Counts } from '../../result.ts';
-import { BUCKET_PRODUCTS, eachCell } from './cells.ts';
+import { CELL_PRODUCTS, eachCell } from './cells.ts';
 
 export type ProductHistory = { product: string; windows: Counts[] };
 
@@ -15,8 +15,8 @@ export function* everyHistory(
   const buckets = db.prepare('SELECT DISTINCT bucket FROM cells WHERE level = ? ORDER BY bucket');
   const names = db.prepare('SELECT no, product FROM products WHERE no >= ? AND no < ?');
   for (const { bucket } of buckets.all(level) as { bucket: number }[]) {
-    const first = bucket * BUCKET_PRODUCTS;
-    const rows = names.all(first, first + BUCKET_PRODUCTS) as { no: number; product: string }[];
+    const first = bucket * CELL_PRODUCTS;
+    const rows = names.all(first, first + CELL_PRODUCTS) as { no: number; product: string }[];
     const nameOf = new Map(rows.map(({ no, product }) => [no, product]));
     for (const [slot, windows] of bucketOf(db, level, bucket, newest)) {
       const product = nameOf.get(first + slot) ?? `number ${first + slot}, without a name`;

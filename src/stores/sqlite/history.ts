@@ -11,7 +11,7 @@ import { rowSum } from '../../seal.ts';
 import { getMeta, setMeta } from '../../sqlite.ts';
 import { due, type Ladder } from '../history/levels.ts';
 import type { HistoryHeld, LevelHeld } from '../store.ts';
-import { addCells, BUCKET_PRODUCTS, CellTable } from './cells.ts';
+import { addCells, CELL_PRODUCTS, CellTable } from './cells.ts';
 
 type PackedRow = { count: number; cells: Uint8Array };
 type FoldedRow = PackedRow & { bucket: number };
@@ -70,8 +70,8 @@ export class StagedCells {
       buckets = new Map();
       this.windows.set(cell.start, buckets);
     }
-    const slot = no % BUCKET_PRODUCTS;
-    const bucket = (no - slot) / BUCKET_PRODUCTS;
+    const slot = no % CELL_PRODUCTS;
+    const bucket = (no - slot) / CELL_PRODUCTS;
     const cells = buckets.get(bucket);
     if (cells !== undefined) cells.push(slot, cell.impressions, cell.clicks);
     else {
@@ -186,8 +186,8 @@ export class History {
 function byBucket(numbers: readonly number[]): Map<number, Set<number>> {
   const buckets = new Map<number, Set<number>>();
   for (const no of numbers) {
-    const slot = no % BUCKET_PRODUCTS;
-    const bucket = (no - slot) / BUCKET_PRODUCTS;
+    const slot = no % CELL_PRODUCTS;
+    const bucket = (no - slot) / CELL_PRODUCTS;
     const slots = buckets.get(bucket) ?? new Set<number>();
     slots.add(slot);
     buckets.set(bucket, slots);

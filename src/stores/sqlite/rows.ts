@@ -7,8 +7,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Counts } from '../../result.ts';
 import { rowSum } from '../../seal.ts';
 
-/** Products in a bucket: a write touches three pages. */
-export const BUCKET_PRODUCTS = 256;
+/** Products of a bucket of rows: a write touches three pages. */
+export const ROW_PRODUCTS = 256;
 /** Start, impressions and clicks of latest, then of previous; a start of NaN: no such window. */
 const WIDTH = 6;
 
@@ -38,7 +38,7 @@ export class Rows {
 
   set(no: number, latest: Counts, previous: Counts | null): void {
     const numbers = this.#bucketOf(no);
-    const at = (no % BUCKET_PRODUCTS) * WIDTH;
+    const at = (no % ROW_PRODUCTS) * WIDTH;
     numbers[at] = latest.start;
     numbers[at + 1] = latest.impressions;
     numbers[at + 2] = latest.clicks;
@@ -48,12 +48,12 @@ export class Rows {
   }
 
   clear(no: number): void {
-    const at = (no % BUCKET_PRODUCTS) * WIDTH;
+    const at = (no % ROW_PRODUCTS) * WIDTH;
     this.#bucketOf(no).fill(Number.NaN, at, at + WIDTH);
   }
 
   #bucketOf(no: number): Float64Array {
-    const bucket = Math.floor(no / BUCKET_PRODUCTS);
+    const bucket = Math.floor(no / ROW_PRODUCTS);
     let numbers = this.#changed.get(bucket);
     if (numbers === undefined) {
       const stored = this.#sql.get.get(bucket) as Packed | undefined;
@@ -86,8 +86,8 @@ export class Rows {
     for (const { bucket, rows } of this.#sql.all.iterate() as Iterable<Packed>)
       buckets.set(bucket, unpack(rows));
     return (no) => {
-      const numbers = buckets.get(Math.floor(no / BUCKET_PRODUCTS));
-      const at = (no % BUCKET_PRODUCTS) * WIDTH;
+      const numbers = buckets.get(Math.floor(no / ROW_PRODUCTS));
+      const at = (no % ROW_PRODUCTS) * WIDTH;
       const latest = numbers === undefined ? null : countsAt(numbers, at);
       if (numbers === undefined || latest === null) return null;
       return { latest, previous: countsAt(numbers, at + 3) };
@@ -96,7 +96,7 @@ export class Rows {
 }
 
 function emptyBucket(): Float64Array {
-  return new Float64Array(BUCKET_PRODUCTS * WIDTH).fill(Number.NaN);
+  return new Float64Array(ROW_PRODUCTS * WIDTH).fill(Number.NaN);
 }
 
 function isEmpty(numbers: Float64Array): boolean {
