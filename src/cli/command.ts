@@ -102,6 +102,25 @@ export function pick<K extends keyof typeof OPTIONS>(...names: K[]): Pick<typeof
   return Object.fromEntries(names.map((name) => [name, OPTIONS[name]])) as Pick<typeof OPTIONS, K>;
 }
 
+/** Flags of the commands that run an engine. */
+export function withEngine(command: Command): Command {
+  const help = 'drop open windows of a checkpoint with another window size';
+  return withTakeOver(command.option('--reset-windows', help), 'the Flink sink');
+}
+
+/** The flag by which a command takes a store from another kind of writer. */
+export function withTakeOver(command: Command, writer: string): Command {
+  return command.option('--take-over', `claim a store that ${writer} wrote`, false);
+}
+
+/** Files of events; the argument says whether one is needed. */
+export function withFiles(command: Command, files: '<file...>' | '[file...]'): Command {
+  return command
+    .argument(files, 'files, in the order they are to be read')
+    .option('--csv <mapping>', 'files are CSV: time=COL,product=COL,clicked=COL')
+    .option('--sort', 'order the events by time first');
+}
+
 /** Options of every command that reaches Kafka. */
 export const KAFKA_OPTIONS = pick(
   ...(['brokers', 'impressionsTopic', 'clicksTopic', 'rejectedTopic', 'group'] as const),

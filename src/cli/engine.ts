@@ -8,6 +8,7 @@ import {
   type Flags,
   KAFKA_OPTIONS,
   pick,
+  withEngine,
 } from './command.ts';
 import { startKafkaSize } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
@@ -25,9 +26,7 @@ const OPTIONS = {
 };
 
 export function addEngine(command: Command): void {
-  configurable(command, OPTIONS)
-    .option('--reset-windows', 'drop open windows of a checkpoint with another window size')
-    .option('--take-over', 'claim a store that the Flink sink wrote', false)
+  withEngine(configurable(command, OPTIONS))
     .addHelpText(
       'after',
       `

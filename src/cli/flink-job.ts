@@ -1,5 +1,6 @@
 /** The job that flags and configuration describe. */
 import { fileURLToPath } from 'node:url';
+import { Option } from 'commander';
 import { ClickrateError } from '../errors.ts';
 import { MOST_CHECKPOINT_MS } from '../flink/heartbeat.ts';
 import { type Job, type JobStart, jobSettings, type Watermarks } from '../flink/job.ts';
@@ -13,6 +14,12 @@ import type { Configuration } from './options.ts';
 const LEAST_CHECKPOINT_MS = 10;
 /** Where our own build puts the jar of functions. */
 export const JAR = fileURLToPath(new URL('../../flink/clickrate-flink.jar', import.meta.url));
+export const JAR_OPTION = new Option(
+  '--jar <path>',
+  'jar of functions, as the SQL Gateway finds it',
+)
+  .env('CLICKRATE_FLINK_JAR')
+  .default(JAR);
 
 /** Throws `usage`. */
 export function jobOf({ options, settings }: Configuration, flags: Flags): Job {

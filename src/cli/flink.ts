@@ -20,7 +20,7 @@ import {
   withOptions,
 } from './command.ts';
 import { newestCheckpoint, readDeployment, writeDeployment } from './flink-deployment.ts';
-import { JAR, jobOf } from './flink-job.ts';
+import { JAR, JAR_OPTION, jobOf } from './flink-job.ts';
 import { checkLogs, dataLogs } from './flink-logs.ts';
 
 const OPTIONS = { ...KAFKA_OPTIONS, ...FLINK_OPTIONS };
@@ -31,11 +31,7 @@ export function addFlink(flink: Command): void {
   configurable(flink.command('deploy'), { ...OPTIONS, ...pick('onGap') })
     .description('start the job, from where it was, and wait until it runs')
     .option('--parallelism <n>', 'subtasks of each step', numberOf, 1)
-    .addOption(
-      new Option('--jar <path>', 'jar of functions, as the SQL Gateway finds it')
-        .env('CLICKRATE_FLINK_JAR')
-        .default(JAR),
-    )
+    .addOption(JAR_OPTION)
     .option('--replace', 'stop the job that runs, with a savepoint, and go on from that', false)
     .option('--from <path>', 'go on from this savepoint or checkpoint')
     .option('--start <when>', 'begin anew: earliest, or an append time (epoch ms, ISO 8601)')

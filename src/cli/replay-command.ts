@@ -1,7 +1,14 @@
 /** The flags of `clickrate replay`. */
 import type { Command } from 'commander';
 import { csvOf } from '../sources/csv.ts';
-import { configurable, configurationOf, type Flags, interruption, pick } from './command.ts';
+import {
+  configurable,
+  configurationOf,
+  type Flags,
+  interruption,
+  pick,
+  withFiles,
+} from './command.ts';
 import { createLogger } from './logger.ts';
 import { ledgerText, replay } from './replay.ts';
 
@@ -9,15 +16,10 @@ import { ledgerText, replay } from './replay.ts';
 const STANDARDS = { logLevel: 'warn' } as const;
 
 export function addReplay(command: Command): void {
-  configurable(command, {
-    ...pick('logFormat'),
-    ...STANDARDS,
-  })
-    .argument('<file...>', 'files, in the order they are to be read')
-    .option('--csv <mapping>', 'files are CSV: time=COL,product=COL,clicked=COL')
+  configurable(command, { ...pick('logFormat'), ...STANDARDS });
+  withFiles(command, '<file...>')
     .option('--results <file>', 'write final results as NDJSON (- for standard output)')
     .option('--data <dir>', 'fill the store in this directory; an interrupted replay goes on')
-    .option('--sort', 'order the events by time first')
     .addHelpText(
       'after',
       `

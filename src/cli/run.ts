@@ -2,25 +2,22 @@
 import type { Command } from 'commander';
 import { Doors } from '../api/doors/doors.ts';
 import { LIMITS, OPTIONS } from '../config.ts';
-import { configurable, configurationOf, type Flags } from './command.ts';
+import { configurable, configurationOf, type Flags, withEngine } from './command.ts';
 import type { KafkaSizeParts } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
 import { type Running, untilStopped } from './running.ts';
 import { mustBeOne } from './workers.ts';
 
 export function addRun(command: Command): void {
-  configurable(command, OPTIONS)
-    .option('--reset-windows', 'drop open windows of a checkpoint with another window size')
-    .option('--take-over', 'claim a Redis that the Flink sink wrote', false)
-    .addHelpText(
-      'after',
-      `
+  withEngine(configurable(command, OPTIONS)).addHelpText(
+    'after',
+    `
 Examples:
   clickrate run --generate                      the original demo in one process
   clickrate run --port 9000 --data /var/lib/clickrate
   clickrate run --source kafka --store redis    engine and API of the Kafka size
   CLICKRATE_WINDOW_MS=1000 clickrate run        one-second windows`,
-    );
+  );
   command.action(async (flags: Flags) => {
     const { options, settings } = configurationOf(flags);
     mustBeOne(options.workers);

@@ -22,6 +22,7 @@ import {
   KAFKA_OPTIONS,
   numberOf,
   pick,
+  withTakeOver,
 } from './command.ts';
 import { listen } from './listen.ts';
 import { createLogger } from './logger.ts';
@@ -143,8 +144,7 @@ function isGone(owner: string): boolean {
 }
 
 export function addSink(command: Command): void {
-  configurable(command, OPTIONS)
-    .option('--take-over', 'claim a store that an engine wrote', false)
+  withTakeOver(configurable(command, OPTIONS), 'an engine')
     .option('--heartbeat-ms <n>', 'time between two heartbeats; 0: send none', numberOf, 1_000)
     .addHelpText(
       'after',

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Options, Settings } from '../config.ts';
 import { ClickrateError, isOf } from '../errors.ts';
 import { csvOf } from '../sources/csv.ts';
@@ -21,8 +21,9 @@ import {
   KAFKA_OPTIONS,
   numberOf,
   pick,
+  withFiles,
 } from './command.ts';
-import { JAR } from './flink-job.ts';
+import { JAR_OPTION } from './flink-job.ts';
 import { generateCommand } from './generate.ts';
 import { createLogger } from './logger.ts';
 import { flinkDifferences } from './verify-flink.ts';
@@ -44,19 +45,13 @@ export function addVerify(command: Command): void {
     ...{ ...KAFKA_OPTIONS, ...FLINK_OPTIONS },
     ...pick('data', 'store', 'redis', 'redisPassword'),
     ...STANDARDS,
-  })
-    .argument('[file...]', 'files, in the order they are to be read')
+  });
+  withFiles(command, '[file...]')
     .option('--engines <names>', 'local, flink or both, by comma', 'local')
-    .option('--csv <mapping>', 'files are CSV: time=COL,product=COL,clicked=COL')
-    .option('--sort', 'order the events by time first')
     .option('--generate <n>', 'instead of files: so many generated events', numberOf)
     .option('--seed <n>', 'seed of generated events', numberOf, 1)
     .option('--late <share>', 'share of generated events sent up to 20 s late', numberOf, 0.01)
-    .addOption(
-      new Option('--jar <path>', 'jar of functions, as the SQL Gateway finds it')
-        .env('CLICKRATE_FLINK_JAR')
-        .default(JAR),
-    )
+    .addOption(JAR_OPTION)
     .option('--show <n>', 'differences to show', numberOf, 20)
     .addHelpText(
       'after',
