@@ -9,31 +9,7 @@ import { compare, type Floors, floorsUnder, told } from './floors.ts';
 import { markdown } from './markdown.ts';
 import { endOnSignals, machine } from './measure.ts';
 import { Report } from './report.ts';
-import { embedded } from './suites/embedded.ts';
-import { engine } from './suites/engine.ts';
-import { flink } from './suites/flink.ts';
-import { http } from './suites/http.ts';
-import { kafka } from './suites/kafka.ts';
-import { latency } from './suites/latency.ts';
-import { processes } from './suites/process.ts';
-import { scale } from './suites/scale.ts';
-import { store } from './suites/store.ts';
-import { stream } from './suites/stream.ts';
-
-export type Suite = (report: Report, isQuick: boolean) => Promise<void>;
-
-const SUITES: Record<string, Suite> = {
-  embedded,
-  engine,
-  kafka,
-  scale,
-  flink,
-  store,
-  http,
-  latency,
-  stream,
-  process: processes,
-};
+import { SUITES } from './suites.ts';
 
 const FLOORS = new URL('./floors.json', import.meta.url);
 
