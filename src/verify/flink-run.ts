@@ -124,16 +124,6 @@ export class FlinkRun {
     });
   }
 
-  /** Resolves when it is behind these positions in all, as `topics.positions` told them before. */
-  async untilPast(before: readonly { committed: number }[]): Promise<void> {
-    const sum = (places: readonly { committed: number }[]) =>
-      places.reduce((total, { committed }) => total + committed, 0);
-    await this.#until('gone on', async () => {
-      const now = sum(await this.topics.positions());
-      return now > sum(before) ? null : now;
-    });
-  }
-
   /** Sends heartbeats until every window is closed; `maxTs` is the largest time of an event. */
   async untilClosed(maxTs: number | null): Promise<void> {
     if (maxTs === null) return;
