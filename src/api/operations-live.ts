@@ -1,5 +1,6 @@
 /** What the operations about products, time and uncounted events take and answer. */
 import { Type } from 'typebox';
+import { LIMITS } from '../config.ts';
 import { SORTS } from './order.ts';
 import { limit, productParams, query } from './queries.ts';
 import { answers, jsonAnswer, textAnswer } from './responses.ts';
@@ -115,7 +116,8 @@ export const streamSchema = {
     'freshness}`. Ids are `<incarnation>-<number>`; numbers are consecutive, except that a slow ' +
     'reader gets one change in the place of many, with the number of the last. `Last-Event-ID` ' +
     'goes on exactly there, or answers one `reset`: a snapshot that replaces everything. ' +
-    '`open` and `status` come without id, at most each second. A comment each 15 seconds.',
+    '`open` and `status` come without id, at most each second. A comment ' +
+    `each ${LIMITS.heartbeatMs / 1_000} seconds.`,
   tags: ['v1'],
   headers: Type.Object({
     'last-event-id': Type.Optional(Type.String({ description: 'Id of the last event received' })),
@@ -123,7 +125,7 @@ export const streamSchema = {
   querystring: query({
     product: Type.Optional(
       Type.Union([Type.Array(Type.String()), Type.String()], {
-        description: 'Only these products, up to 100; repeat the parameter',
+        description: `Only these products, up to ${LIMITS.streamProducts}; repeat the parameter`,
       }),
     ),
   }),

@@ -1,10 +1,15 @@
 /** What the operations about events that were not counted take and answer. */
 import { Type } from 'typebox';
+import { LIMITS } from '../config.ts';
 import { REASONS } from '../event.ts';
 import { limit, query, time } from './queries.ts';
 import { answers, jsonAnswer } from './responses.ts';
 import { Kept, unusableMembers } from './schema.ts';
 import { count, nullable } from './schema-words.ts';
+
+const KEPT_FOR =
+  `${LIMITS.keptMs / 86_400_000} days or ${LIMITS.keptTotalBytes / 2 ** 30} GB; ` +
+  `in Redis ${LIMITS.keptRedisBytes / 2 ** 20} MiB`;
 
 const params = Type.Object({
   id: Type.Integer({ minimum: 0, description: 'As `/v1/rejected` tells it' }),
@@ -30,7 +35,7 @@ export const rejectedSchema = {
         totals: Type.Object({
           events: count('Events kept'),
           bytes: count('Their bytes'),
-          pruned: count('Events no longer kept (7 days or 1 GB; in Redis 128 MiB)'),
+          pruned: count(`Events no longer kept (${KEPT_FOR})`),
         }),
       }),
       { etag: true },

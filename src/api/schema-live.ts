@@ -1,5 +1,6 @@
 /** Shapes of freshness, time and the open window, for the OpenAPI document. */
 import { Type } from 'typebox';
+import { LIMITS } from '../config.ts';
 import { count, listOf, nullable, timeMs } from './schema-words.ts';
 
 const WHY = 'What holds time back and what would release it; null when nothing does';
@@ -67,7 +68,7 @@ export const Open = Type.Object(
         impressions: windowCounts.impressions,
         clicks: windowCounts.clicks,
       }),
-      { description: 'The most active first, at most 1 000' },
+      { description: `The most active first, at most ${LIMITS.openProducts}` },
     ),
   },
   { $id: 'Open', description: 'Counts of windows that are not closed yet; never part of `latest`' },

@@ -1,5 +1,6 @@
 /** The shapes of what goes out, for the OpenAPI document. */
 import { Type } from 'typebox';
+import { OPTIONS } from '../config.ts';
 import { ERRORS } from '../errors.ts';
 import { REASONS, VERDICTS } from '../event.ts';
 import { Freshness, Open, OpenProduct, TaskTime } from './schema-live.ts';
@@ -46,7 +47,9 @@ export const ResultV1 = Type.Object(
     }),
     ctr_low: nullable(end('Lower')),
     ctr_high: nullable(end('Upper')),
-    few: Type.Boolean({ description: 'Fewer impressions than the minimum sample (default 100)' }),
+    few: Type.Boolean({
+      description: `Fewer impressions than the minimum sample (default ${OPTIONS.minSample})`,
+    }),
     status: listOf(['provisional', 'final']),
   },
   { $id: 'ResultV1', description: 'Counts of a product in a window' },

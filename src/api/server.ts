@@ -6,6 +6,7 @@ import { Metrics } from '../metrics.ts';
 import { Connections } from './connections.ts';
 import { describeRoutes, docsRoutes } from './docs.ts';
 import { Doors } from './doors/doors.ts';
+import type { ApiParts } from './handed.ts';
 import { healthRoutes } from './health.ts';
 import { historyRoutes } from './history.ts';
 import { eventRoutes } from './ingest.ts';
@@ -14,7 +15,7 @@ import { addUnrouted, Methods } from './methods.ts';
 import { OpenWindows } from './open.ts';
 import { originalRoutes } from './original.ts';
 import { pageRoutes } from './page.ts';
-import type { ApiParts, Context } from './parts.ts';
+import type { Context } from './parts.ts';
 import { clientErrorText, sendError } from './problem.ts';
 import { productRoutes } from './products.ts';
 import { rejectedRoutes, replayRoute } from './rejected.ts';
@@ -24,8 +25,6 @@ import { streamRoutes } from './stream/route.ts';
 import { TaskWatch } from './tasks.ts';
 import { timeRoutes } from './time-routes.ts';
 import { Traffic } from './traffic.ts';
-
-export type { ApiParts } from './parts.ts';
 
 /** Longest percent-encoded part of a path that is looked at; what a byte of an id takes of it. */
 const PARAM_CHARS = 1_024;

@@ -2,8 +2,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { PartitionStatus } from '../status.ts';
 import { sendFresh } from './answer.ts';
+import type { ApiParts } from './handed.ts';
 import { openSchema, watermarkSchema } from './operations-live.ts';
-import type { ApiParts, Context } from './parts.ts';
+import type { Context } from './parts.ts';
 import type { TaskSeen } from './tasks.ts';
 
 export async function timeRoutes(app: FastifyInstance, context: Context): Promise<void> {

@@ -1,6 +1,6 @@
 /** A store's reading side that a test changes by hand, and the parts of an API around it. */
 
-import type { ApiParts } from '../../src/api/server.ts';
+import type { ApiParts } from '../../src/api/handed.ts';
 import { systemClock } from '../../src/clock.ts';
 import { LIMITS, SETTINGS } from '../../src/config.ts';
 import { type RecordSlices, type Unusable, VERDICTS } from '../../src/event.ts';

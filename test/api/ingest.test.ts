@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { type ApiParts, createServer } from '../../src/api/server.ts';
+import type { ApiParts } from '../../src/api/handed.ts';
+import { createServer } from '../../src/api/server.ts';
 import { LIMITS } from '../../src/config.ts';
 import { ClickrateError, type ErrorCode } from '../../src/errors.ts';
 import { FakeReader, partsWith } from './fake-reader.ts';
