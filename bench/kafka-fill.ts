@@ -40,7 +40,7 @@ export function rateOf(eventsPerWindow: number): number {
 }
 
 /** Makes both topics and sends exactly so many events into them. */
-export async function fill(bootstrap: string, traffic: Traffic): Promise<Filled> {
+async function fill(bootstrap: string, traffic: Traffic): Promise<Filled> {
   const { events, eventsPerWindow } = traffic;
   const topics = await makeTopics(bootstrap, traffic.partitions);
   const startMs = Date.now() - 2 * eventTimeMs(events, eventsPerWindow);

@@ -7,7 +7,7 @@ import { delimiter, dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 // Each test file is a process, and most load the same modules: compiled once, not 90 times.
 process.env.NODE_COMPILE_CACHE ??= join(ROOT, 'node_modules/.cache/clickrate-tests');

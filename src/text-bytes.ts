@@ -7,7 +7,7 @@
 export type Piece = { words: Int32Array; length: number };
 
 /** So many bytes a piece or a number may write behind its end. */
-export const BEHIND = 3;
+const BEHIND = 3;
 /** More than the digits of any safe integer. */
 export const LONGEST_NUMBER = 20;
 /** Bytes of UTF-8 that a unit of a string has at most. */

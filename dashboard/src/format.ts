@@ -79,10 +79,6 @@ export function moment(ms: number | null, nowMs: number): string {
   return `${SHORT_DAY.format(ms)} ${CLOCK.format(ms)}`;
 }
 
-export function day(ms: number): string {
-  return DAY.format(ms);
-}
-
 /** `10:42:10–10:42:20`, with the date where it is another day. */
 export function span(startMs: number, endMs: number, nowMs: number): string {
   return `${moment(startMs, nowMs)}–${clock(endMs)}`;

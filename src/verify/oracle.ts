@@ -180,7 +180,7 @@ function count(event: Event, windowMs: number, cells: Map<string, Map<number, Ce
   else cell.clicks += 1;
 }
 
-export function newestTwo(cells: readonly Cell[], floor: number | null): Row | null {
+function newestTwo(cells: readonly Cell[], floor: number | null): Row | null {
   const published = cells
     .filter((cell) => floor === null || cell.start > floor)
     .sort((a, b) => b.start - a.start);

@@ -219,7 +219,7 @@ export function textsOf({ bytes, count, starts, ends }: RecordSlices): string[] 
 }
 
 /** A judge that knows four of the reasons; the real one is tested where it is. */
-export function judge(records: RecordSlices): Unusable[] {
+function judge(records: RecordSlices): Unusable[] {
   const found: Unusable[] = [];
   for (const [index, text] of textsOf(records).entries()) {
     const add = (reason: Unusable['reason']) =>

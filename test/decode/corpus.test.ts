@@ -10,8 +10,9 @@ import { Products } from '../../src/decode/products.ts';
 import { judgeReference, type Reference } from '../../src/decode/reference.ts';
 import { Decoder } from '../../src/decode/scan.ts';
 import { createJudge } from '../../src/decode/unusable.ts';
-import { recordsOf, TOO_LATE, VERDICTS } from '../../src/event.ts';
+import { TOO_LATE, VERDICTS } from '../../src/event.ts';
 import { ROOT } from '../support/processes.ts';
+import { recordsOf } from '../support/records.ts';
 
 type Case = { name: string; base64: string; arrivalMs: number; expect: Reference };
 

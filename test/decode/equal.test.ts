@@ -6,10 +6,11 @@ import { type EventBatch, eventBatch } from '../../src/decode/columns.ts';
 import { Products } from '../../src/decode/products.ts';
 import { judgeReference } from '../../src/decode/reference.ts';
 import { Decoder } from '../../src/decode/scan.ts';
-import { type RecordBatch, recordsOf, VERDICTS } from '../../src/event.ts';
+import { type RecordBatch, VERDICTS } from '../../src/event.ts';
 import { inCodeMemory } from '../support/code-memory.ts';
 import { anyRecord, layoutRecord, type Made } from '../support/json-text.ts';
 import { Random, runsFromEnv } from '../support/random.ts';
+import { recordsOf } from '../support/records.ts';
 
 const ROWS = 500;
 /** So short that integers of the corpus are too long. */

@@ -7,8 +7,9 @@ import { eventBatch } from '../../src/decode/columns.ts';
 import { Products } from '../../src/decode/products.ts';
 import { judgeReference } from '../../src/decode/reference.ts';
 import { Decoder } from '../../src/decode/scan.ts';
-import { type RecordBatch, recordsOf } from '../../src/event.ts';
+import type { RecordBatch } from '../../src/event.ts';
 import { Random } from '../support/random.ts';
+import { recordsOf } from '../support/records.ts';
 
 const ARRIVAL_MS = 2e12;
 const TIME_MS = 1_700_000_000_000;
@@ -120,7 +121,7 @@ const { SETTINGS } = await import('./src/config.ts');
 const { eventBatch } = await import('./src/decode/columns.ts');
 const { Products } = await import('./src/decode/products.ts');
 const { Decoder } = await import('./src/decode/scan.ts');
-const { recordsOf } = await import('./src/event.ts');
+const { recordsOf } = await import('./test/support/records.ts');
 const texts = Array.from({ length: 300 }, (_, i) =>
   '{"product_id":"p' + i + '","timestamp":1700000000000,"event_type":"click"}');
 const products = new Products({ maxProducts: 1000 });

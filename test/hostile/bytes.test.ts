@@ -15,7 +15,7 @@ import { Products } from '../../src/decode/products.ts';
 import { judgeReference } from '../../src/decode/reference.ts';
 import { Decoder } from '../../src/decode/scan.ts';
 import { Task } from '../../src/engine/task.ts';
-import { recordBatch, recordsOf, VERDICTS } from '../../src/event.ts';
+import { recordBatch, VERDICTS } from '../../src/event.ts';
 import { openStatus } from '../../src/seal.ts';
 import { SinkState } from '../../src/sink/state.ts';
 import { parseCsvMapping } from '../../src/sources/csv.ts';
@@ -29,6 +29,7 @@ import { statusOf } from '../stores/commits.ts';
 import { batchOf, sealed } from '../support/kafka-batches.ts';
 import { ROOT, temporary } from '../support/processes.ts';
 import { Random, runsFromEnv } from '../support/random.ts';
+import { recordsOf } from '../support/records.ts';
 import { copy, used } from './directory.ts';
 import { known, mustBeClean, mustBeKnown, mutated } from './mutate.ts';
 

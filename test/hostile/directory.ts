@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openData } from '../../src/cli/data.ts';
 import { LIMITS, settingsWith } from '../../src/config.ts';
-import { recordsOf } from '../../src/event.ts';
 import { MINUTE, QUARTER, WINDOW } from '../../src/history.ts';
 import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
@@ -13,6 +12,7 @@ import { SUMMED, teachSums } from '../../src/sqlite-check.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
+import { recordsOf } from '../support/records.ts';
 import { SimClock } from '../support/sim-clock.ts';
 
 export const BASE = Date.UTC(2019, 10, 24);

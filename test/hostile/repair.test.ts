@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { recordsOf } from '../../src/event.ts';
 import { backUp } from '../../src/repair/backup.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
 import { temporary } from '../support/processes.ts';
+import { recordsOf } from '../support/records.ts';
 import { ask, BASE, change, copy, engineOn, outcomeOf, SETTINGS_HERE, used } from './directory.ts';
 
 type Outcome = Awaited<ReturnType<typeof outcomeOf>>;

@@ -3,7 +3,7 @@
  * is worked out from the head of each batch as Kafka's documentation says it.
  */
 import { Consumer, fetchV17, type RecordsBatch } from '@platformatic/kafka';
-import type { Log, LogRecord } from '../oracle/oracle.ts';
+import type { Log, LogRecord } from '../../src/verify/oracle.ts';
 
 const APPEND_TIME = 0x08;
 const CONTROL = 0x20;

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { LIMITS, OPTIONS } from '../../src/config.ts';
-import { recordsOf } from '../../src/event.ts';
 import { KafkaIngest } from '../../src/sources/kafka/ingest.ts';
 import { type Outgoing, Sender, type SenderOptions } from '../../src/sources/kafka/sender.ts';
 import { freePort } from '../support/free-port.ts';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { startNode } from '../support/processes.ts';
 import { startProxy } from '../support/proxy.ts';
+import { recordsOf } from '../support/records.ts';
 import { readTopics } from './log-reader.ts';
 import { pause } from './setup.ts';
 

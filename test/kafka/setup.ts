@@ -10,7 +10,7 @@ import { Feed, type FeedOptions } from './feed.ts';
 type Test = { after(fn: () => unknown): void };
 
 /** Short windows, so that many close in a test. */
-export const SETTINGS = {
+const SETTINGS = {
   windowMs: 1_000,
   watermarkDelayMs: 500,
   allowedLatenessMs: 2_000,
@@ -19,7 +19,7 @@ export const SETTINGS = {
 };
 
 /** Traffic with everything in it that the rules speak of. */
-export const MIXED = { disorderMs: 400, late: 0.02, lateMs: 6_000, repeated: 0.03, broken: 0.02 };
+const MIXED = { disorderMs: 400, late: 0.02, lateMs: 6_000, repeated: 0.03, broken: 0.02 };
 
 export type SetupOptions = RedisOptions & { partitions?: number; settings?: Partial<Settings> };
 

@@ -7,7 +7,7 @@ import { LIMITS, settingsWith } from '../../src/config.ts';
 import { eventually } from '../support/processes.ts';
 
 /** One-second windows that close as soon as a later event is there. */
-export const QUICK = { windowMs: 1_000, watermarkDelayMs: 0 };
+const QUICK = { windowMs: 1_000, watermarkDelayMs: 0 };
 
 export async function embedded(data: string, overrides = QUICK) {
   const engine = await startEmbedded({

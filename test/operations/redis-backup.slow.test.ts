@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { LIMITS, settingsWith } from '../../src/config.ts';
-import { recordsOf } from '../../src/event.ts';
 import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { Journal } from '../../src/sources/journal.ts';
@@ -16,6 +15,7 @@ import { openDatabase } from '../../src/sqlite.ts';
 import { RedisStore } from '../../src/stores/redis/store.ts';
 import { windowsOf } from '../stores/commits.ts';
 import { eventually, temporary } from '../support/processes.ts';
+import { recordsOf } from '../support/records.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { event } from './engine.ts';
 

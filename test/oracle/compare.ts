@@ -1,9 +1,9 @@
 /** Holds what a pipeline committed against what the oracle says of the same logs and comebacks. */
 import assert from 'node:assert/strict';
 import type { Comeback, Commit } from '../../src/stores/store.ts';
+import { type Answer, type Cell, oracle, startOf } from '../../src/verify/oracle.ts';
 import type { Stream } from '../support/streams.ts';
 import type { Drive } from './drive.ts';
-import { type Answer, type Cell, oracle, startOf } from './oracle.ts';
 
 export async function compare(stream: Stream, drive: Drive): Promise<Answer> {
   const comebacks = committedComebacks(drive.commits);

@@ -17,7 +17,7 @@ import { SimSource } from '../support/sim-source.ts';
 import type { Stream } from '../support/streams.ts';
 import { Crash, type FaultRates, FaultyStore } from './faulty-store.ts';
 
-export const TASK = 'task-0';
+const TASK = 'task-0';
 /** A stream has fewer results to publish at its end. */
 const MOST_RESULTS = 500;
 
@@ -43,7 +43,7 @@ export type Faults = FaultRates & {
   source: number;
 };
 
-export const NO_FAULTS: Faults = {
+const NO_FAULTS: Faults = {
   fail: 0,
   crash: 0,
   slow: 0,
@@ -54,7 +54,7 @@ export const NO_FAULTS: Faults = {
   source: 0,
 };
 
-export function drawFaults(random: Random): Faults {
+function drawFaults(random: Random): Faults {
   const share = (of: number) => (random.chance(0.4) ? random.fraction() * of : 0);
   return {
     fail: share(0.2),

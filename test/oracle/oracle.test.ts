@@ -2,10 +2,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { REASONS, VERDICTS } from '../../src/event.ts';
+import {
+  type ComebackEntry,
+  type LogRecord,
+  type Numbers,
+  oracle,
+  startOf,
+} from '../../src/verify/oracle.ts';
 import { broken, brokenReasons } from '../support/event-text.ts';
 import { Random } from '../support/random.ts';
 import { stream } from '../support/streams.ts';
-import { type ComebackEntry, type LogRecord, type Numbers, oracle, startOf } from './oracle.ts';
 
 const NUMBERS: Numbers = {
   windowMs: 10_000,

@@ -11,7 +11,7 @@ const THINGS = ['espresso-machine', 'trail-shoes', 'desk-lamp', 'rain-jacket', '
 const KINDS = ['classic', 'pro', 'mini', 'x200', 'blue', 'gift-set', 'outlet', 'kids'];
 
 /** Names without repeat. */
-export function productNames(n: number): string[] {
+function productNames(n: number): string[] {
   return Array.from({ length: n }, (_, i) => {
     const kind = KINDS[Math.floor(i / THINGS.length) % KINDS.length];
     const round = Math.floor(i / (THINGS.length * KINDS.length));

@@ -14,6 +14,7 @@ import {
   type SourceFile,
   specifiers,
   unreachable,
+  unusedExports,
   withoutComments,
 } from './imports.ts';
 
@@ -92,6 +93,17 @@ describe('imports between files', () => {
     };
     finds(cycles(planted(circle)), /src\/a\.ts → src\/b\.ts → src\/c\.ts → src\/a\.ts/);
     clean(cycles(FILES));
+  });
+
+  test('take every value that is exported', () => {
+    const files = {
+      'src/a.ts': 'export const used = 1;\nexport function dead() {}\nexport type Free = 1;',
+      'src/b.ts': "import { used } from './a.ts'; // dead",
+      'src/c.ts': "const { late } = await import('./d.ts');",
+      'src/d.ts': 'export async function late() {}',
+    };
+    finds(unusedExports(planted(files)), /src\/a\.ts: dead/);
+    clean(unusedExports(FILES));
   });
 
   test('and what is started by name reach every file but those of tests', () => {

@@ -42,7 +42,7 @@ export function specifiers(text: string): string[] {
 }
 
 /** Imports between files of the repository. */
-export function localImports(files: readonly SourceFile[]): Import[] {
+function localImports(files: readonly SourceFile[]): Import[] {
   return files.flatMap(({ path, text }) =>
     specifiers(text)
       .filter((name) => name.startsWith('.'))
@@ -55,6 +55,20 @@ export function brokenImports(files: readonly SourceFile[]): string[] {
   return localImports(files)
     .filter(({ from, to }) => from.startsWith('src/') && to.endsWith('.ts') && !known.has(to))
     .map(({ from, to }) => `${from}: imports ${to}, which does not exist`);
+}
+
+/** Values that a file exports and no file imports: dead, or only its own. Types may be both. */
+export function unusedExports(files: readonly SourceFile[]): string[] {
+  const importers = new Map<string, string>();
+  for (const { path, text } of files)
+    for (const { to } of localImports([{ path, text }]))
+      importers.set(to, `${importers.get(to) ?? ''}${withoutComments(text)}`);
+  const pattern = /^export (?:async )?(?:function\*?|const|let|class) (\w+)/gm;
+  return files.flatMap(({ path, text }) =>
+    [...withoutComments(text).matchAll(pattern)]
+      .filter(([, name]) => !new RegExp(`\\b${name}\\b`).test(importers.get(path) ?? ''))
+      .map(([, name]) => `${path}: ${name} is exported, and nobody imports it`),
+  );
 }
 
 /** A row: these files and folders (under src) may import those beside themselves. */

@@ -50,7 +50,7 @@ type Manifest = Record<string, Record<string, string> | undefined>;
 const SECTIONS = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
 
 /** Names of every package a manifest asks for. */
-export function packagesOf(manifest: Manifest): string[] {
+function packagesOf(manifest: Manifest): string[] {
   return SECTIONS.flatMap((section) => Object.keys(manifest[section] ?? {}));
 }
 

@@ -159,7 +159,7 @@ function firstWith(batches: readonly StoredBatch[], is: (batch: StoredBatch) => 
 }
 
 /** A connection to one broker, as a lane uses it. */
-export class SimLine implements BrokerLine {
+class SimLine implements BrokerLine {
   readonly broker: number;
   readonly #brokers: Brokers;
   readonly #scheduler: Scheduler;

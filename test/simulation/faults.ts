@@ -2,7 +2,7 @@
 import type { Random } from '../support/random.ts';
 
 /** Which calls a fault of a call may befall. */
-export const CALLS = ['claim', 'read', 'commit', 'broker'] as const;
+const CALLS = ['claim', 'read', 'commit', 'broker'] as const;
 export type CallName = (typeof CALLS)[number];
 
 export const CALL_FAULTS = [

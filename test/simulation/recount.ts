@@ -1,6 +1,6 @@
 /** Counts a task's logs again, the oracle's way, as far as a commit says that it has read them. */
 import type { Settings } from '../../src/config.ts';
-import { type Cell, decode, type Event, type Judged, LogWalk } from '../oracle/oracle.ts';
+import { type Cell, decode, type Event, type Judged, LogWalk } from '../../src/verify/oracle.ts';
 import type { SimLog } from '../support/sim-source.ts';
 
 export type Read = SimLog & { events: (Event | string)[] };

@@ -1,6 +1,6 @@
 /** What was seen of a task's commits, as far as its store remembers them. */
 import type { Commit, Fence } from '../../src/stores/store.ts';
-import type { Cell } from '../oracle/oracle.ts';
+import type { Cell } from '../../src/verify/oracle.ts';
 
 /** What a store that goes back in time takes back, too. */
 export type Seen = {

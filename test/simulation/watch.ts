@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import type { Settings } from '../../src/config.ts';
 import type { Commit, Fence } from '../../src/stores/store.ts';
+import type { Cell } from '../../src/verify/oracle.ts';
 import { checkComebacks, keptText } from '../oracle/compare.ts';
-import type { Cell } from '../oracle/oracle.ts';
 import type { Outage } from '../support/sim-source.ts';
 import { type Read, Recount } from './recount.ts';
 import { newestTwo, nothing, type Seen, sumOf } from './seen.ts';

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { LIMITS } from '../../src/config.ts';
-import { recordsOf } from '../../src/event.ts';
 import type { Cut } from '../../src/sources/cut.ts';
 import { FileSource } from '../../src/sources/file.ts';
 import { sortByTime } from '../../src/sources/sort.ts';
 import { eventually, temporary } from '../support/processes.ts';
 import { Random, runsFromEnv } from '../support/random.ts';
+import { recordsOf } from '../support/records.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { batchesOf, readAll } from './file-reader.ts';
 

@@ -28,7 +28,7 @@ class StandingClock extends SimClock {
 }
 
 /** A client whose coordinator is `coordinatorId`. */
-export class FakeConsumer extends EventEmitter {
+class FakeConsumer extends EventEmitter {
   readonly topics = { track() {} };
   readonly groupId = 'clickrate';
   readonly groupInstanceId = null;

@@ -4,9 +4,9 @@
  */
 import { systemClock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/config.ts';
-import { recordsOf } from '../../src/event.ts';
 import { Journal } from '../../src/sources/journal.ts';
 import { openDatabase } from '../../src/sqlite.ts';
+import { recordsOf } from '../support/records.ts';
 
 const journal = new Journal(openDatabase(process.argv[2]!), { limits: LIMITS, clock: systemClock });
 for (let n = 0; ; n++) {

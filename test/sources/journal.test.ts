@@ -7,12 +7,12 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { LIMITS, type Limits } from '../../src/config.ts';
-import { recordsOf } from '../../src/event.ts';
 import { Journal } from '../../src/sources/journal.ts';
 import type { Fetch } from '../../src/sources/source.ts';
 import { openDatabase } from '../../src/sqlite.ts';
 import { outputOf, startNode, temporary } from '../support/processes.ts';
 import { Random, runsFromEnv } from '../support/random.ts';
+import { recordsOf } from '../support/records.ts';
 import { SimClock } from '../support/sim-clock.ts';
 
 const START = 1_760_000_000_000;

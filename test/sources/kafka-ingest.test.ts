@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../src/config.ts';
 import { ClickrateError } from '../../src/errors.ts';
-import { recordsOf } from '../../src/event.ts';
 import { KafkaIngest } from '../../src/sources/kafka/ingest.ts';
 import type { Sender } from '../../src/sources/kafka/sender.ts';
+import { recordsOf } from '../support/records.ts';
 
 test('too much under way is refused; what was taken, or was not, makes room', async () => {
   const gates: PromiseWithResolvers<void>[] = [];

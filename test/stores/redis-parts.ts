@@ -1,7 +1,7 @@
 /** What the tests of faults of Redis share: an owner of a task, a view that follows, a proxy. */
 import { createConnection, createServer, type Socket } from 'node:net';
 import { RedisStore, type RedisStoreOptions } from '../../src/stores/redis/store.ts';
-import type { Change, Commit, Fence, Row } from '../../src/stores/store.ts';
+import type { Commit, Fence } from '../../src/stores/store.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { commitOf, START } from './commits.ts';
 
@@ -67,24 +67,6 @@ export class Sender {
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
     }
-  }
-}
-
-/** Rows as a reader has them that applies changes, and what told it to load again. */
-export class View {
-  readonly rows = new Map<string, Row>();
-  readonly seen: number[] = [];
-  readonly incarnations = new Set<string>();
-
-  apply(change: Change): void {
-    this.seen.push(change.number);
-    this.incarnations.add(change.incarnation);
-    for (const product of change.removals) this.rows.delete(product);
-    for (const row of change.rows) this.rows.set(row.product, row);
-  }
-
-  get hasGap(): boolean {
-    return this.seen.some((number, i) => i > 0 && number !== this.seen[i - 1]! + 1);
   }
 }
 

@@ -3,7 +3,8 @@ import { LIMITS, SETTINGS, type Settings } from '../../src/config.ts';
 import { type EventBatch, eventBatch } from '../../src/decode/columns.ts';
 import { Task } from '../../src/engine/task.ts';
 import type { Sights } from '../../src/engine/watermark.ts';
-import { codeOf, type RecordBatch, recordsOf, type Verdict } from '../../src/event.ts';
+import { codeOf, type RecordBatch, type Verdict } from '../../src/event.ts';
+import { recordsOf } from './records.ts';
 
 export type Row = {
   ts: number;

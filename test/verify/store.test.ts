@@ -7,7 +7,6 @@ import { test } from 'node:test';
 import { replay } from '../../src/cli/replay.ts';
 import { verifyDirectory, verifyRedis } from '../../src/cli/verify-store.ts';
 import { OPTIONS } from '../../src/config.ts';
-import { recordsOf } from '../../src/event.ts';
 import { WINDOW } from '../../src/history.ts';
 import { silentLog } from '../../src/log.ts';
 import { openDatabase } from '../../src/sqlite.ts';
@@ -17,6 +16,7 @@ import { selfCheck } from '../../src/verify/store.ts';
 import { change, engineOn, events, plant, SETTINGS_HERE, use, used } from '../hostile/directory.ts';
 import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
+import { recordsOf } from '../support/records.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 
 /** A directory whose journal has every event: its source was never acknowledged. */

@@ -63,7 +63,7 @@ function newClient(address: RedisAddress) {
 }
 
 /** Host and port of an address, without user and password. Throws `config_invalid`. */
-export function placeOf(url: string): string {
+function placeOf(url: string): string {
   if (!URL.canParse(url) || !/^rediss?:$/.test(new URL(url).protocol))
     throw new ClickrateError(
       'config_invalid',
