@@ -104,7 +104,7 @@ export function pick<K extends keyof typeof OPTIONS>(...names: K[]): Pick<typeof
 
 /** Flags of the commands that run an engine. */
 export function withEngine(command: Command): Command {
-  const help = 'drop open windows of a checkpoint with another window size';
+  const help = 'take a checkpoint with another window size, without its windows and rows';
   return withTakeOver(command.option('--reset-windows', help), 'the Flink sink');
 }
 

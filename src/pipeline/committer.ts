@@ -147,7 +147,10 @@ export class Committer {
     const { former: formerProducts } = this.#session;
     const former = formerProducts.take(products);
     if (!formerProducts.isEmpty) this.changed = true;
-    const removals = [...expired, ...former.removals];
+    // Nothing of ours has a row before its claim: one that is there is of windows of another size.
+    const stale = this.#session.isRestored ? claims : [];
+    if (stale.length > 0) this.changed = true;
+    const removals = [...expired, ...former.removals, ...stale];
     for (const id of collected.expired) products.remove(id);
     const dictionary = this.#session.takeProductParts();
     for (const kept of collected.kept) kept.message = this.#session.explainKept(kept);

@@ -35,7 +35,7 @@ export type PipelineParts = {
   stillOurs(stopping: AbortSignal): Promise<boolean>;
   /** Keeps uncounted events elsewhere too, before the commit that counts them; may repeat. */
   keep?(events: readonly KeptEvent[]): Promise<void>;
-  /** Takes a checkpoint of another window size: open windows are dropped, said loudly. */
+  /** Takes a checkpoint of another window size: its windows and rows are dropped, said loudly. */
   resetWindows?: boolean;
   /** Called as each numbered step begins. */
   onStep?(step: 1 | 2 | 3 | 4 | 5 | 6): void;
@@ -57,6 +57,8 @@ export class Session {
   /** Parts of the old checkpoint that were not taken up: removed by the first commit. */
   dropped: string[] = [];
   former = new Former([], false);
+  /** It goes on from a checkpoint. */
+  isRestored = false;
   #events: EventBatch;
   readonly #settings: Settings;
 
@@ -76,6 +78,7 @@ export class Session {
   }
 
   restore(status: Status, parts: readonly Part[]): void {
+    this.isRestored = true;
     const rest: Part[] = [];
     const shift = blockShiftOf(status.version);
     for (const part of parts) {
@@ -185,9 +188,10 @@ function checkedStatus(parts: PipelineParts, state: TaskState): Status | null {
     throw new ClickrateError(
       'checkpoint_settings',
       `the checkpoint of ${parts.task} has ${sizes}; run with that, or with --reset-windows ` +
-        'to drop its open windows',
+        'to drop its open windows, latest and previous',
     );
-  parts.log.warn({ task: parts.task }, `the checkpoint has ${sizes}: its open windows are dropped`);
+  const dropped = 'its open windows, latest and previous are dropped';
+  parts.log.warn({ task: parts.task }, `the checkpoint has ${sizes}: ${dropped}`);
   const newest = Math.max(...status.partitions.map((at) => at.maxTs ?? -Infinity));
   // Windows that start at or before the newest event may have lost events with the old ones.
   const floor = Math.max(newest, status.publishFloor ?? -Infinity);

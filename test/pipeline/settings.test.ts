@@ -14,7 +14,13 @@ const START = 1_700_000_000_000;
 
 type Event = { ts: number; arrivalMs: number; product?: string };
 
-async function run(events: readonly Event[], store: MemoryStore, settings: Partial<Settings>) {
+/** Until all is read and the engine stops; or for so many steps, after which it is gone. */
+async function run(
+  events: readonly Event[],
+  store: MemoryStore,
+  settings: Partial<Settings>,
+  mostSteps = Number.POSITIVE_INFINITY,
+) {
   const records = events.map(({ ts, arrivalMs, product = 'a' }, offset) => {
     const event = { product_id: product, timestamp: START + ts, event_type: 'impression' };
     const bytes = new TextEncoder().encode(JSON.stringify(event));
@@ -34,7 +40,8 @@ async function run(events: readonly Event[], store: MemoryStore, settings: Parti
   });
   await pipeline.start();
   const position = () => pipeline.health().live?.partitions[0].position ?? 0;
-  for (let rest = 30; rest > 0; ) {
+  for (let rest = 30, steps = 0; rest > 0; steps++) {
+    if (steps === mostSteps) return;
     clock.advance(10);
     await pipeline.step();
     if (position() === records.length) rest--;
@@ -73,19 +80,46 @@ test('fewer products allowed than a checkpoint has: no new ones, and nothing is 
   assert.throws(() => settingsWith({ maxProducts: 2 ** 24 + 1 }), { code: 'config_invalid' });
 });
 
-test('rows of windows of another size leave with their products, also after another start', async () => {
-  const store = new MemoryStore();
-  const first = ['a', 'b', 'c'].map((product, n) => ({ ts: n, arrivalMs: n, product }));
-  const usual = [...first, { ts: 30_000, arrivalMs: 30_000, product: 'b' }];
+/** One event of each of three products in a window that the last one closes. */
+const usual = [
+  ...['a', 'b', 'c'].map((product, n) => ({ ts: n, arrivalMs: n, product })),
+  { ts: 30_000, arrivalMs: 30_000, product: 'b' },
+];
+const productsOf = async (store: MemoryStore) =>
+  (await store.load()).rows.map(({ product }) => product).sort();
+
+test('rows of windows of another size leave at once; products come again as windows close', async () => {
+  // Also where a commit has room for a single product.
+  for (const resultsPerCommit of [20_000, 1]) {
+    const store = new MemoryStore({ resultsPerCommit });
+    await run(usual, store, {});
+    assert.deepEqual(await productsOf(store), ['a', 'b', 'c']);
+    await run(usual, store, { windowMs: 1_000 });
+    assert.deepEqual(await productsOf(store), []);
+    const again = [...usual, { ts: 40_500, arrivalMs: 40_500, product: 'a' }];
+    await run([...again, { ts: 50_000, arrivalMs: 50_000, product: 'b' }], store, {
+      windowMs: 1_000,
+    });
+    const latest = { start: START + 40_000, impressions: 1, clicks: 0 };
+    assert.deepEqual((await store.load()).rows, [{ product: 'a', latest, previous: null }]);
+  }
+});
+
+test('what was left of these rows when the engine was killed leaves after the next start', async () => {
+  const store = new MemoryStore({ resultsPerCommit: 1 });
   await run(usual, store, {});
-  assert.equal((await store.load()).rows.length, 3);
+  await run(usual, store, { windowMs: 1_000 }, 2);
+  assert.equal((await productsOf(store)).length, 2);
   await run(usual, store, { windowMs: 1_000 });
-  // The hour passes before the new owner has asked for anything.
+  assert.deepEqual(await productsOf(store), []);
+});
+
+test('a product that expires before it is claimed again takes its row along', async () => {
+  const store = new MemoryStore({ resultsPerCommit: 1 });
+  await run(usual, store, {});
+  await run(usual, store, { windowMs: 1_000 }, 2);
+  // The hour passes before all are claimed.
   const late = [0, 10_000].map((ms) => ({ ts: 7_200_000 + ms, arrivalMs: 7_200_000 + ms }));
   await run([...usual, ...late], store, { windowMs: 1_000 });
-  const { rows } = await store.load();
-  assert.deepEqual(
-    rows.map(({ product }) => product),
-    ['a'],
-  );
+  assert.deepEqual(await productsOf(store), ['a']);
 });
