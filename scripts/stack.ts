@@ -133,7 +133,7 @@ async function checkPorts(wanted: readonly ServerPlan[]): Promise<void> {
         taken.push(`port ${port} for ${plan.name} is taken by ${holderOf(port) ?? 'a program'}`);
   }
   if (taken.length === 0) return;
-  const others = 'choose others with --kafka-port and --redis-port';
+  const others = 'choose other ports (--help names the options)';
   throw new Error(
     `${taken.join('\n       ')}\n       end it (a stack of another folder?), or ${others}`,
   );
