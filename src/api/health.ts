@@ -73,8 +73,8 @@ function taskBody(health: TaskHealth, nowMs: number | null) {
   if (nowMs === null) return brief;
   return {
     ...brief,
-    commit_age_ms: health.commitAgeMs,
-    commit_ms: health.commitMs,
+    commit_age_ms: health.commitAgeMs === null ? null : Math.round(health.commitAgeMs),
+    commit_ms: Math.round(health.commitMs),
     commit_bytes: health.commitBytes,
     commits: health.commits,
     fenced: health.fenced,

@@ -75,6 +75,12 @@ test('verbose adds positions, watermarks and commits', async (t) => {
   assert.equal(brief.live, undefined);
 });
 
+test('verbose tells times in whole milliseconds, as all that is under /v1/ is told', async (t) => {
+  const { app } = await served(t, () => [healthOf({ commitAgeMs: 249.6, commitMs: 1.4 })]);
+  const [task] = (await app.inject('/readyz?verbose')).json().tasks;
+  assert.deepEqual([task.commit_age_ms, task.commit_ms], [250, 1]);
+});
+
 /** Lines of the text format as series and values. */
 function seriesOf(text: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
