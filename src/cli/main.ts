@@ -3,6 +3,7 @@
 import './tuning.ts';
 import { Command, CommanderError } from 'commander';
 import { exitCodeOf, isPipeClosed } from './exit.ts';
+import { argumentsOf } from './help.ts';
 import { misspelt } from './misspelt.ts';
 import { concealCommandLine } from './secrets.ts';
 import { VERSION } from './version.ts';
@@ -117,7 +118,8 @@ process.stdout.on('error', (error) => {
 });
 
 try {
-  await (await program()).parseAsync();
+  const top = await program();
+  await top.parseAsync(argumentsOf(top, process.argv.slice(2)), { from: 'user' });
 } catch (error) {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : 2;
