@@ -211,13 +211,13 @@ export type Options = typeof OPTIONS;
 /** Settings with `overrides`; throws `config_invalid` naming the setting that is wrong. */
 export function settingsWith(overrides: Partial<Settings>): Settings {
   const settings = { ...SETTINGS, ...overrides };
-  for (const [name, value] of Object.entries(settings)) {
-    if (!Number.isSafeInteger(value) || value < 0)
-      throw new ClickrateError('config_invalid', `${name} must be a whole number, not ${value}`);
-  }
   const check = (ok: boolean, sentence: string) => {
     if (!ok) throw new ClickrateError('config_invalid', sentence);
   };
+  for (const [name, value] of Object.entries(settings)) {
+    const isWhole = Number.isSafeInteger(value) && value >= 0;
+    check(isWhole, `${name} must be a whole number of at least 0, not ${value}`);
+  }
   check(settings.windowMs >= 100, 'windowMs must be at least 100');
   check(settings.windowMs <= MAX_WINDOW_MS, 'windowMs must be at most 3 600 000 (1 h)');
   check(settings.maxProducts >= 1, 'maxProducts must be at least 1');

@@ -1,5 +1,5 @@
-/** What the commands share: flags made from the tables of `config.ts`, numbers, interruption. */
-import { type Command, InvalidArgumentError, Option } from 'commander';
+/** What the commands share: flags made from the tables of `config.ts`, interruption. */
+import { type Command, Option } from 'commander';
 import { OPTIONS, type Options, SETTINGS } from '../config.ts';
 import { type Configuration, configure, flagOf } from './options.ts';
 import { onStopSignal } from './signals.ts';
@@ -140,14 +140,6 @@ export const FLINK_OPTIONS = {
   ...FLINK_TOPICS,
   ...pick('gateway', 'jobManager', 'jobName', 'flinkIdleMs'),
 };
-
-/** Reads a flag's number, at least 0. */
-export function numberOf(value: string): number {
-  const number = Number(value);
-  if (value.trim() === '' || !Number.isFinite(number) || number < 0)
-    throw new InvalidArgumentError('it must be a number of at least 0');
-  return number;
-}
 
 /** Aborted by SIGINT or SIGTERM; one that comes again ends the process. */
 export function interruption(): AbortSignal {

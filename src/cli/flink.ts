@@ -15,13 +15,13 @@ import {
   FLINK_OPTIONS,
   type Flags,
   KAFKA_OPTIONS,
-  numberOf,
   pick,
   withOptions,
 } from './command.ts';
 import { newestCheckpoint, readDeployment, writeDeployment } from './flink-deployment.ts';
 import { JAR, JAR_OPTION, jobOf } from './flink-job.ts';
 import { checkLogs, dataLogs } from './flink-logs.ts';
+import { numberOf } from './numbers.ts';
 
 const OPTIONS = { ...KAFKA_OPTIONS, ...FLINK_OPTIONS };
 /** How long the status waits for a metric. */

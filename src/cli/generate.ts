@@ -6,7 +6,8 @@ import { ClickrateError } from '../errors.ts';
 import { linesOf } from '../sources/event-writer.ts';
 import { Generator, type GeneratorOptions, type Truth } from '../sources/generate.ts';
 import type { TruthRow } from '../sources/truth.ts';
-import { type Flags, numberOf } from './command.ts';
+import type { Flags } from './command.ts';
+import { numberOf, wholeOf } from './numbers.ts';
 import { isSameFile, Output } from './output.ts';
 import { Progress } from './progress.ts';
 
@@ -104,13 +105,13 @@ export function withTraffic(command: Command, rateOf = numberOf): Command {
 
 export function addGenerate(command: Command): void {
   command
-    .requiredOption('--events <n>', 'good, distinct events', numberOf)
+    .requiredOption('--events <n>', 'good, distinct events', wholeOf(0))
     .requiredOption('--out <file>', 'NDJSON file (gzip when it ends in .gz; - is standard output)')
     .option('--truth <file>', 'file for the counts by window and product (JSON)')
     .option(
       '--start <time>',
       'time of the first event, epoch milliseconds',
-      numberOf,
+      wholeOf(0),
       1_700_000_000_000,
     );
   withTraffic(command)

@@ -14,9 +14,16 @@ import {
 } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
 import { generatorOptions } from '../sources/generator-options.ts';
+import { isWhole, wholeText } from './numbers.ts';
 import { masked, secretIn } from './secrets.ts';
 
-const MAX_PORT = 65_535;
+/** Options that are whole numbers: least and most. Others are judged where they are used. */
+const WHOLE: [name: 'port' | 'minSample' | 'flinkIdleMs', least: number, most?: number][] = [
+  ['port', 0, 65_535],
+  ['minSample', 0],
+  // For Flink 0 means that no partition is ever idle.
+  ['flinkIdleMs', 1],
+];
 const DEFAULTS: Record<string, unknown> = { ...OPTIONS, ...SETTINGS };
 
 export type Origin = 'flag' | 'environment' | 'file' | 'default';
@@ -64,7 +71,7 @@ export function configure(
   const options = pick(OPTIONS) as Options;
   const { rate, products, seed } = options;
   generatorOptions({ rate, products, seed });
-  checkPort(options.port);
+  checkWhole(options);
   return {
     options,
     settings: settingsWith(pick(SETTINGS) as Settings),
@@ -72,10 +79,13 @@ export function configure(
   };
 }
 
-function checkPort(port: number): void {
-  if (Number.isInteger(port) && port >= 0 && port <= MAX_PORT) return;
-  const message = `port must be a whole number from 0 to 65 535, not ${port}`;
-  throw new ClickrateError('config_invalid', message);
+function checkWhole(options: Options): void {
+  for (const [name, least, most] of WHOLE)
+    if (!isWhole(options[name], least, most))
+      throw new ClickrateError(
+        'config_invalid',
+        `${name} must be ${wholeText(least, most)}, not ${options[name]}`,
+      );
 }
 
 /** A configuration as lines for a person, secrets masked. */

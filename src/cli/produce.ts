@@ -11,10 +11,10 @@ import {
   type Flags,
   interruption,
   KAFKA_OPTIONS,
-  numberOf,
   withOptions,
 } from './command.ts';
 import { withTraffic, writeTruth } from './generate.ts';
+import { numberOf, wholeOf } from './numbers.ts';
 
 const TICK_MS = 20;
 const REPORT_MS = 1_000;
@@ -112,9 +112,9 @@ function rateOf(value: string): number {
 
 export function addProduce(command: Command): void {
   withOptions(command, KAFKA_OPTIONS)
-    .option('--events <n>', 'end after so many good, distinct events', numberOf)
+    .option('--events <n>', 'end after so many good, distinct events', wholeOf(0))
     .option('--truth <file>', 'file for the counts by window and product (JSON); needs --events')
-    .option('--start <time>', 'time of the first event; default: now, or --events ago', numberOf);
+    .option('--start <time>', 'time of the first event; default: now, or --events ago', wholeOf(0));
   withTraffic(command, rateOf)
     .addHelpText(
       'after',

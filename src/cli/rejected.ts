@@ -11,9 +11,9 @@ import {
   type Flags,
   interruption,
   KAFKA_OPTIONS,
-  numberOf,
   withOptions,
 } from './command.ts';
+import { wholeOf } from './numbers.ts';
 
 /** Records sent again in one call; its end is remembered after each. */
 const CALL_RECORDS = 1_000;
@@ -21,7 +21,7 @@ const CALL_RECORDS = 1_000;
 export function addRejected(rejected: Command): void {
   withReason(withOptions(rejected.command('list'), KAFKA_OPTIONS))
     .description('print each with its reason and origin, one a line')
-    .option('--max <n>', 'end after so many', numberOf)
+    .option('--max <n>', 'end after so many', wholeOf(0))
     .action(list);
   withReason(withOptions(rejected.command('replay'), KAFKA_OPTIONS))
     .description('send original bytes to the topic they came from, behind the last replay')

@@ -20,12 +20,12 @@ import {
   FLINK_TOPICS,
   type Flags,
   KAFKA_OPTIONS,
-  numberOf,
   pick,
   withTakeOver,
 } from './command.ts';
 import { listen } from './listen.ts';
 import { createLogger } from './logger.ts';
+import { wholeOf } from './numbers.ts';
 import { limitsOf, openStore } from './open-store.ts';
 import { OWNER } from './owner.ts';
 import { builtPage } from './page.ts';
@@ -34,6 +34,8 @@ import { VERSION } from './version.ts';
 import { mustBeOne } from './workers.ts';
 
 const TASK = 'sink';
+/** Silence closes a window no sooner than the next heartbeat. */
+const MOST_HEARTBEAT_MS = 3_600_000;
 
 /** What it has for defaults instead of the usual ones. */
 const STANDARDS = { store: 'redis' } as const;
@@ -145,7 +147,12 @@ function isGone(owner: string): boolean {
 
 export function addSink(command: Command): void {
   withTakeOver(configurable(command, OPTIONS), 'an engine')
-    .option('--heartbeat-ms <n>', 'time between two heartbeats; 0: send none', numberOf, 1_000)
+    .option(
+      '--heartbeat-ms <n>',
+      'time between two heartbeats; 0: send none',
+      wholeOf(0, MOST_HEARTBEAT_MS),
+      1_000,
+    )
     .addHelpText(
       'after',
       `

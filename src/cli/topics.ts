@@ -16,9 +16,9 @@ import {
   type Flags,
   interruption,
   KAFKA_OPTIONS,
-  numberOf,
   withOptions,
 } from './command.ts';
+import { wholeOf } from './numbers.ts';
 
 const DEFAULT_PARTITIONS = 3;
 
@@ -26,8 +26,8 @@ export function addTopics(topics: Command): void {
   withOptions(topics.command('create'), { ...KAFKA_OPTIONS, ...FLINK_TOPICS })
     .description('make impressions, clicks and ctr-rejected, or say how those there differ')
     .option('--flink', 'and the topics that only the Flink size has', false)
-    .option('--parallelism <n>', 'partitions of the heartbeat topic', numberOf, 1)
-    .option('--partitions <n>', 'partitions of impressions and clicks (3)', numberOf)
+    .option('--parallelism <n>', 'partitions of the heartbeat topic', wholeOf(1), 1)
+    .option('--partitions <n>', 'partitions of impressions and clicks (3)', wholeOf(1))
     .option('--missing', 'make what is missing; that others differ is said, and no error', false)
     .action(create);
   withOptions(topics.command('list'), KAFKA_OPTIONS)
@@ -36,7 +36,7 @@ export function addTopics(topics: Command): void {
   withOptions(topics.command('tail <topic>'), KAFKA_OPTIONS)
     .description('print the records of a topic as they come')
     .option('--from-beginning', 'begin with the oldest record', false)
-    .option('--max <n>', 'end after so many records', numberOf)
+    .option('--max <n>', 'end after so many records', wholeOf(0))
     .action(tail);
 }
 
@@ -78,8 +78,6 @@ async function create(flags: Flags): Promise<void> {
 /** With `--missing` what is made fits what is there: events of a product lie in equal numbers. */
 async function partitionsOf(topics: Topics, names: TopicNames, flags: Flags): Promise<number> {
   const given = Number(flags.partitions ?? DEFAULT_PARTITIONS);
-  if (!Number.isSafeInteger(given) || given < 1)
-    throw new ClickrateError('usage', '--partitions must be a whole number of at least 1');
   if (flags.missing !== true || flags.partitions !== undefined) return given;
   const there = (await topics.list()).filter(({ name }) =>
     [names.impressions, names.clicks].includes(name),

@@ -19,13 +19,13 @@ import {
   type Flags,
   interruption,
   KAFKA_OPTIONS,
-  numberOf,
   pick,
   withFiles,
 } from './command.ts';
 import { JAR_OPTION } from './flink-job.ts';
 import { generateCommand } from './generate.ts';
 import { createLogger } from './logger.ts';
+import { numberOf, wholeOf } from './numbers.ts';
 import { flinkDifferences } from './verify-flink.ts';
 import { localOutcome } from './verify-local.ts';
 import { verifyDirectory, verifyRedis } from './verify-store.ts';
@@ -48,11 +48,11 @@ export function addVerify(command: Command): void {
   });
   withFiles(command, '[file...]')
     .option('--engines <names>', 'local, flink or both, by comma', 'local')
-    .option('--generate <n>', 'instead of files: so many generated events', numberOf)
-    .option('--seed <n>', 'seed of generated events', numberOf, 1)
+    .option('--generate <n>', 'instead of files: so many generated events', wholeOf(0))
+    .option('--seed <n>', 'seed of generated events', wholeOf(0), 1)
     .option('--late <share>', 'share of generated events sent up to 20 s late', numberOf, 0.01)
     .addOption(JAR_OPTION)
-    .option('--show <n>', 'differences to show', numberOf, 20)
+    .option('--show <n>', 'differences to show', wholeOf(0), 20)
     .addHelpText(
       'after',
       `

@@ -3,10 +3,16 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { test } from 'node:test';
+import { Command } from 'commander';
 import { configurationOf } from '../../src/cli/command.ts';
 import { generateCommand } from '../../src/cli/generate.ts';
 import { misspelt } from '../../src/cli/misspelt.ts';
 import { configure } from '../../src/cli/options.ts';
+import { addProduce } from '../../src/cli/produce.ts';
+import { addRejected } from '../../src/cli/rejected.ts';
+import { addSink } from '../../src/cli/sink.ts';
+import { addTopics } from '../../src/cli/topics.ts';
+import { addVerify } from '../../src/cli/verify.ts';
 import { CHOICES, OPTIONS } from '../../src/config.ts';
 import { ROOT, temporary } from '../support/processes.ts';
 import { optionsTable } from './options-table.ts';
@@ -68,6 +74,46 @@ test('a port that cannot be one is refused by name', () => {
     });
   assert.equal(configure({ port: '65535' }, {}, undefined).options.port, 65_535);
 });
+
+test('a whole number below its least, or with a fraction, is refused by name', () => {
+  for (const [name, least, wrong] of [
+    ['minSample', 0, ['-1', '0.5', '1e300']],
+    ['flinkIdleMs', 1, ['0', '-1', '1.5']],
+  ] as const) {
+    for (const value of wrong)
+      assert.throws(() => configure({ [name]: value }, {}, undefined), {
+        code: 'config_invalid',
+        message: `${name} must be a whole number of at least ${least}, not ${Number(value)}`,
+      });
+    assert.equal(configure({ [name]: `${least}` }, {}, undefined).options[name], least);
+  }
+});
+
+test('a flag that takes a whole number takes no other, and says which', async () => {
+  const range = { 0: 'of at least 0', 1: 'of at least 1', hour: 'from 0 to 3 600 000' };
+  for (const [add, line, text] of [
+    [addTopics, 'create --parallelism 0', range[1]],
+    [addTopics, 'create --partitions 1.5', range[1]],
+    [addTopics, 'tail clicks --max 0.5', range[0]],
+    [addRejected, 'list --max -1', range[0]],
+    [addProduce, '--events 1.5', range[0]],
+    [addProduce, '--events 1 --start 1e300', range[0]],
+    [addVerify, '--generate 10 --show 1.5', range[0]],
+    [addSink, '--heartbeat-ms 3e9', range.hour],
+  ] as const)
+    await assert.rejects(parsed(add, line), {
+      code: 'commander.invalidArgument',
+      message: new RegExp(`must be a whole number ${text}$`),
+    });
+});
+
+async function parsed(add: (command: Command) => void, line: string): Promise<void> {
+  const command = new Command();
+  add(command);
+  for (const each of [command, ...command.commands])
+    each.exitOverride().configureOutput({ writeErr: () => {} });
+  await command.parseAsync(line.split(' '), { from: 'user' });
+}
 
 test('an option of a few values takes no other, and names them', () => {
   for (const [name, choices] of Object.entries(CHOICES)) {

@@ -12,6 +12,14 @@ test('a product id may be as long as rows and parts of a checkpoint can hold, no
     });
 });
 
+test('a setting below zero, or with a fraction, is refused by name', () => {
+  for (const driftMs of [-1, 0.5, 2 ** 53])
+    assert.throws(() => settingsWith({ driftMs }), {
+      code: 'config_invalid',
+      message: `driftMs must be a whole number of at least 0, not ${driftMs}`,
+    });
+});
+
 test('ids are remembered of so many windows at most, as each has memory of its own', () => {
   const expiryMs = 1e9;
   const most = { windowMs: 1_000, idMemoryMs: 10_000_000, expiryMs };
