@@ -2,10 +2,11 @@
  * The lock of a data directory: held by the operating system for as long as the process lives, so
  * a crash frees it; a file beside it says who holds it.
  */
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, messageOf } from '../errors.ts';
+import { makeDirectory } from './make-directory.ts';
 
 export type DirectoryLock = {
   /** Looks at the disk: false too when somebody deleted or replaced the directory. */
@@ -60,7 +61,7 @@ export function lockDirectory(directory: string): DirectoryLock {
 function acquire(directory: string, lockFile: string, holderFile: string): DatabaseSync {
   let db: DatabaseSync | null = null;
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(directory);
     db = new DatabaseSync(lockFile);
     db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
     return db;

@@ -1,5 +1,5 @@
 /** The part of `clickrate repair` that mends checkpoints in Redis. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { LIMITS, type Options } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
@@ -7,6 +7,7 @@ import { damagedName, textOf } from '../repair/steps.ts';
 import { WAY_OUT } from '../seal.ts';
 import { Connection } from '../stores/redis/connection.ts';
 import { type DamagedTask, damagedTasks, dropCheckpoint } from '../stores/redis/damage.ts';
+import { makeDirectory } from './make-directory.ts';
 
 const TIMEOUT_MS = 10_000;
 
@@ -43,7 +44,7 @@ export async function repairRedis(
 /** Throws `file_unreadable` where nothing can be written there. */
 function keep(file: string, content: object): void {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeDirectory(dirname(file));
     writeFileSync(file, `${JSON.stringify(content, null, 1)}\n`, { flag: 'wx' });
   } catch (error) {
     throw new ClickrateError(

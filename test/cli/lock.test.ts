@@ -98,3 +98,12 @@ test('a place that cannot be a directory is a wrong setting', (t) => {
   writeFileSync(file, '');
   assert.throws(() => lockDirectory(file), { code: 'config_invalid', message: /file/ });
 });
+
+const hasProc = existsSync('/proc/self');
+test('nothing can be made in /proc: said at once', { skip: !hasProc }, async (t) => {
+  for (const directory of ['/proc/clickrate', '/proc/clickrate/data']) {
+    const child = holder(directory);
+    t.after(() => child.kill());
+    await outputOf(child, new RegExp(`config_invalid cannot use ${directory} as the data dir`));
+  }
+});
