@@ -21,6 +21,8 @@ const CLOSE_BRACE = 0x7d;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 /** First guess at the bytes of a record, for the size of the columns. */
 const GUESSED_BYTES = 80;
+/** A newline within so many bytes is found by looking at each. */
+const NEAR_BYTES = 16;
 
 function isSpace(byte: number): boolean {
   return byte === SPACE || byte === LF || byte === CR || byte === TAB;
@@ -83,12 +85,20 @@ export function splitLines(body: Buffer): RecordSlices {
   const slices = new Slices(body);
   let start = 0;
   while (start < body.length) {
-    const newline = body.indexOf(LF, start);
-    const end = newline === -1 ? body.length : newline;
+    const end = lineEnd(body, start);
     slices.addTrimmed(start, end);
     start = end + 1;
   }
   return slices.done();
+}
+
+/** Where the line from `start` on ends: its newline, or the end of the body. */
+function lineEnd(body: Buffer, start: number): number {
+  // In millions of blank or short lines a call for each would cost most.
+  const near = Math.min(start + NEAR_BYTES, body.length);
+  for (let at = start; at < near; at++) if (body[at] === LF) return at;
+  const newline = body.indexOf(LF, near);
+  return newline === -1 ? body.length : newline;
 }
 
 /** The whole body as one record; none when it is blank. */

@@ -24,6 +24,22 @@ test('more lines than were guessed for are all found', () => {
   assert.equal(splitLines(Buffer.from(text)).count, 5_000);
 });
 
+test('lines of every length are found whole', () => {
+  const texts = Array.from({ length: 70 }, (_, length) => 'x'.repeat(length));
+  for (const end of ['\n', '\r\n', '\n\n']) {
+    const body = texts.join(end);
+    assert.deepEqual(lines(body), texts.slice(1));
+    assert.deepEqual(lines(body + end), texts.slice(1));
+  }
+});
+
+test('blank lines cost no call each: a body may hold millions', (t) => {
+  const body = Buffer.alloc(10_000, '\n');
+  const { mock } = t.mock.method(body, 'indexOf');
+  assert.equal(splitLines(body).count, 0);
+  assert.ok(mock.callCount() < 10, `${mock.callCount()} calls`);
+});
+
 test('an array is cut at its own commas only', () => {
   const text = ' [ {"a":"],[\\"}"} ,[1,[2,{}]], "x,y" ,{"b":"\\\\"},5\n] \n';
   assert.deepEqual(elements(text), ['{"a":"],[\\"}"}', '[1,[2,{}]]', '"x,y"', '{"b":"\\\\"}', '5']);
