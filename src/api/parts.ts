@@ -4,6 +4,7 @@ import type { Metrics, StreamCounts } from '../metrics.ts';
 import type { ApiParts } from './handed.ts';
 import type { Yardstick } from './live.ts';
 import type { OpenWindows } from './open.ts';
+import type { Refused } from './refused.ts';
 import type { Results } from './results.ts';
 import type { TaskWatch } from './tasks.ts';
 import type { Traffic } from './traffic.ts';
@@ -12,6 +13,7 @@ import type { Traffic } from './traffic.ts';
 export type Context = {
   parts: ApiParts;
   results: Results;
+  refused: Refused;
   watch: TaskWatch;
   open: OpenWindows;
   traffic: Traffic;

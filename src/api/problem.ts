@@ -45,7 +45,7 @@ export function sendError(
     const fields = { method: request.method, path: request.url.split('?', 1)[0] };
     // A probe that asks and hears no is what it is for.
     if (known.code === 'not_ready') log.debug(fields, known.message);
-    else if (known.retry) log.warn(fields, known.message);
+    else if (known.retry) context.refused.add(known, fields);
     else log.error({ ...fields, err: error }, 'a request failed');
   }
   if (reply.raw.headersSent) {

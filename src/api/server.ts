@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { ClickrateError } from '../errors.ts';
+import { silentLog } from '../log.ts';
 import { Metrics } from '../metrics.ts';
 import { Connections } from './connections.ts';
 import { describeRoutes, docsRoutes } from './docs.ts';
@@ -18,6 +19,7 @@ import { pageRoutes } from './page.ts';
 import type { Context } from './parts.ts';
 import { clientErrorText, sendError } from './problem.ts';
 import { productRoutes } from './products.ts';
+import { Refused } from './refused.ts';
 import { rejectedRoutes, replayRoute } from './rejected.ts';
 import { Results } from './results.ts';
 import { SHARED_SCHEMAS } from './schema.ts';
@@ -54,7 +56,8 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   const open = new OpenWindows(parts);
   const stream = { readers: 0, dropped: 0, coalesced: 0, snapshots: 0 };
   const metrics = new Metrics();
-  const context: Context = { parts, results, watch, open, traffic, metrics, stream };
+  const refused = new Refused(clock, logger === false ? silentLog : logger);
+  const context = { parts, results, refused, watch, open, traffic, metrics, stream };
   traffic.register(metrics.registry);
   const app = bareServer(context);
   const methods = new Methods();
@@ -77,6 +80,7 @@ export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   app.addHook('onClose', async () => {
     results.stop();
     watch.stop();
+    refused.stop();
   });
   await app.ready();
   await results.start();

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
+import { Refused } from '../../src/api/refused.ts';
 import { createServer } from '../../src/api/server.ts';
 import { ClickrateError } from '../../src/errors.ts';
+import { silentLog } from '../../src/log.ts';
 import { METRIC_NAMES, METRIC_PREFIX } from '../../src/metrics.ts';
 import type { TaskHealth } from '../../src/status.ts';
 import { counts, FakeReader, healthOf, partsWith, row, START } from './fake-reader.ts';
@@ -160,6 +162,54 @@ test('a store that does not answer is told in a sentence, without a stack', asyn
     assert.match(JSON.parse(line).msg, /no answer/);
     assert.doesNotMatch(line, /stack/);
   }
+});
+
+test('of requests refused for one trouble the first is told, then how many more', () => {
+  const told: unknown[] = [];
+  const due: (() => void)[] = [];
+  const after = (_ms: number, call: () => void) => {
+    due.push(call);
+    return () => void due.splice(due.indexOf(call), 1);
+  };
+  const warn = (fields: object, message: string) => void told.push(fields, message);
+  const refused = new Refused({ after }, { ...silentLog, warn });
+  const next = () => due.shift()!();
+  const full = (n: number) => refused.add(new ClickrateError('store_full', `no room ${n}`), { n });
+  for (let n = 0; n < 1_000; n++) full(n);
+  refused.add(new ClickrateError('store_unavailable', 'no answer'), {});
+  assert.deepEqual(told.splice(0), [{ n: 0 }, 'no room 0', {}, 'no answer']);
+  next();
+  assert.deepEqual(told.splice(0), [{ requests: 999 }, 'more were refused; the last: no room 999']);
+  // That of the other trouble, and one more of the first in which there was nothing.
+  next();
+  next();
+  assert.deepEqual([told, due], [[], []]);
+  full(1_000);
+  full(1_001);
+  refused.stop();
+  full(1_002);
+  assert.deepEqual(
+    told.filter((_, i) => i % 2 === 0),
+    [{ n: 1_000 }, { requests: 1 }, { n: 1_002 }],
+  );
+  assert.deepEqual(due, []);
+});
+
+test('a server tells a trouble of its requests once, and the rest when it stops', async () => {
+  const lines: string[] = [];
+  const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const full = new ClickrateError('store_full', 'the disk is full');
+  const push = () => Promise.reject(full);
+  const app = await createServer(partsWith(new FakeReader(), { logger, push }).parts);
+  const payload = JSON.stringify({ product_id: 'a', timestamp: START, event_type: 'click' });
+  const headers = { 'content-type': 'application/json' };
+  for (let i = 0; i < 5; i++) {
+    const answer = await app.inject({ method: 'POST', url: '/v1/events', headers, payload });
+    assert.equal(answer.statusCode, 503);
+  }
+  assert.equal(lines.length, 1);
+  await app.close();
+  assert.deepEqual([lines.length, JSON.parse(lines[1]!).requests], [2, 4]);
 });
 
 /** What a server logs at a level while `urls` are asked. */
