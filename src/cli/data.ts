@@ -38,8 +38,9 @@ export function openData(directory: string, log: Log): DataDirectory {
   }
 }
 
-/** The task of `clickrate replay`; the others are those of servers. */
+/** The tasks of `clickrate replay` and of `clickrate sink`; the others are those of servers. */
 export const FILE_TASK = 'file';
+export const SINK_TASK = 'sink';
 
 /**
  * Throws `source_foreign` where another task has filled the store: products are owned by the task
@@ -66,7 +67,9 @@ function filledByOther(other: string, directory: string): ClickrateError {
           'clickrate replay',
           'choose another directory; clickrate api --store sqlite shows this one',
         ]
-      : ['clickrate run', 'choose another directory, or send the events to that server'];
+      : other === SINK_TASK
+        ? ['clickrate sink', 'choose another directory']
+        : ['clickrate run', 'choose another directory, or send the events to that server'];
   return new ClickrateError(
     'source_foreign',
     `${directory} was filled by ${who} (task ${other}), which owns the products in it: ${then}`,

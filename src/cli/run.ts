@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { Doors } from '../api/doors/doors.ts';
 import { LIMITS, OPTIONS } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
 import { configurable, configurationOf, type Flags, withEngine } from './command.ts';
 import type { KafkaSizeParts } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
@@ -33,6 +34,11 @@ Examples:
 async function started(parts: KafkaSizeParts): Promise<Running> {
   const { options } = parts;
   if (options.source === 'journal' && options.store === 'sqlite') {
+    if (parts.takeOver)
+      throw new ClickrateError(
+        'usage',
+        '--take-over needs --source kafka: one process with a journal takes nothing over',
+      );
     const { startEmbedded } = await import('./embedded.ts');
     return startEmbedded({ ...parts, doors: new Doors(options, true) });
   }

@@ -23,6 +23,7 @@ import {
   pick,
   withTakeOver,
 } from './command.ts';
+import { SINK_TASK } from './data.ts';
 import { listen } from './listen.ts';
 import { createLogger } from './logger.ts';
 import { wholeOf } from './numbers.ts';
@@ -33,7 +34,6 @@ import { type Running, untilStopped } from './running.ts';
 import { VERSION } from './version.ts';
 import { mustBeOne } from './workers.ts';
 
-const TASK = 'sink';
 /** Silence closes a window no sooner than the next heartbeat. */
 const MOST_HEARTBEAT_MS = 3_600_000;
 
@@ -70,7 +70,7 @@ async function startSink(parts: SinkProcessParts): Promise<Running> {
   };
   const source = new KafkaSinkSource({ cluster, clock, limits, log, topics });
   const sink = new Sink({
-    ...{ task: TASK, source, store, clock, settings, limits, log, newToken: randomUUID },
+    ...{ task: SINK_TASK, source, store, clock, settings, limits, log, newToken: randomUUID },
     ...{ owner: OWNER, isGone, writeNumber: () => writeNumber(store) },
   });
   const ofJob = new KafkaCluster({
@@ -127,9 +127,9 @@ function healthOf(sink: Sink, { heartbeatMs }: SinkProcessParts, { paused }: Hea
 
 /** The write number without the checkpoint, where the store can tell. */
 async function writeNumber(store: Store): Promise<number> {
-  if (!(store instanceof RedisStore)) return (await store.read(TASK)).number;
+  if (!(store instanceof RedisStore)) return (await store.read(SINK_TASK)).number;
   const tasks = await store.committed();
-  return tasks.find(({ task }) => task === TASK)?.number ?? 0;
+  return tasks.find(({ task }) => task === SINK_TASK)?.number ?? 0;
 }
 
 /** An owner of this machine that lives no more, or this process itself, before it was fenced. */

@@ -1,8 +1,9 @@
 /** What ingest tells a producer is what the engine then does. */
 import assert from 'node:assert/strict';
-import { renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { FILE_TASK, mustBeFilledBy, SINK_TASK } from '../../src/cli/data.ts';
 import { rowSum } from '../../src/seal.ts';
 import { openDatabase } from '../../src/sqlite.ts';
 import { embedded, event } from '../operations/engine.ts';
@@ -82,4 +83,25 @@ test('a stop does not say that events are stored whose file is gone', async (t) 
   assert.equal(await child.kill('SIGTERM'), 1);
   assert.match(child.output(), /clickrate\.db was moved or deleted/);
   assert.doesNotMatch(child.output(), /is stored/);
+});
+
+test('--take-over, which has no meaning for one process, is refused', async (t) => {
+  const data = join(temporary(t), 'data');
+  const child = startNode('src/cli/main.ts', ['run', '--take-over', '--port', '0', '--data', data]);
+  t.after(() => child.kill());
+  await outputOf(child, /^clickrate: --take-over needs --source kafka: /m);
+  assert.deepEqual([await child.ended, existsSync(data)], [2, false]);
+});
+
+test('who filled a directory that belongs to another is named', () => {
+  const filledBy = (task: string) => ({ filledBy: () => [task] });
+  for (const [task, name] of [
+    [FILE_TASK, 'replay'],
+    [SINK_TASK, 'sink'],
+    ['1', 'run'],
+  ] as const)
+    assert.throws(() => mustBeFilledBy(filledBy(task), '0', 'here'), {
+      code: 'source_foreign',
+      message: new RegExp(`^here was filled by clickrate ${name} \\(task ${task}\\)`),
+    });
 });
