@@ -13,7 +13,6 @@ import { parseTime } from './timestamps.ts';
 /** Names of the columns that hold time, product and whether it was clicked. */
 export type CsvMapping = { time: string; product: string; clicked: string | null };
 
-const BOM = [0xef, 0xbb, 0xbf];
 const CLICKED = /^(1|true|t|yes)$/i;
 const NOT_CLICKED = /^(0|false|f|no|)$/i;
 
@@ -65,7 +64,6 @@ export class CsvSplitter implements Splitter {
   #columns: Columns | null = null;
   #output = Buffer.alloc(65_536);
   #used = 0;
-  #isBegin = true;
   /** Where the row lies of which no line is whole yet, and up to where it was looked through. */
   #unfinished = { from: -1, to: -1 };
 
@@ -79,7 +77,6 @@ export class CsvSplitter implements Splitter {
 
   begin(): void {
     this.#columns = null;
-    this.#isBegin = true;
     this.#unfinished.from = -1;
   }
 
@@ -95,11 +92,6 @@ export class CsvSplitter implements Splitter {
     if (batch.count === 0) this.#used = 0;
     let at = start;
     if (!isLast && this.#isUnfinished(bytes, start, end, base)) return start;
-    if (this.#isBegin) {
-      if (end - start < BOM.length && !isLast) return start;
-      this.#isBegin = false;
-      if (BOM.every((byte, n) => bytes[start + n] === byte)) at += BOM.length;
-    }
     while (at < end && batch.count + this.recordsPerCut <= room) {
       const stop = this.#row.read(bytes, at, end, isLast);
       if (stop < 0) {

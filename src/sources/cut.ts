@@ -17,6 +17,8 @@ const MAX_LINE_BYTES = 16_777_216;
  */
 const FILE_READ_BYTES = 262_144;
 const NEWLINE = 0x0a;
+/** A file that begins like this loses it: some programs put it before UTF-8. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 export type Cut = {
   /** Used again for the next cut, as its bytes are. */
@@ -70,6 +72,7 @@ async function* cutsOfFile(
   const held = new Held();
   const chunkBytes = Math.min(FILE_READ_BYTES, limits.batchBytes);
   const chunks = chunksOf(file, start, chunkBytes, progress);
+  let isBegin = start === 0;
   splitter.begin();
   try {
     // One chunk ahead, so that the last one is known to be the last.
@@ -77,6 +80,11 @@ async function* cutsOfFile(
     while (ahead.done !== true) {
       held.add(ahead.value);
       ahead = await chunks.next();
+      if (isBegin) {
+        if (held.bytes.length < BYTE_ORDER_MARK.length && ahead.done !== true) continue;
+        isBegin = false;
+        place.base += held.takeMark();
+      }
       yield* cutsOfHeld(splitter, held, ahead.done === true, batch, place);
       if (held.bytes.length <= MAX_LINE_BYTES) continue;
       let skipped = held.bytes.length;
@@ -140,6 +148,14 @@ class Held {
 
   take(size: number): void {
     this.bytes = this.bytes.subarray(size);
+  }
+
+  /** Takes a byte order mark from the beginning; answers its size, 0 where there is none. */
+  takeMark(): number {
+    const isMarked = BYTE_ORDER_MARK.every((byte, n) => this.bytes[n] === byte);
+    const size = isMarked ? BYTE_ORDER_MARK.length : 0;
+    this.take(size);
+    return size;
   }
 }
 

@@ -16,6 +16,7 @@ import type { LogRecord } from './oracle.ts';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 export type Files = { files: readonly string[]; csv?: CsvMapping; sort: boolean };
 
@@ -29,7 +30,8 @@ export async function readRecords(input: Files, arrivalMs: number): Promise<LogR
   let base = 0;
   for (const file of input.files) {
     const bytes = await unpacked(file);
-    for (let at = 0; at < bytes.length; ) {
+    const isMarked = bytes.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
+    for (let at = isMarked ? BYTE_ORDER_MARK.length : 0; at < bytes.length; ) {
       const newline = bytes.indexOf(NEWLINE, at);
       const end = newline < 0 ? bytes.length : newline;
       const last = end > at && bytes[end - 1] === RETURN ? end - 1 : end;
@@ -66,7 +68,7 @@ async function unpacked(file: string): Promise<Buffer> {
     for await (const chunk of plain) chunks.push(chunk as Buffer);
     if (gunzip !== null) mustBePadding(file, gunzip.bytesWritten, size);
   } catch (error) {
-    throw new ClickrateError('file_unreadable', `${file}: ${messageOf(error)}`);
+    throw new ClickrateError('file_unreadable', `cannot read ${file}: ${messageOf(error)}`);
   }
   return Buffer.concat(chunks);
 }

@@ -7,6 +7,7 @@ import { LIMITS } from '../../src/config.ts';
 import type { Cut } from '../../src/sources/cut.ts';
 import { FileSource } from '../../src/sources/file.ts';
 import { sortByTime } from '../../src/sources/sort.ts';
+import { readRecords } from '../../src/verify/records.ts';
 import { eventually, temporary } from '../support/processes.ts';
 import { Random, runsFromEnv } from '../support/random.ts';
 import { recordsOf } from '../support/records.ts';
@@ -165,6 +166,38 @@ test('sorted: read on from any place, and more than fits in memory is refused', 
   }
   const sorted = sortByTime(cuts(), LIMITS, 100);
   await assert.rejects(sorted.next(), { code: 'file_unreadable', message: /more than 100 bytes/ });
+});
+
+test('a byte order mark at the beginning of a file is no part of a record', async (t) => {
+  const directory = temporary(t);
+  const mark = '\ufeff';
+  const texts = [`${mark}a\n${mark}b\n`, `${mark}c`, mark, '', `${mark}\nd`];
+  for (const pack of [Buffer.from, gzipSync] as ((text: string) => Uint8Array)[]) {
+    const files = texts.map((text, n) => {
+      const file = join(directory, String(n));
+      writeFileSync(file, pack(text));
+      return file;
+    });
+    // Also where it comes in several chunks.
+    for (const batchBytes of [2, LIMITS.batchBytes]) {
+      const limits = batchesOf(1, batchBytes);
+      const records = await readAll({ files, limits });
+      const found = records.map(({ offset, text }) => [offset, text]);
+      assert.deepEqual(found, [
+        [3, 'a'],
+        [5, `${mark}b`],
+        [13, 'c'],
+        [21, 'd'],
+      ]);
+      for (const [n, { offset }] of records.entries())
+        assert.deepEqual(await readAll({ files, limits }, offset), records.slice(n));
+    }
+    const read = await readRecords({ files, sort: false }, 0);
+    assert.deepEqual(
+      read.map(({ offset }) => offset),
+      [3, 5, 13, 21],
+    );
+  }
 });
 
 test('a plain file is read on from the offset, not from its beginning', async (t) => {
