@@ -3,12 +3,18 @@ import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
-import { checkSame, launch, livingJob, prepare, resumePoint } from '../flink/deploy.ts';
+import {
+  checkSame,
+  launch,
+  livingJob,
+  prepare,
+  resumePoint,
+  slotsLacking,
+} from '../flink/deploy.ts';
 import { MOST_CHECKPOINT_MS } from '../flink/heartbeat.ts';
 import { fingerprint, type Job } from '../flink/job.ts';
 import { type JobListed, JobManager } from '../flink/jobmanager.ts';
 import { KEEP_MS } from '../flink/sql.ts';
-import { flinkPlansOf, Topics } from '../sources/kafka/topics.ts';
 import {
   configurable,
   configurationOf,
@@ -21,6 +27,7 @@ import {
 import { newestCheckpoint, readDeployment, writeDeployment } from './flink-deployment.ts';
 import { JAR, JAR_OPTION, jobOf } from './flink-job.ts';
 import { checkLogs, dataLogs } from './flink-logs.ts';
+import { type Lacking, lackingTopics, makeTopics } from './flink-topics.ts';
 import { numberOf } from './numbers.ts';
 
 const OPTIONS = { ...KAFKA_OPTIONS, ...FLINK_OPTIONS };
@@ -78,11 +85,14 @@ async function deploy(flags: Flags): Promise<void> {
       'flink_running',
       `job ${living.id} (${living.name}) is ${living.state}: --replace stops it and goes on`,
     );
-  await makeTopics(options, job);
-  const { topicIds, from: found } = await whereToGoOn(manager, options, job, flags, living);
+  const lacking = await lackingTopics(options, job);
+  const asked = { options, job, flags, living, lacking };
+  const { topicIds, from: found } = await whereToGoOn(manager, asked);
   const session = await prepare(options.gateway, job);
   let from = found;
   try {
+    await checkSlots(manager, job, living);
+    await makeTopics(options, job, lacking);
     const stopped = living === null ? null : await stopJob(manager, options, living.id);
     if (!isNew) from ??= stopped;
   } catch (error) {
@@ -97,21 +107,28 @@ async function deploy(flags: Flags): Promise<void> {
   process.stdout.write(`job ${jobId} runs\n${manager.pageOf(jobId)}\n`);
 }
 
+type Asked = {
+  options: Options;
+  job: Job;
+  flags: Flags;
+  living: JobListed | null;
+  lacking: Lacking;
+};
+
 /**
  * What the new job goes on from, as far as it is known before a living one is stopped: all that can
  * be refused is refused before. Null also where it begins anew.
  */
 async function whereToGoOn(
   manager: JobManager,
-  options: Options,
-  job: Job,
-  flags: Flags,
-  living: JobListed | null,
+  { options, job, flags, living, lacking }: Asked,
 ): Promise<{ from: string | null; topicIds: Record<string, string> }> {
   const logs = await dataLogs(options, job);
   const { topicIds } = logs;
   if (flags.start !== undefined) return { from: null, topicIds };
-  const last = await readDeployment(options);
+  // Where the topic is missing that remembers it, no job was deployed.
+  const isKnown = !lacking.missing.some(({ name }) => name === options.progressTopic);
+  const last = isKnown ? await readDeployment(options) : null;
   let from = flags.from === undefined ? null : String(flags.from);
   // Who names a savepoint knows what it is of.
   if (from === null) {
@@ -125,36 +142,27 @@ async function whereToGoOn(
   return { from, topicIds };
 }
 
+/** With too few slots a job waits for them, which is no reason to stop the one that runs. */
+async function checkSlots(manager: JobManager, job: Job, living: JobListed | null): Promise<void> {
+  const lacking = await slotsLacking(manager, job, living);
+  if (lacking === null) return;
+  if (living === null) return say(`waiting for task slots: ${lacking} …`);
+  throw new ClickrateError(
+    'flink_failed',
+    `${lacking}, so job ${living.id} is not stopped: start another TaskManager, or give less ` +
+      '--parallelism; where Flink starts TaskManagers by itself, flink stop and then flink deploy',
+  );
+}
+
 function startSentence({ start }: Job): string {
   return start === 'earliest' ? 'at the beginning' : `at ${new Date(start).toISOString()}`;
 }
 
-/** The topics of events must be there; those of the job are made. */
-async function makeTopics(options: Options, { topics, parallelism }: Job): Promise<void> {
-  const admin = new Topics(options);
-  try {
-    const there = new Map((await admin.list()).map((topic) => [topic.name, topic]));
-    for (const name of [topics.impressions, topics.clicks, topics.rejected])
-      if (name !== '' && !there.has(name))
-        throw new ClickrateError('source_unavailable', `no topic ${name}: clickrate topics create`);
-    const partitions = there.get(topics.impressions)?.partitions ?? 1;
-    const brokers = await admin.brokers();
-    for (const plan of flinkPlansOf(topics, partitions, parallelism, brokers)) {
-      const found = there.get(plan.name);
-      if (found === undefined) await admin.ensure(plan);
-      // A subtask without one would be idle, and not see that time goes on.
-      else if (plan.name === topics.heartbeat && found.partitions < parallelism)
-        await admin.grow(plan.name, parallelism);
-    }
-  } finally {
-    await admin.close();
-  }
-}
-
 /** Stops it with a savepoint and remembers that, also of a job of which nothing was known. */
 async function stopJob(manager: JobManager, options: Options, jobId: string): Promise<string> {
-  const savepoint = await manager.stop(jobId);
+  // First what needs Kafka: without it nothing is stopped.
   const last = await readDeployment(options);
+  const savepoint = await manager.stop(jobId);
   const restoredFrom = last?.jobId === jobId ? last.restoredFrom : null;
   const kept = { restoredFrom, fingerprint: last?.fingerprint ?? null };
   await writeDeployment(options, { jobId, savepoint, ...kept, topicIds: last?.topicIds });

@@ -32,6 +32,19 @@ export async function livingJob(manager: JobManager, name: string): Promise<JobL
   return (await manager.jobs()).find((job) => job.name === name && isLiving(job)) ?? null;
 }
 
+/** A sentence where the job needs more task slots than are free once `replaced` has ended. */
+export async function slotsLacking(
+  manager: JobManager,
+  { parallelism }: Job,
+  replaced: JobListed | null,
+): Promise<string | null> {
+  const { available, total } = await manager.slots();
+  const held = replaced === null ? 0 : await manager.slotsOf(replaced.id);
+  // A job that restarts may hold none.
+  const free = Math.min(total, available + held);
+  return parallelism <= free ? null : `the job needs ${parallelism} task slots, there are ${free}`;
+}
+
 /**
  * A session in which everything but the job itself is done: Flink has found the jar and planned the
  * job. Rejects with `flink_unavailable` and `flink_failed`.

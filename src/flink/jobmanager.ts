@@ -64,6 +64,18 @@ export class JobManager {
     return { state, isRunning: state === 'RUNNING' && runs };
   }
 
+  /** Task slots of the cluster, and those that no job has. */
+  async slots(): Promise<{ total: number; available: number }> {
+    const overview = await this.#get<Record<string, number>>('/overview');
+    return { total: overview['slots-total'], available: overview['slots-available'] };
+  }
+
+  /** Task slots of a job: subtasks of all its steps share them. */
+  async slotsOf(id: string): Promise<number> {
+    const { vertices } = await this.#get<{ vertices: { parallelism: number }[] }>(`/jobs/${id}`);
+    return Math.max(0, ...vertices.map(({ parallelism }) => parallelism));
+  }
+
   /** Why it failed last, in one line; null: nothing is known. */
   async failureOf(id: string): Promise<string | null> {
     const { exceptionHistory } = await this.#get<{

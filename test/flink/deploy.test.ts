@@ -46,6 +46,22 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
     assert.ok((await size.deploy()).includes(`going on from ${savepoint}`));
   });
 
+  test('that is refused stops nothing, and neither makes nor grows a topic', async () => {
+    const id = await running();
+    const before = await topicsThere();
+    const refusals = [
+      { flags: ['--parallelism', '3'], why: /needs 3 task slots, there are 2, so job .* not stop/ },
+      { flags: ['--results-topic', 'other'], why: /topic results was ctr-results, is other/ },
+    ];
+    for (const { flags, why } of refusals) {
+      const refused = size.clickrate('flink', 'deploy', '--replace', ...flags);
+      assert.notEqual(await refused.ended, 0);
+      assert.match(refused.output(), why);
+    }
+    assert.equal(await running(), id);
+    assert.deepEqual(await topicsThere(), before);
+  });
+
   test('goes on from a checkpoint that a cancelled job left', async () => {
     const id = await running();
     await saved(id);
@@ -114,6 +130,15 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
     assert.match(deployed, /^skipped: /m);
     await running();
   });
+
+  const topicsThere = async () => {
+    const topics = new Topics(options());
+    try {
+      return await topics.list();
+    } finally {
+      await topics.close();
+    }
+  };
 
   /** Whether the job's group has committed all that was sent. */
   const isCommitted = async () => {

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { slotsLacking } from '../../src/flink/deploy.ts';
+import type { Job } from '../../src/flink/job.ts';
 import { JobManager } from '../../src/flink/jobmanager.ts';
 
 const NAME = 'GlobalWindowAggregate[9].numLateRecordsDropped';
@@ -52,4 +54,26 @@ test('a stop that failed says why, and how to go on', async (t) => {
     'no savepoint was taken: it restarts; deploy goes on from the newest checkpoint of a job that ' +
     'was cancelled';
   await assert.rejects(manager.stop('j'), { code: 'flink_failed', message });
+});
+
+test('slots of the job that is replaced are free for the new one', async (t) => {
+  const cluster = (total: number, available: number) =>
+    managerThat(t, (url) =>
+      url === '/overview'
+        ? { 'slots-total': total, 'slots-available': available }
+        : { vertices: [{ parallelism: 1 }, { parallelism: 2 }] },
+    );
+  const needing = (parallelism: number) => ({ parallelism }) as Job;
+  const replaced = { id: 'j', name: 'clickrate', state: 'RUNNING', startedMs: 0 };
+  const manager = await cluster(4, 1);
+  assert.equal(await slotsLacking(manager, needing(1), null), null);
+  assert.equal(
+    await slotsLacking(manager, needing(2), null),
+    'the job needs 2 task slots, there are 1',
+  );
+  assert.equal(await slotsLacking(manager, needing(3), replaced), null);
+  const lacking = await slotsLacking(manager, needing(4), replaced);
+  assert.equal(lacking, 'the job needs 4 task slots, there are 3');
+  // It restarts, and holds none of the two that there are.
+  assert.match((await slotsLacking(await cluster(2, 2), needing(3), replaced)) ?? '', /are 2$/);
 });
