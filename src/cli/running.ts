@@ -60,11 +60,12 @@ function announceWindows({ store }: Running, log: Logger): () => void {
     const start = starts.reduce((a, b) => Math.max(a, b), -Infinity);
     if (start <= newest) return;
     newest = start;
-    log.info(closing(rows, start), `window ${clock(start)} to ${clock(start + windowMs)} closed`);
+    const window = `window ${clock(start)} to ${clock(start + windowMs)}`;
+    log.info(closing(rows, start), `${window} closed; its first commit has`);
   });
 }
 
-/** What a window brought, as far as its first commit tells. */
+/** Not all a window brings: other tasks and later commits follow, and nobody adds them up here. */
 function closing(rows: readonly Row[], start: number) {
   const sum = { products: 0, impressions: 0, clicks: 0 };
   for (const { latest } of rows) {
