@@ -1,9 +1,14 @@
 /** The data topics as a job finds them that goes on: are the records there that it has not read? */
 import type { Options } from '../config.ts';
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, isRetryable } from '../errors.ts';
 import { gapsOf, type ReadLog, renewedOf, unknownOf } from '../flink/gap.ts';
 import type { Job } from '../flink/job.ts';
+import { pause } from '../flink/rest.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
+
+/** Who keeps a group's offsets may not be known yet: in a new cluster, after a broker was lost. */
+const COORDINATOR_MS = 15_000;
+const LOOK_MS = 250;
 
 /** What is asked of the cluster, as the group of the job. */
 type Asked = Pick<KafkaCluster, 'topic' | 'bounds' | 'committed'>;
@@ -28,12 +33,21 @@ export async function logsOf(cluster: Asked, topics: readonly string[]): Promise
     found.topicIds[topic] = id;
     for (let partition = 0; partition < partitionsCount; partition++) {
       // First what was read: the log only grows meanwhile.
-      const committed = await cluster.committed(topic, partition);
+      const committed = await committedOf(cluster, topic, partition);
       const bounds = await cluster.bounds(topic, partition);
       found.logs.push({ name: `${topic}-${partition}`, ...bounds, committed });
     }
   }
   return found;
+}
+
+async function committedOf(cluster: Asked, topic: string, partition: number) {
+  for (const untilMs = Date.now() + COORDINATOR_MS; ; await pause(LOOK_MS))
+    try {
+      return await cluster.committed(topic, partition);
+    } catch (error) {
+      if (!isRetryable(error) || Date.now() >= untilMs) throw error;
+    }
 }
 
 export type GoingOn = {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkLogs, type DataLogs, type GoingOn, logsOf } from '../../src/cli/flink-logs.ts';
+import { ClickrateError } from '../../src/errors.ts';
 
 type Log = { first?: number; end?: number; committed?: number | null };
 
@@ -60,6 +61,24 @@ test('without committed offsets nobody knows whether records of a cut log were r
   assert.throws(() => said(logs), refuses(/g-flink has no committed offsets.*impressions-0/));
   // It has begun just now.
   assert.deepEqual(said(logs, { isLiving: true }), []);
+});
+
+test('a coordinator that is not there yet, as in a new cluster, is asked again', async () => {
+  let asked = 0;
+  const committed = async () => {
+    if (asked++ === 0) throw new ClickrateError('source_unavailable', 'not the coordinator');
+    return null;
+  };
+  const cluster = {
+    ...{ topic: async () => ({ id: 'a', partitionsCount: 1 }), committed },
+    bounds: async () => ({ first: 0, end: 0 }),
+  } as unknown as Parameters<typeof logsOf>[0];
+  assert.equal((await logsOf(cluster, ['one'])).logs[0].committed, null);
+  assert.equal(asked, 2);
+  const refused = async () => {
+    throw new ClickrateError('config_invalid', 'no such login');
+  };
+  await assert.rejects(logsOf({ ...cluster, committed: refused }, ['one']), /no such login/);
 });
 
 test('every partition of the data topics is asked for, each once', async () => {
