@@ -146,7 +146,7 @@ async function whereToGoOn(
 async function checkSlots(manager: JobManager, job: Job, living: JobListed | null): Promise<void> {
   const lacking = await slotsLacking(manager, job, living);
   if (lacking === null) return;
-  if (living === null) return say(`waiting for task slots: ${lacking} …`);
+  if (living === null) return say(`waiting, ${lacking} …`);
   throw new ClickrateError(
     'flink_failed',
     `${lacking}, so job ${living.id} is not stopped: start another TaskManager, or give less ` +

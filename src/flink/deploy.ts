@@ -42,7 +42,8 @@ export async function slotsLacking(
   const held = replaced === null ? 0 : await manager.slotsOf(replaced.id);
   // A job that restarts may hold none.
   const free = Math.min(total, available + held);
-  return parallelism <= free ? null : `the job needs ${parallelism} task slots, there are ${free}`;
+  if (parallelism <= free) return null;
+  return `too few task slots: the job needs ${parallelism}, there are ${free}`;
 }
 
 /**

@@ -52,11 +52,15 @@ export type DataPartition = {
   committed: number | null;
 };
 
-/** Why no heartbeat may be sent now: it would make events late that the job has not read. */
-export function pauseReason(partitions: readonly DataPartition[]): string | null {
+/**
+ * Why no heartbeat may be sent now: it would make events late that the job has not read, whose
+ * group is `group`.
+ */
+export function pauseReason(partitions: readonly DataPartition[], group: string): string | null {
   for (const { name, first, end, endThen, committed } of partitions) {
     if (end <= first) continue;
-    if (committed === null) return `no job has read ${name} yet`;
+    if (committed === null)
+      return `no job has read ${name} yet: group ${group} has committed nothing`;
     if (committed < endThen && endThen > first)
       return `the job is behind: it has read ${name} to ${committed}, not to ${endThen}`;
   }

@@ -29,7 +29,10 @@ export async function request(
     });
     return { from, isOk: response.ok, status: response.status, text: await response.text() };
   } catch (error) {
-    const why = messageOf((error as Error).cause ?? error);
+    const isLate = (error as Error).name === 'TimeoutError';
+    const why = isLate
+      ? `no answer within ${REQUEST_MS / 1_000} s`
+      : messageOf((error as Error).cause ?? error);
     throw new ClickrateError('flink_unavailable', `${from}: ${why}`);
   }
 }

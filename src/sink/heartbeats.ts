@@ -64,10 +64,10 @@ export class Heartbeats {
 
   async #beat(): Promise<void> {
     try {
-      const { clock, topics, settings } = this.#parts;
+      const { clock, topics, settings, cluster } = this.#parts;
       const logs = await this.#tails.logs(topics.data);
       for (const log of logs) await this.#tails.look(log);
-      const behind = pauseReason(await this.#dataPartitions(logs));
+      const behind = pauseReason(await this.#dataPartitions(logs), cluster.options.group);
       const { newest } = this.#tails;
       const time = heartbeatTime(newest, clock.wallMs(), this.#last, settings);
       if (behind === null && time !== null) await this.#send(time);

@@ -50,7 +50,10 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
     const id = await running();
     const before = await topicsThere();
     const refusals = [
-      { flags: ['--parallelism', '3'], why: /needs 3 task slots, there are 2, so job .* not stop/ },
+      {
+        flags: ['--parallelism', '3'],
+        why: /task slots: the job needs 3, there are 2, so job .* not stop/,
+      },
       { flags: ['--results-topic', 'other'], why: /topic results was ctr-results, is other/ },
     ];
     for (const { flags, why } of refusals) {

@@ -56,6 +56,18 @@ test('a stop that failed says why, and how to go on', async (t) => {
   await assert.rejects(manager.stop('j'), { code: 'flink_failed', message });
 });
 
+test('one that does not answer is said to be silent, for how long', async (t) => {
+  const silent = createServer(() => {});
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.after(() => silent.closeAllConnections());
+  t.after(() => silent.close());
+  const after = AbortSignal.timeout;
+  t.mock.method(AbortSignal, 'timeout', () => after(50));
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const message = `the JobManager at ${url}: no answer within 30 s`;
+  await assert.rejects(new JobManager(url).jobs(), { code: 'flink_unavailable', message });
+});
+
 test('slots of the job that is replaced are free for the new one', async (t) => {
   const cluster = (total: number, available: number) =>
     managerThat(t, (url) =>
@@ -69,11 +81,11 @@ test('slots of the job that is replaced are free for the new one', async (t) => 
   assert.equal(await slotsLacking(manager, needing(1), null), null);
   assert.equal(
     await slotsLacking(manager, needing(2), null),
-    'the job needs 2 task slots, there are 1',
+    'too few task slots: the job needs 2, there are 1',
   );
   assert.equal(await slotsLacking(manager, needing(3), replaced), null);
   const lacking = await slotsLacking(manager, needing(4), replaced);
-  assert.equal(lacking, 'the job needs 4 task slots, there are 3');
+  assert.equal(lacking, 'too few task slots: the job needs 4, there are 3');
   // It restarts, and holds none of the two that there are.
   assert.match((await slotsLacking(await cluster(2, 2), needing(3), replaced)) ?? '', /are 2$/);
 });

@@ -60,13 +60,19 @@ suite('heartbeats', () => {
     const read: DataPartition = {
       ...{ name: 'clicks-0', first: 0, end: 99, endThen: 90, committed: 90 },
     };
-    assert.equal(pauseReason([]), null);
-    assert.equal(pauseReason([read, { ...read, committed: 95 }]), null);
-    assert.match(pauseReason([read, { ...read, committed: 89 }])!, /behind: .*clicks-0 to 89/);
-    assert.match(pauseReason([{ ...read, committed: null }])!, /no job/);
-    assert.match(pauseReason([{ ...read, endThen: 0, committed: null }])!, /no job/);
+    assert.equal(pauseReason([], 'g-flink'), null);
+    assert.equal(pauseReason([read, { ...read, committed: 95 }], 'g-flink'), null);
+    assert.match(
+      pauseReason([read, { ...read, committed: 89 }], 'g-flink')!,
+      /behind: .*clicks-0 to 89/,
+    );
+    assert.match(
+      pauseReason([{ ...read, committed: null }], 'g-flink')!,
+      /no job has read .* group g-flink has committed nothing/,
+    );
+    assert.match(pauseReason([{ ...read, endThen: 0, committed: null }], 'g-flink')!, /no job/);
     // Nothing to read, from the beginning or since all was deleted.
-    assert.equal(pauseReason([{ ...read, end: 0, endThen: 0, committed: null }]), null);
-    assert.equal(pauseReason([{ ...read, first: 99, committed: null }]), null);
+    assert.equal(pauseReason([{ ...read, end: 0, endThen: 0, committed: null }], 'g-flink'), null);
+    assert.equal(pauseReason([{ ...read, first: 99, committed: null }], 'g-flink'), null);
   });
 });
