@@ -2,7 +2,8 @@
 import { PackReader, PackWriter } from '../engine/packing.ts';
 import { BLOCK_PARTS } from '../part-names.ts';
 import type { Part } from '../status.ts';
-import type { Block, Cell, Entry, Table } from './table.ts';
+import { type Cell, UNKNOWN_S } from './let-go.ts';
+import type { Block, Entry, Table } from './table.ts';
 
 const FORM = 1;
 /** A product id may begin with a byte order mark. */
@@ -59,7 +60,8 @@ function decodeEntry(reader: PackReader, windowMs: number): Omit<Entry, 'changed
   for (let n = 0; n < count; n++) {
     const from = reader.uint();
     start += reader.uint() * windowMs;
-    cells.push({ start, impressions: reader.uint(), clicks: reader.uint(), from });
+    const counts = { impressions: reader.uint(), clicks: reader.uint() };
+    cells.push({ start, ...counts, from, toldS: UNKNOWN_S });
   }
   return { product: utf8.decode(name), floors, cells, isOwned: true };
 }

@@ -7,7 +7,7 @@ import type { WindowResult } from './table.ts';
 const utf8 = new TextDecoder();
 
 /** A result, and how long its window is. */
-export type ResultRecord = Omit<WindowResult, 'from'> & { windowMs: number };
+export type ResultRecord = Omit<WindowResult, 'from' | 'toldS'> & { windowMs: number };
 
 export function readResult(value: Uint8Array): ResultRecord | null {
   const found = objectOf(value);

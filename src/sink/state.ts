@@ -63,7 +63,12 @@ export class SinkState {
     this.#maxTs = places.map(() => null);
     const revisable = Math.ceil((allowedLatenessMs + watermarkDelayMs) / windowMs) + 4;
     this.table = new Table({
-      ...{ windowMs, expiryMs, keptWindows: Math.max(LEAST_WINDOWS, revisable) },
+      ...{
+        windowMs,
+        expiryMs,
+        latenessMs: allowedLatenessMs,
+        keptWindows: Math.max(LEAST_WINDOWS, revisable),
+      },
       blockProducts: Math.min(MOST_BLOCK_PRODUCTS, resultsPerCommit),
     });
   }
@@ -96,7 +101,7 @@ export class SinkState {
       // A tombstone: the row's value follows.
       if (kind === 'results' && records.starts[i] === records.ends[i]) continue;
       const value = records.bytes.subarray(records.starts[i], records.ends[i]);
-      if (kind === 'results') this.#result(fetch.partition, value);
+      if (kind === 'results') this.#result(fetch.partition, value, records.arrivals[i]);
       else if (kind === 'progress') this.#progress(value);
       else this.#rejected(fetch.partition, records, i);
     }
@@ -105,13 +110,13 @@ export class SinkState {
     return records.count > 0;
   }
 
-  #result(p: number, value: Uint8Array): void {
+  #result(p: number, value: Uint8Array, toldMs: number): void {
     const result = readResult(value);
     if (result === null) this.unreadable++;
     else if (result.windowMs !== this.#settings.windowMs) this.otherWindows++;
     else {
       this.#maxTs[p] = Math.max(this.#maxTs[p] ?? -Infinity, result.start + result.windowMs - 1);
-      this.table.fold({ ...result, from: p });
+      this.table.fold({ ...result, from: p, toldS: Math.floor(toldMs / 1_000) });
     }
   }
 

@@ -4,9 +4,8 @@
  * begins again too early does no harm. Products lie in blocks; a block is a part of the checkpoint.
  */
 import type { Counts, ProductResult } from '../result.ts';
+import { type Cell, floorOf, letGo } from './let-go.ts';
 
-/** Counts of a window, and the partition that tells them: always the same for a window. */
-export type Cell = Counts & { from: number };
 /** A result as the job writes it: counts of a window so far. */
 export type WindowResult = { product: string } & Cell;
 
@@ -41,11 +40,13 @@ export type Taken = {
 
 export type TableOptions = {
   windowMs: number;
+  /** So long after its end a window's counts may grow. */
+  latenessMs: number;
   /** A product leaves when its newest window ended this long before the watermark. */
   expiryMs: number;
   /**
-   * Windows of a product that are remembered of each partition: more than may still change. A
-   * partition tells a product's windows in order, but one may be read far ahead of another.
+   * Windows of a product that are remembered of each partition: more than may still change. One
+   * partition may be read far ahead of another.
    */
   keptWindows: number;
   blockProducts: number;
@@ -84,14 +85,14 @@ export class Table {
   }
 
   /** Takes in a result; false: it says nothing new. */
-  fold({ product, start, impressions, clicks, from }: WindowResult): boolean {
+  fold({ product, start, impressions, clicks, from, toldS }: WindowResult): boolean {
     const { windowMs, expiryMs } = this.#options;
     // So long after its window a result can only be a repeat.
     const isOver = start + windowMs + expiryMs <= this.watermark;
     if (isOver || impressions + clicks <= 0) return false;
     const { entry, block } = this.#entries.get(product) ?? this.#add(product);
     if (start <= floorOf(entry, from)) return false;
-    const counts = { start, impressions, clicks, from };
+    const counts = { start, impressions, clicks, from, toldS };
     let at = entry.cells.length;
     while (at > 0 && entry.cells[at - 1].start > start) at--;
     const before = at > 0 && entry.cells[at - 1].start === start ? entry.cells[at - 1] : null;
@@ -99,23 +100,12 @@ export class Table {
     if (grown <= 0) return false;
     if (before === null) entry.cells.splice(at, 0, counts);
     else entry.cells[at - 1] = counts;
-    if (before === null) this.#letGo(entry, from);
+    if (before === null) letGo(entry, counts, this.#options, this.watermark);
     block.counted += grown;
     this.pending += entry.changed.has(start) ? 0 : 1;
     entry.changed.set(start, { start, impressions, clicks });
     this.#later.add(block);
     return true;
-  }
-
-  /** Of the oldest window of a partition, where there are too many. */
-  #letGo({ cells, floors }: Entry, from: number): void {
-    let count = 0;
-    for (const cell of cells) if (cell.from === from) count++;
-    if (count <= this.#options.keptWindows) return;
-    const oldest = cells.findIndex((cell) => cell.from === from);
-    while (floors.length <= from) floors.push(-Infinity);
-    floors[from] = cells[oldest].start;
-    cells.splice(oldest, 1);
   }
 
   #add(product: string): { entry: Entry; block: Block } {
@@ -231,8 +221,4 @@ function takeEntry(entry: Entry, taken: Taken): number {
 
 function countsOf({ start, impressions, clicks }: Cell): Counts {
   return { start, impressions, clicks };
-}
-
-function floorOf({ floors }: Entry, from: number): number {
-  return floors[from] ?? -Infinity;
 }

@@ -7,10 +7,14 @@ import { Table, type WindowResult } from '../../src/sink/table.ts';
 import type { Part } from '../../src/status.ts';
 
 const WINDOW = 1_000;
-const OPTIONS = { windowMs: WINDOW, expiryMs: 60_000, keptWindows: 8, blockProducts: 3 };
+const OPTIONS = {
+  ...{ windowMs: WINDOW, latenessMs: 0, expiryMs: 60_000, keptWindows: 8, blockProducts: 3 },
+};
 
 const result = (product: string, n: number, impressions: number, clicks = 0): WindowResult => ({
   ...{ product, start: n * WINDOW, impressions, clicks, from: Math.abs(n) % 2 },
+  // Told one long after the other.
+  toldS: n * 1_000,
 });
 
 /** What one commit after the other writes, as a store would keep it. */
@@ -19,6 +23,8 @@ class Kept {
   readonly history = new Map<string, string>();
   readonly parts = new Map<string, Part>();
   counted = 0;
+  /** Windows that are remembered of the first product of the last commit. */
+  remembered = 0;
 
   /** One commit of `table`; false: there was nothing to commit. */
   take(table: Table, limit: number): boolean {
@@ -31,6 +37,7 @@ class Kept {
         this.history.set(`${product} ${start}`, `${impressions}/${clicks}`);
     }
     for (const block of taken.blocks) {
+      this.remembered = [...block.entries][0]?.cells.length ?? 0;
       const part = blockPart(block, WINDOW);
       this.parts.set(part.name, part);
     }
@@ -155,6 +162,29 @@ suite('table of the sink', () => {
     for (let n = 0; n < 40; n++) assert.equal(again.fold(result('p', n, 2)), false);
     assert.equal(again.counted, 80);
     assert.equal(kept.history.size, 40);
+  });
+
+  test('windows that are told at once come in any order: none is taken for a repeat', () => {
+    const kept = new Kept();
+    let table = new Table(OPTIONS);
+    const told = (n: number, toldS: number) => ({ ...result('p', 2 * n, 2), toldS });
+    for (let n = 59; n >= 30; n--) assert.equal(table.fold(told(n, 1)), true);
+    // Also by who begins again in their middle.
+    kept.take(table, 10);
+    table = kept.restored();
+    for (let n = 29; n >= 0; n--) assert.equal(table.fold(told(n, 2)), true);
+    kept.take(table, 10);
+    assert.equal(kept.remembered, 60);
+    // They do not stay: those are over for which time was told, or of which long nothing came.
+    table.fold(told(60, 200));
+    kept.take(table, 10);
+    assert.equal(kept.remembered, OPTIONS.keptWindows);
+    for (let n = 61; n < 80; n++) table.fold(told(n, 200));
+    table.expire(140 * WINDOW);
+    table.fold(told(80, 200));
+    kept.take(table, 10);
+    assert.equal(kept.remembered, 11);
+    assert.equal(kept.counted, 162);
   });
 
   test('one partition read far ahead of the other: nothing is taken for a repeat', () => {
