@@ -1,7 +1,15 @@
 /** The data topics as a job finds them that goes on: are the records there that it has not read? */
 import type { Options } from '../config.ts';
 import { ClickrateError, isRetryable } from '../errors.ts';
-import { gapsOf, type ReadLog, renewedOf, unknownOf } from '../flink/gap.ts';
+import {
+  gapsOf,
+  type ReadLog,
+  renewedOf,
+  type Skipped,
+  skippedOf,
+  unknownOf,
+  withSkipped,
+} from '../flink/gap.ts';
 import type { Job } from '../flink/job.ts';
 import { pause } from '../flink/rest.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
@@ -35,7 +43,8 @@ export async function logsOf(cluster: Asked, topics: readonly string[]): Promise
       // First what was read: the log only grows meanwhile.
       const committed = await committedOf(cluster, topic, partition);
       const bounds = await cluster.bounds(topic, partition);
-      found.logs.push({ name: `${topic}-${partition}`, ...bounds, committed });
+      const names = { id: `${id} ${partition}`, name: `${topic}-${partition}` };
+      found.logs.push({ ...names, ...bounds, committed });
     }
   }
   return found;
@@ -54,27 +63,28 @@ export type GoingOn = {
   group: string;
   /** Ids of the topics when the job was deployed last; an older version did not remember them. */
   topicIds: Readonly<Record<string, string>> | undefined;
+  skipped: Skipped;
   /** The job runs until it is replaced, so its offsets are as old as its last checkpoint. */
   isLiving: boolean;
   onGap: Options['onGap'];
 };
 
-/** Throws `source_gap`, or says what is skipped. */
+/** Throws `source_gap`, or says what is skipped anew; what it returns is to be remembered. */
 export function checkLogs(
   { topicIds, logs }: DataLogs,
   before: GoingOn,
   say: (sentence: string) => void,
-): void {
+): Skipped {
   const unknown = before.isLiving ? null : unknownOf(logs, before.group);
   const found = [
     ...renewedOf(before.topicIds ?? {}, topicIds),
-    ...gapsOf(logs),
+    ...gapsOf(withSkipped(logs, before.skipped)),
     ...(unknown === null ? [] : [unknown]),
   ];
-  if (found.length === 0) return;
-  if (before.onGap !== 'skip') {
+  if (found.length > 0 && before.onGap !== 'skip') {
     const way = '--on-gap skip goes on without what is gone';
     throw new ClickrateError('source_gap', `${found.join('; ')}; ${way}`);
   }
   for (const sentence of found) say(`skipped: ${sentence}`);
+  return skippedOf(logs);
 }

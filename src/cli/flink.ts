@@ -5,6 +5,7 @@ import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import {
   checkSame,
+  type Deployment,
   launch,
   livingJob,
   prepare,
@@ -87,7 +88,7 @@ async function deploy(flags: Flags): Promise<void> {
     );
   const lacking = await lackingTopics(options, job);
   const asked = { options, job, flags, living, lacking };
-  const { topicIds, from: found } = await whereToGoOn(manager, asked);
+  const { from: found, ...logs } = await whereToGoOn(manager, asked);
   const session = await prepare(options.gateway, job);
   let from = found;
   try {
@@ -100,7 +101,7 @@ async function deploy(flags: Flags): Promise<void> {
     throw error;
   }
   say(from === null ? `starting ${startSentence(job)} …` : `going on from ${from} …`);
-  const remembered = { savepoint: null, restoredFrom: from, start: job.start, topicIds };
+  const remembered = { savepoint: null, restoredFrom: from, start: job.start, ...logs };
   const jobId = await launch(session, manager, job, from, (id) =>
     writeDeployment(options, { jobId: id, ...remembered, fingerprint: fingerprint(job) }),
   );
@@ -122,7 +123,7 @@ type Asked = {
 async function whereToGoOn(
   manager: JobManager,
   { options, job, flags, living, lacking }: Asked,
-): Promise<{ from: string | null; topicIds: Record<string, string> }> {
+): Promise<{ from: string | null } & Pick<Deployment, 'topicIds' | 'skipped'>> {
   const logs = await dataLogs(options, job);
   const { topicIds } = logs;
   if (flags.start !== undefined) return { from: null, topicIds };
@@ -137,9 +138,10 @@ async function whereToGoOn(
   }
   const isLiving = living !== null;
   const { onGap } = options;
-  const before = { group: job.group, topicIds: last?.topicIds, isLiving, onGap };
-  if (from !== null || isLiving) checkLogs(logs, before, say);
-  return { from, topicIds };
+  const known = { topicIds: last?.topicIds, skipped: last?.skipped ?? {} };
+  const before = { group: job.group, ...known, isLiving, onGap };
+  const skipped = from !== null || isLiving ? checkLogs(logs, before, say) : {};
+  return { from, topicIds, skipped };
 }
 
 /** With too few slots a job waits for them, which is no reason to stop the one that runs. */
@@ -164,8 +166,9 @@ async function stopJob(manager: JobManager, options: Options, jobId: string): Pr
   const last = await readDeployment(options);
   const savepoint = await manager.stop(jobId);
   const restoredFrom = last?.jobId === jobId ? last.restoredFrom : null;
-  const kept = { restoredFrom, fingerprint: last?.fingerprint ?? null };
-  await writeDeployment(options, { jobId, savepoint, ...kept, topicIds: last?.topicIds });
+  const { topicIds, skipped, fingerprint: settings = null } = last ?? {};
+  const kept = { restoredFrom, fingerprint: settings, topicIds, skipped };
+  await writeDeployment(options, { jobId, savepoint, ...kept });
   return savepoint;
 }
 

@@ -3,6 +3,7 @@
  * the job that ran last, else from the start that was asked for. Never from group offsets.
  */
 import { ClickrateError, isOf } from '../errors.ts';
+import type { Skipped } from './gap.ts';
 import { GatewaySession } from './gateway.ts';
 import { fingerprint, type Job, type JobStart } from './job.ts';
 import { isLiving, type JobListed, type JobManager } from './jobmanager.ts';
@@ -25,6 +26,8 @@ export type Deployment = {
   fingerprint: Record<string, string> | null;
   /** Ids of the data topics by their names; an older record does not say. */
   topicIds?: Record<string, string> | undefined;
+  /** What it goes on without; an older record does not say. */
+  skipped?: Skipped | undefined;
 };
 
 /** The living job of that name; null: none lives. */

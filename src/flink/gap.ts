@@ -5,12 +5,33 @@
 
 /** A data partition: its log, and the offset up to which the job has read it. */
 export type ReadLog = {
+  /** Of its topic, and its partition: a topic that was made anew has other ones. */
+  id: string;
   name: string;
   first: number;
   end: number;
   /** Null: the job's group has committed none. */
   committed: number | null;
 };
+
+/** By log: where it began when records before that were skipped. */
+export type Skipped = Readonly<Record<string, number>>;
+
+/** As if what was skipped had been read: the job commits it only with the next record. */
+export function withSkipped(logs: readonly ReadLog[], skipped: Skipped): ReadLog[] {
+  return logs.map((log) => {
+    const { id, committed } = log;
+    return committed === null
+      ? log
+      : { ...log, committed: Math.max(committed, skipped[id] ?? committed) };
+  });
+}
+
+/** To be remembered when the job goes on without what is gone. */
+export function skippedOf(logs: readonly ReadLog[]): Skipped {
+  const cut = logs.filter(({ committed, first }) => committed !== null && committed < first);
+  return Object.fromEntries(cut.map(({ id, first }) => [id, first]));
+}
 
 /** A sentence for each partition of which records are gone. */
 export function gapsOf(logs: readonly ReadLog[]): string[] {

@@ -7,7 +7,7 @@ import { ClickrateError } from '../../src/errors.ts';
 type Log = { first?: number; end?: number; committed?: number | null };
 
 const log = (name: string, { first = 0, end = 100, committed = null }: Log) => ({
-  ...{ name, first, end, committed },
+  ...{ id: `id-${name}`, name, first, end, committed },
 });
 const IDS = { impressions: 'a', clicks: 'b' };
 const found = (impressions: Log, clicks: Log, topicIds = IDS): DataLogs => ({
@@ -15,11 +15,18 @@ const found = (impressions: Log, clicks: Log, topicIds = IDS): DataLogs => ({
   logs: [log('impressions-0', impressions), log('clicks-0', clicks)],
 });
 
+const AT = {
+  group: 'g-flink',
+  topicIds: IDS,
+  skipped: {},
+  isLiving: false,
+  onGap: 'stop',
+} as const;
+
 /** What is said of what is skipped; throws what is refused. */
 function said(logs: DataLogs, more: Partial<GoingOn> = {}): string[] {
   const sentences: string[] = [];
-  const before = { group: 'g-flink', topicIds: IDS, isLiving: false, onGap: 'stop' } as const;
-  checkLogs(logs, { ...before, ...more }, (sentence) => void sentences.push(sentence));
+  checkLogs(logs, { ...AT, ...more }, (sentence) => void sentences.push(sentence));
   return sentences;
 }
 
@@ -41,6 +48,24 @@ test('records that were deleted before they were read are told, and how many', (
   assert.match(skipped, sentence);
   assert.match(skipped, /^skipped: /);
   assert.deepEqual(more, []);
+});
+
+test('what was skipped is not told again while no record has come since', () => {
+  const before = found({ first: 40, committed: 25 }, { committed: 100 });
+  const skipped = checkLogs(before, { ...AT, onGap: 'skip' }, () => {});
+  assert.deepEqual(said(before, { skipped }), []);
+  // It stays known, also where nothing was skipped anew.
+  assert.deepEqual(
+    checkLogs(before, { ...AT, skipped }, () => {}),
+    skipped,
+  );
+  const more = found({ first: 60, committed: 25 }, { committed: 100 });
+  const sentence = /to offset 40, but its log begins at 60: 20 records were deleted/;
+  assert.throws(() => said(more, { skipped }), refuses(sentence));
+  assert.deepEqual(
+    checkLogs(found({ first: 40, committed: 41 }, {}), { ...AT, skipped }, () => {}),
+    {},
+  );
 });
 
 test('a log that ends before what was read is another one, or lost its end', () => {
@@ -94,8 +119,8 @@ test('every partition of the data topics is asked for, each once', async () => {
   assert.deepEqual(await logsOf(cluster, ['one', 'one']), {
     topicIds: { one: 'id-one' },
     logs: [
-      { name: 'one-0', first: 1, end: 5, committed: 3 },
-      { name: 'one-1', first: 1, end: 5, committed: null },
+      { id: 'id-one 0', name: 'one-0', first: 1, end: 5, committed: 3 },
+      { id: 'id-one 1', name: 'one-1', first: 1, end: 5, committed: null },
     ],
   });
   assert.deepEqual(asked, ['one-0', 'one-1']);
