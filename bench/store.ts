@@ -81,6 +81,14 @@ class Owner {
   }
 }
 
+const names: string[] = [];
+
+/** Always the same string for a product, as the dictionary gives it. */
+function nameOf(i: number): string {
+  names[i] ??= `product_${i}`;
+  return names[i];
+}
+
 /** Results of products [from, to) for window `n`: one cell each, the window before as previous. */
 function results(from: number, to: number, n: number): ProductResult[] {
   const list: ProductResult[] = [];
@@ -91,7 +99,7 @@ function results(from: number, to: number, n: number): ProductResult[] {
       clicks: (i + window) % 40,
     });
     const latest = countsOf(n);
-    list.push({ product: `product_${i}`, latest, previous: countsOf(n - 1), cells: [latest] });
+    list.push({ product: nameOf(i), latest, previous: countsOf(n - 1), cells: [latest] });
   }
   return list;
 }
@@ -121,7 +129,7 @@ async function closings(
     const claims: Partial<Commit>[] = [];
     for (let from = 0; from < products; from += CLAIMS) {
       const length = Math.min(CLAIMS, products - from);
-      claims.push({ claims: Array.from({ length }, (_, i) => `product_${from + i}`) });
+      claims.push({ claims: Array.from({ length }, (_, i) => nameOf(from + i)) });
     }
     await owner.commit(claims);
     // The first rounds are those of a process that is still being compiled.
