@@ -15,7 +15,7 @@ const FENCE = { epoch: 1, token: 'one' };
 /** @param answers of the script in turn; null: none comes */
 function commitsOver(answers: (string[] | null)[]) {
   const sent: string[] = [];
-  const transact = async (_: string, args: readonly Argument[], rows: readonly Rows[]) => {
+  const transact = async (_: Buffer, args: readonly Argument[], rows: readonly Rows[]) => {
     sent.push([...args, ...rows.map(({ fields }) => fields.bytes)].join(' '));
     const answer = answers.shift() ?? null;
     if (answer === null) {

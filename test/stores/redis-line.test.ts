@@ -70,7 +70,7 @@ test('a refusal within a transaction is told before that there was none', () => 
   assert.throws(() => answerIn(late), /WRONGTYPE/);
   assert.deepEqual(answerIn(['OK', 'QUEUED', 'QUEUED', [['ok'], 1]]), ['ok']);
   assert.deepEqual(answerIn([['fenced']]), ['fenced']);
-  assert.equal(transactionOf('', [], []).count, 1);
+  assert.equal(transactionOf(Buffer.alloc(0), [], []).count, 1);
 });
 
 test('a server that speaks otherwise, or not at all, breaks the line', async (t) => {
@@ -81,7 +81,7 @@ test('a server that speaks otherwise, or not at all, breaks the line', async (t)
   assert.equal(other.isOpen, false);
   const silent = new Connection({ url: await url(() => {}) }, 200);
   t.after(() => silent.close());
-  await assert.rejects(silent.transact('', [], []), {
+  await assert.rejects(silent.transact(Buffer.alloc(0), [], []), {
     code: 'store_unavailable',
     message: /no answer in 200 ms/,
   });

@@ -7,9 +7,8 @@ import { CHANGES_LUA } from './changes.ts';
 import { HISTORY_LUA } from './history.ts';
 import { KEPT_LUA } from './kept.ts';
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
-import { argumentOf } from './line.ts';
 import { FORGET_LUA, PRELUDE_LUA } from './lua.ts';
-import { GUARD_LUA } from './transaction.ts';
+import { GUARD_LUA, scriptBytes } from './transaction.ts';
 
 /** Arguments before the sections: what is named below, then how many each section has. */
 const FIXED = 12;
@@ -171,7 +170,7 @@ return {'ok', unpack(held)}
 `;
 
 /** Whole, as it is sent. */
-export const COMMIT = argumentOf(
+export const COMMIT = scriptBytes(
   PRELUDE_LUA +
     GUARD_LUA +
     FORGET_LUA +

@@ -121,7 +121,7 @@ export class Connection {
   }
 
   /** Runs a script and writes rows, see `transactionOf`; those of calls are in their order. */
-  transact<T>(script: string, args: readonly Argument[], rows: readonly Rows[]): Promise<T> {
+  transact<T>(script: Buffer, args: readonly Argument[], rows: readonly Rows[]): Promise<T> {
     return this.#line.call(this.#timeoutMs, async (line) => {
       const { chunks, count } = transactionOf(script, args, rows);
       return answerIn(await line.send(chunks, count)) as T;

@@ -44,23 +44,26 @@ end
 return 1
 `;
 
-const EVAL = argumentOf('EVAL');
-const NO_KEYS = argumentOf('0');
+/** A script without keys, as the first arguments of the command that runs it. */
+export function scriptBytes(text: string): Buffer {
+  return Buffer.from(['EVAL', text, '0'].map(argumentOf).join(''));
+}
+
 const BEGIN = commandOf('MULTI');
 const END = commandOf('EVAL', PUT_BACK, '0') + commandOf('EXEC');
 
 /**
- * What to send, and how many replies will come. The script (as an argument of the protocol) goes
- * with its text: one that Redis does not know would not refuse, and the rows would be written.
- * Without rows it goes alone: a Redis without room takes it, if it frees some.
+ * What to send, and how many replies will come. The script (see `scriptBytes`) goes with its text:
+ * one that Redis does not know would not refuse, and the rows would be written. Without rows it
+ * goes alone: a Redis without room takes it, if it frees some.
  */
 export function transactionOf(
-  script: string,
+  script: Buffer,
   args: readonly Chunk[],
   rows: readonly Rows[],
 ): { chunks: Chunk[]; count: number } {
-  const sent = new Chunks(rows.length === 0 ? '' : BEGIN);
-  sent.text(`*${3 + args.length}\r\n${EVAL}${script}${NO_KEYS}`);
+  const sent = new Chunks(`${rows.length === 0 ? '' : BEGIN}*${3 + args.length}\r\n`);
+  sent.bytes(script);
   for (const arg of args) sent.argument(arg);
   if (rows.length === 0) return { chunks: sent.chunks, count: 1 };
   for (const { key, fields } of rows) {
