@@ -118,15 +118,20 @@ test('a commit that is not taken leaves no trace of its rows', { skip }, async (
 
 test('who may not do transactions, or not refuse in them, is told before', { skip }, async (t) => {
   const redis = await startRedis(t);
-  const rights = ['~ctr:*', '+@all'];
-  redis.cli('ACL', 'SETUSER', 'renames', 'on', '>pw', ...rights, '-rename');
-  redis.cli('ACL', 'SETUSER', 'begins', 'on', '>pw', ...rights, '-multi');
-  const at = (user: string) => storeAt(t, redis.url.replace('redis://', `redis://${user}:pw@`));
-  const may = { code: 'config_invalid', retry: false };
-  await assert.rejects(at('renames').claim('a', 't'), { ...may, message: /rename/i });
-  assert.equal(redis.cli('DBSIZE'), '0');
-  const a = await new Sender(at('begins')).claim();
-  await assert.rejects(a.store.commit(a.build()), { ...may, message: /multi/i });
+  const without = (command: string) => {
+    redis.cli('ACL', 'SETUSER', command, 'on', '>pw', '~ctr:*', '+@all', `-${command}`);
+    return storeAt(t, redis.url.replace('redis://', `redis://${command}:pw@`));
+  };
+  const told = (command: string) => ({
+    ...{ code: 'config_invalid', retry: false },
+    message: RegExp(command, 'i'),
+  });
+  for (const command of ['set', 'exists', 'rename', 'del']) {
+    await assert.rejects(without(command).claim('a', 't'), told(command));
+    assert.equal(redis.cli('DBSIZE'), '0');
+  }
+  const a = await new Sender(without('multi')).claim();
+  await assert.rejects(a.store.commit(a.build()), told('multi'));
 });
 
 test('commits go where the address says: its database, with its password', { skip }, async (t) => {

@@ -42,17 +42,26 @@ local function releaseSome(cursor, most)
 end
 `;
 
-/** The refusal of a commit takes a right that a commit itself does not (see `transaction.ts`). */
-const MAY_RENAME_LUA = `
-local function mayRename()
-  local answer = redis.pcall('RENAME', '${KEYS.refused}', '${KEYS.refused}')
-  if string.find(answer.err, 'no such key', 1, true) then return nil end
-  if string.sub(answer.err, 1, 4) ~= 'ERR ' then return answer end
-  return redis.error_reply('NOPERM RENAME: ' .. answer.err)
+/**
+ * The refusal of a commit takes rights that a commit does not (see `transaction.ts`): without one
+ * of them rows would be written, or stay aside. Each is tried, on a key that is not there.
+ */
+const MAY_REFUSE_LUA = `
+local function mayRefuse()
+  local key = '${KEYS.refused}'
+  local all = {{'EXISTS', key}, {'DEL', key}, {'RENAME', key, key}, {'SET', key, '1', 'XX'}}
+  for _, command in ipairs(all) do
+    local answer = redis.pcall(unpack(command))
+    local text = type(answer) == 'table' and answer.err
+    if text and not string.find(text, 'no such key', 1, true) then
+      if string.sub(text, 1, 4) ~= 'ERR ' then return answer end
+      return redis.error_reply('NOPERM ' .. command[1] .. ': ' .. text)
+    end
+  end
 end
 `;
 
-const HELPERS_LUA = PRELUDE_LUA + MAY_RENAME_LUA + RELEASE_LUA + FORGET_LUA + END_TASKS_LUA;
+const HELPERS_LUA = PRELUDE_LUA + MAY_REFUSE_LUA + RELEASE_LUA + FORGET_LUA + END_TASKS_LUA;
 
 /**
  * ARGV: task, token, writer, '1' to take over, a new incarnation, most products without a task.
@@ -63,7 +72,7 @@ const HELPERS_LUA = PRELUDE_LUA + MAY_RENAME_LUA + RELEASE_LUA + FORGET_LUA + EN
 export const CLAIM = scriptOf(`${HELPERS_LUA}
 local task = '${TASK_PREFIX}' .. ARGV[1]
 local refused = must('${KEYS.store}', 'hash') or must(task, 'hash') or must('${KEYS.tasks}', 'set')
-  or mayRename()
+  or mayRefuse()
 if refused then return refused end
 local store = redis.call('HMGET', '${KEYS.store}', 'form', 'writer', 'ending')
 local form, writer, ending = store[1], store[2], store[3]
