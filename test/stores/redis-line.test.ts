@@ -134,6 +134,14 @@ test('who may not do transactions, or not refuse in them, is told before', { ski
   await assert.rejects(a.store.commit(a.build()), told('multi'));
 });
 
+test('a user without a password is this user for commits, too', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  redis.cli('ACL', 'SETUSER', 'open', 'on', 'nopass', '~ctr:*', '+@all');
+  redis.cli('ACL', 'SETUSER', 'default', 'nocommands', '+ping');
+  const a = await new Sender(storeAt(t, redis.url.replace('redis://', 'redis://open@'))).claim();
+  assert.equal(await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] }), 'ok');
+});
+
 test('commits go where the address says: its database, with its password', { skip }, async (t) => {
   const redis = await startRedis(t, { args: ['--requirepass', 'sesame'] });
   const url = `${redis.url.replace('redis://', 'redis://:sesame@')}/3`;

@@ -83,10 +83,11 @@ export class Line {
   }
 
   #greeting(): string[] {
-    const { username, password } = this.#login;
+    const { username, password = '' } = this.#login;
     const { database } = RedisClient.parseURL(this.#login.url);
     const commands: string[] = [];
-    if (password !== undefined)
+    // A user may have no password.
+    if (username !== undefined || password !== '')
       commands.push(commandOf('AUTH', ...(username === undefined ? [] : [username]), password));
     commands.push(commandOf('CLIENT', 'SETNAME', 'clickrate'));
     if (database !== undefined) commands.push(commandOf('SELECT', String(database)));
