@@ -83,6 +83,18 @@ test('a commit that was broken off loses no product', { skip }, async (t) => {
   }
 });
 
+test('a commit that was broken off after it was taken has its rows', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  redis.cli('ACL', 'SETUSER', 'u', 'on', '>pw', '~ctr:*', '+@all');
+  const a = await new Sender(storeAt(t, `redis://u:pw@127.0.0.1:${redis.port}`)).claim();
+  const commit = a.build({ claims: ['x'], results: [resultIn('x', 0, 1)] });
+  redis.cli('ACL', 'SETUSER', 'u', '-xadd');
+  await assert.rejects(a.resend(commit), { code: 'config_invalid' });
+  redis.cli('ACL', 'SETUSER', 'u', '+xadd');
+  assert.equal(await a.resend(commit), 'duplicate');
+  assert.equal(redis.cli('HEXISTS', 'ctr:latest', 'x'), '1');
+});
+
 test('a store without its head is not begun anew over what is left of it', { skip }, async (t) => {
   const redis = await startRedis(t);
   const a = await new Sender(storeAt(t, redis.url)).claim();

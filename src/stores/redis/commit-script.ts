@@ -157,6 +157,7 @@ redis.call('HSET', taskKey, 'number', ARGV[4], 'status', ARGV[6],
   'committed', whole(math.min(tonumber(row[4]) + 1, ${COMMITS_IN_FLIGHT})),
   'parts', redis.call('HLEN', partsKey),
   'at', time[1] .. string.format('%03d', math.floor(tonumber(time[2]) / 1000)))
+taken = true
 redis.call('HSET', '${KEYS.store}', 'nextNo', whole(nextNo), 'windowMs', ARGV[7],
   'products', redis.call('HLEN', '${KEYS.products}'))
 keep(kept, count[8], task, tonumber(ARGV[9]), tonumber(ARGV[10]))

@@ -18,16 +18,19 @@ const HASHES = `{'${KEYS.latest}', '${KEYS.previous}'}`;
 
 /**
  * For scripts that rows may follow. `guarded(follow, body)`: what `body` answers; whatever it is,
- * an error too, unless its first word is `ok`, rows that follow are not written.
+ * an error too, rows that follow are written only if `body` set `taken`. It does where it would not
+ * be done again: what is broken off after that still gets its rows.
  */
 export const GUARD_LUA = `
+local taken = false
 local function guarded(follow, body)
   if not follow then return body() end
   local done, answer = pcall(body)
-  if done and type(answer) == 'table' and answer[1] == 'ok' then return answer end
-  redis.call('SET', '${KEYS.refused}', '1')
-  for _, key in ipairs(${HASHES}) do
-    if redis.call('EXISTS', key) == 1 then redis.call('RENAME', key, key .. ':aside') end
+  if not taken then
+    redis.call('SET', '${KEYS.refused}', '1')
+    for _, key in ipairs(${HASHES}) do
+      if redis.call('EXISTS', key) == 1 then redis.call('RENAME', key, key .. ':aside') end
+    end
   end
   if done or type(answer) == 'table' then return answer end
   return redis.error_reply(answer)
