@@ -66,6 +66,9 @@ test('a refusal within a transaction is told before that there was none', () => 
   const full = new ErrorReply('OOM command not allowed');
   const replies = ['OK', 'QUEUED', full, 'QUEUED', new ErrorReply('EXECABORT discarded')];
   assert.throws(() => answerIn(replies), full);
+  // Where it became so after all was queued.
+  const at = new ErrorReply(`EXECABORT Transaction discarded because of: ${full.message}`);
+  assert.throws(() => answerIn(['OK', 'QUEUED', 'QUEUED', 'QUEUED', at]), full);
   const late = ['OK', 'QUEUED', 'QUEUED', [['ok'], new ErrorReply('WRONGTYPE')]];
   assert.throws(() => answerIn(late), /WRONGTYPE/);
   assert.deepEqual(answerIn(['OK', 'QUEUED', 'QUEUED', [['ok'], 1]]), ['ok']);

@@ -107,6 +107,9 @@ class Chunks {
   }
 }
 
+/** Of what changed between the rows and the end of a transaction; what it was stands behind. */
+const ABORTED = /^EXECABORT .* because of: /;
+
 /** What the script answers. Throws what was refused, or failed, as an `ErrorReply`. */
 export function answerIn(replies: readonly Reply[]): Reply {
   const last = replies.at(-1) as Reply;
@@ -114,7 +117,7 @@ export function answerIn(replies: readonly Reply[]): Reply {
   // Of a transaction that is refused, what was refused in it says more than that it was.
   const each = Array.isArray(done) ? [...replies, ...done] : replies;
   const failed = each.find((reply) => reply instanceof ErrorReply);
-  if (failed !== undefined) throw failed;
+  if (failed !== undefined) throw new ErrorReply(failed.message.replace(ABORTED, ''));
   if (!Array.isArray(done)) throw new ErrorReply('ERR a transaction was not done');
   return done[0];
 }
