@@ -8,6 +8,7 @@ import { Line } from '../../src/stores/redis/line.ts';
 import { Replies, type Reply } from '../../src/stores/redis/replies.ts';
 import { answerIn, transactionOf } from '../../src/stores/redis/transaction.ts';
 import { anyText } from '../support/any-text.ts';
+import { startProxy } from '../support/proxy.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { startSocketServer } from '../support/socket-server.ts';
 import { commitOf, resultIn } from './commits.ts';
@@ -152,4 +153,19 @@ test('commits go where the address says: its database, with its password', { ski
   await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] });
   const there = redis.cli('-a', 'sesame', '-n', '3', 'HEXISTS', 'ctr:latest', 'x');
   assert.match(there, /1$/);
+});
+
+test('where one connection breaks the other is left: both lead to one server', {
+  skip,
+}, async (t) => {
+  const [before, after] = [await startRedis(t), await startRedis(t)];
+  const proxy = await startProxy(t, before.port);
+  const a = await new Sender(storeAt(t, `redis://127.0.0.1:${proxy.port}`)).claim();
+  await a.send();
+  // Who is cut off from the others may go on as a primary.
+  proxy.toward(after.port);
+  proxy.loseAnswerTo(/SMEMBERS/);
+  await assert.rejects(a.store.statuses(), { code: 'store_unavailable' });
+  assert.equal((await a.claim()).number, 0);
+  assert.equal(await a.send(), 'ok');
 });

@@ -78,15 +78,26 @@ export class Connection {
   /** Host and port, for sentences. */
   readonly where: string;
   readonly #client: Lasting<Client>;
-  /** For transactions with rows; only who commits has one. */
+  /**
+   * For transactions with rows; only who commits has one. Each is left with the other: the address
+   * may be that of another server by now, and claims must be known where commits go.
+   */
   readonly #line: Lasting<Line>;
 
   /** Connects nothing yet. Throws `config_invalid` for an address that is none. */
   constructor(address: RedisAddress, timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
     this.where = placeOf(address.url);
-    this.#client = new Lasting(() => newClient(address), this.where);
-    this.#line = new Lasting(() => new Line(loginOf(address), CONNECT_MS), this.where);
+    this.#client = new Lasting(
+      () => newClient(address),
+      this.where,
+      (why) => this.#line.leave(why),
+    );
+    this.#line = new Lasting(
+      () => new Line(loginOf(address), CONNECT_MS),
+      this.where,
+      (why) => this.#client.leave(why),
+    );
   }
 
   /** Sends a command; strings are answered as text. Throws as `storeError` says. */
@@ -131,6 +142,7 @@ export class Connection {
   /** Ends the connection at once: calls under way fail with `why`, the next one connects anew. */
   leave(why: unknown): void {
     this.#client.leave(why);
+    // Where there is no client.
     this.#line.leave(why);
   }
 

@@ -26,13 +26,15 @@ export class Lasting<C extends Breakable> {
   readonly #make: () => C;
   /** Host and port, for sentences. */
   readonly #where: string;
+  readonly #onDrop: (why: unknown) => void;
   #link: Link<C> | null = null;
   #closed = false;
 
-  /** Makes nothing yet. */
-  constructor(make: () => C, where: string) {
+  /** Makes nothing yet. `onDrop` is told why the client is left that was asked last. */
+  constructor(make: () => C, where: string, onDrop: (why: unknown) => void) {
     this.#make = make;
     this.#where = where;
+    this.#onDrop = onDrop;
   }
 
   /** What `body` answers in time. Throws as `storeError` says. */
@@ -67,8 +69,10 @@ export class Lasting<C extends Breakable> {
 
   #drop(link: Link<C>, why: unknown): void {
     link.broken ??= why;
-    if (this.#link === link) this.#link = null;
     if (link.client.isOpen) link.client.destroy();
+    if (this.#link !== link) return;
+    this.#link = null;
+    this.#onDrop(why);
   }
 
   /** Ends the client at once: calls under way fail with `why`, the next one connects anew. */
