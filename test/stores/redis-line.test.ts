@@ -1,5 +1,6 @@
 /** The line over which commits go: what a server answers, in whatever pieces, and what is no answer. */
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { ErrorReply } from '@redis/client';
 import fc from 'fast-check';
@@ -83,6 +84,8 @@ test('a server that speaks otherwise, or not at all, breaks the line', async (t)
   const other = new Line({ url: await url((socket) => socket.write('220 mail\r\n')) }, 1_000);
   await assert.rejects(other.connect(), /no reply/);
   assert.equal(other.isOpen, false);
+  const end = (socket: Socket) => socket.end('-ERR max number of clients reached\r\n');
+  await assert.rejects(new Line({ url: await url(end) }, 1_000).connect(), /number of clients/);
   const silent = new Connection({ url: await url(() => {}) }, 200);
   t.after(() => silent.close());
   await assert.rejects(silent.transact(Buffer.alloc(0), [], []), {

@@ -134,10 +134,11 @@ export class Line {
     this.#onError(error);
   }
 
-  /** Ends it: what waits for an answer fails. */
+  /** Ends it: what waits for an answer fails, for the reason that was told before, if any. */
   destroy(why: unknown = new Error('the connection was ended')): void {
     this.isOpen = false;
     this.#socket?.destroy();
-    for (const { reject } of this.#waiting.splice(0)) reject(why);
+    for (const { replies, reject } of this.#waiting.splice(0))
+      reject(replies.find((reply) => reply instanceof ErrorReply) ?? why);
   }
 }
