@@ -97,8 +97,15 @@ const FENCE_BUGS: Bug[] = [
   {
     name: 'Redis: rows of a commit that is refused are written all the same',
     file: 'stores/redis/transaction.ts',
-    find: "if done and type(answer) == 'table' and answer[1] == 'ok' then return answer end",
-    replace: 'if done then return answer end',
+    find: 'if not taken then',
+    replace: 'if not done then',
+    caughtBy: REDIS,
+  },
+  {
+    name: 'Redis: the rows of a commit that is taken go aside, too',
+    file: 'stores/redis/commit-script.ts',
+    find: 'taken = true\n',
+    replace: '',
     caughtBy: REDIS,
   },
   {
