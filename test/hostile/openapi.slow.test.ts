@@ -17,6 +17,13 @@ import { embedded, event, feed } from '../operations/engine.ts';
 import { ROOT, start, temporary } from '../support/processes.ts';
 
 const REQUIREMENTS = join(ROOT, 'test', 'hostile', 'requirements.txt');
+/** It knows no way to send lines: as they are. */
+const HOOKS = `import schemathesis
+
+@schemathesis.serializer('application/x-ndjson')
+def lines(ctx, value):
+    return value if isinstance(value, bytes) else str(value).encode()
+`;
 /** Of each operation, however long they take; so many seconds are a hang. */
 const EXAMPLES = 30;
 const WAIT_MS = 600_000;
@@ -54,6 +61,7 @@ test('no case from the OpenAPI document breaks a promise of it', {
   const cwd = temporary(t);
   const settings = `[checks]\nnegative_data_rejection.expected-statuses = ${REFUSALS}\n`;
   writeFileSync(join(cwd, 'schemathesis.toml'), settings);
+  writeFileSync(join(cwd, 'hooks.py'), HOOKS);
   const child = start(
     program.python,
     [
@@ -64,7 +72,7 @@ test('no case from the OpenAPI document breaks a promise of it', {
       ...['--generation-database', 'none', '--continue-on-failure', '--no-color', '--no-shrink'],
       ...['--request-timeout', '10'],
     ],
-    { cwd },
+    { cwd, env: { SCHEMATHESIS_HOOKS: 'hooks' } },
   );
   t.after(() => child.kill());
   const code = await child.ended;
