@@ -52,6 +52,8 @@ suite('traffic on real servers', { skip: withoutKafka() || withoutRedis() }, () 
     const producer = new Producer({
       ...{ clientId: 'test', bootstrapBrokers: cluster.bootstrap.split(',') },
       ...{ idempotent: true, transactionalId: `clicks-${world.name}` },
+      // Also that of a transaction: after the 5 s of the library the broker may abort it.
+      timeout: 60_000,
     });
     t.after(() => producer.close());
     await pause(2_000);
