@@ -177,3 +177,12 @@ export class TextBytes {
 export function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
+
+/** Some programs put it before UTF-8. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+export const MARK_BYTES = BYTE_ORDER_MARK.length;
+
+/** Bytes of the byte order mark that `bytes` begin with: 0 where they do not. */
+export function markOf(bytes: Uint8Array): number {
+  return BYTE_ORDER_MARK.every((byte, n) => bytes[n] === byte) ? MARK_BYTES : 0;
+}

@@ -1,13 +1,14 @@
 /** `POST /v1/events`: splits a body into records, judges them, and makes them durable. */
 import type { FastifyInstance } from 'fastify';
 import type { RecordSlices, Unusable } from '../event.ts';
+import { markOf } from '../text-bytes.ts';
 import { JSON_TYPE, send } from './answer.ts';
 import { decoded } from './encoding.ts';
 import type { ApiParts } from './handed.ts';
 import { eventsSchema } from './operations.ts';
 import type { Context } from './parts.ts';
 import { ProblemError } from './problem-error.ts';
-import { opensArray, splitArray, splitLines, wholeBody, withoutMark } from './split.ts';
+import { opensArray, splitArray, splitLines, wholeBody } from './split.ts';
 import { UnderWay } from './under-way.ts';
 
 const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl'];
@@ -68,7 +69,8 @@ export async function eventRoutes(app: FastifyInstance, context: Context): Promi
       underWay.during(request, async (hold) => {
         const sent = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
         const encoding = request.headers['content-encoding'];
-        const body = withoutMark(await decoded(sent, encoding, limits.bodyBytes, hold));
+        const whole = await decoded(sent, encoding, limits.bodyBytes, hold);
+        const body = whole.subarray(markOf(whole));
         const type = (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
         const { records, unusable } = judged(body, type, judge);
         if (unusable.length === records.count) throw nothingUsable(unusable, limits.listedItems);

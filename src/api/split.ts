@@ -18,7 +18,6 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 /** A body that begins like this loses it: some programs put it before UTF-8. */
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 /** First guess at the bytes of a record, for the size of the columns. */
 const GUESSED_BYTES = 80;
 /** A newline within so many bytes is found by looking at each. */
@@ -66,11 +65,6 @@ class Slices {
       else this.#ends = larger;
     }
   }
-}
-
-/** The body without a byte order mark. */
-export function withoutMark(body: Buffer): Buffer {
-  return BYTE_ORDER_MARK.every((byte, i) => body[i] === byte) ? body.subarray(3) : body;
 }
 
 /** Whether the first byte that is not white space opens an array. */

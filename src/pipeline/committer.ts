@@ -149,6 +149,7 @@ export class Committer {
     if (!formerProducts.isEmpty) this.changed = true;
     // Nothing of ours has a row before its claim: one that is there is of windows of another size.
     const stale = this.#session.isRestored ? claims : [];
+    // Others may have had no room in it.
     if (stale.length > 0) this.changed = true;
     const removals = [...expired, ...former.removals, ...stale];
     for (const id of collected.expired) products.remove(id);

@@ -4,6 +4,7 @@
  */
 import type { Limits } from '../config.ts';
 import { type RecordBatch, recordBatch } from '../event.ts';
+import { MARK_BYTES, markOf } from '../text-bytes.ts';
 import { chunksOf, type Progress, type SizedFile } from './bytes.ts';
 import type { Splitter } from './split.ts';
 
@@ -17,8 +18,6 @@ const MAX_LINE_BYTES = 16_777_216;
  */
 const FILE_READ_BYTES = 262_144;
 const NEWLINE = 0x0a;
-/** A file that begins like this loses it: some programs put it before UTF-8. */
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 export type Cut = {
   /** Used again for the next cut, as its bytes are. */
@@ -81,9 +80,11 @@ async function* cutsOfFile(
       held.add(ahead.value);
       ahead = await chunks.next();
       if (isBegin) {
-        if (held.bytes.length < BYTE_ORDER_MARK.length && ahead.done !== true) continue;
+        if (held.bytes.length < MARK_BYTES && ahead.done !== true) continue;
         isBegin = false;
-        place.base += held.takeMark();
+        const size = markOf(held.bytes);
+        held.take(size);
+        place.base += size;
       }
       yield* cutsOfHeld(splitter, held, ahead.done === true, batch, place);
       if (held.bytes.length <= MAX_LINE_BYTES) continue;
@@ -148,14 +149,6 @@ class Held {
 
   take(size: number): void {
     this.bytes = this.bytes.subarray(size);
-  }
-
-  /** Takes a byte order mark from the beginning; answers its size, 0 where there is none. */
-  takeMark(): number {
-    const isMarked = BYTE_ORDER_MARK.every((byte, n) => this.bytes[n] === byte);
-    const size = isMarked ? BYTE_ORDER_MARK.length : 0;
-    this.take(size);
-    return size;
   }
 }
 

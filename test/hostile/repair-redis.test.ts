@@ -73,13 +73,18 @@ function reader(store: RedisStore) {
   return seen;
 }
 
+async function setUp(t: TestContext) {
+  const redis = await startRedis(t);
+  const store = storeAt(t, redis.url);
+  const connection = new Connection({ url: redis.url }, 5_000);
+  t.after(() => connection.close());
+  return { redis, store, seen: reader(store), journal: await journalOf(t), connection };
+}
+
 test('a task without its checkpoint publishes again from the beginning', {
   skip: withoutRedis(),
 }, async (t) => {
-  const redis = await startRedis(t);
-  const store = storeAt(t, redis.url);
-  const seen = reader(store);
-  const journal = await journalOf(t);
+  const { redis, store, seen, journal, connection } = await setUp(t);
   const fence = await store.claim('1', 'other');
   const results = [resultIn('other', 1, 7)];
   await store.commit(commitOf('1', fence, 1, { results, claims: ['other'] }));
@@ -93,8 +98,6 @@ test('a task without its checkpoint publishes again from the beginning', {
     JSON.stringify({ task, partition: 'p', offset: 1, watermark: 1 });
   redis.cli('RPUSH', 'ctr:comebacks', comeback('0'), comeback('1'), comeback('0'));
   redis.cli('HSET', 'ctr:parts:0', 'block/77', 'x');
-  const connection = new Connection({ url: redis.url }, 5_000);
-  t.after(() => connection.close());
   assert.deepEqual(
     (await damagedTasks(connection)).map(({ task }) => task),
     ['0'],
@@ -129,18 +132,13 @@ test('a task without its checkpoint publishes again from the beginning', {
 test('a task that lost its hash does not begin again over what it published', {
   skip: withoutRedis(),
 }, async (t) => {
-  const redis = await startRedis(t);
-  const store = storeAt(t, redis.url);
-  const seen = reader(store);
-  const journal = await journalOf(t);
+  const { redis, store, seen, journal, connection } = await setUp(t);
   await count(journal, store);
   const { rows } = await store.load();
   for (const keys of [['ctr:task:0'], ['ctr:task:0', 'ctr:parts:0']]) {
     redis.cli('DEL', ...keys);
     const lost = { code: 'checkpoint_damaged', message: /ctr:task:0 is gone.*clickrate repair/ };
     await assert.rejects(count(journal, store), lost);
-    const connection = new Connection({ url: redis.url }, 5_000);
-    t.after(() => connection.close());
     const [{ task, what }] = await damagedTasks(connection);
     assert.deepEqual([task, what.includes('ctr:task:0 is gone')], ['0', true]);
     await dropCheckpoint(connection, '0');
