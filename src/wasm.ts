@@ -125,6 +125,8 @@ export const op = {
   xor128: simd(0x51),
   any128: simd(0x53),
   bitsOfBytes: simd(0x64),
+  /** Of three: the first, or the second where the third is 0. */
+  select: [0x1b],
   leave: [0x0f],
 } as const satisfies Record<string, Code>;
 

@@ -4,6 +4,7 @@ import { ClickrateError } from '../errors.ts';
 import { viewOf } from '../text-bytes.ts';
 import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
 import { hashOf } from './keys.ts';
+import { NearProducts, UNKNOWN } from './near.ts';
 import { type PartEntry, readPart, writePart } from './products-part.ts';
 import { run } from './run.ts';
 import { KEY_AT, SLOT_SHIFT, Slots } from './slots.ts';
@@ -11,8 +12,6 @@ import { KEY_AT, SLOT_SHIFT, Slots } from './slots.ts';
 const SMALLEST = 1024;
 /** So many products' cache lines stay near the processor by themselves. */
 const NEAR_PRODUCTS = 8_192;
-/** What `lookUp` says of a product id that has no dense id yet. */
-export const UNKNOWN = 0xffff_ffff;
 const encoder = new TextEncoder();
 
 export class Products {
@@ -23,6 +22,7 @@ export class Products {
   #table = new Uint32Array(SMALLEST);
   #mask = SMALLEST - 1;
   readonly #slots = new Slots();
+  readonly #near = new NearProducts();
   #free: number[] = [];
   /** False after a restore, until a free id is needed. */
   #freeKnown = true;
@@ -51,28 +51,35 @@ export class Products {
   }
 
   /**
-   * Dense ids of the product ids of `rows` rows of the run, from row `first` on, into `out` from
-   * `at` on; `UNKNOWN` where there is none yet: nothing is added. With many products their cache
-   * lines are touched first, all at once, so that they are not waited for one after the other.
-   * Returns whether every product is known.
+   * Dense ids of rows `[first, end)` of the run, into its column of products; `UNKNOWN` where there
+   * is none yet: nothing is added. Returns whether every product is known.
    */
-  lookUp(first: number, rows: number, out: Uint32Array, at: number): boolean {
-    const { bytes, view, productStart, productEnd, productHash } = run;
+  lookUp(first: number, end: number): boolean {
+    return this.#near.lookUp(first, end, this.size) === 0 || this.#lookUpFar(first, end);
+  }
+
+  /**
+   * Rows whose product is not near. With many products their cache lines are touched first, all at
+   * once, so that they are not waited for one after the other.
+   */
+  #lookUpFar(first: number, end: number): boolean {
+    const { bytes, view, productStart, productEnd, productHash, product } = run;
     const table = this.#table;
     const slots = this.#slots.words;
     const mask = this.#mask;
     const slotView = this.#slots.view;
     if (this.size > NEAR_PRODUCTS) {
       let touched = 0;
-      for (let row = first; row < first + rows; row++)
+      for (let row = first; row < end; row++)
         touched ^= slots[(Math.max(1, table[productHash[row] & mask]) - 1) << SLOT_SHIFT];
       this.touched = touched;
     }
     let known = true;
-    for (let row = first, i = at; row < first + rows; row++, i++) {
+    for (let row = first; row < end; row++) {
+      if (product[row] !== UNKNOWN) continue;
       const start = productStart[row];
-      const end = productEnd[row];
-      const length = (end - start) | 0;
+      const stop = productEnd[row];
+      const length = (stop - start) | 0;
       const hash = productHash[row];
       // Mostly it is in the first place, and of eight to sixteen bytes.
       let place = hash & mask;
@@ -91,9 +98,10 @@ export class Products {
           )
             break;
         }
-      } else entry = table[this.#placeOf(bytes, view, start, end, hash)];
-      out[i] = entry - 1;
-      known &&= entry !== 0;
+      } else entry = table[this.#placeOf(bytes, view, start, stop, hash)];
+      product[row] = entry - 1;
+      if (entry === 0) known = false;
+      else this.#near.put(row, entry - 1);
     }
     return known;
   }
@@ -141,6 +149,7 @@ export class Products {
   remove(id: number): void {
     if (!this.has(id)) return;
     this.#unlink(this.#placeOfKey(this.#slots.keyOf(id)));
+    this.#near.drop(id, this.#slots.hashOf(id));
     this.#slots.clear(id);
     this.size--;
     if (this.#freeKnown) this.#free.push(id);

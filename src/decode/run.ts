@@ -24,6 +24,7 @@ export const columns = {
   productStart: room(4),
   productEnd: room(4),
   productHash: room(4),
+  product: room(4),
   idStart: room(4),
   idEnd: room(4),
   kind: room(1),
@@ -45,6 +46,8 @@ export const run = {
   productStart: new Int32Array(buffer, columns.productStart, RUN_ROWS),
   productEnd: new Int32Array(buffer, columns.productEnd, RUN_ROWS),
   productHash: new Int32Array(buffer, columns.productHash, RUN_ROWS),
+  /** Their dense ids, see `products.ts`. */
+  product: new Uint32Array(buffer, columns.product, RUN_ROWS),
   /** Event ids; -1: none. */
   idStart: new Int32Array(buffer, columns.idStart, RUN_ROWS),
   idEnd: new Int32Array(buffer, columns.idEnd, RUN_ROWS),

@@ -10,7 +10,7 @@ import { Fields, ID, NOT_JSON, OBJECT, PRODUCT, TIME, TYPE, textOf } from './fie
 import { hashId } from './hash.ts';
 import { hashOf } from './keys.ts';
 import { Layouts } from './layouts.ts';
-import { UNKNOWN } from './products.ts';
+import { UNKNOWN } from './near.ts';
 import { run } from './run.ts';
 import { unitOf } from './units.ts';
 import { illFormedBytes, integerText, isNumber, kindOf, numberOf } from './values.ts';
@@ -21,8 +21,8 @@ export type ProductLookup = {
   readonly seed: number;
   /** `view` is over the same bytes; `hash` is theirs. */
   find(bytes: Uint8Array, view: DataView, start: number, end: number, hash: number): number;
-  /** The same for the rows of the run, but gives no new ids: `UNKNOWN`; whether none was. */
-  lookUp(first: number, rows: number, out: Uint32Array, at: number): boolean;
+  /** The same for rows `[first, end)` of the run, but gives no new ids; whether all were known. */
+  lookUp(first: number, end: number): boolean;
 };
 
 const TOO_LARGE = codeOf('too_large');
@@ -93,14 +93,15 @@ export class Decoder {
   /** What is left to do of rows that a layout fits. */
   #fillRun(from: number, rows: number, arrivals: Float64Array, out: EventBatch): void {
     const { product, reject, time, kind, hasId } = out;
-    const { time: times, kind: kinds, idStart } = run;
+    const { time: times, product: products, kind: kinds, idStart } = run;
     const futureMs = this.#futureMs;
     const first = this.#layouts.row;
     // One layout has an id in each of its rows, or in none.
     const ids = idStart[first] < 0 ? 0 : 1;
-    let isUsual = this.#products.lookUp(first, rows, product, from);
+    let isUsual = this.#products.lookUp(first, first + rows);
     for (let row = first, i = from; row < first + rows; row++, i++) {
       time[i] = times[row];
+      product[i] = products[row];
       kind[i] = kinds[row];
       reject[i] = 0;
       hasId[i] = ids;
