@@ -90,6 +90,9 @@ local function writeHistory(staged, foldedTo)
 end
 `;
 
+/** Cells of a window, by bucket or by the place of their result. */
+type Texts = Map<string | number, TextBytes>;
+
 /** Windows, and the arguments of their cells. */
 export type History = { windows: number; args: Argument[] };
 
@@ -102,22 +105,20 @@ export function historyArguments(
   results: readonly ProductResult[],
   numbers: readonly number[] | null,
 ): History {
-  const byStart = new Map<number, Map<string | number, TextBytes>>();
+  const byStart = new Map<number, Texts>();
+  // Nearly all cells of a commit are of one window, and many in a row of one bucket.
+  let last: { start: number; bucket: string | number; cells: TextBytes } | undefined;
   for (let i = 0; i < results.length; i++)
     for (const { start, impressions, clicks } of results[i].cells) {
-      let texts = byStart.get(start);
-      if (texts === undefined) {
-        texts = new Map();
-        byStart.set(start, texts);
+      const number = numbers?.[i];
+      const slot = number === undefined ? null : number % TEXT_PRODUCTS;
+      const bucket = number === undefined ? `r${i + 1}` : Math.floor(number / TEXT_PRODUCTS);
+      if (last?.start !== start || last.bucket !== bucket) {
+        const texts: Texts = given(byStart, start, () => new Map());
+        const room = slot === null ? 0 : TEXT_BYTES;
+        last = { start, bucket, cells: given(texts, bucket, () => new TextBytes(room)) };
       }
-      const slot = numbers === null ? null : numbers[i] % TEXT_PRODUCTS;
-      const key = slot === null ? `r${i + 1}` : ((numbers as number[])[i] - slot) / TEXT_PRODUCTS;
-      let cells = texts.get(key);
-      if (cells === undefined) {
-        cells = new TextBytes(slot === null ? 0 : TEXT_BYTES);
-        texts.set(key, cells);
-      }
-      writeCell(cells, slot, impressions, clicks);
+      writeCell(last.cells, slot, impressions, clicks);
     }
   const args: Argument[] = [];
   for (const [start, texts] of byStart) {
@@ -125,6 +126,16 @@ export function historyArguments(
     for (const [bucket, cells] of texts) args.push(String(bucket), cells.done());
   }
   return { windows: byStart.size, args };
+}
+
+/** What a map has for a key; made where it has nothing. */
+function given<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
 }
 
 /** Sorted set of the starts of a level's periods. */

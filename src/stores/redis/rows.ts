@@ -65,22 +65,27 @@ export function rowArguments(
   const windows = new WindowTexts(windowMs);
   packed.reserve(2);
   packed.byte(OPENING);
+  // Nearly all results of a commit have the same windows.
+  let ofLatest = windows.of(0);
+  let ofPrevious = ofLatest;
   for (const { product, latest, previous } of results) {
     const isPlain = PLAIN.test(product);
     const name = isPlain ? product : Buffer.from(product);
     const inJson = isPlain ? product : Buffer.from(JSON.stringify(product)).subarray(1, -1);
-    latestRows.add(name, inJson, latest, windows.of(latest.start).tail);
+    if (latest.start !== ofLatest.startMs) ofLatest = windows.of(latest.start);
+    latestRows.add(name, inJson, latest, ofLatest.tail);
     packed.reserve(inJson.length + LONGEST_PACKED);
     if (packed.at > 1) packed.byte(COMMA);
     packed.byte(OPENING);
     packed.byte(QUOTE);
     packed.text(inJson);
     packed.byte(QUOTE);
-    addPacked(packed, latest, windows);
+    addPacked(packed, latest, ofLatest.start);
     if (previous === null) without.push(product);
     else {
-      previousRows.add(name, inJson, previous, windows.of(previous.start).tail);
-      addPacked(packed, previous, windows);
+      if (previous.start !== ofPrevious.startMs) ofPrevious = windows.of(previous.start);
+      previousRows.add(name, inJson, previous, ofPrevious.tail);
+      addPacked(packed, previous, ofPrevious.start);
     }
     packed.byte(CLOSING);
   }
@@ -103,35 +108,34 @@ const PACKED_ROW_BYTES = 64;
 const LONGEST_ROW = 256;
 const LONGEST_PACKED = 8 * LONGEST_NUMBER;
 
-function addPacked(
-  packed: TextBytes,
-  { start, impressions, clicks }: Counts,
-  windows: WindowTexts,
-): void {
+function addPacked(packed: TextBytes, { impressions, clicks }: Counts, start: Piece): void {
   packed.byte(COMMA);
-  packed.piece(windows.of(start).start);
+  packed.piece(start);
   packed.byte(COMMA);
   packed.number(impressions);
   packed.byte(COMMA);
   packed.number(clicks);
 }
 
-/** Texts of a window: nearly all results of a commit have one of two. */
+/** The start of a window as text, and the last members of its results. */
+type WindowText = { startMs: number; start: Piece; tail: Piece };
+
+/** Texts of windows, each made once. */
 class WindowTexts {
   readonly #windowMs: number;
-  readonly #texts = new Map<number, { start: Piece; tail: Piece }>();
+  readonly #texts = new Map<number, WindowText>();
 
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
   }
 
-  /** The start alone, and the last members of a result. */
-  of(start: number): { start: Piece; tail: Piece } {
-    let texts = this.#texts.get(start);
+  of(startMs: number): WindowText {
+    let texts = this.#texts.get(startMs);
     if (texts === undefined) {
-      const tail = pieceOf(`,"window_start":${start},"window_end":${start + this.#windowMs}}`);
-      texts = { start: pieceOf(String(start)), tail };
-      this.#texts.set(start, texts);
+      const end = startMs + this.#windowMs;
+      const tail = pieceOf(`,"window_start":${startMs},"window_end":${end}}`);
+      texts = { startMs, start: pieceOf(String(startMs)), tail };
+      this.#texts.set(startMs, texts);
     }
     return texts;
   }
