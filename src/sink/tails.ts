@@ -40,18 +40,22 @@ export class Tails {
   /** First offset and end of each partition of `topics`. Rejects where one has no leader. */
   async logs(topics: readonly string[]): Promise<Log[]> {
     const { cluster } = this.#parts;
-    const found: Promise<Log>[] = [];
+    const places: Omit<Log, 'first' | 'end'>[] = [];
     for (const topic of new Set(topics)) {
       const { partitions } = await cluster.topic(topic, true);
       for (const [at, { leader }] of Object.entries(partitions)) {
-        const partition = Number(at);
-        const name = `${topic}-${partition}`;
+        const name = `${topic}-${at}`;
         if (leader < 0) throw new ClickrateError('source_unavailable', `${name} has no leader now`);
-        const bounds = cluster.bounds(topic, partition);
-        found.push(bounds.then((log) => ({ name, topic, partition, ...log })));
+        places.push({ name, topic, partition: Number(at) });
       }
     }
-    return Promise.all(found);
+    // Only now, all at once: nobody would hear of what one is refused while another is looked for.
+    return Promise.all(
+      places.map(async (place) => ({
+        ...place,
+        ...(await cluster.bounds(place.topic, place.partition)),
+      })),
+    );
   }
 
   /** Looks at the last records of a log, unless it has been read to its end. */
