@@ -17,12 +17,14 @@ export function kafkaProperties(options: Options): Record<string, string> {
 }
 
 function login({ saslMechanism, saslUsername, saslPassword }: Options): Record<string, string> {
-  const module = saslMechanism === 'PLAIN' ? 'plain.PlainLoginModule' : 'scram.ScramLoginModule';
+  // Our own clients take it in any case, Java's do not.
+  const mechanism = saslMechanism.toUpperCase();
+  const module = mechanism === 'PLAIN' ? 'plain.PlainLoginModule' : 'scram.ScramLoginModule';
   // The connector's jar has Kafka's classes under another name.
   const name = `org.apache.flink.kafka.shaded.org.apache.kafka.common.security.${module}`;
   const text = (value: string) => `"${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
   const values = `username=${text(saslUsername)} password=${text(saslPassword)}`;
-  return { 'sasl.mechanism': saslMechanism, 'sasl.jaas.config': `${name} required ${values};` };
+  return { 'sasl.mechanism': mechanism, 'sasl.jaas.config': `${name} required ${values};` };
 }
 
 function certificates({ tlsCa, tlsCert, tlsKey }: Options): Record<string, string> {

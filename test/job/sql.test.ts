@@ -152,4 +152,11 @@ suite('the properties of Flink’s Kafka clients', () => {
     assert.match(found['sasl.jaas.config'], /scram\.ScramLoginModule required username="me"/);
     assert.ok(found['sasl.jaas.config'].endsWith('password="a\\"b\\\\c";'));
   });
+
+  test('name the mechanism as Java knows it, however it was written', () => {
+    const of = (saslMechanism: string) => kafkaProperties({ ...OPTIONS, saslMechanism });
+    assert.deepEqual(of('plain'), of('PLAIN'));
+    assert.deepEqual(of('scram-sha-512'), of('SCRAM-SHA-512'));
+    assert.equal(of('plain')['sasl.mechanism'], 'PLAIN');
+  });
 });
