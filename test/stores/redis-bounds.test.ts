@@ -65,3 +65,19 @@ test('kept events of a reason are told once, over many pages of others', { skip 
     [700, 500, 300, 100],
   );
 });
+
+test('a rare reason is looked for in large steps, however few are wanted', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const store = simStoreAt(t, redis.url);
+  const a = await new Sender(store).claim();
+  const kept = Array.from({ length: 900 }, (_, n) => keptOf(n, START));
+  kept[0] = { ...kept[0]!, reason: 'too_late' };
+  await a.send({ kept });
+  const found = await store.rejected({ reason: 'too_late', limit: 1 });
+  assert.deepEqual(
+    found.map(({ offset }) => offset),
+    [0],
+  );
+  const calls = /cmdstat_xrevrange:calls=(\d+)/.exec(redis.cli('INFO', 'commandstats'))?.[1];
+  assert.ok(Number(calls) <= 5, `${calls} calls`);
+});

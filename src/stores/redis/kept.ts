@@ -121,8 +121,9 @@ export async function readRejected(
   const found: StoredEvent[] = [];
   let bytes = 0;
   let end = before === undefined ? '+' : `(${Math.max(0, before)}-0`;
+  // Of those that are only looked through nobody knows how many there are before one is wanted.
+  const count = String(isForAll(query) ? Math.min(PAGE_EVENTS, limit) : PAGE_EVENTS);
   while (found.length < limit) {
-    const count = String(Math.min(PAGE_EVENTS, limit));
     const command = ['XREVRANGE', KEYS.rejected, end, '-', 'COUNT', count];
     const [entries] = await connection.sendAllForBytes<Entry[]>([command]);
     for (const entry of entries) {
@@ -136,6 +137,10 @@ export async function readRejected(
     end = `(${entries.at(-1)![0]}`;
   }
   return found;
+}
+
+function isForAll({ reason, fromMs, toMs }: RejectedQuery): boolean {
+  return reason === undefined && fromMs === undefined && toMs === undefined;
 }
 
 function isWanted(event: StoredEvent, query: RejectedQuery): boolean {
