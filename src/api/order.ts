@@ -68,14 +68,16 @@ export class Orders {
     if (rows !== this.#rows) this.#sorted.clear();
     this.#rows = rows;
     const known = this.#sorted.get(key);
-    if (known?.version === rows.version) return known.places;
+    // Counts change with each commit, names do not.
+    const version = key === 'product_id' ? rows.members : rows.version;
+    if (known?.version === version) return known.places;
     const places: Place[] = [];
     for (let slot = 0; slot < rows.end; slot++) {
       const product = rows.productAt(slot);
       if (product !== undefined) places.push({ value: valueAt(rows, slot, key), product });
     }
     places.sort(compare);
-    this.#sorted.set(key, { version: rows.version, places });
+    this.#sorted.set(key, { version, places });
     return places;
   }
 }

@@ -17,8 +17,9 @@ export class Rows {
   #numbers = new Float64Array(64 * WIDTH);
   /** Where the next row is looked for first: products come in the same order each window. */
   #next = 0;
-  /** Counts up whenever anything changed. */
+  /** Counts up whenever anything changed; and whenever a product came or left. */
   version = 0;
+  members = 0;
 
   constructor(windowMs: number) {
     this.windowMs = windowMs;
@@ -65,6 +66,7 @@ export class Rows {
     const slot = this.#slots.get(product);
     if (slot === undefined) return undefined;
     this.version++;
+    this.members++;
     this.#slots.delete(product);
     this.#products[slot] = undefined;
     this.#free.push(slot);
@@ -77,6 +79,7 @@ export class Rows {
   }
 
   #take(product: string): number {
+    this.members++;
     const slot = this.#free.pop() ?? this.#products.length;
     this.#slots.set(product, slot);
     this.#products[slot] = product;
