@@ -17,7 +17,6 @@ const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
-/** A body that begins like this loses it: some programs put it before UTF-8. */
 /** First guess at the bytes of a record, for the size of the columns. */
 const GUESSED_BYTES = 80;
 /** A newline within so many bytes is found by looking at each. */
