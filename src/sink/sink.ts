@@ -36,6 +36,8 @@ export class Sink {
   /** Something was read that the next commit tells. */
   #isChanged = true;
   #builtMs = -Infinity;
+  /** Since it was the owner: the checkpoint may still name this process, and mean another. */
+  #isFenced = false;
 
   constructor(parts: SinkParts) {
     this.#parts = parts;
@@ -59,10 +61,8 @@ export class Sink {
     if (signal.aborted) abort();
     try {
       while (!signal.aborted) await this.#own();
-      this.#health.state = 'stopped';
     } catch (error) {
-      if (signal.aborted && isRetryable(error)) this.#health.state = 'stopped';
-      else {
+      if (!signal.aborted || !isRetryable(error)) {
         this.#health.failed(messageOf(error));
         throw error;
       }
@@ -70,17 +70,19 @@ export class Sink {
       signal.removeEventListener('abort', abort);
       this.#session = null;
     }
+    this.#health.state = 'stopped';
   }
 
   /** From standing by to the end of the ownership, by a fence or by being stopped. */
   async #own(): Promise<void> {
     const { signal } = this.#abort;
     const onStanding = (sentence: string) => this.#health.standsBy(sentence);
-    await untilFree(this.#parts, this.#retry, onStanding, this.#health.fenced > 0);
+    await untilFree(this.#parts, this.#retry, onStanding, this.#isFenced);
     if (signal.aborted) return;
     try {
       const session = await openSession(this.#parts, this.#retry);
       this.#session = session;
+      this.#isFenced = false;
       this.#isChanged = true;
       this.#builtMs = -Infinity;
       this.#health.troubled(null);
@@ -116,6 +118,7 @@ export class Sink {
 
   #fenced(error: Fenced): void {
     const { task, log } = this.#parts;
+    this.#isFenced = true;
     this.#health.fenced++;
     this.#health.troubled('another process took the results over, or the store went back in time');
     log.warn({ task }, `fenced at ${error.message}: the state is dropped`);
@@ -175,8 +178,7 @@ export class Sink {
     this.#isChanged = false;
     session.number++;
     const parts = state.parts(taken);
-    const bytes = new TextEncoder().encode(owner);
-    if (!isLast) parts.push({ name: OWNER_PART, bytes });
+    if (!isLast) parts.push({ name: OWNER_PART, bytes: new TextEncoder().encode(owner) });
     const commit: Commit = {
       ...{ task, number: session.number, ...fence, parts },
       removedParts: isLast ? [OWNER_PART] : [],

@@ -226,6 +226,35 @@ suite('the loop of the sink', () => {
     assert.deepEqual([isTaken, sink.health().fenced], [true, 1]);
   });
 
+  test('who owns the results again after a fence stands by no more for that', async () => {
+    const random = new Random(13);
+    const clock = new SimClock(T0);
+    const store = new MemoryStore({ writer: 'sink' });
+    const [commit, claim] = [store.commit.bind(store), store.claim.bind(store)];
+    store.commit = async (one) => {
+      if (one.number === 3 && one.epoch === 1) await claim('sink', 'another');
+      return await commit(one);
+    };
+    let claimedMs = 0;
+    store.claim = async (task, token) => {
+      claimedMs = clock.monotonicMs();
+      return await claim(task, token);
+    };
+    const source = new SinkLogs([], clock, random);
+    const read = source.read.bind(source);
+    let goneMs = 0;
+    source.read = async (wanted, waitMs) => {
+      if (goneMs > 0 || clock.monotonicMs() < 60_000) return await read(wanted, waitMs);
+      goneMs = clock.monotonicMs();
+      throw new ClickrateError('source_gap', 'deleted meanwhile');
+    };
+    const sink = sinkOf(store, [], clock, random, source);
+    await run(sink, async () => clock.monotonicMs() > 90_000);
+    assert.equal(sink.health().fenced, 1);
+    const waitedMs = claimedMs - goneMs;
+    assert.ok(waitedMs >= 0 && waitedMs < 1_000, `${waitedMs} ms`);
+  });
+
   test('reading pauses while many windows wait to be committed', async () => {
     const random = new Random(10);
     const clock = new SimClock(T0);
