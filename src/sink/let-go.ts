@@ -18,13 +18,22 @@ const UNORDERED_S = 120;
 type Remembered = { cells: Cell[]; floors: number[] };
 type LetGoOptions = { windowMs: number; latenessMs: number; keptWindows: number };
 
+/**
+ * By partition: as of when nothing may go, which then holds for all that is told at that time.
+ * While a job catches up each window would be held against all the others.
+ */
+const stuck = new WeakMap<Remembered, { nowS: number; watermark: number }[]>();
+
 /** Of the oldest windows of a partition that told one more just now, where there are too many. */
 export function letGo(
-  { cells, floors }: Remembered,
+  remembered: Remembered,
   { from, toldS: nowS }: Cell,
   { windowMs, latenessMs, keptWindows }: LetGoOptions,
   watermark: number,
 ): void {
+  const { cells, floors } = remembered;
+  const since = stuck.get(remembered)?.[from];
+  if (since?.nowS === nowS && since.watermark === watermark) return;
   let surplus = -keptWindows;
   let isOrdered = false;
   for (const cell of cells) {
@@ -37,7 +46,12 @@ export function letGo(
     const { start } = cells[oldest];
     const isFinal = start + windowMs + latenessMs <= watermark;
     // Else older ones may be on their way.
-    if (!isOrdered && !isFinal) return;
+    if (!isOrdered && !isFinal) {
+      const all = stuck.get(remembered) ?? [];
+      all[from] = { nowS, watermark };
+      stuck.set(remembered, all);
+      return;
+    }
     while (floors.length <= from) floors.push(-Infinity);
     floors[from] = start;
     cells.splice(oldest, 1);
