@@ -2,6 +2,7 @@
  * "Why is it not closed?": one sentence that names what holds the watermark of a task back, and
  * what would release it.
  */
+import { windowStart } from '../result.ts';
 import type { PartitionStatus, Status, TaskHealth } from '../status.ts';
 
 /** `holds`: index of the topic partition that holds time back; null when none does. */
@@ -113,8 +114,7 @@ function readingLate(status: Status, health: TaskHealth | null, nowMs: number): 
 function silent(status: Status, health: TaskHealth | null): Held {
   const { windowMs, allowedLatenessMs } = status.settings;
   const maxTs = Math.max(...status.partitions.map((partition) => partition.maxTs ?? -Infinity));
-  const rest = ((maxTs % windowMs) + windowMs) % windowMs;
-  const closedAt = maxTs - rest + windowMs - 1 + allowedLatenessMs;
+  const closedAt = windowStart(maxTs, windowMs) + windowMs - 1 + allowedLatenessMs;
   const leftMs = closedAt - (status.watermark ?? maxTs);
   if (leftMs <= 0) return NOTHING;
   const open = idleAndOpen(status, health);

@@ -7,6 +7,7 @@
 import { Calendar, QUARTER_MS } from '../../calendar.ts';
 import { type Limits, SETTINGS } from '../../config.ts';
 import { dayLevel, type Level, MINUTE, QUARTER, WINDOW, zoneOf } from '../../history.ts';
+import { windowStart } from '../../result.ts';
 import type { LevelHeld } from '../store.ts';
 
 const MINUTE_MS = 60_000;
@@ -52,10 +53,10 @@ export class Ladder {
 
   /** Start of the period of `level` that holds `ms`. */
   periodOf(level: Level, ms: number): number {
-    if (level === MINUTE) return ms - modulo(ms, MINUTE_MS);
-    if (level === QUARTER) return ms - modulo(ms, QUARTER_MS);
+    if (level === MINUTE) return windowStart(ms, MINUTE_MS);
+    if (level === QUARTER) return windowStart(ms, QUARTER_MS);
     if (zoneOf(level) !== null) return this.#calendar.dayStart(ms);
-    return ms - modulo(ms, this.#windowMs);
+    return windowStart(ms, this.#windowMs);
   }
 
   /** End of the period of `level` that starts at `start`. */
@@ -75,10 +76,6 @@ export function ladderOf(windowMs: number | null, zone: string, latenessMs?: num
   const found = ladders.get(key) ?? new Ladder(windowMs ?? SETTINGS.windowMs, zone, latenessMs);
   ladders.set(key, found);
   return found;
-}
-
-function modulo(ms: number, by: number): number {
-  return ((ms % by) + by) % by;
 }
 
 /** How long a level keeps its periods: while there is room, and when there is not. */
