@@ -78,7 +78,8 @@ async function list(flags: Flags): Promise<void> {
     if ((reason !== null && headers[HEADERS.reason] !== reason) || !origins.isNew(record)) continue;
     if (left-- <= 0) return;
     const origin = `${headers[HEADERS.topic]}-${headers[HEADERS.partition]}`;
-    const at = new Date(Number(headers[HEADERS.arrival])).toISOString();
+    // As JSON a time, or null where there is none: of a record that is somebody else's.
+    const at = new Date(Number(headers[HEADERS.arrival]));
     const line = { reason: headers[HEADERS.reason], origin, offset: headers[HEADERS.offset], at };
     const text = value.toString();
     process.stdout.write(`${JSON.stringify({ ...line, message: headers.message, text })}\n`);
@@ -107,7 +108,8 @@ async function replay(flags: Flags): Promise<void> {
 
 type Replay = { reason: string | null; position: ReplayPosition; sender: Sender };
 
-async function sendAgain(
+/** Sends those of a reason (null: of any) that are not done yet, in the order they come. */
+export async function sendAgain(
   records: AsyncIterable<ReadRecord>,
   { reason, position, sender }: Replay,
 ): Promise<{ sent: number; passed: number; cut: number }> {
@@ -124,7 +126,9 @@ async function sendAgain(
   for await (const record of records) {
     const { partition, offset, headers } = record;
     const its = headers[HEADERS.reason];
-    const isOpen = origins.isNew(record) && !position.isDone(its, partition, offset);
+    // Without an origin it is somebody else's.
+    const isOurs = headers[HEADERS.topic] !== undefined && origins.isNew(record);
+    const isOpen = isOurs && !position.isDone(its, partition, offset);
     if (!isOpen || (reason !== null && its !== reason)) counts.passed++;
     else if (headers[HEADERS.cutFrom] !== undefined) counts.cut++;
     else waiting.push(record);
