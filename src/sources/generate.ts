@@ -68,6 +68,11 @@ export class Generator {
     return this.#startMs + (this.#slot * 1_000) / this.#options.rate;
   }
 
+  /** Time from one slot to the next. */
+  get slotMs(): number {
+    return 1_000 / this.#options.rate;
+  }
+
   /**
    * The records sent before `untilMs`, with at most `limit` new events; valid until the next call.
    * A newline lies behind each.

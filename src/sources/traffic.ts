@@ -35,7 +35,7 @@ export class GeneratedTraffic {
       const nowMs = clock.wallMs();
       const behindMs = nowMs - generator.nowMs;
       // The clock jumped or the store was away: begin anew instead of flooding with old events.
-      if (Math.abs(behindMs) > CATCH_UP_MS) {
+      if (behindMs > CATCH_UP_MS || behindMs + generator.slotMs < -CATCH_UP_MS) {
         log.warn({ behindMs }, 'generated traffic begins anew: it was too far from the time');
         generator = this.#begin(++round);
       }

@@ -215,3 +215,19 @@ test('live traffic keeps its rate, sends again what was refused, and starts anew
   const after = times.length - before.length;
   assert.ok(after > 500 && after < 3_000, `${after}: an hour away is not made up for`);
 });
+
+test('traffic of less than an event a second is no more than that', async () => {
+  const clock = new SimClock(START);
+  const abort = new AbortController();
+  let records = 0;
+  const traffic = new GeneratedTraffic({
+    ...{ clock, log: silentLog, generator: { rate: 0.25 } },
+    push: async ({ count }) => {
+      records += count;
+      if (clock.wallMs() > START + 60_000 || records > 1_000) abort.abort();
+    },
+  });
+  await traffic.run(abort.signal);
+  // Of 15 slots five are click tries.
+  assert.ok(records >= 10 && records <= 17, `${records} in a minute`);
+});
