@@ -78,6 +78,13 @@ test('an answer of a throttled broker is no end of the log, and is not asked aga
   assert.equal(lane.position, 7);
 });
 
+test('the end of an empty log is known once it was seen', async () => {
+  const { lane, ask } = laneOver([fetchAnswer(1, 0, 0, 0, [])]);
+  assert.equal(lane.end, null);
+  await ask();
+  assert.equal(lane.end, 0);
+});
+
 test('an answer that ends too early is asked for again', async () => {
   const whole = fetchAnswer(1, 0, 9, 0, [
     batchOf({

@@ -51,7 +51,7 @@ export class Lane {
   #filling: Buffer | null = null;
   #lent: Buffer | null = null;
   /** As the answer saw them: the end of what may be read, and of the log, open transactions too. */
-  #end = 0;
+  #end: number | null = null;
   #logEnd = 0;
   #failure: unknown = null;
   /** After failures that may pass: how long it is left alone, and until when. */
@@ -75,12 +75,12 @@ export class Lane {
 
   /** End of what may be read as last seen; null before the first answer. */
   get end(): number | null {
-    return this.#end === 0 ? null : this.#end;
+    return this.#end;
   }
 
   /** Records behind it that wait for the end of an open transaction. */
   get uncommitted(): number {
-    return this.#logEnd - this.#end;
+    return this.#logEnd - (this.#end ?? 0);
   }
 
   /** Whether `take` has something to give, or to throw. */
