@@ -9,6 +9,7 @@ import { Line } from '../../src/stores/redis/line.ts';
 import { Replies, type Reply } from '../../src/stores/redis/replies.ts';
 import { answerIn, transactionOf } from '../../src/stores/redis/transaction.ts';
 import { anyText } from '../support/any-text.ts';
+import { eventually } from '../support/processes.ts';
 import { startProxy } from '../support/proxy.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { startSocketServer } from '../support/socket-server.ts';
@@ -171,4 +172,17 @@ test('where one connection breaks the other is left: both lead to one server', {
   await assert.rejects(a.store.statuses(), { code: 'store_unavailable' });
   assert.equal((await a.claim()).number, 0);
   assert.equal(await a.send(), 'ok');
+});
+
+test('a connection that is left while it is being made is not made', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  const connection = new Connection({ url: redis.url }, 1_000);
+  for (let n = 0; n < 3; n++) {
+    const call = connection.send(['PING']);
+    connection.leave(new Error('left'));
+    await assert.rejects(call, { code: 'store_unavailable', message: /left/ });
+  }
+  connection.close();
+  // Whoever asks is a client, too.
+  await eventually(async () => redis.cli('CLIENT', 'LIST').split('\n').length === 1, 2_000);
 });

@@ -51,7 +51,7 @@ function loginOf({ url, password = '' }: RedisAddress) {
 }
 
 function newClient(address: RedisAddress) {
-  return create({
+  const client = create({
     ...PROTOCOL,
     ...loginOf(address),
     name: 'clickrate',
@@ -60,6 +60,11 @@ function newClient(address: RedisAddress) {
     maintNotifications: 'disabled',
     socket: { reconnectStrategy: false, connectTimeout: CONNECT_MS },
   });
+  // The library has no socket yet that it could end, and goes on to have one for ever.
+  client.on('connect', () => {
+    if (!client.isOpen) client.destroy();
+  });
+  return client;
 }
 
 /** Host and port of an address, without user and password. Throws `config_invalid`. */
