@@ -170,7 +170,6 @@ function Rejected({ event }: { event: RejectedEvent }) {
 }
 
 async function whyNot(answer: Response): Promise<string> {
-  if (answer.status === 404) return 'Not possible: it was pruned, or events are not taken here.';
   const problem = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
   return problem.detail ?? problem.title ?? `the server answered ${answer.status}`;
 }

@@ -48,11 +48,7 @@ function answerUnrouted(
   const allow = methods.allowed(path);
   // A method that is taken comes here only when its route found nothing, or refused the path.
   const taken = request.method !== 'OPTIONS' && allow?.split(', ').includes(request.method);
-  if (allow === null || taken)
-    throw new ClickrateError(
-      'not_found',
-      'there is nothing at this path; /docs lists what there is',
-    );
+  if (allow === null || taken) throw new ClickrateError('not_found', nothingText(context, request));
   if (request.method !== 'OPTIONS')
     throw new ProblemError(
       'method_not_allowed',
@@ -61,6 +57,13 @@ function answerUnrouted(
       ['allow', allow],
     );
   send(context, request, reply, 204, ['allow', allow, 'cache-control', 'no-store']);
+}
+
+/** Only events are posted: whoever sends them to a process of another kind learns where to. */
+function nothingText({ parts }: Context, { method }: FastifyRequest): string {
+  if (method === 'POST' && parts.push === undefined)
+    return 'this process takes no events over HTTP: `clickrate run` does';
+  return 'there is nothing at this path; /docs lists what there is';
 }
 
 /** The route of last resort: every method on every path that nothing else takes. */

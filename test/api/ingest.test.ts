@@ -227,7 +227,12 @@ test('a server that takes no events has no such path', async (t) => {
   t.after(() => app.close());
   const headers = { 'content-type': JSON_BODY };
   const post = { method: 'POST', url: '/v1/events', headers, payload: event(1) } as const;
-  assert.equal((await app.inject(post)).statusCode, 404);
+  for (const url of ['/v1/events', '/v1/rejected/1/replay']) {
+    const answer = await app.inject({ ...post, url });
+    assert.equal(answer.statusCode, 404);
+    assert.match(answer.json().detail, /takes no events over HTTP: `clickrate run` does/);
+  }
+  assert.match((await app.inject('/nowhere')).json().detail, /nothing at this path/);
   assert.equal((await app.inject('/openapi.json')).json().paths['/v1/events'], undefined);
   assert.equal((await app.inject('/')).json().links.events, undefined);
 });
