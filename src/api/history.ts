@@ -13,7 +13,7 @@ import { historySchema, keptSchema, totalsSchema } from './operations-history.ts
 import type { ProductParams } from './original.ts';
 import { type Context, yardstickOf } from './parts.ts';
 import { Step, type StepName } from './steps.ts';
-import { timeOf } from './time.ts';
+import { mustBeInOrder, timeOf } from './time.ts';
 
 type Format = 'json' | 'csv' | 'ndjson';
 type Span = { from?: string; to?: string; step: StepName; tz?: string; format?: Format };
@@ -74,8 +74,7 @@ async function askedOf(context: Context, query: Span, endMs: number | null): Pro
   // Where nothing came since `from` there is nothing to tell, and nothing wrong with asking.
   const toMs = timeOf('to', query.to) ?? Math.max(endMs ?? clock.wallMs(), from ?? -Infinity);
   const fromMs = from ?? toMs - USUAL_MS;
-  if (fromMs > toMs)
-    throw new ClickrateError('bad_request', 'query parameter from must not be after to');
+  mustBeInOrder(fromMs, toMs);
   // Windows have no zone, and are told as they are.
   const levels = query.step === 'window' ? [] : (await reader.historyHeld()).levels;
   const zone = query.tz ?? usualZone(levels);

@@ -8,7 +8,7 @@ import { JSON_TYPE, send, sendJson } from './answer.ts';
 import { rejectedOneSchema, rejectedSchema, replaySchema } from './operations-rejected.ts';
 import type { Context } from './parts.ts';
 import { ProblemError } from './problem-error.ts';
-import { timeOf } from './time.ts';
+import { mustBeInOrder, timeOf } from './time.ts';
 
 /** Nothing is read of the body of a replay, and `{}` is no fault: more would only fill memory. */
 const REPLAY_BYTES = 1_024;
@@ -26,6 +26,7 @@ export async function rejectedRoutes(app: FastifyInstance, context: Context): Pr
       const { limit, from, to, ...query } = request.query;
       const fromMs = timeOf('from', from);
       const toMs = timeOf('to', to);
+      mustBeInOrder(fromMs, toMs);
       const maxBytes = limits.bodyBytes;
       // One more than asked for tells whether there is another page.
       const found = await reader.rejected({

@@ -18,6 +18,12 @@ export function timeOf(name: string, text: string | undefined): number | undefin
   return ms;
 }
 
+/** Throws `bad_request` for a span that ends before it begins: it would look as if nothing was. */
+export function mustBeInOrder(fromMs: number | undefined, toMs: number | undefined): void {
+  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs)
+    throw new ClickrateError('bad_request', 'query parameter from must not be after to');
+}
+
 /** `Date.parse` takes 30 February for 2 March. */
 function isTime(text: string): boolean {
   const found = ISO.exec(text);

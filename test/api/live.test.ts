@@ -327,4 +327,5 @@ test('rejected events are found by the time they arrived', async (t) => {
   assert.deepEqual(await ids(`from=${iso}`), [4, 3]);
   assert.deepEqual(await ids(`to=${iso}&limit=1`), [2]);
   assert.equal((await json('/v1/rejected?from=yesterday')).code, 'bad_request');
+  assert.match((await json('/v1/rejected?from=2&to=1')).detail, /from must not be after to/);
 });
