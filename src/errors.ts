@@ -8,7 +8,7 @@ export const ERRORS = {
   bad_request: { status: 400, retry: false, title: 'The request is wrong' },
   nothing_usable: { status: 400, retry: false, title: 'No usable event in the body' },
   unauthorized: { status: 401, retry: false, title: 'A key is needed' },
-  forbidden: { status: 403, retry: false, title: 'This key may not do that' },
+  forbidden: { status: 403, retry: false, title: 'That is not allowed' },
   not_found: { status: 404, retry: false, title: 'Not found' },
   method_not_allowed: { status: 405, retry: false, title: 'Method not allowed' },
   body_too_large: { status: 413, retry: false, title: 'The body is too large' },

@@ -63,6 +63,9 @@ suite('a page of another origin', () => {
       'evillocalhost',
     ];
     for (const host of strange) assert.equal(await asked(host), 403, host);
+    const headers = { host: 'evil.example' };
+    const { title } = (await plain.inject({ url: '/ctr/latest', headers })).json();
+    assert.doesNotMatch(title, /key/, 'nobody was asked for one');
     for (const host of ['localhost:8000', '127.0.0.1', '[::1]:8000', '10.0.0.7', 'a.localhost'])
       assert.equal(await asked(host), 200, host);
     assert.equal(await asked('ctr.example', named), 200);
