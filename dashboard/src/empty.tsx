@@ -45,7 +45,8 @@ export function EmptyState({ model }: { model: Model }) {
       <p class="state" role="status">
         {received === 0
           ? 'Waiting for the first event.'
-          : `${count(received)} events received; ${count(open)} counted in windows still open.`}
+          : `${count(received)} ${received === 1 ? 'event' : 'events'} received; ` +
+            `${count(open)} counted in windows still open.`}
         {uncounted > 0 && (
           <>
             {' '}

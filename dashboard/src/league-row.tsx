@@ -132,7 +132,7 @@ function Status({ latest, isFinal, newest }: StatusProps) {
         title={isFinal ? 'No late event can change it' : 'A late event may still change it'}
       >
         {isFinal ? '✓ final' : '… provisional'}
-      </span>
+      </span>{' '}
       {older && (
         <small title="Its newest window is an older one">{clock(latest.window_start)}</small>
       )}
