@@ -9,8 +9,8 @@ export const IMPRESSION = 0;
 export const CLICK = 1;
 
 /**
- * Every verdict an event can get, in the order they are tried. The index is the code used in
- * columns and in the ledger; the first three are not rejections.
+ * Every verdict an event can get. The index is the code used in columns and in the ledger. The
+ * rejections are tried first, in this order; then the first three, from the third to the first.
  */
 export const VERDICTS = [
   'counted',
