@@ -94,14 +94,14 @@ function say(sentence: string): void {
   process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}clickrate: ${sentence}\n`);
 }
 
-/** Says each sentence at most every few seconds. */
-function saySeldom(): (sentence: string) => void {
+/** Says each sentence at most every few seconds, and what is done about it. */
+function saySeldom(what: string): (sentence: string) => void {
   const saidMs = new Map<string, number>();
   return (sentence) => {
     const nowMs = systemClock.monotonicMs();
     if (nowMs - (saidMs.get(sentence) ?? -Infinity) < CATCH_UP_MS) return;
     saidMs.set(sentence, nowMs);
-    say(sentence);
+    say(`${what}: ${sentence}`);
   };
 }
 
@@ -146,7 +146,7 @@ async function produce(flags: Flags, command: Command): Promise<void> {
   const startMs = start === undefined ? Math.floor(Date.now() - agoMs) : Number(start);
   const traffic = { ...trafficOf(rest), products, seed, rate: eventRate };
   const topics = { impressions: options.impressionsTopic, clicks: options.clicksTopic };
-  const onTrouble = saySeldom();
+  const onTrouble = saySeldom('trying again');
   const sender = new Sender(options, { giveUpMs: Number.POSITIVE_INFINITY, onTrouble });
   const writer = new TrafficWriter(sender);
   const generator = new Generator(startMs, traffic as Partial<GeneratorOptions>, writer);
@@ -170,13 +170,13 @@ async function produce(flags: Flags, command: Command): Promise<void> {
 
 /** Waits for brokers and topics. Rejects with what is missing when it is stopped before. */
 async function opened<T>(open: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  const saySoon = saySeldom();
+  const saySoon = saySeldom('waiting');
   for (;;) {
     try {
       return await open();
     } catch (error) {
       if (!isRetryable(error) || signal.aborted) throw error;
-      saySoon(`waiting: ${messageOf(error)}`);
+      saySoon(messageOf(error));
       await systemClock.sleep(REPORT_MS, signal);
     }
   }

@@ -167,6 +167,8 @@ suite('sending to Kafka', { skip: withoutKafka() }, () => {
       .map((text) => /"event_id": "(\w+)"/.exec(text)?.[1]);
     assert.equal(ids.length, 60_000);
     assert.equal(new Set(ids).size, 60_000);
+    // Without a terminal this may be all that is seen: it must not look like the end.
+    assert.match(producing.output(), /clickrate: (trying again|waiting): /);
   });
 
   test('a stop while the broker is away ends, and says what may be missing', async () => {
