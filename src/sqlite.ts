@@ -164,7 +164,8 @@ function refuseDamaged(file: string, found: readonly Damage[]): void {
   if (found.length > 0) throw new ClickrateError(found[0].code, sentenceOf(file, found));
 }
 
-function refuseForeign(db: DatabaseSync, file: string): void {
+/** Throws `checkpoint_damaged` for a file of another program, or of a newer version. */
+export function refuseForeign(db: DatabaseSync, file: string): void {
   const isEmpty = db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined;
   const id = pragma(db, 'application_id');
   if (id !== APPLICATION_ID && !(id === 0 && isEmpty))

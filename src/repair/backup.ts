@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, messageOf } from '../errors.ts';
+import { refuseForeign } from '../sqlite.ts';
 import {
   brokenPages,
   brokenRows,
@@ -68,6 +69,9 @@ function taken(copy: string): ClickrateError {
 function mustBeWhole(file: string, copy: string): void {
   const db = new DatabaseSync(copy, { readOnly: true });
   try {
+    refuseForeign(db, file);
+    // A start makes the tables and sets their version at once.
+    if (versionOf(db) === 0) throw new ClickrateError('checkpoint_damaged', `${file} is empty`);
     const found = damageIn(db);
     if (found.length > 0) throw new ClickrateError(found[0].code, sentenceOf(file, found));
   } finally {

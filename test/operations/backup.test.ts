@@ -117,6 +117,13 @@ test('what a start would refuse is not called a backup', async (t) => {
   const schema = await used(t);
   change(schema, 'DROP INDEX cells_start');
   refused(join(schema, 'clickrate.db'), 'checkpoint_damaged', /index cells_start/);
+  const emptied = join(temporary(t), 'clickrate.db');
+  writeFileSync(emptied, '');
+  refused(emptied, 'checkpoint_damaged', /clickrate\.db is empty/);
+  const other = new DatabaseSync(emptied);
+  other.exec('CREATE TABLE recipes (name TEXT)');
+  other.close();
+  refused(emptied, 'checkpoint_damaged', /clickrate\.db is a file of another program/);
 });
 
 test('a log with lost writes is not copied without them, unless a process writes it', async (t) => {
