@@ -3,7 +3,7 @@
  * wrong and says nothing: right for the last write, which a crash may have cut, but behind a byte
  * that the disk changed lie writes that were acknowledged.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { ClickrateError } from './errors.ts';
 import { WAY_OUT } from './seal.ts';
 
@@ -16,8 +16,20 @@ const MAGIC = 0x377f0682;
 /** Commits of the log that SQLite would not see; `at` is the byte where it stops reading. */
 export type LostLog = { at: number; commits: number };
 
-/** Throws `checkpoint_damaged` when commits lie behind a damaged frame. */
+/** Where a file says how it is written and read: with a log, or without, as a copy of it is. */
+export const FORMS_AT = 18;
+export const [WITH_LOG, WITHOUT_LOG] = [Buffer.from([2, 2]), Buffer.from([1, 1])];
+
+/**
+ * Throws `checkpoint_damaged` when commits lie behind a damaged frame, and when the log is not of
+ * this file.
+ */
 export function mustBeWholeLog(file: string): void {
+  if (isOfOther(file))
+    throw new ClickrateError(
+      'checkpoint_damaged',
+      `${file}-wal is of the file that was there before this copy: delete it, and start again`,
+    );
   const lost = lostIn(file);
   if (lost === null) return;
   throw new ClickrateError(
@@ -25,6 +37,23 @@ export function mustBeWholeLog(file: string): void {
     `${file}-wal is damaged at byte ${lost.at}, before ${lost.commits} writes that were ` +
       `acknowledged; ${WAY_OUT}`,
   );
+}
+
+/**
+ * Whether the log beside `file` was there before it, as where a copy takes the place of a killed
+ * process's file. SQLite would write it into the copy.
+ */
+export function isOfOther(file: string): boolean {
+  const log = statSync(`${file}-wal`, { throwIfNoEntry: false });
+  if (log === undefined || log.size < HEAD + FRAME_HEAD || !existsSync(file)) return false;
+  const fd = openSync(file, 'r');
+  try {
+    const forms = Buffer.alloc(WITHOUT_LOG.length);
+    readSync(fd, forms, 0, forms.length, FORMS_AT);
+    return forms.equals(WITHOUT_LOG);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** What of the log beside `file` is lost, or null. It is read in pieces, however long it is. */

@@ -20,7 +20,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, type ErrorCode, messageOf } from '../errors.ts';
 import { FILE_NAME, openDatabase } from '../sqlite.ts';
 import { brokenPages, brokenSchema, schemaOf, teachSums } from '../sqlite-check.ts';
-import { lostIn } from '../sqlite-log.ts';
+import { isOfOther, lostIn } from '../sqlite-log.ts';
 import { freshSchema, SCHEMA_VERSION, versionOf } from '../sqlite-tables.ts';
 import { fileHas } from './find.ts';
 import { mendRows } from './mend.ts';
@@ -143,6 +143,11 @@ function settle(file: string): void {
 
 /** SQLite itself takes the log up to the damage. */
 function mendLog(file: string): Step[] {
+  if (isOfOther(file)) {
+    rmSync(`${file}-wal`);
+    const what = `${LOG} (of the file that was there before this copy)`;
+    return [{ what, does: 'it is left out', lost: NOTHING }];
+  }
   const lost = lostIn(file);
   if (lost === null) return [];
   const writes = `${counted(lost.commits, 'write')} behind it: events accepted and commits; what`;

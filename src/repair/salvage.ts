@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { openDatabase } from '../sqlite.ts';
 import { teachSums } from '../sqlite-check.ts';
+import { FORMS_AT, WITH_LOG, WITHOUT_LOG } from '../sqlite-log.ts';
 import { freshSchema } from '../sqlite-tables.ts';
 
 const PAGE_BYTES = 4_096;
@@ -18,10 +19,6 @@ const HEADER: [at: number, bytes: Buffer][] = [
   [56, Buffer.from([0, 0, 0, 1])],
   [68, Buffer.from('ctrs')],
 ];
-
-/** Where the forms for writing and reading are: with a log, or without, as a backup is written. */
-const FORMS_AT = 18;
-const [WITH_LOG, WITHOUT_LOG] = [Buffer.from([2, 2]), Buffer.from([1, 1])];
 
 /** Writes the constants of the file's header again; whether any was another. */
 export function mendHeader(file: string): boolean {

@@ -15,8 +15,9 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { lockDirectory } from '../../src/cli/lock.ts';
 import { backUp } from '../../src/repair/backup.ts';
-import { openDatabase } from '../../src/sqlite.ts';
-import { change, use, used } from '../hostile/directory.ts';
+import { tryRepair } from '../../src/repair/repair.ts';
+import { openDatabase, openToRead } from '../../src/sqlite.ts';
+import { change, outcomeOf as dataOf, engineOn, use, used } from '../hostile/directory.ts';
 import { eventually, ROOT, startNode, temporary } from '../support/processes.ts';
 import { embedded, event, feed } from './engine.ts';
 
@@ -142,6 +143,26 @@ test('a log with lost writes is not copied without them, unless a process writes
   const copy = join(copies, 'torn.db');
   assert.throws(() => cli('backup', copy, '--data', crashed), /wal is damaged at byte 32/);
   assert.equal(existsSync(copy), false);
+});
+
+test('the log of a killed process does not go into the copy that takes its place', async (t) => {
+  const [crashed, copies] = [join(temporary(t), 'crashed'), temporary(t)];
+  await use(join(copies, 'stopped'), crashed, 1);
+  const [file, restored] = [join(crashed, 'clickrate.db'), join(copies, 'copy.db')];
+  backUp(join(copies, 'stopped', 'clickrate.db'), restored);
+  copyFileSync(restored, file);
+  const refused = { code: 'checkpoint_damaged', message: /-wal is of the file that was there/ };
+  for (const start of [engineOn, async () => openToRead(file, false)])
+    await assert.rejects(start(crashed), refused);
+  assert.throws(() => cli('backup', join(copies, 'x'), '--data', crashed), refused.message);
+  assert.deepEqual(readFileSync(file), readFileSync(restored));
+  const { steps, keep } = tryRepair(crashed);
+  assert.deepEqual(
+    steps.map(({ lost }) => lost),
+    ['nothing'],
+  );
+  keep(0);
+  assert.deepEqual(await dataOf(crashed), await dataOf(join(copies, 'stopped')));
 });
 
 /** A directory whose file takes a while to copy. */
