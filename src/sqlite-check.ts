@@ -97,8 +97,8 @@ export function brokenSchema(db: DatabaseSync, expected: Schema): Damage[] {
 }
 
 /**
- * Rows whose checksum is not that of their values, and tasks that lack a part; at most `limit` of
- * each table.
+ * Rows whose checksum is not that of their values, at most `limit` of each table; tasks that lack a
+ * part; and levels whose number of cells is wrong, by which history would be dropped.
  */
 export function brokenRows(db: DatabaseSync, limit: number): Damage[] {
   const found = Object.entries(SUMMED).flatMap(([table, { columns, keys, code, name }]) => {
@@ -111,7 +111,7 @@ export function brokenRows(db: DatabaseSync, limit: number): Damage[] {
       return { code, what: name(...key), table, key };
     });
   });
-  return [...found, ...missingParts(db)];
+  return [...found, ...missingParts(db), ...miscounted(db)];
 }
 
 function missingParts(db: DatabaseSync): Damage[] {
@@ -125,6 +125,20 @@ SELECT task, 0, count(*) FROM parts WHERE task NOT IN (SELECT task FROM tasks) G
   return rows.map(({ task, parts, found }) => {
     const what = `the checkpoint of task ${task} (${parts} parts, but ${found} are there)`;
     return { code: 'checkpoint_damaged', what, table: 'tasks', key: [task] };
+  });
+}
+
+/** In floating point: a damaged number may be too large for a sum. */
+function miscounted(db: DatabaseSync): Damage[] {
+  const rows = db
+    .prepare(
+      `SELECT level FROM (SELECT level, count AS n FROM cells UNION ALL
+SELECT level, -cells FROM cell_counts) GROUP BY level HAVING total(n) <> 0`,
+    )
+    .all();
+  return rows.map(({ level }) => {
+    const what = `the number of cells of ${level}`;
+    return { code: 'checkpoint_damaged', what, table: 'cell_counts', key: [level] };
   });
 }
 

@@ -27,6 +27,7 @@ export function mendRows(db: DatabaseSync, torn: ReadonlySet<string>): Step[] {
       ...mendJournal(db, of('journal'), statuses),
       ...rows,
       ...of('cells').map((one) => dropCells(db, one)),
+      ...countAgain(db, of('cell_counts')),
       ...mendProducts(db, of('products')),
       ...mendMeta(db, of('meta'), statuses),
     ];
@@ -118,8 +119,15 @@ function dropCells(db: DatabaseSync, { key, what }: Damage): Step {
   const row = db.prepare(`SELECT count FROM cells ${where}`).get(...key);
   db.prepare(`DELETE FROM cells ${where}`).run(...key);
   const count = Number(row?.count ?? 0);
-  db.prepare('UPDATE cell_counts SET cells = max(0, cells - ?) WHERE level = ?').run(count, key[0]);
   return { what, does: 'it is left out of history', lost: `${counted(count, 'cell')} of history` };
+}
+
+/** Also where rows are gone: limits hold for what is there. */
+function countAgain(db: DatabaseSync, damage: readonly Damage[]): Step[] {
+  db.exec(`DELETE FROM cell_counts;
+INSERT INTO cell_counts SELECT level, sum(count) FROM cells GROUP BY level;
+UPDATE kept_totals SET (events, bytes) = (SELECT count(*), total(length(bytes)) FROM kept)`);
+  return damage.map(({ what }) => ({ what, does: 'they are counted again', lost: NOTHING }));
 }
 
 /** Settings can be told from what is there. */

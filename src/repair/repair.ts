@@ -102,11 +102,12 @@ function mend(file: string): { steps: Step[]; file: string } {
   const readable = mendStructure(file, steps);
   const torn = new Set<string>();
   if (readable !== file)
-    for (const [table, { rows, whole }] of salvage(file, readable)) {
-      if (whole) continue;
-      torn.add(table);
+    for (const [table, { rows, left, whole }] of salvage(file, readable)) {
+      if (whole && left === 0) continue;
+      if (!whole) torn.add(table);
       const does = `${counted(rows, 'row')} could be read`;
-      steps.push({ what: `the table ${table}`, does, lost: 'its other rows' });
+      const lost = whole ? counted(left, 'other row') : 'its other rows';
+      steps.push({ what: `the table ${table}`, does, lost });
     }
   const db = new DatabaseSync(readable);
   try {

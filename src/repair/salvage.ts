@@ -86,12 +86,12 @@ const OF_THE_MACHINE = [7, 10, 13];
 /** TOOBIG, CONSTRAINT and MISMATCH: what is wrong with one row. */
 const OF_THE_ROW = [18, 19, 20];
 
-/** Rows of each table that were read, and whether that was all of them. */
-export type Salvaged = Map<string, { rows: number; whole: boolean }>;
+/** Rows of a table that the new file has; those it did not take; whether all could be read. */
+type Salvaged = { rows: number; left: number; whole: boolean };
 
 /** Copies every row that can be read into the new file `to`, from both ends of each table. */
-export function salvage(from: string, to: string): Salvaged {
-  const found: Salvaged = new Map();
+export function salvage(from: string, to: string): Map<string, Salvaged> {
+  const found = new Map<string, Salvaged>();
   const target = openDatabase(to);
   const source = new DatabaseSync(from, { readOnly: true });
   try {
@@ -109,7 +109,7 @@ export function salvage(from: string, to: string): Salvaged {
 }
 
 /** One transaction: each of its own would cost a write to the disk for every row. */
-export function copyTable(source: DatabaseSync, target: DatabaseSync, table: string) {
+export function copyTable(source: DatabaseSync, target: DatabaseSync, table: string): Salvaged {
   target.exec(`BEGIN; DELETE FROM ${table}`);
   const columns = target.prepare(`SELECT name, pk FROM pragma_table_info('${table}')`).all();
   const names = columns.map(({ name }) => String(name));
@@ -122,9 +122,10 @@ export function copyTable(source: DatabaseSync, target: DatabaseSync, table: str
     return eachRow(source, `SELECT * FROM ${table} NOT INDEXED ORDER BY ${sorted}`, put.row);
   };
   const whole = read('ASC');
+  const left = put.left();
   if (!whole) read('DESC');
   target.exec('COMMIT');
-  return { rows: put.count(), whole };
+  return { rows: put.count(), left, whole };
 }
 
 type Row = Record<string, SQLOutputValue>;
@@ -133,15 +134,16 @@ type Row = Record<string, SQLOutputValue>;
 function putInto(target: DatabaseSync, table: string, names: readonly string[]) {
   const marks = names.map(() => '?').join(', ');
   const insert = target.prepare(`INSERT OR IGNORE INTO ${table} VALUES (${marks})`);
-  let count = 0;
+  let [count, tried] = [0, 0];
   const row = (values: Row) => {
+    tried++;
     try {
       count += Number(insert.run(...names.map((name) => values[name] ?? null)).changes);
     } catch (error) {
       if (!OF_THE_ROW.includes(codeOf(error))) throw error;
     }
   };
-  return { row, count: () => count };
+  return { row, count: () => count, left: () => tried - count };
 }
 
 /** Whether all rows could be read. What the new file throws is no damage of this one. */

@@ -1,12 +1,13 @@
 /** What a repair does about each damage, what it says is lost, and what comes out afterwards. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { backUp } from '../../src/repair/backup.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
+import { damagedName } from '../../src/repair/steps.ts';
 import { temporary } from '../support/processes.ts';
 import { recordsOf } from '../support/records.ts';
 import { ask, BASE, change, copy, engineOn, outcomeOf, SETTINGS_HERE, used } from './directory.ts';
@@ -167,6 +168,52 @@ test('damaged history and results are left out, with their numbers', async (t) =
   const rows = await repaired(t, origin, 'UPDATE rows SET rows = zeroblob(8)');
   assert.equal(rows.steps[0].lost, 'latest and previous of 40 products until their next window');
   assert.deepEqual(rows.mended.history, rows.whole.history);
+});
+
+const CELLS = 'SELECT group_concat(level || cells) FROM (SELECT * FROM cell_counts ORDER BY level)';
+const SUMS = CELLS.replace('*', 'level, sum(count) AS cells').replace(
+  'cell_counts',
+  'cells GROUP BY 1',
+);
+
+test('a row of history that the new file does not take is told, and counts no more', async (t) => {
+  const directory = await used(t);
+  const sql = "UPDATE sqlite_schema SET sql = replace(sql, 'INTEGER', 'ANY') WHERE name = 'cells'";
+  change(directory, `PRAGMA writable_schema = 1; ${sql}`);
+  change(directory, "UPDATE cells SET start = 'x' WHERE start = (SELECT max(start) FROM cells)");
+  change(directory, 'DELETE FROM kept WHERE id = 1');
+  const { steps, keep } = tryRepair(directory);
+  keep(0);
+  assert.deepEqual(
+    steps.slice(-2).map(({ what, lost }) => `${what}: ${lost}`),
+    ['the table cells: 1 other row', 'the number of cells of window: nothing'],
+  );
+  assert.equal(ask(directory, CELLS), ask(directory, SUMS));
+  const kept = ask(directory, "SELECT count(*) || ' ' || sum(length(bytes)) FROM kept");
+  assert.equal(ask(directory, "SELECT events || ' ' || bytes FROM kept_totals"), kept);
+});
+
+test('a wrong number of cells, by which history is dropped, is noticed and found again', async (t) => {
+  const directory = await used(t);
+  const whole = ask(directory, CELLS);
+  const WRONG = [
+    ['UPDATE cell_counts SET cells = cells + 16777216', 'window'],
+    ['DELETE FROM cell_counts', 'window'],
+    ["INSERT INTO cell_counts VALUES ('2m', 7)", '2m'],
+  ];
+  for (const [sql, level] of WRONG) {
+    change(directory, sql);
+    const what = `the number of cells of ${level}`;
+    await assert.rejects(engineOn(directory), {
+      code: 'checkpoint_damaged',
+      message: RegExp(what),
+    });
+    const { steps, keep } = tryRepair(directory);
+    assert.deepEqual(steps, [{ what, does: 'they are counted again', lost: 'nothing' }]);
+    keep(0);
+    rmSync(join(directory, damagedName(0)), { recursive: true });
+    assert.equal(ask(directory, CELLS), whole);
+  }
 });
 
 test('nothing is damaged in a backup', async (t) => {
