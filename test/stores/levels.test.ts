@@ -92,6 +92,18 @@ suite('levels of history', () => {
     assert.deepEqual(levels(7_000), ['window']);
   });
 
+  test('are told finest first, also those of windows of another length', () => {
+    const held = ['1d Europe/Rome', '15m', '1d Asia/Kolkata', 'window', '1m'];
+    for (const windowMs of [7_000, 10_000, 60_000, 900_000])
+      assert.deepEqual(new Ladder(windowMs, 'Asia/Kolkata').withFormer(held), [
+        'window',
+        '1m',
+        '15m',
+        '1d Asia/Kolkata',
+        '1d Europe/Rome',
+      ]);
+  });
+
   test('a period lies in one of the next level', () => {
     const times = fc.integer({ min: Date.UTC(2020, 0), max: Date.UTC(2030, 0) });
     const property = fc.property(fc.constantFrom(...ZONES), times, (zone, ms) => {

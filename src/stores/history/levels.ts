@@ -36,10 +36,11 @@ export class Ladder {
     ];
   }
 
-  /** These, and behind them what else a store holds: days of former zones. */
+  /** These and what else a store holds: of former windows, and days of former zones. */
   withFormer(held: Iterable<Level>): Level[] {
-    const former = [...held].filter((level) => !this.levels.includes(level));
-    return [...this.levels, ...former.sort()];
+    const all = new Set([...this.levels, ...[...held].sort()]);
+    const days = [...all].filter((level) => zoneOf(level) !== null);
+    return [...[WINDOW, MINUTE, QUARTER].filter((level) => all.has(level)), ...days];
   }
 
   /** The level that periods of `level` are folded into; null: they are dropped. */
