@@ -3,6 +3,8 @@
  * lost by it is known before anything is changed, and the damaged files stay beside the mended one.
  */
 import {
+  chmodSync,
+  chownSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -48,7 +50,11 @@ export function tryRepair(directory: string): Repair {
   try {
     for (const name of [FILE_NAME, LOG])
       if (existsSync(join(directory, name))) copyFileSync(join(directory, name), join(work, name));
+    const { uid, gid, mode } = statSync(file);
     const mended = mend(join(work, FILE_NAME));
+    // The user who repairs may be another than the one that runs clickrate.
+    chownSync(mended.file, uid, gid);
+    chmodSync(mended.file, mode);
     const keep = (nowMs: number) => {
       const damaged = setAside(directory, nowMs);
       renameSync(mended.file, file);

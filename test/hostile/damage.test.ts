@@ -1,6 +1,8 @@
 /** Damage of each part of a store, one at a time: who refuses it, with which words. */
 import assert from 'node:assert/strict';
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -116,6 +118,21 @@ test('a repair that a crash cut off is not begun anew over', async (t) => {
   renameSync(damaged, `${directory}-away`);
   await (await engineOn(directory)).end();
   rmSync(`${directory}-away`, { recursive: true });
+});
+
+test('the mended file is whose the damaged one was, and for as few eyes', async (t) => {
+  const directory = await used(t);
+  const file = join(directory, 'clickrate.db');
+  const isRoot = process.getuid?.() === 0;
+  for (const sql of ['UPDATE journal_head SET next = next + 1', 'DROP INDEX cells_start']) {
+    change(directory, sql);
+    chmodSync(file, 0o600);
+    if (isRoot) chownSync(file, 4_321, 1_234);
+    const { uid, gid, mode } = statSync(file);
+    rmSync(tryRepair(directory).keep(0), { recursive: true });
+    const mended = statSync(file);
+    assert.deepEqual([mended.uid, mended.gid, mended.mode], [uid, gid, mode], sql);
+  }
 });
 
 test('a first start that ended before its first write is made again', async (t) => {
