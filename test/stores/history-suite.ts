@@ -120,6 +120,53 @@ export function historyExamples(example: Example): void {
   );
 
   example(
+    'without room for days the oldest are dropped, whatever their zone, and nothing newer',
+    async (harness) => {
+      const a = await owner(harness);
+      await a.send({ claims: ['x', 'y'] });
+      const send = async (n: number) => {
+        await a.send({ results: [resultIn('x', n * 8_640, n), resultIn('y', n * 8_640, n)] });
+        await harness.folded();
+      };
+      const days = [...LEVELS.slice(-1), '1d America/New_York'];
+      const held = async () => {
+        const { levels } = await harness.store.historyHeld();
+        return levels.filter(({ cells }) => cells > 0).map(({ level, cells }) => [level, cells]);
+      };
+      for (let n = 1; n <= 7; n++) await send(n);
+      await harness.reopen({ timeZone: 'America/New_York' });
+      for (let n = 8; n <= 9; n++) await send(n);
+      // Two products each: the newest window, two days of the new zone, and two of the former.
+      assert.deepEqual(await held(), [
+        ['window', 2],
+        [days[1], 4],
+        [days[0], 4],
+      ]);
+      const kept = await harness.store.history({ levels: days, products: ['x'], ...SPAN });
+      assert.deepEqual(
+        kept.map((level) => level.map(({ impressions }) => impressions)),
+        [
+          [5, 6],
+          [7, 8],
+        ],
+      );
+      for (let n = 10; n <= 14; n++) await send(n);
+      assert.deepEqual(await held(), [
+        ['window', 2],
+        [days[1], 8],
+      ]);
+      await harness.reopen({ timeZone: ZONE });
+    },
+    {
+      limits: {
+        historyCells: 10,
+        historyKeep: LIMITS.historyKeep,
+        historyKeepAtLeast: { windowsMs: 0, minutesMs: 0, quartersMs: 0 },
+      },
+    },
+  );
+
+  example(
     'with another time zone the days so far stay what they are, and are told apart',
     async (harness) => {
       const a = await owner(harness);
