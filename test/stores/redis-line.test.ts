@@ -5,9 +5,14 @@ import { test } from 'node:test';
 import { ErrorReply } from '@redis/client';
 import fc from 'fast-check';
 import { Connection } from '../../src/stores/redis/connection.ts';
-import { Line } from '../../src/stores/redis/line.ts';
+import { argumentOf, Line } from '../../src/stores/redis/line.ts';
 import { Replies, type Reply } from '../../src/stores/redis/replies.ts';
-import { answerIn, transactionOf } from '../../src/stores/redis/transaction.ts';
+import {
+  answerIn,
+  GUARD_LUA,
+  scriptBytes,
+  transactionOf,
+} from '../../src/stores/redis/transaction.ts';
 import { anyText } from '../support/any-text.ts';
 import { eventually } from '../support/processes.ts';
 import { startProxy } from '../support/proxy.ts';
@@ -122,6 +127,30 @@ test('a commit that is not taken leaves no trace of its rows', { skip }, async (
   assert.equal(await a.send({ results: both }), 'ok');
   await refused(commitOf('a', strange, 3, { results: both }), 'fenced');
   assert.equal(redis.cli('KEYS', '*aside*').trim(), '');
+});
+
+test('a script that an operator would kill within a transaction has no rows', {
+  skip,
+}, async (t) => {
+  const redis = await startRedis(t, { args: ['--busy-reply-threshold', '10'] });
+  const connect = () => new Connection({ url: redis.url }, 20_000);
+  const [committing, operator] = [connect(), connect()];
+  t.after(() => [committing, operator].forEach((connection) => void connection.close()));
+  const kill = () => operator.send(['SCRIPT', 'KILL']).then(String, String);
+  assert.match(await kill(), /NOTBUSY/);
+  const looking = `local function ms() local t = redis.call('TIME') return t[1] * 1e3 + t[2] / 1e3 end
+    local end_ = ms() + 500
+    while ms() < end_ do for _ = 1, 1e5 do end end
+    return {'fenced'}`;
+  const script = scriptBytes(`${GUARD_LUA} return guarded(true, function() ${looking} end)`);
+  const fields = { bytes: Buffer.from(['x', '1'].map(argumentOf).join('')), count: 2 };
+  const answered = committing.transact<string[]>(script, [], [{ key: 'ctr:latest', fields }]);
+  let told: string;
+  do told = await kill();
+  while (/NOTBUSY/.test(told));
+  assert.match(told, /UNKILLABLE/);
+  assert.deepEqual(await answered, ['fenced']);
+  assert.equal(redis.cli('KEYS', '*'), '');
 });
 
 test('who may not do transactions, or not refuse in them, is told before', { skip }, async (t) => {

@@ -25,6 +25,8 @@ export const GUARD_LUA = `
 local taken = false
 local function guarded(follow, body)
   if not follow then return body() end
+  -- A script that wrote cannot be killed: SCRIPT KILL would end this one, not what follows.
+  redis.pcall('DEL', '${KEYS.refused}')
   local done, answer = pcall(body)
   if not taken then
     redis.call('SET', '${KEYS.refused}', '1')
