@@ -16,7 +16,7 @@ import {
 } from './command.ts';
 import { createLogger } from './logger.ts';
 import { untilAborted } from './signals.ts';
-import { leaveWorkers, mustBeSome, runWorkers, workerSlot } from './workers.ts';
+import { leaveWorkers, runWorkers, workerSlot } from './workers.ts';
 
 const STANDARDS = { store: 'redis' } as const;
 
@@ -40,7 +40,6 @@ Examples:
     .action(async (flags: Flags) => {
       const { options, settings } = configurationOf(flags, STANDARDS);
       const log = createLogger(options);
-      mustBeSome(options.workers);
       if (options.store === 'sqlite' && options.workers > 1)
         throw new ClickrateError(
           'config_invalid',

@@ -17,9 +17,14 @@ import { generatorOptions } from '../sources/generator-options.ts';
 import { isWhole, wholeText } from './numbers.ts';
 import { masked, secretIn } from './secrets.ts';
 
-/** Options that are whole numbers: least and most. Others are judged where they are used. */
-const WHOLE: [name: 'port' | 'minSample' | 'flinkIdleMs', least: number, most?: number][] = [
+/** Options that are whole numbers: least and most. */
+const WHOLE: [
+  name: 'port' | 'workers' | 'minSample' | 'flinkIdleMs',
+  least: number,
+  most?: number,
+][] = [
   ['port', 0, 65_535],
+  ['workers', 1, 64],
   ['minSample', 0],
   // For Flink 0 means that no partition is ever idle.
   ['flinkIdleMs', 1],
@@ -71,7 +76,7 @@ export function configure(
   const options = pick(OPTIONS) as Options;
   const { rate, products, seed } = options;
   generatorOptions({ rate, products, seed });
-  checkWhole(options);
+  checkNumbers(options);
   return {
     options,
     settings: settingsWith(pick(SETTINGS) as Settings),
@@ -79,13 +84,14 @@ export function configure(
   };
 }
 
-function checkWhole(options: Options): void {
+function checkNumbers(options: Options): void {
+  const check = (name: keyof Options, isRight: boolean, what: string) => {
+    if (isRight) return;
+    throw new ClickrateError('config_invalid', `${name} must be ${what}, not ${options[name]}`);
+  };
   for (const [name, least, most] of WHOLE)
-    if (!isWhole(options[name], least, most))
-      throw new ClickrateError(
-        'config_invalid',
-        `${name} must be ${wholeText(least, most)}, not ${options[name]}`,
-      );
+    check(name, isWhole(options[name], least, most), wholeText(least, most));
+  check('rateLimit', options.rateLimit >= 0, 'at least 0 (0: any number)');
 }
 
 /** A configuration as lines for a person, secrets masked. */

@@ -8,8 +8,6 @@ import type { Log } from '../log.ts';
 import { untilAborted } from './signals.ts';
 import { relayMetrics } from './worker-metrics.ts';
 
-/** Most that can be asked for. */
-const MOST = 64;
 /** Pause before a worker that died is started again: at first, at most, and after it ran well. */
 const PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
@@ -36,12 +34,6 @@ export function mustBeOne(workers: number): void {
     'only clickrate api has --workers: an engine is one process; start several in one --group, ' +
       'and clickrate api beside them',
   );
-}
-
-/** Throws `config_invalid` for a number that cannot be. */
-export function mustBeSome(workers: number): void {
-  if (Number.isInteger(workers) && workers >= 1 && workers <= MOST) return;
-  throw new ClickrateError('config_invalid', `workers must be a whole number from 1 to ${MOST}`);
 }
 
 /** What ended before it listened: nothing is started again for it. */

@@ -75,6 +75,20 @@ test('a port that cannot be one is refused by name', () => {
   assert.equal(configure({ port: '65535' }, {}, undefined).options.port, 65_535);
 });
 
+test('workers and a rate limit that cannot be are refused by name, also by config', () => {
+  for (const workers of ['0', '65', '1.5'])
+    assert.throws(() => configure({ workers }, {}, undefined), {
+      code: 'config_invalid',
+      message: `workers must be a whole number from 1 to 64, not ${workers}`,
+    });
+  assert.throws(() => configure({ rateLimit: '-1' }, {}, undefined), {
+    code: 'config_invalid',
+    message: 'rateLimit must be at least 0 (0: any number), not -1',
+  });
+  const { options } = configure({ workers: '64', rateLimit: '0.5' }, {}, undefined);
+  assert.deepEqual([options.workers, options.rateLimit], [64, 0.5]);
+});
+
 test('a whole number below its least, or with a fraction, is refused by name', () => {
   for (const [name, least, wrong] of [
     ['minSample', 0, ['-1', '0.5', '1e300']],

@@ -52,8 +52,6 @@ export class Doors {
     const isOpen = this.#read.isEmpty || (takesEvents && this.#write.isEmpty);
     this.#hosts =
       isOpen && !options.insecure && isLoopback(options.host) ? new Hosts(options.hostNames) : null;
-    if (options.rateLimit < 0)
-      throw new ClickrateError('config_invalid', 'rateLimit must be at least 0 (0: none)');
     this.#rate = options.rateLimit === 0 ? null : new RateLimit(options.rateLimit);
     this.tls = tlsOf(options);
     const lacking = [
