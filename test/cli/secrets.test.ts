@@ -118,6 +118,6 @@ test('an address of Redis that is none is refused without being shown', async (t
   ]);
   t.after(() => child.kill());
   assert.equal(await child.ended, 2);
-  assert.match(child.output(), /address of Redis must be/);
+  assert.match(child.output(), /redis must be redis:/);
   mustHide(child.output(), 'the error');
 });

@@ -188,6 +188,28 @@ test('commits go where the address says: its database, with its password', { ski
   assert.match(there, /1$/);
 });
 
+test('an address of which a part would be ignored, or is none, is refused by name', () => {
+  for (const url of [
+    ...['localhost', 'http://h:1', 'redis:h', 'redis://', 'redis:///0', 'redis://h:1/x'],
+    ...['redis://h:1/-1', 'redis://h:1/1.5', 'redis://h:1/0x1', 'redis://h:1/0/1'],
+    ...['redis://h:1?db=3', 'redis://h:1/3#pw', 'redis://user:1#pw@h:1', 'redis://user:1/pw@h:1'],
+  ])
+    assert.throws(() => new Connection({ url }, 1), {
+      code: 'config_invalid',
+      message: 'redis must be redis://host:port or redis://host:port/database (rediss: with TLS)',
+    });
+  for (const url of ['redis://h', 'rediss://u:p@h:1/', 'redis://[::1]:1/15'])
+    new Connection({ url }, 1).close();
+});
+
+test('a database that there is not is told as a wrong setting', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  await assert.rejects(storeAt(t, `${redis.url}/16`).load(), {
+    code: 'config_invalid',
+    message: /database/,
+  });
+});
+
 test('where one connection breaks the other is left: both lead to one server', {
   skip,
 }, async (t) => {

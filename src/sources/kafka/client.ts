@@ -39,12 +39,20 @@ export function clientOptions(options: KafkaOptions): BaseOptions {
   };
 }
 
+/** A name or an address, that of IPv6 in brackets, and a port. */
+const BROKER = /^(?:\[[\da-f:.]+\]|[^\s:/@[\]]+):(\d{1,5})$/i;
+
 /** `host:port,host:port` as a list. */
 function brokersOf(text: string): string[] {
   const brokers = text.split(',').map((broker) => broker.trim());
-  for (const broker of brokers)
-    if (!/^\S+:\d{1,5}$/.test(broker))
-      throw new ClickrateError('config_invalid', `brokers must be host:port, not "${broker}"`);
+  for (const broker of brokers) {
+    const port = Number(BROKER.exec(broker)?.[1] ?? 0);
+    if (port < 1 || port > 65_535)
+      throw new ClickrateError(
+        'config_invalid',
+        `brokers must be host:port, several by comma, not "${broker}"`,
+      );
+  }
   return brokers;
 }
 

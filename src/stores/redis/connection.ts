@@ -67,15 +67,23 @@ function newClient(address: RedisAddress) {
   return client;
 }
 
-/** Host and port of an address, without user and password. Throws `config_invalid`. */
-function placeOf(url: string): string {
-  if (!URL.canParse(url) || !/^rediss?:$/.test(new URL(url).protocol))
-    throw new ClickrateError(
-      'config_invalid',
-      'the address of Redis must be redis://host:port or rediss://host:port',
-    );
-  const { hostname, port } = new URL(url);
-  return `${hostname}:${port === '' ? 6_379 : port}`;
+/**
+ * Host and port of an address, without user and password. Throws `config_invalid`, also where some
+ * of it would be ignored: a `#` or `/` in a password ends the host there.
+ */
+function placeOf(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  const isRight =
+    url !== null &&
+    /^rediss?:$/.test(url.protocol) &&
+    url.hostname !== '' &&
+    /^(\/\d*)?$/.test(url.pathname) &&
+    url.search + url.hash === '';
+  if (isRight) return `${url.hostname}:${url.port === '' ? 6_379 : url.port}`;
+  throw new ClickrateError(
+    'config_invalid',
+    'redis must be redis://host:port or redis://host:port/database (rediss: with TLS)',
+  );
 }
 
 export class Connection {

@@ -76,6 +76,10 @@ function unknownReply(text: string, where: string, cause: ErrorReply): Clickrate
     return new ClickrateError('config_invalid', `Redis at ${where} refuses the log-in: ${text}`, {
       cause,
     });
+  if (/DB index|SELECT is not allowed/.test(text))
+    return new ClickrateError('config_invalid', `redis names no database of ${where}: ${text}`, {
+      cause,
+    });
   if (/max number of clients/.test(text))
     return new ClickrateError(
       'store_unavailable',
