@@ -87,9 +87,10 @@ export const LIMITS = {
   journalBytes: 268_435_456,
   /** Journal: how long the first event of a group waits for others before it is written. */
   journalGroupMs: 2,
-  /** HTTP: largest body, and of all that are under way together. */
+  /** HTTP: largest body, also of all under way; events of one: more than fit if they are usable. */
   bodyBytes: 8_388_608,
   bodiesBytes: 268_435_456,
+  bodyEvents: 200_000,
   /** HTTP: largest list of unusable items in an answer; rows of a page. */
   listedItems: 100,
   pageRows: 1_000,

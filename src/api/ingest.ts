@@ -17,17 +17,17 @@ const TYPES = ['application/json', 'text/plain', ...NDJSON_TYPES];
 type Judge = NonNullable<ApiParts['judge']>;
 type Judged = { records: RecordSlices; unusable: Unusable[] };
 
-/** The records of a body, each judged. */
-function judged(body: Buffer, type: string, judge: Judge): Judged {
+/** The records of a body, at most `most`, each judged. */
+function judged(body: Buffer, type: string, judge: Judge, most: number): Judged {
   const read = (records: RecordSlices) => ({ records, unusable: judge(records) });
-  if (NDJSON_TYPES.includes(type)) return read(splitLines(body));
-  if (opensArray(body)) return read(splitArray(body));
+  if (NDJSON_TYPES.includes(type)) return read(splitLines(body, most));
+  if (opensArray(body)) return read(splitArray(body, most));
   const whole = read(wholeBody(body));
   // A page that leaves can only send text/plain, so lines are recognised when one value is not.
   // Many lines are also longer than an event may be, which is found before they are read.
   const reason = whole.unusable[0]?.reason;
   if (reason !== 'not_json' && reason !== 'too_large') return whole;
-  const lines = splitLines(body);
+  const lines = splitLines(body, most);
   if (lines.count < 2) return whole;
   const asLines = read(lines);
   return asLines.unusable.length < lines.count || reason === 'not_json' ? asLines : whole;
@@ -72,7 +72,7 @@ export async function eventRoutes(app: FastifyInstance, context: Context): Promi
         const whole = await decoded(sent, encoding, limits.bodyBytes, hold);
         const body = whole.subarray(markOf(whole));
         const type = (request.headers['content-type'] ?? '').split(';', 1)[0]!.trim().toLowerCase();
-        const { records, unusable } = judged(body, type, judge);
+        const { records, unusable } = judged(body, type, judge, limits.bodyEvents);
         if (unusable.length === records.count) throw nothingUsable(unusable, limits.listedItems);
         await push(records);
         const answer = {

@@ -1,5 +1,6 @@
 /** What each operation takes and answers; queries are checked by it, the rest is for readers. */
 import { Type } from 'typebox';
+import { LIMITS } from '../config.ts';
 import { productParams, query } from './queries.ts';
 import { answers, jsonAnswer, textAnswer } from './responses.ts';
 import { TwoWindows, unusableMembers } from './schema.ts';
@@ -66,11 +67,13 @@ const textMedia = (description: string, example: string) => ({
   schema: Type.String({ description, examples: [example] }),
 });
 
+const MOST = `At most ${LIMITS.bodyBytes} bytes, unpacked, and ${LIMITS.bodyEvents} events.`;
+
 export const eventsSchema = {
   summary: 'Take events',
   description:
     'Answers after the events are on disk. One JSON object, an array of them, or one a line. ' +
-    'May be compressed with gzip. `text/plain` is for `navigator.sendBeacon`.',
+    `May be compressed with gzip. \`text/plain\` is for \`navigator.sendBeacon\`. ${MOST}`,
   tags: ['v1'],
   body: {
     content: {

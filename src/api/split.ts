@@ -1,6 +1,7 @@
 /**
  * Finds the records in a body without parsing it: where lines, or the elements of an array, begin
- * and end. Whether a record is an event is decided elsewhere.
+ * and end. Whether a record is an event is decided elsewhere. Of too many the body is refused,
+ * with `body_too_large`.
  */
 import { ClickrateError } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
@@ -29,12 +30,14 @@ function isSpace(byte: number): boolean {
 /** Records under construction. */
 class Slices {
   readonly #bytes: Uint8Array;
+  readonly #most: number;
   #count = 0;
   #starts: Uint32Array;
   #ends: Uint32Array;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, most: number) {
     this.#bytes = bytes;
+    this.#most = most;
     const capacity = 16 + Math.floor(bytes.length / GUESSED_BYTES);
     this.#starts = new Uint32Array(capacity);
     this.#ends = new Uint32Array(capacity);
@@ -45,6 +48,11 @@ class Slices {
     while (start < end && isSpace(this.#bytes[start])) start++;
     while (end > start && isSpace(this.#bytes[end - 1])) end--;
     if (start === end) return false;
+    if (this.#count === this.#most)
+      throw new ClickrateError(
+        'body_too_large',
+        `the body holds more than ${this.#most} events: send fewer at once`,
+      );
     if (this.#count === this.#starts.length) this.#grow();
     this.#starts[this.#count] = start;
     this.#ends[this.#count++] = end;
@@ -73,9 +81,9 @@ export function opensArray(body: Buffer): boolean {
   return body[at] === OPEN_BRACKET;
 }
 
-/** One record a line that is not blank; `\r` before `\n` is white space. */
-export function splitLines(body: Buffer): RecordSlices {
-  const slices = new Slices(body);
+/** One record a line that is not blank; `\r` before `\n` is white space. At most `most`. */
+export function splitLines(body: Buffer, most: number): RecordSlices {
+  const slices = new Slices(body, most);
   let start = 0;
   while (start < body.length) {
     const end = lineEnd(body, start);
@@ -96,7 +104,7 @@ function lineEnd(body: Buffer, start: number): number {
 
 /** The whole body as one record; none when it is blank. */
 export function wholeBody(body: Buffer): RecordSlices {
-  const slices = new Slices(body);
+  const slices = new Slices(body, 1);
   slices.addTrimmed(0, body.length);
   return slices.done();
 }
@@ -104,10 +112,10 @@ export function wholeBody(body: Buffer): RecordSlices {
 /**
  * One record an element of the array that the body is. Elements are cut at commas outside strings
  * and brackets; throws `bad_request` when they do not balance, when an element is empty, or when
- * something follows the array.
+ * something follows the array. At most `most`.
  */
-export function splitArray(body: Buffer): RecordSlices {
-  const slices = new Slices(body);
+export function splitArray(body: Buffer, most: number): RecordSlices {
+  const slices = new Slices(body, most);
   let at = body.indexOf(OPEN_BRACKET) + 1;
   let start = at;
   let depth = 1;

@@ -51,6 +51,24 @@ test('one object, an array, lines, in every media type that fits', async (t) => 
   }
 });
 
+test('a body of more items than it may hold is refused whole, whatever they are', async (t) => {
+  const { post, pushed } = await served(t, { limits: { ...LIMITS, bodyEvents: 2 } });
+  for (const [type, body] of [
+    ...[
+      [NDJSON, '1\n2\n3'],
+      ['text/plain', 'x\ny\nz'],
+      [JSON_BODY, `[1,2,${event(1)}]`],
+    ],
+  ]) {
+    const answer = await post(type!, body!);
+    assert.equal(answer.statusCode, 413);
+    assert.equal(answer.json().code, 'body_too_large');
+    assert.equal(answer.json().detail, 'the body holds more than 2 events: send fewer at once');
+  }
+  assert.deepEqual(pushed, []);
+  assert.equal((await post(NDJSON, `${event(1)}\n${event(2)}`)).statusCode, 202);
+});
+
 test('unusable items are pushed too, and listed with place, reason and message', async (t) => {
   const { post, pushed } = await served(t);
   const answer = await post(NDJSON, `${event(1)}\n{broken\n[]\n${event(2)}`);

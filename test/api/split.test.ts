@@ -7,8 +7,9 @@ import { markOf } from '../../src/text-bytes.ts';
 import { anyText } from '../support/any-text.ts';
 import { textsOf } from './fake-reader.ts';
 
-const lines = (text: string) => textsOf(splitLines(Buffer.from(text)));
-const elements = (text: string) => textsOf(splitArray(Buffer.from(text)));
+const MOST = 10_000;
+const lines = (text: string) => textsOf(splitLines(Buffer.from(text), MOST));
+const elements = (text: string) => textsOf(splitArray(Buffer.from(text), MOST));
 
 test('lines end at \\n, with or without \\r; blank lines are no records', () => {
   assert.deepEqual(lines('{"a":1}\n{"b":2}\r\n\n \t\r\n  {"c":3}  '), [
@@ -22,7 +23,16 @@ test('lines end at \\n, with or without \\r; blank lines are no records', () => 
 
 test('more lines than were guessed for are all found', () => {
   const text = '1\n'.repeat(5_000);
-  assert.equal(splitLines(Buffer.from(text)).count, 5_000);
+  assert.equal(splitLines(Buffer.from(text), MOST).count, 5_000);
+});
+
+test('more items than a body may hold are refused as soon as they are found', () => {
+  const body = (items: string) => Buffer.from(items);
+  const refused = { code: 'body_too_large', message: /more than 3 events/ };
+  assert.equal(splitLines(body('1\n\n\n2\n3\n\n'), 3).count, 3);
+  assert.throws(() => splitLines(body('1\n2\n3\n4'), 3), refused);
+  assert.equal(splitArray(body('[1,2,3]'), 3).count, 3);
+  assert.throws(() => splitArray(body('[1,2,3,4,'), 3), refused);
 });
 
 test('lines of every length are found whole', () => {
@@ -37,7 +47,7 @@ test('lines of every length are found whole', () => {
 test('blank lines cost no call each: a body may hold millions', (t) => {
   const body = Buffer.alloc(10_000, '\n');
   const { mock } = t.mock.method(body, 'indexOf');
-  assert.equal(splitLines(body).count, 0);
+  assert.equal(splitLines(body, MOST).count, 0);
   assert.ok(mock.callCount() < 10, `${mock.callCount()} calls`);
 });
 
