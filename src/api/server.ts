@@ -125,7 +125,9 @@ function bareServer(context: Context): FastifyInstance {
     clientErrorHandler: (error, socket) => refuse((error as NodeJS.ErrnoException).code, socket),
   });
   // The second is for one of several workers: refused, not handed on, the others being as full.
-  Object.assign(app.server, { maxConnections: limits.connections, dropMaxConnection: true });
+  const most = { maxConnections: limits.connections, dropMaxConnection: true };
+  // Who ends its side behind a request still hears the answer, else it would send events again.
+  Object.assign(app.server, { ...most, httpAllowHalfOpen: true });
   const connections = new Connections(app.server, tls !== null);
   app.addHook('preClose', async () => connections.end(limits.stopMs / 4));
   // Answers are text already; compiling serialisers would only cost time at the start.

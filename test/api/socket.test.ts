@@ -4,7 +4,9 @@ import { once } from 'node:events';
 import { Agent, get } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DATA_GUARDS } from '../../src/api/answer.ts';
+import type { ApiParts } from '../../src/api/handed.ts';
 import { createServer } from '../../src/api/server.ts';
 import { LIMITS, MOST_ID_BYTES, SETTINGS } from '../../src/config.ts';
 import { counts, FakeReader, partsWith, row, START } from './fake-reader.ts';
@@ -12,10 +14,10 @@ import { counts, FakeReader, partsWith, row, START } from './fake-reader.ts';
 type Page = { products: { product_id: string }[] };
 type Hooks = { after(fn: () => unknown): void };
 
-async function listening(t: Hooks, limits = LIMITS) {
+async function listening(t: Hooks, overrides: Partial<ApiParts> = {}) {
   const reader = new FakeReader();
   reader.publish([row('ü', counts(START, 4, 1)), row('b', counts(START, 0, 1))]);
-  const app = await createServer(partsWith(reader, { limits }).parts);
+  const app = await createServer(partsWith(reader, overrides).parts);
   t.after(() => app.close());
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
@@ -23,9 +25,10 @@ async function listening(t: Hooks, limits = LIMITS) {
 }
 
 /** Everything the server writes to one connection until it closes it. */
-async function exchange(port: number, text: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
+async function exchange(port: number, text: string, isAll = false): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: isAll });
   socket.write(text);
+  if (isAll) socket.end();
   let answer = '';
   socket.setEncoding('latin1').on('data', (part) => {
     answer += part;
@@ -85,6 +88,17 @@ test('answers, tags and errors over a real connection', async (t) => {
   assert.equal(refused.status, 415);
 });
 
+test('who says that nothing more will come hears the answer all the same', async (t) => {
+  const { port } = await listening(t, { push: () => sleep(20) });
+  const body = '{"product_id":"a"}';
+  const head = `Host: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`;
+  const request = `POST /v1/events HTTP/1.1\r\n${head}\r\n\r\n${body}`;
+  assert.match(await exchange(port, request, true), /^HTTP\/1\.1 202 /);
+  // There is nobody to read on: the stream ends.
+  const stream = await exchange(port, 'GET /v1/stream HTTP/1.1\r\nHost: x\r\n\r\n', true);
+  assert.match(stream, /^HTTP\/1\.1 200 /);
+});
+
 test('requests sent ahead on one connection are answered in order', async (t) => {
   const { port } = await listening(t);
   const paths = ['/ctr/latest', '/ctr/b', '/nowhere', '/livez'];
@@ -119,7 +133,7 @@ test('100 000 products arrive whole, and a slow reader gets the state it asked f
 });
 
 test('what is not HTTP, too large a head, or too slow is refused as a problem', async (t) => {
-  const { port } = await listening(t, { ...LIMITS, requestMs: 300 });
+  const { port } = await listening(t, { limits: { ...LIMITS, requestMs: 300 } });
   const refused: [string, number][] = [
     ['hello\r\n\r\n', 400],
     [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
@@ -178,7 +192,7 @@ test('a closing server does not wait for those who have not asked, nor long for 
     ],
   ];
   for (const [name, text, atMostMs] of cases) {
-    const { app, port } = await listening(t, { ...LIMITS, stopMs: 2_000 });
+    const { app, port } = await listening(t, { limits: { ...LIMITS, stopMs: 2_000 } });
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => {});
     await once(socket, 'connect');

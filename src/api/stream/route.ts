@@ -37,6 +37,8 @@ export async function streamRoutes(app: FastifyInstance, context: Context): Prom
     }
     raw.write(`retry: ${context.parts.limits.streamRetryMs}\n\n`);
     raw.socket?.setNoDelay(true);
+    // Who ends its side reads no more: else it would be seen at a heartbeat only.
+    request.socket.once('end', () => request.socket.end());
     const lastId = request.headers['last-event-id'];
     hub.add(raw, filter, typeof lastId === 'string' ? lastId : undefined);
   });
