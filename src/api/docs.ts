@@ -11,8 +11,8 @@ const DESCRIPTION = `Click-through rates by product and window.
 
 Times are epoch milliseconds. Errors are problem details (RFC 9457) with a \`code\`. A path answers
 405 with \`Allow\` to a method it does not take, 204 with \`Allow\` to OPTIONS, and HEAD like GET
-without the body. An unknown path answers 404. A product called \`latest\` is at
-\`/v1/products/latest\`.`;
+without the body. An unknown path answers 404, under /v1 an unknown query parameter 400. A product
+called \`latest\` is at \`/v1/products/latest\`.`;
 
 /** Swagger UI sets styles on its elements; everything else comes from this server. */
 const DOCS_POLICY =

@@ -90,13 +90,18 @@ function tooLargeText({ routeOptions }: FastifyRequest): string {
   return `the body is larger than the ${routeOptions.bodyLimit} bytes that are taken here`;
 }
 
+/** What is said of a query parameter that an operation does not take. */
+export function unknownText(name: string): string {
+  return `query parameter ${name} is not known here`;
+}
+
 /** Names the parameter that is wrong and says what it takes. */
 function invalidText(error: unknown): string {
   const { validation, validationContext } = error as FastifyError;
   const first = validation![0]!;
   const where = validationContext === 'querystring' ? 'query parameter' : 'part of the path';
   const extra = first.params?.additionalProperty;
-  if (typeof extra === 'string') return `${where} ${extra} is not known here`;
+  if (typeof extra === 'string') return unknownText(extra);
   const allowed = first.params?.allowedValues;
   const takes = Array.isArray(allowed) ? `: ${allowed.join(', ')}` : '';
   return `${where} ${first.instancePath.slice(1) || '?'} ${first.message}${takes}`;

@@ -17,7 +17,7 @@ import { OpenWindows } from './open.ts';
 import { originalRoutes } from './original.ts';
 import { pageRoutes } from './page.ts';
 import type { Context } from './parts.ts';
-import { clientErrorText, sendError } from './problem.ts';
+import { clientErrorText, sendError, unknownText } from './problem.ts';
 import { productRoutes } from './products.ts';
 import { Refused } from './refused.ts';
 import { rejectedRoutes, replayRoute } from './rejected.ts';
@@ -147,7 +147,7 @@ function refuse(code: string | undefined, socket: Socket): void {
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 
-/** Every route is counted and guarded, learns its methods, and refuses a URL that is too long. */
+/** Every route is counted and guarded, learns its methods, and refuses a URL that cannot be. */
 function watchRoutes(app: FastifyInstance, { traffic, parts }: Context, methods: Methods): void {
   const { doors, clock } = parts;
   const urlBytes = urlBytesOf(parts);
@@ -157,13 +157,18 @@ function watchRoutes(app: FastifyInstance, { traffic, parts }: Context, methods:
     methods.add(route);
     const counts = traffic.route(route.url);
     const access = Doors.accessOf(route);
+    // Of the others each says what it takes.
+    const takesNone = route.url.startsWith('/v1/') && !route.schema?.querystring;
     const others = route.onRequest === undefined ? [] : [route.onRequest].flat();
     route.onRequest = [
       (request, _reply, done) => {
         traffic.begin(request, counts);
         doors?.check(request, access, clock.monotonicMs());
-        if (request.url.length <= urlBytes) done();
-        else done(new ClickrateError('bad_request', `the URL is longer than ${urlBytes} bytes`));
+        if (request.url.length > urlBytes)
+          throw new ClickrateError('bad_request', `the URL is longer than ${urlBytes} bytes`);
+        const [name] = takesNone ? Object.keys(request.query as object) : [];
+        if (name !== undefined) throw new ClickrateError('bad_request', unknownText(name));
+        done();
       },
       ...others,
     ];

@@ -172,6 +172,13 @@ test('a query that cannot be is refused by the name of its parameter', async (t)
   await assertRefused(app, '/v1/products?limit=x', /limit/);
   await assertRefused(app, '/v1/products?sort=price', /sort .*-impressions/);
   await assertRefused(app, '/v1/products?limt=5', /limt is not known/);
+  // Where there is no parameter, too; the original's clients may add what they like.
+  for (const path of ['products/a', 'ledger', 'watermark', 'open', 'history/kept', 'rejected/1'])
+    await assertRefused(app, `/v1/${path}?from=5`, /query parameter from is not known here/);
+  const posted = await app.inject({ method: 'POST', url: '/v1/events?key=x', payload: '{}' });
+  assert.equal(posted.statusCode, 400);
+  for (const path of ['/v1/ledger?', '/ctr/latest?_=1', '/ctr/a?_=1', '/livez?_=1'])
+    assert.equal((await app.inject(path)).statusCode, 200, path);
   for (const cursor of ['x', 'bm9uZQ', 'W10', 'WzEsMiwzXQ', '%00'])
     await assertRefused(app, `/v1/products?cursor=${cursor}`, /cursor/);
   const { next } = await json('/v1/products?limit=1');
