@@ -1,11 +1,12 @@
 /** Whether heartbeats are sent at all: by the owner, where the job has read what there is. */
 import assert from 'node:assert/strict';
-import { suite, test } from 'node:test';
+import { suite, type TestContext, test } from 'node:test';
 import { LIMITS, OPTIONS, settingsWith } from '../../src/config.ts';
-import { silentLog } from '../../src/log.ts';
+import { BEHIND_MS } from '../../src/flink/heartbeat.ts';
 import { Heartbeats } from '../../src/sink/heartbeats.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import type { BrokerLine, Room } from '../../src/sources/kafka/connection.ts';
+import { Sender } from '../../src/sources/kafka/sender.ts';
 import { fetchAnswer } from '../simulation/broker-bytes.ts';
 import { batchOf } from '../support/kafka-batches.ts';
 import { SimClock } from '../support/sim-clock.ts';
@@ -22,24 +23,43 @@ const NOW = 1_760_000_000_000;
 const ID = '00000000-0000-4000-8000-000000000001';
 const EVENT = `{"product_id":"a","timestamp":${NOW},"event_type":"click"}`;
 
-/**
- * Beats for 3 s over one data partition with an event; what is asked for of the heartbeat topic.
- * `since`: the first offset that is young.
- */
-async function beats(isOwner: boolean, committed: number | null, since: number | null = null) {
+type World = {
+  isOwner?: boolean;
+  /** What the job has read of the one data partition, which ends there. */
+  committed: number | null;
+  end?: number;
+  /** The first offset that is young. */
+  since?: number | null;
+  /** Those of the heartbeat topic. */
+  partitions?: () => number;
+  /** Called before each look. */
+  onLook?: (clock: TurnClock) => void;
+};
+
+/** Sending ends here: there is no broker to send to. */
+const NO_BROKER = () => {
+  throw new Error('no broker takes it');
+};
+
+/** Beats for 3 s over one data partition with an event; what is asked for, and what is said. */
+async function beats(world: World) {
+  const { isOwner = true, committed, end = 1, since = null, partitions = NO_BROKER } = world;
   const clock = new TurnClock(NOW);
-  let asked = 0;
-  let looked = 0;
+  const seen = { asked: 0, looked: 0, opened: 0, closed: 0, sinceMs: [] as number[] };
+  const said: string[] = [];
+  const note = (_fields: object, message: string) => void said.push(message);
   const topic = async (name: string) => {
-    if (name === 'beats') asked++;
-    else looked++;
-    // Sending ends here: there is no broker to send to.
-    if (name === 'beats') throw new Error('no broker takes it');
+    if (name === 'beats') {
+      seen.asked++;
+      return { id: ID, partitionsCount: partitions(), partitions: {} };
+    }
+    seen.looked++;
+    world.onLook?.(clock);
     return { id: ID, partitionsCount: 1, partitions: { 0: { leader: 1 } } };
   };
   const line: BrokerLine = {
-    open: async () => {},
-    close: () => {},
+    open: async () => void seen.opened++,
+    close: () => void seen.closed++,
     isClosed: false,
     request: async (_: Buffer, room?: Room) => {
       const batch = batchOf({ base: 0, rows: [{ key: 'a', value: EVENT }], firstMs: NOW });
@@ -51,16 +71,19 @@ async function beats(isOwner: boolean, committed: number | null, since: number |
   };
   const cluster = {
     ...{ topic, options: { ...OPTIONS, brokers: 'h:1' } },
-    bounds: async () => ({ first: 0, end: 1 }),
+    bounds: async () => ({ first: 0, end }),
     committed: async () => committed,
-    firstSince: async () => (since === null ? null : { offset: since }),
+    firstSince: async (_topic: string, _partition: number, sinceMs: number) => {
+      seen.sinceMs.push(sinceMs);
+      return since === null ? null : { offset: since };
+    },
     leader: async () => ({ host: 'h', port: 1, topicId: ID }),
     reach: { connect: () => line },
   } as unknown as KafkaCluster;
   const heartbeats = new Heartbeats({
     ...{ options: OPTIONS, cluster, clock, limits: LIMITS, settings: settingsWith({}) },
-    ...{ log: silentLog, topics: { data: ['events'], heartbeat: 'beats' }, everyMs: 1_000 },
-    isOwner: () => isOwner,
+    ...{ log: { debug: note, info: note, warn: note, error: note }, everyMs: 1_000 },
+    ...{ topics: { data: ['events'], heartbeat: 'beats' }, isOwner: () => isOwner },
   });
   const abort = new AbortController();
   const running = heartbeats.run(abort.signal);
@@ -70,24 +93,80 @@ async function beats(isOwner: boolean, committed: number | null, since: number |
   }
   abort.abort();
   await running;
-  return { asked, looked, paused: heartbeats.paused };
+  return { ...seen, said, paused: heartbeats.paused };
+}
+
+/** Takes what is sent from now on: by which sender, where, and which time it says. */
+function taken(t: TestContext) {
+  const sent: [sender: Sender, topic: string, afterMs: number][] = [];
+  t.mock.method(
+    Sender.prototype,
+    'sendToEach',
+    async function (this: Sender, topic: string, value: Buffer) {
+      sent.push([this, topic, JSON.parse(value.toString()).timestamp - NOW]);
+    },
+  );
+  const { mock } = t.mock.method(Sender.prototype, 'close');
+  return { sent, closed: () => mock.callCount() };
 }
 
 suite('heartbeats', () => {
   test('are tried where the job has read what there is', async () => {
-    const { asked, paused } = await beats(true, 1);
+    const { asked, paused, said, opened, closed } = await beats({ committed: 1 });
     assert.ok(asked >= 3, `${asked} times`);
     assert.equal(paused, 'no broker takes it');
+    // Told once, not each second; it looks anew after a failure, and leaves nothing open.
+    assert.deepEqual(said, ['heartbeats pause: no broker takes it']);
+    assert.ok(opened >= 3, `${opened} times`);
+    assert.equal(closed, opened);
   });
 
   test('are tried where all that the job has not read is young', async () => {
-    const { asked } = await beats(true, 0, 0);
+    const { asked, sinceMs } = await beats({ committed: 0, since: 0 });
     assert.ok(asked >= 3, `${asked} times`);
+    // The first look waited for its answer.
+    assert.equal(sinceMs[0], NOW + 100 - BEHIND_MS);
+  });
+
+  test('say how far time is since the newest event, by one sender until its end', async (t) => {
+    const { sent, closed: sendersClosed } = taken(t);
+    const { paused, said, opened, closed } = await beats({ committed: 1, partitions: () => 2 });
+    assert.deepEqual(
+      sent.slice(0, 3).map(([, ...what]) => what),
+      [2_100, 3_000, 4_000].map((afterMs) => ['beats', afterMs]),
+    );
+    assert.ok(sent.length <= 4, `${sent.length} times`);
+    assert.equal(new Set(sent.map(([sender]) => sender)).size, 1);
+    assert.equal(sendersClosed(), 1);
+    assert.deepEqual([paused, said], [null, ['heartbeats are sent']]);
+    assert.deepEqual([opened, closed], [1, 1]);
+  });
+
+  test('never say an earlier time than before, and reach partitions that were added', async (t) => {
+    const { sent, closed } = taken(t);
+    let partitions = 1;
+    const onLook = (clock: TurnClock) => {
+      if (sent.length > 0) clock.jumpWall(-1_500);
+      partitions = 1 + sent.length;
+    };
+    await beats({ committed: 1, partitions: () => partitions, onLook });
+    assert.deepEqual(
+      sent.slice(0, 3).map(([, , afterMs]) => afterMs),
+      [2_100, 2_100, 2_100],
+    );
+    const senders = new Set(sent.map(([sender]) => sender)).size;
+    assert.equal(senders, sent.length);
+    assert.equal(closed(), senders);
+  });
+
+  test('pause where no event has come yet', async () => {
+    const { asked, paused } = await beats({ committed: null, end: 0 });
+    assert.deepEqual([asked, paused], [0, 'no event has come yet']);
   });
 
   test('pause while the job is behind: they would make events late that it has not read', async () => {
     for (const committed of [null, 0]) {
-      const { asked, looked, paused } = await beats(true, committed);
+      const { asked, looked, paused } = await beats({ committed });
       assert.ok(looked >= 3);
       assert.equal(asked, 0);
       assert.match(String(paused), committed === null ? /no job has read/ : /the job is behind/);
@@ -95,7 +174,7 @@ suite('heartbeats', () => {
   });
 
   test('are not sent by who does not own the results, who asks for nothing either', async () => {
-    const { asked, looked, paused } = await beats(false, 1);
+    const { asked, looked, paused } = await beats({ isOwner: false, committed: 1 });
     assert.deepEqual([asked, looked], [0, 0]);
     assert.match(String(paused), /does not own/);
   });

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { parseCsvMapping } from '../../src/sources/csv.ts';
+import { CsvRow } from '../../src/sources/csv-row.ts';
 import { temporary } from '../support/processes.ts';
 import { runsFromEnv } from '../support/random.ts';
 import { batchesOf, readAll } from './file-reader.ts';
@@ -101,6 +102,27 @@ test('every row becomes its events exactly once, read in any pieces, from any of
     },
   );
   await fc.assert(property, { seed, numRuns: runs });
+});
+
+test('quotes that are closed a MiB behind the beginning of their row tear it, no nearer ones', () => {
+  const most = 1_048_576;
+  const behind = Buffer.from('x\n');
+  /** A row in front, then one whose quotes are closed at its byte `close`. */
+  const read = (close: number, isLast: boolean) => {
+    const quoted = `"a\n${'b'.repeat(close - 3)}"`;
+    const row = new CsvRow();
+    const bytes = Buffer.concat([behind, Buffer.from(`${quoted},c\n`)]);
+    const at = row.read(bytes, behind.length, bytes.length, isLast);
+    return { at: at - behind.length, isTorn: row.isTorn, count: row.count };
+  };
+  for (const isLast of [false, true]) {
+    assert.deepEqual(read(most - 1, isLast), { at: most + 2, isTorn: false, count: 2 });
+    assert.deepEqual(read(most, isLast), { at: 2, isTorn: true, count: 1 });
+  }
+  // What is still read may bring them, but nothing is waited for beyond that.
+  const open = Buffer.from(`"a\n${'b'.repeat(most)}`);
+  const end = (length: number) => new CsvRow().read(open, 0, length, false);
+  assert.deepEqual([end(most - 1), end(most)], [-1, 2]);
 });
 
 test('any bytes at all: the same records for any pieces; without quotes, one a line', async (t) => {
