@@ -58,6 +58,14 @@ test('a snapshot first, then each change as it is published, removals too', asyn
   assert.ok(change.data.freshness.age_ms < 1_000);
 });
 
+test('who comes first hears status and open windows at once, not at the next look', async (t) => {
+  const limits = { ...LIMITS, statusMs: 3_600_000 };
+  const { join } = await streaming(t, twoProducts(), { limits, open: () => [] });
+  const client = await join();
+  await client.until(({ event }) => event === 'open');
+  await client.until(({ event }) => event === 'status');
+});
+
 test('a reader that comes back goes on exactly where it was', async (t) => {
   const reader = twoProducts();
   const { join } = await streaming(t, reader);

@@ -64,7 +64,6 @@ export class StreamHub implements ResultsListener, Supply {
 
   /** Takes a reader whose head has been sent. `lastId` is the id of the last event it had. */
   add(response: ServerResponse, filter: ReadonlySet<string> | null, lastId: string | undefined) {
-    if (this.#readers.size === 0) this.#side.look();
     const place = lastId === undefined ? null : this.#placeOf(lastId);
     const name = lastId === undefined ? 'snapshot' : 'reset';
     const reader = new StreamReader(response, this, filter, place, name, () => this.#nowMs());

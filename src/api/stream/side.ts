@@ -18,7 +18,8 @@ export class SideEvents {
   readonly #context: Context;
   #status: Buffer = Buffer.alloc(0);
   #statusKey = '';
-  #statusVersion = 0;
+  /** A reader that has heard nothing has 0. */
+  #statusVersion = 1;
   #open: Buffer = Buffer.alloc(0);
   #openKey = '';
   #openVersion = 0;
