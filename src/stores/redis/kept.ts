@@ -13,7 +13,8 @@ import { KEYS } from './keys.ts';
 
 /** Arguments of one kept event. */
 const FIELDS = 6;
-/** Events read in one go. */
+/** Events read in one go: at first, as they may be large; and at most, where few are wanted. */
+const FIRST_EVENTS = 16;
 const PAGE_EVENTS = 200;
 /** Comebacks read in one go. */
 const PAGE_COMEBACKS = 10_000;
@@ -121,10 +122,9 @@ export async function readRejected(
   const found: StoredEvent[] = [];
   let bytes = 0;
   let end = before === undefined ? '+' : `(${Math.max(0, before)}-0`;
-  // Of those that are only looked through nobody knows how many there are before one is wanted.
-  const count = String(isForAll(query) ? Math.min(PAGE_EVENTS, limit) : PAGE_EVENTS);
+  let count = Math.min(FIRST_EVENTS, limit);
   while (found.length < limit) {
-    const command = ['XREVRANGE', KEYS.rejected, end, '-', 'COUNT', count];
+    const command = ['XREVRANGE', KEYS.rejected, end, '-', 'COUNT', String(count)];
     const [entries] = await connection.sendAllForBytes<Entry[]>([command]);
     for (const entry of entries) {
       const event = eventOf(entry);
@@ -133,14 +133,11 @@ export async function readRejected(
       bytes += event.bytes.length;
       if (found.length === limit || bytes >= maxBytes) return found;
     }
-    if (entries.length < Number(count)) break;
+    if (entries.length < count) break;
     end = `(${entries.at(-1)![0]}`;
+    count = Math.min(PAGE_EVENTS, count * 2);
   }
   return found;
-}
-
-function isForAll({ reason, fromMs, toMs }: RejectedQuery): boolean {
-  return reason === undefined && fromMs === undefined && toMs === undefined;
 }
 
 function isWanted(event: StoredEvent, query: RejectedQuery): boolean {
