@@ -141,7 +141,10 @@ export class Results {
       if (slot !== undefined) this.#touch(slot);
     }
     for (const row of change.rows) {
-      this.#touch(this.#rows.set(row));
+      const slot = this.#rows.set(row);
+      // The name that is kept anyway: each change would keep its own as long as it may be resumed.
+      row.product = this.#rows.productAt(slot) as string;
+      this.#touch(slot);
       this.#see(row);
     }
     this.#number = change.number;

@@ -9,7 +9,7 @@ import { Decoder } from './scan.ts';
 const ROWS = 1024;
 const noDictionary = { seed: 0, find: () => 0, lookUp: () => true };
 
-/** Stands for each item that is counted and not described: a body may hold millions. */
+/** Stands for each item that is counted and not described: a body may hold many. */
 const MORE: Unusable = { index: -1, reason: 'not_json', message: 'and more' };
 
 /**

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import type { SerialisedBody } from '../../src/api/bodies.ts';
 import { Results } from '../../src/api/results.ts';
@@ -292,4 +294,34 @@ test('a long body is made in turns, and is the newest although rows change meanw
   assert.ok(turns >= 5, `${turns} turns`);
   assert.equal(results.latest.get(), made);
   assertSame(results, reader);
+});
+
+test('who remembers changes holds the name of a product once, not once a change', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const reader = new FakeReader();
+  const results = resultsOver(reader);
+  await results.start();
+  const remembered: string[][] = [];
+  results.listen({
+    changed: ({ rows }) => remembered.push(rows.map(({ product }) => product)),
+    replaced: () => {},
+  });
+  const name = (n: number) => `${n} ${'of a name that is long '.repeat(5)}`;
+  const names = JSON.stringify(Array.from({ length: 500 }, (_, n) => name(n)));
+  // As a store reads them: each time a text of its own.
+  const change = () =>
+    reader.publish(
+      (JSON.parse(names) as string[]).map((product) => row(product, counts(START, 1, 0))),
+    );
+  change();
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (let n = 0; n < 200; n++) change();
+  collect();
+  const grownMb = (process.memoryUsage().heapUsed - before) / 1e6;
+  assert.equal(remembered.length, 201);
+  assert.deepEqual(remembered.at(-1), JSON.parse(names));
+  // 100 000 places of eight bytes; with texts of their own 14 MB more.
+  assert.ok(grownMb < 5, `${grownMb} MB`);
 });
