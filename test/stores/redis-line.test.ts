@@ -14,6 +14,7 @@ import {
   transactionOf,
 } from '../../src/stores/redis/transaction.ts';
 import { anyText } from '../support/any-text.ts';
+import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/processes.ts';
 import { startProxy } from '../support/proxy.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
@@ -98,6 +99,23 @@ test('a server that speaks otherwise, or not at all, breaks the line', async (t)
     code: 'store_unavailable',
     message: /no answer in 200 ms/,
   });
+});
+
+test('a server that is not reached fails the line with the reason', async (t) => {
+  const none = new Line({ url: `redis://127.0.0.1:${await freePort()}` }, 1_000);
+  await assert.rejects(none.connect(), /ECONNREFUSED/);
+  const { port } = await startSocketServer(t, () => {});
+  const silent = { url: `rediss://127.0.0.1:${port}` };
+  const late = new Line(silent, 50);
+  await assert.rejects(late.connect(), /Connection timeout/);
+  const left = new Line(silent, 10_000);
+  const reached = left.connect();
+  left.destroy(new Error('the other connection broke'));
+  await assert.rejects(reached, /the other connection broke/);
+  assert.deepEqual(
+    [none, late, left].map(({ isOpen }) => isOpen),
+    [false, false, false],
+  );
 });
 
 test('a commit that is not taken leaves no trace of its rows', { skip }, async (t) => {

@@ -3,16 +3,13 @@ import { createHash } from 'node:crypto';
 import { ErrorReply, RESP_TYPES, RedisClient } from '@redis/client';
 import { ClickrateError } from '../../errors.ts';
 import { Lasting } from './lasting.ts';
-import { Line } from './line.ts';
+import { type Argument, Line } from './line.ts';
 import { answerIn, type Rows, transactionOf } from './transaction.ts';
 
 export type RedisAddress = { url: string; password?: string };
 
 /** How long a connection may take to be made, with its log-in. */
 const CONNECT_MS = 2_000;
-
-/** An argument: text or bytes. */
-export type Argument = string | Buffer;
 
 /** A Lua script, known to Redis by its hash. */
 export type Script = { text: string; sha: string };

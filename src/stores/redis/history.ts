@@ -8,8 +8,9 @@ import { ClickrateError } from '../../errors.ts';
 import { type Level, WINDOW } from '../../history.ts';
 import type { Counts, ProductResult } from '../../result.ts';
 import { TextBytes } from '../../text-bytes.ts';
-import type { Argument, Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { HISTORY_PREFIX, KEYS, PERIODS_PREFIX } from './keys.ts';
+import type { Argument } from './line.ts';
 import { lastOf, parseLog, writeCell } from './logs.ts';
 
 /** Products of a bucket: a commit of 1 000 that were claimed together touches five texts. */

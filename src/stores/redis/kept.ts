@@ -8,8 +8,9 @@ import type { Reason } from '../../event.ts';
 import type { Comeback } from '../../status.ts';
 import { COMEBACK_ROWS, KEPT_ROW_BYTES } from '../bounds.ts';
 import type { Commit, KeptTotals, RejectedQuery, StoredEvent } from '../store.ts';
-import type { Argument, Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { KEYS } from './keys.ts';
+import type { Argument } from './line.ts';
 
 /** Arguments of one kept event. */
 const FIELDS = 6;

@@ -3,12 +3,16 @@
  * form of the protocol, where the library would take them one by one, which costs more than all
  * the rest of a closing. Who is asked, and how one logs in, is as with the library's client.
  */
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ErrorReply, RedisClient } from '@redis/client';
 import { Replies, type Reply } from './replies.ts';
 
-/** What is sent: text, or bytes as they are. */
+/** An argument of a command. */
+export type Argument = string | Buffer;
+
+/** A piece of what is sent, in the form of the protocol. */
 export type Chunk = string | Buffer;
 
 export type Login = { url: string; username?: string; password?: string };
@@ -62,7 +66,7 @@ export class Line {
     if (refused !== undefined) throw refused;
   }
 
-  #reach(): Promise<void> {
+  async #reach(): Promise<void> {
     const { socket: at = {} } = RedisClient.parseURL(this.#login.url);
     const { host, port = PORT, tls } = at as { host: string; port?: number; tls: boolean };
     const how = { host, port, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
@@ -72,14 +76,8 @@ export class Line {
     socket.on('error', (error) => this.#break(error));
     socket.on('close', () => this.#break(new Error('Redis ended the connection')));
     socket.setTimeout(this.#connectMs, () => this.#break(new Error('Connection timeout')));
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ replies: [], count: Infinity, resolve: () => resolve(), reject });
-      socket.once(tls ? 'secureConnect' : 'connect', () => {
-        socket.setTimeout(0);
-        this.#waiting.shift();
-        resolve();
-      });
-    });
+    await once(socket, tls ? 'secureConnect' : 'connect');
+    socket.setTimeout(0);
   }
 
   #greeting(): string[] {
@@ -115,7 +113,7 @@ export class Line {
     try {
       for (const reply of this.#replies.take(bytes)) this.#give(reply);
     } catch (error) {
-      this.#break(error);
+      this.#break(error as Error);
     }
   }
 
@@ -128,16 +126,16 @@ export class Line {
     first.resolve(first.replies);
   }
 
-  #break(error: unknown): void {
+  #break(error: Error): void {
     if (!this.isOpen) return;
     this.destroy(error);
     this.#onError(error);
   }
 
   /** Ends it: what waits for an answer fails, for the reason that was told before, if any. */
-  destroy(why: unknown = new Error('the connection was ended')): void {
+  destroy(why = new Error('the connection was ended')): void {
     this.isOpen = false;
-    this.#socket?.destroy();
+    this.#socket?.destroy(why);
     for (const { replies, reject } of this.#waiting.splice(0))
       reject(replies.find((reply) => reply instanceof ErrorReply) ?? why);
   }

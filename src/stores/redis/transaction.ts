@@ -7,7 +7,7 @@
  */
 import { ErrorReply } from '@redis/client';
 import { KEYS } from './keys.ts';
-import { argumentOf, type Chunk, commandOf } from './line.ts';
+import { type Argument, argumentOf, type Chunk, commandOf } from './line.ts';
 import type { Reply } from './replies.ts';
 import type { Fields } from './rows.ts';
 
@@ -64,7 +64,7 @@ const END = commandOf('EVAL', PUT_BACK, '0') + commandOf('EXEC');
  */
 export function transactionOf(
   script: Buffer,
-  args: readonly Chunk[],
+  args: readonly Argument[],
   rows: readonly Rows[],
 ): { chunks: Chunk[]; count: number } {
   const sent = new Chunks(`${rows.length === 0 ? '' : BEGIN}*${3 + args.length}\r\n`);
@@ -88,7 +88,7 @@ class Chunks {
     this.chunks = [text];
   }
 
-  argument(arg: Chunk): void {
+  argument(arg: Argument): void {
     if (typeof arg === 'string') {
       this.text(argumentOf(arg));
       return;
