@@ -13,7 +13,7 @@ import { isField, useKeys, useMedia, useNow } from './hooks.ts';
 import { ordered, realUpTo, type Sort, scaleOf, totalsOf } from './league.ts';
 import { LeagueHead } from './league-head.tsx';
 import { LeagueRow } from './league-row.tsx';
-import { useLeftPlace } from './left-place.ts';
+import { leftProduct, useLeftPlace } from './left-place.ts';
 import type { Model } from './model.ts';
 import { hashOf, type League, productHash } from './route.ts';
 import { Sparks } from './sparks.ts';
@@ -167,7 +167,7 @@ function useVisible(body: BodyRef, length: number, rowPx: number): [number, numb
 /** `j` and `k` walk the products; the selected one has the focus, so Enter opens it. */
 function useSelection(body: BodyRef, ids: readonly string[], rowPx: number): string | null {
   // Keys may come faster than views are drawn, so what they act on is no state of a drawing.
-  const now = useRef({ ids, rowPx, selected: null as string | null, wanted: false });
+  const now = useRef({ ids, rowPx, selected: leftProduct(), wanted: false });
   now.current.ids = ids;
   now.current.rowPx = rowPx;
   const [, draw] = useReducer((n: number) => n + 1, 0);

@@ -1,7 +1,7 @@
-/** How far a list was scrolled when it was left: every way back leads there. */
+/** Where a list was when it was left, scrolled and selected: every way back leads there. */
 import { useLayoutEffect } from 'preact/hooks';
 
-const left = { hash: '', y: 0 };
+const left = { hash: '', y: 0, product: null as string | null };
 
 /** Scrolls the list at the address `hash` to where it was left, and notes where it is. */
 export function useLeftPlace(hash: string): void {
@@ -20,7 +20,15 @@ export function useLeftPlace(hash: string): void {
   }, [hash]);
 }
 
-/** Begins at the top: a list that was left may have been scrolled far. */
-export function useTop(): void {
-  useLayoutEffect(() => scrollTo(0, 0), []);
+/** The product that was looked at last: keys walk on from it. */
+export function leftProduct(): string | null {
+  return left.product;
+}
+
+/** Begins at the top, where a product is looked at: its list may have been scrolled far. */
+export function useTop(product: string): void {
+  useLayoutEffect(() => {
+    left.product = product;
+    scrollTo(0, 0);
+  }, []);
 }

@@ -22,7 +22,7 @@ type Props = { model: Model; route: Product; onRoute: (route: Product) => void; 
 
 export function ProductView({ model, route, onRoute, back }: Props) {
   const { product, range } = route;
-  useTop();
+  useTop(product);
   useModel(model);
   useKeys(
     useCallback(

@@ -479,6 +479,8 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     assert.equal(await page.locator('h1').first().innerText(), names[1]);
     await press('Escape');
     await page.locator(ROW).first().waitFor();
+    await press('j');
+    assert.equal(await focused(page), names[2], 'on from the product that was left');
     await press('?');
     assert.equal(await page.locator('dialog[open]').count(), 1);
     await press('Escape');
