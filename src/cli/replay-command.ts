@@ -26,7 +26,9 @@ export function addReplay(command: Command): void {
 Examples:
   clickrate replay events.ndjson --results -
   clickrate replay day1.csv.gz day2.csv.gz --csv time=ts,product=item,clicked=click \\
-    --results out.ndjson`,
+    --results out.ndjson
+  clickrate replay events.ndjson --data DIR
+    then clickrate api --store sqlite --data DIR has the rates, and why events were not counted`,
     );
   command.action(async (files: string[], flags: Flags) => {
     const { options, settings } = configurationOf({ ...flags, data: undefined }, STANDARDS);
