@@ -3,7 +3,6 @@ import type { BaseOptions } from '@platformatic/kafka';
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
 import type { Log } from '../log.ts';
-import { clientOptions } from '../sources/kafka/client.ts';
 import type { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { Lane } from '../sources/kafka/lane.ts';
 import { Troubles } from '../sources/kafka/troubles.ts';
@@ -41,7 +40,7 @@ export class KafkaSinkSource implements SinkSource {
 
   constructor(parts: KafkaSinkSourceParts) {
     this.#parts = parts;
-    this.#client = clientOptions(parts.cluster.options);
+    this.#client = parts.cluster.clientOptions();
     this.#troubles = new Troubles(parts.log);
   }
 

@@ -6,7 +6,6 @@ import { judgeReference } from '../decode/reference.ts';
 import { ClickrateError } from '../errors.ts';
 import type { RecordBatch } from '../event.ts';
 import type { Newest } from '../flink/heartbeat.ts';
-import { clientOptions } from '../sources/kafka/client.ts';
 import type { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { Lane } from '../sources/kafka/lane.ts';
 
@@ -34,7 +33,7 @@ export class Tails {
 
   constructor(parts: TailsParts) {
     this.#parts = parts;
-    this.#client = clientOptions(parts.cluster.options);
+    this.#client = parts.cluster.clientOptions();
   }
 
   /** First offset and end of each partition of `topics`. Rejects where one has no leader. */

@@ -4,6 +4,7 @@ import { suite, type TestContext, test } from 'node:test';
 import { LIMITS, OPTIONS, settingsWith } from '../../src/config.ts';
 import { BEHIND_MS } from '../../src/flink/heartbeat.ts';
 import { Heartbeats } from '../../src/sink/heartbeats.ts';
+import { clientOptions } from '../../src/sources/kafka/client.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import type { BrokerLine, Room } from '../../src/sources/kafka/connection.ts';
 import { Sender } from '../../src/sources/kafka/sender.ts';
@@ -70,7 +71,8 @@ async function beats(world: World) {
     },
   };
   const cluster = {
-    ...{ topic, options: { ...OPTIONS, brokers: 'h:1' } },
+    ...{ topic, options: OPTIONS },
+    clientOptions: () => clientOptions({ ...OPTIONS, brokers: 'h:1' }),
     bounds: async () => ({ first: 0, end }),
     committed: async () => committed,
     firstSince: async (_topic: string, _partition: number, sinceMs: number) => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS, OPTIONS, settingsWith } from '../../src/config.ts';
 import { Tails } from '../../src/sink/tails.ts';
+import { clientOptions } from '../../src/sources/kafka/client.ts';
 import type { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
 import { SimClock } from '../support/sim-clock.ts';
 
@@ -10,7 +11,7 @@ import { SimClock } from '../support/sim-clock.ts';
 test('a lost broker rejects what is asked, and nothing that nobody hears', async () => {
   const partitions = { 0: { leader: 1 }, 1: { leader: -1 } };
   const cluster = {
-    options: { ...OPTIONS, brokers: 'h:1' },
+    clientOptions: () => clientOptions({ ...OPTIONS, brokers: 'h:1' }),
     topic: async () => ({ partitions }),
     bounds: async () => {
       throw new Error('the broker is gone');

@@ -40,6 +40,7 @@ export type Found = { offset: number; timeMs: number } | null;
 export class KafkaCluster {
   readonly options: KafkaOptions & Group;
   readonly reach: Reach;
+  #client: BaseOptions | null = null;
   #consumer: Consumer;
 
   constructor(options: KafkaOptions & Group, reach: Reach = NETWORK) {
@@ -50,6 +51,19 @@ export class KafkaCluster {
 
   get consumer(): Consumer {
     return this.#consumer;
+  }
+
+  /**
+   * Options of clients of this cluster, with certificates as they are now; as they were read last,
+   * where they cannot be read: they may be being exchanged, and nobody waits for that here.
+   */
+  clientOptions(): BaseOptions {
+    try {
+      this.#client = clientOptions(this.options);
+    } catch (error) {
+      if (this.#client === null) throw error;
+    }
+    return this.#client;
   }
 
   /** Begins with another client, which is the same member of the group and knows nothing else. */
@@ -63,7 +77,7 @@ export class KafkaCluster {
   #newConsumer(): Consumer {
     const { group, groupInstance } = this.options;
     const consumer = this.reach.consumer({
-      ...clientOptions(this.options),
+      ...this.clientOptions(),
       ...RETRIES,
       metadataMaxAge: METADATA_MAX_AGE_MS,
       groupId: group,

@@ -3,7 +3,7 @@ import { systemClock } from '../../clock.ts';
 import { LIMITS } from '../../config.ts';
 import { ClickrateError } from '../../errors.ts';
 import type { RecordBatch } from '../../event.ts';
-import { clientOptions, type KafkaOptions } from './client.ts';
+import type { KafkaOptions } from './client.ts';
 import { KafkaCluster } from './cluster.ts';
 import { headersAt } from './headers.ts';
 import { Lane } from './lane.ts';
@@ -67,7 +67,7 @@ export async function* readTopic(
 
 async function placesOf(cluster: KafkaCluster, { topic, from }: ReadPlan, onArrival: () => void) {
   const { id, partitionsCount } = await cluster.topic(topic, true);
-  const client = clientOptions(cluster.options);
+  const client = cluster.clientOptions();
   return Promise.all(
     Array.from({ length: partitionsCount }, async (_, partition): Promise<Place> => {
       const { first, end } = await cluster.bounds(topic, partition);

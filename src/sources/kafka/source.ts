@@ -6,7 +6,6 @@ import type { BaseOptions } from '@platformatic/kafka';
 import type { Limits } from '../../config.ts';
 import { ClickrateError } from '../../errors.ts';
 import type { Fetch, Opened, Position, Source } from '../source.ts';
-import { clientOptions } from './client.ts';
 import { Lane } from './lane.ts';
 import {
   identityText,
@@ -49,7 +48,7 @@ export class KafkaSource implements Source {
 
   constructor(parts: KafkaSourceParts) {
     this.#parts = parts;
-    this.#client = clientOptions(parts.cluster.options);
+    this.#client = parts.cluster.clientOptions();
     this.#troubles = new Troubles(parts.log);
     this.partitions = parts.topics.map((topic) => `${topic}-${parts.partition}`);
   }
