@@ -3,7 +3,15 @@
  * wrong and says nothing: right for the last write, which a crash may have cut, but behind a byte
  * that the disk changed lie writes that were acknowledged.
  */
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { ClickrateError } from './errors.ts';
 import { WAY_OUT } from './seal.ts';
 
@@ -12,6 +20,11 @@ const FRAME_HEAD = 24;
 /** Read in one go: a megabyte. */
 const PIECE_FRAMES = 256;
 const MAGIC = 0x377f0682;
+
+/** SQLite writes it beside the file itself, which `file` may be a link to. */
+function logOf(file: string): string {
+  return `${existsSync(file) ? realpathSync(file) : file}-wal`;
+}
 
 /** Commits of the log that SQLite would not see; `at` is the byte where it stops reading. */
 export type LostLog = { at: number; commits: number };
@@ -44,7 +57,7 @@ export function mustBeWholeLog(file: string): void {
  * process's file. SQLite would write it into the copy.
  */
 export function isOfOther(file: string): boolean {
-  const log = statSync(`${file}-wal`, { throwIfNoEntry: false });
+  const log = statSync(logOf(file), { throwIfNoEntry: false });
   if (log === undefined || log.size < HEAD + FRAME_HEAD || !existsSync(file)) return false;
   const fd = openSync(file, 'r');
   try {
@@ -58,7 +71,7 @@ export function isOfOther(file: string): boolean {
 
 /** What of the log beside `file` is lost, or null. It is read in pieces, however long it is. */
 export function lostIn(file: string): LostLog | null {
-  const path = `${file}-wal`;
+  const path = logOf(file);
   if (!existsSync(path)) return null;
   const fd = openSync(path, 'r');
   try {

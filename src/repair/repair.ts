@@ -9,9 +9,11 @@ import {
   copyFileSync,
   existsSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -45,6 +47,11 @@ export function tryRepair(directory: string): Repair {
   const file = join(directory, FILE_NAME);
   if (!existsSync(file))
     throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+  if (lstatSync(file).isSymbolicLink())
+    throw new ClickrateError(
+      'file_unreadable',
+      `${file} is a link to ${realpathSync(file)}: move that and the log beside it to its place`,
+    );
   const work = mkdtempSync(join(directory, 'repair-'));
   const drop = () => rmSync(work, { recursive: true, force: true });
   try {

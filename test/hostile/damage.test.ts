@@ -6,9 +6,11 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -22,7 +24,7 @@ import { storeAt } from '../stores/redis-parts.ts';
 import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
-import { change, copy, engineOn, used } from './directory.ts';
+import { change, copy, engineOn, use, used } from './directory.ts';
 
 /** What is done to the file, and how the refusal begins after the file's name. */
 const DAMAGES: [sql: string, code: string, words: RegExp][] = [
@@ -133,6 +135,18 @@ test('the mended file is whose the damaged one was, and for as few eyes', async 
     const mended = statSync(file);
     assert.deepEqual([mended.uid, mended.gid, mended.mode], [uid, gid, mode], sql);
   }
+});
+
+test('the log of a file that is a link is looked at, and a repair does not leave it out', async (t) => {
+  const [base, directory] = [temporary(t), temporary(t)];
+  await use(join(base, 'stopped'), join(base, 'crashed'), 1);
+  const [file, log] = ['', '-wal'].map((end) => join(base, 'crashed', `clickrate.db${end}`));
+  symlinkSync(file, join(directory, 'clickrate.db'));
+  assert.throws(() => tryRepair(directory), { message: /clickrate\.db is a link to .*crashed/ });
+  const bytes = readFileSync(log);
+  bytes[32 + 24 + 100] ^= 1;
+  writeFileSync(log, bytes);
+  await assert.rejects(engineOn(directory), { message: /-wal is damaged at byte 32/ });
 });
 
 test('a first start that ended before its first write is made again', async (t) => {
