@@ -98,19 +98,23 @@ for (const [sql, takesRows] of CHANGES)
     assert.equal(after.incarnation !== before.incarnation, takesRows);
   });
 
-test('where rows of tasks may be missing all begin again: nothing published is set back', async (t) => {
-  const { directory } = await twoTasks(t);
-  change(directory, "DELETE FROM tasks WHERE task = '0'");
-  const db = new DatabaseSync(join(directory, 'clickrate.db'));
-  teachSums(db);
-  const steps = mendRows(db, new Set(['tasks']));
-  db.close();
-  assert.deepEqual(
-    steps.map(({ what }) => what),
-    [
-      'the checkpoint of task 0 (0 parts, but 1 are there)',
-      'the checkpoint of task 1 is not whole',
-    ],
-  );
-  assert.deepEqual((await loaded(directory)).rows, []);
-});
+/** Tables of which rows may be missing, those of task 0 that are, and what is said of it. */
+const TORN: [torn: string, missing: string[], what: string][] = [
+  ['tasks', ['tasks'], '(0 parts, but 1 are there)'],
+  ['parts', ['tasks', 'parts'], 'is not whole'],
+];
+
+for (const [torn, missing, what] of TORN)
+  test(`where rows of ${torn} may be missing all begin again: nothing published is set back`, async (t) => {
+    const { directory } = await twoTasks(t);
+    for (const table of missing) change(directory, `DELETE FROM ${table} WHERE task = '0'`);
+    const db = new DatabaseSync(join(directory, 'clickrate.db'));
+    teachSums(db);
+    const steps = mendRows(db, new Set([torn]));
+    db.close();
+    assert.deepEqual(
+      steps.map((step) => step.what),
+      [`the checkpoint of task 0 ${what}`, 'the checkpoint of task 1 is not whole'],
+    );
+    assert.deepEqual((await loaded(directory)).rows, []);
+  });

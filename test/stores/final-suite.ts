@@ -25,6 +25,19 @@ export function finalExamples(example: Example): void {
     { limits: { historyKeep: { windowsMs: 30_000, minutesMs: 600_000, quartersMs: 3_600_000 } } },
   );
 
+  example(
+    'while nothing is final, nothing is folded',
+    async (harness) => {
+      const a = await owner(harness);
+      const status = { ...statusOf(0), finalBefore: null };
+      await a.send({ claims: ['x'] });
+      for (let n = 0; n < 12; n++) await a.send({ results: [resultIn('x', n, 1)], status });
+      await harness.folded();
+      assert.equal((await windowsOf(harness.store, 'x')).length, 12);
+    },
+    { limits: { historyKeep: { windowsMs: 30_000, minutesMs: 600_000, quartersMs: 3_600_000 } } },
+  );
+
   for (const historyCells of [64, 8])
     example(
       `what is not final makes no day give way, and goes itself at last: ${historyCells} cells`,

@@ -62,7 +62,7 @@ export function historyExamples(example: Example): void {
     'a revision changes its window once; one that was folded takes none, and that is counted',
     async (harness) => {
       const a = await owner(harness);
-      await a.send({ claims: ['x'] });
+      await a.send({ claims: ['x', 'y'] });
       for (let n = 0; n < 6; n++) {
         await a.send({ results: [resultIn('x', n, 10)] });
         await harness.folded();
@@ -72,10 +72,16 @@ export function historyExamples(example: Example): void {
       await harness.store.commit(commit);
       await harness.folded();
       assert.equal(total(await allLevels(harness)).impressions, 63);
+      // The oldest that was not folded.
+      await a.send({ results: [{ ...resultIn('x', 5, 10), cells: [countsOf(2, 12)] }] });
+      assert.equal(total(await allLevels(harness)).impressions, 65);
       assert.equal((await harness.store.historyHeld()).skipped, 0);
-      await a.send({ results: [{ ...resultIn('x', 5, 10), cells: [countsOf(0, 11)] }] });
-      assert.equal(total(await allLevels(harness)).impressions, 63);
-      assert.equal((await harness.store.historyHeld()).skipped, 1);
+      const late = [countsOf(0, 11), countsOf(1, 11)];
+      const both = ['x', 'y'].map((name) => ({ ...resultIn(name, 5, 10), cells: late }));
+      await a.send({ results: both });
+      await a.send({ results: both.slice(1) });
+      assert.equal(total(await allLevels(harness, null)).impressions, 65);
+      assert.equal((await harness.store.historyHeld()).skipped, 6);
     },
     { limits: { historyKeep: KEEP } },
   );
