@@ -216,6 +216,17 @@ export function historyExamples(example: Example): void {
       await h.folded();
       assert.equal(total(await allLevels(h, null)).impressions, sum);
       assert.equal((await windowsOf(h.store, 'product-2399')).length, 4);
+      // The second is in another bucket, and has the older of these two windows.
+      for (const [name, n] of [
+        ['product-2399', 6],
+        ['product-0', 7],
+      ] as const)
+        await a.send({ results: [resultIn(name, n, n)] });
+      const both = { products: ['product-0', 'product-2399'], levels: ['window'] };
+      const from = { fromMs: countsOf(6, 0).start, toMs: Infinity };
+      assert.deepEqual(await h.store.history({ ...both, ...from }), [
+        [countsOf(6, 6), countsOf(7, 7)],
+      ]);
     },
     { limits: { historyKeep: KEEP, historyFolds: 1 } },
   );
