@@ -102,13 +102,15 @@ export function change(directory: string, sql: string): void {
   db.close();
 }
 
-/** Changes the file as a fault of the program would: every checksum is right. */
+/** Changes the file as a fault of the program would: every checksum and number is right. */
 export function plant(directory: string, sql: string): void {
   const db = new DatabaseSync(join(directory, 'clickrate.db'));
   teachSums(db);
   db.exec(sql);
   for (const [table, { columns }] of Object.entries(SUMMED))
     db.exec(`UPDATE ${table} SET crc = row_sum(${columns.join(', ')})`);
+  db.exec('DELETE FROM cell_counts');
+  db.exec('INSERT INTO cell_counts SELECT level, sum(count) FROM cells GROUP BY level');
   db.close();
 }
 
