@@ -1,7 +1,7 @@
 /** Our side of the consumer group, with a client that does what a test says. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MultipleErrors, NetworkError } from '@platformatic/kafka';
+import { MultipleErrors, NetworkError, ResponseError } from '@platformatic/kafka';
 import { brokerGone, member, turn } from './group-member.ts';
 
 test('where heartbeats stall another client joins, and the old one is not heard', async (t) => {
@@ -26,6 +26,18 @@ test('where heartbeats stall another client joins, and the old one is not heard'
   assert.deepEqual(group.assigned, [1]);
   assert.equal(group.trouble, null);
   assert.deepEqual(assigned, [[0, 1], [1]]);
+});
+
+test('what is refused is told with the reason that the broker gives', async (t) => {
+  const { consumers, group } = await member();
+  t.after(() => group.stop());
+  consumers[0].joined(0);
+  const notCoordinator = new ResponseError(12, 4, { '/': [16, null] }, {});
+  consumers[0].emit('consumer:heartbeat:error', { error: notCoordinator });
+  assert.match(group.trouble ?? '', /heartbeats fail: .*Heartbeat.*: .*correct coordinator/);
+  const unknownMember = new ResponseError(14, 5, { '/': [25, null] }, {});
+  consumers[0].emit('error', new MultipleErrors('the rejoin failed', [unknownMember]));
+  assert.match(group.trouble ?? '', /not in the consumer group: .*SyncGroup.*: .*this member/);
 });
 
 test('a coordinator that has left the cluster is not asked again: the same member goes on', async (t) => {

@@ -202,14 +202,19 @@ export function isOfBrokerGone(error: unknown): boolean {
 /** Errors of the library lie inside each other so deep at most. */
 const DEPTH = 16;
 
-/** What a call of the library failed with: the innermost two sentences say what it was. */
-export function unavailable(what: string, error: unknown): ClickrateError {
+/** Why a call of the library failed: the innermost two sentences say what it was. */
+export function reasonOf(error: unknown): string {
   const sentences = new Set<string>();
   let at: unknown = error;
   for (let depth = 0; at instanceof Error && depth < DEPTH; depth++) {
     sentences.add(at.message.replace(/\.$/, ''));
     at = at.cause ?? (at instanceof AggregateError ? at.errors[0] : null);
   }
-  const text = sentences.size === 0 ? messageOf(error) : [...sentences].slice(-2).join(': ');
-  return new ClickrateError('source_unavailable', `${what} fails: ${text}`, { cause: error });
+  return sentences.size === 0 ? messageOf(error) : [...sentences].slice(-2).join(': ');
+}
+
+/** A call of the library that failed, as an error of ours. */
+export function unavailable(what: string, error: unknown): ClickrateError {
+  const sentence = `${what} fails: ${reasonOf(error)}`;
+  return new ClickrateError('source_unavailable', sentence, { cause: error });
 }

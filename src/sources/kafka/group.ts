@@ -6,9 +6,8 @@
 import { findErrorBy, heartbeatV4, offsetCommitV8 } from '@platformatic/kafka';
 import type { Clock } from '../../clock.ts';
 import type { Limits } from '../../config.ts';
-import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { isOfBrokerGone, type KafkaCluster, unavailable } from './cluster.ts';
+import { isOfBrokerGone, type KafkaCluster, reasonOf, unavailable } from './cluster.ts';
 
 /** A member that is not heard for this long is out of the group. */
 const SESSION_MS = 10_000;
@@ -67,11 +66,11 @@ export class GroupMember {
     });
     // A rejoin that failed ends the heartbeats; errors of single calls are told to their callers.
     consumer.on('error', (error) => {
-      if (isOurs()) this.#onLost(messageOf(error));
+      if (isOurs()) this.#onLost(reasonOf(error));
     });
     consumer.on('consumer:heartbeat:error', ({ error }) => {
       if (!isOurs()) return;
-      this.trouble = `heartbeats fail: ${messageOf(error)}`;
+      this.trouble = `heartbeats fail: ${reasonOf(error)}`;
       if (isOfBrokerGone(error)) this.#begin('its coordinator is no broker any more');
     });
     consumer.on('consumer:heartbeat:end', () => {
