@@ -14,10 +14,13 @@ export type MemoryHistory = {
   /** Windows that start before have been folded. */
   foldedTo: number;
   skipped: number;
+  /** Products that were forgotten. */
+  forgotten: number;
 };
 
 export function emptyHistory(): MemoryHistory {
-  return { levels: new Map(), newest: -Infinity, foldedTo: -Infinity, skipped: 0 };
+  const nothing = { newest: -Infinity, foldedTo: -Infinity, skipped: 0, forgotten: 0 };
+  return { levels: new Map(), ...nothing };
 }
 
 /** Writes a cell: counts are absolute. */
@@ -73,10 +76,17 @@ function addTo(into: Period, product: string, start: number, more: Counts): void
   into.set(product, { start, impressions, clicks: before.clicks + more.clicks });
 }
 
-/** Nothing of the product is left. */
-export function forget({ levels }: MemoryHistory, product: string): void {
-  for (const periods of levels.values())
-    for (const period of periods.values()) period.delete(product);
+/** The product's cells are nobody's any more; they stay in the sum of all. */
+export function forget(history: MemoryHistory, product: string): void {
+  // No product id: those are well formed.
+  const nobody = `\ud800${history.forgotten++}`;
+  for (const periods of history.levels.values())
+    for (const period of periods.values()) {
+      const counts = period.get(product);
+      if (counts === undefined) continue;
+      period.delete(product);
+      period.set(nobody, counts);
+    }
 }
 
 function heldOf({ levels }: MemoryHistory, ladder: Ladder): LevelHeld[] {

@@ -48,7 +48,7 @@ async function sourceOver(
     },
   });
   const cluster = {
-    options: { brokers: 'h:1', clientId: 'c', saslMechanism: '', tls: false },
+    clientOptions: () => ({ clientId: 'c', bootstrapBrokers: ['h:1'] }),
     topic: async (name: string) => ({ id: ID, partitionsCount: partitionsOf(name) }),
     bounds: async () => ({ first: 0, end: 0 }),
     committed: async () => null,

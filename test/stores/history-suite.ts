@@ -250,4 +250,28 @@ export function historyExamples(example: Example): void {
     },
     { limits: { historyKeep: KEEP } },
   );
+
+  example(
+    'what a forgotten product counted stays in the sum of all, and is not its own again',
+    async (harness) => {
+      const a = await owner(harness);
+      await a.send({ claims: ['x', 'y'] });
+      await a.send({ results: [resultIn('x', FIRST, 3), resultIn('y', FIRST, 100)] });
+      await a.send({ removals: ['x'] });
+      assert.equal(total(await allLevels(harness, null)).impressions, 103);
+      assert.equal(total(await allLevels(harness)).impressions, 0);
+      await a.send({ claims: ['x'] });
+      await a.send({ results: [resultIn('x', FIRST, 5)] });
+      await a.send({ removals: ['x', 'y'] });
+      assert.equal(total(await allLevels(harness, null)).impressions, 108);
+      const { levels } = await harness.store.historyHeld();
+      assert.equal(levels.find(({ level }) => level === 'window')?.cells, 3);
+      // Folded too.
+      await a.send({ claims: ['z'] });
+      await a.send({ results: [resultIn('z', FIRST + 12, 1)] });
+      await harness.folded();
+      assert.equal(total(await allLevels(harness, null)).impressions, 109);
+    },
+    { limits: { historyKeep: KEEP, historyProducts: 0 } },
+  );
 }
