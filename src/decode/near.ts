@@ -1,7 +1,8 @@
 /**
  * Products seen lately, in the memory of code: a WebAssembly function finds the dense ids of a
  * run's rows there, several times as quickly as the dictionary, which is asked for those it misses.
- * One serves all tasks. A set is a cache line with two places; a row takes no branch.
+ * One serves all tasks. A set is a cache line with two places; a product has two sets, the second
+ * for when the first is full.
  */
 import { MEMORY, ownPartOf } from '../code-memory.ts';
 import {
@@ -20,6 +21,7 @@ import {
   store32,
   tee,
   V128,
+  when,
 } from '../wasm.ts';
 import { columns, run } from './run.ts';
 
@@ -28,6 +30,8 @@ export const UNKNOWN = 0xffff_ffff;
 
 const SETS = 4_096;
 const SET_SHIFT = 6;
+/** The first bits of a hash are the number of the second set, the last ones of the first. */
+const SECOND = 20;
 /** A place: a product id with zeros behind its end, then its mark, then its dense id. */
 const PLACE_BYTES = 32;
 const LONGEST = 16;
@@ -62,19 +66,29 @@ const lookUp = functionOf(moduleOf(3, LOCALS, bodyOf()), MEMORY) as LookUp | nul
 function bodyOf(): Code {
   const of = (column: number) => [...get(ROW), ...load32(column)];
   const longer = i32(LONGEST + 1);
+  const isUnknown = [...get(FOUND), ...i32(UNKNOWN), ...op.equal];
   return loop(
     [...longer, ...of(columns.productEnd), ...of(columns.productStart), ...tee(START)],
     [...op.subtract, ...tee(LENGTH), ...get(LENGTH), ...longer, ...op.moreUnsigned],
     [...op.select, ...set(LENGTH)],
     [...get(START), ...load128(), ...get(LENGTH), ...i32(4), ...op.shiftLeft],
     [...load128(MASKS_AT), ...op.and128, ...set(KEY)],
-    [...of(columns.productHash), ...i32(SETS - 1), ...op.and, ...i32(SET_SHIFT)],
-    [...op.shiftLeft, ...set(PLACE), ...get(ROW), ...i32(UNKNOWN)],
-    [...word(1, ID_AT), ...differs(1), ...op.select, ...word(0, ID_AT), ...differs(0)],
-    [...op.select, ...tee(FOUND), ...store32(columns.product)],
-    [...get(FOUND), ...i32(UNKNOWN), ...op.equal, ...get(MISSED), ...op.add, ...set(MISSED)],
+    find([...of(columns.productHash), ...i32(SETS - 1), ...op.and]),
+    // Seldom, so that the branch is foreseen.
+    [...isUnknown, ...when(find([...of(columns.productHash), ...i32(SECOND), ...op.shiftRight]))],
+    [...get(ROW), ...get(FOUND), ...store32(columns.product)],
+    [...isUnknown, ...get(MISSED), ...op.add, ...set(MISSED)],
     [...get(ROW), ...i32(4), ...op.add, ...tee(ROW), ...get(END), ...op.less, ...againIf(0)],
   ).concat(get(MISSED));
+}
+
+/** Looks into a set, without a branch. */
+function find(number: Code): Code {
+  return [
+    ...[...number, ...i32(SET_SHIFT), ...op.shiftLeft, ...set(PLACE), ...i32(UNKNOWN)],
+    ...[...word(1, ID_AT), ...differs(1), ...op.select],
+    ...[...word(0, ID_AT), ...differs(0), ...op.select, ...set(FOUND)],
+  ];
 }
 
 /** A word of the set's first or second place. */
@@ -98,19 +112,20 @@ export class NearProducts {
   readonly #owner = ++owners << LENGTH_BITS;
   #failures = 0;
   #toSkip = 0;
-  #isOn = false;
-  /** Where in a full set a place was taken last. */
-  #taken = 0;
+  /** Whether the last rows were looked up here. */
+  isOn = false;
+  /** Which place was taken last where all were. */
+  #turn = 0;
 
   /**
    * Dense ids of rows `[first, end)` of the run into its column of products, `UNKNOWN` where there
-   * is none here; answers how many those are. `size` is that of the dictionary.
+   * is none here; answers how many those are. Where it does not pay it does nothing. `size` is that
+   * of the dictionary.
    */
   lookUp(first: number, end: number, size: number): number {
-    this.#isOn = lookUp !== null && size <= MOST_PRODUCTS && this.#toSkip === 0;
-    if (!this.#isOn) {
+    this.isOn = lookUp !== null && size <= MOST_PRODUCTS && this.#toSkip === 0;
+    if (!this.isOn) {
       if (this.#toSkip > 0) this.#toSkip--;
-      run.product.fill(UNKNOWN, first, end);
       return end - first;
     }
     const missed = (lookUp as LookUp)(first * 4, end * 4, this.#owner);
@@ -123,30 +138,27 @@ export class NearProducts {
   put(row: number, id: number): void {
     const start = run.productStart[row];
     const length = run.productEnd[row] - start;
-    if (!this.#isOn || length > LONGEST) return;
+    if (length > LONGEST) return;
     const mark = this.#owner | length;
-    const at = setAt(run.productHash[row]);
+    const places = placesOf(run.productHash[row]);
     // A run may have missed it more than once.
-    if (holds(at, mark, id) || holds(at + PLACE_BYTES, mark, id)) return;
-    const place = this.#placeIn(at);
+    if (places.some((place) => holds(place, mark, id))) return;
+    const place = places.find((one) => words[(one + MARK_AT) >> 2] === 0) ?? this.#taken(places);
     bytes.fill(0, place, place + LONGEST);
     bytes.copyWithin(place, start, start + length);
     words[(place + MARK_AT) >> 2] = mark;
     words[(place + ID_AT) >> 2] = id;
   }
 
-  /** A free place of the set, or the first and the second in turn. */
-  #placeIn(at: number): number {
-    for (const place of [at, at + PLACE_BYTES])
-      if (words[(place + MARK_AT) >> 2] === 0) return place;
-    this.#taken ^= PLACE_BYTES;
-    return at + this.#taken;
+  /** Of places that are all taken each in turn. */
+  #taken(places: readonly number[]): number {
+    this.#turn = (this.#turn + 1) % places.length;
+    return places[this.#turn];
   }
 
   /** Forgets a product: its dense id may be another's from now on. */
   drop(id: number, hash: number): void {
-    const at = setAt(hash);
-    for (const place of [at, at + PLACE_BYTES]) {
+    for (const place of placesOf(hash)) {
       const markAt = (place + MARK_AT) >> 2;
       const isOurs = words[markAt] >> LENGTH_BITS === this.#owner >> LENGTH_BITS;
       if (isOurs && words[(place + ID_AT) >> 2] === id) words[markAt] = 0;
@@ -154,8 +166,11 @@ export class NearProducts {
   }
 }
 
-function setAt(hash: number): number {
-  return SETS_AT + ((hash & (SETS - 1)) << SET_SHIFT);
+/** Where a product may be, the likeliest first. */
+function placesOf(hash: number): number[] {
+  const first = SETS_AT + ((hash & (SETS - 1)) << SET_SHIFT);
+  const second = SETS_AT + ((hash >>> SECOND) << SET_SHIFT);
+  return [first, first + PLACE_BYTES, second, second + PLACE_BYTES];
 }
 
 function holds(place: number, mark: number, id: number): boolean {

@@ -75,8 +75,9 @@ export class Products {
       this.touched = touched;
     }
     let known = true;
+    const { isOn } = this.#near;
     for (let row = first; row < end; row++) {
-      if (product[row] !== UNKNOWN) continue;
+      if (isOn && product[row] !== UNKNOWN) continue;
       const start = productStart[row];
       const stop = productEnd[row];
       const length = (stop - start) | 0;
@@ -101,7 +102,7 @@ export class Products {
       } else entry = table[this.#placeOf(bytes, view, start, stop, hash)];
       product[row] = entry - 1;
       if (entry === 0) known = false;
-      else this.#near.put(row, entry - 1);
+      else if (isOn) this.#near.put(row, entry - 1);
     }
     return known;
   }

@@ -28,7 +28,7 @@ function fillRun(rows: readonly { name: string; hash: number }[]): void {
 }
 
 // Names begin alike, some are too long; their hashes are of three sets: they fight for places.
-const HASHES = [0, 4_096, -4_096, 1, -1];
+const HASHES = [0, 4_096, 1 << 20, 1, -1];
 const product = fc
   .tuple(fc.constantFrom('a', 'b'), fc.integer({ min: 0, max: 18 }))
   .map(([letter, n]) => ({ name: letter + 'a'.repeat(n), hash: HASHES[n % HASHES.length]! }));
@@ -80,22 +80,26 @@ test('what is found near is the dense id that was put there for this dictionary,
   );
 });
 
-test('two products of a set are found; others take their places in turn', () => {
+test('four products of the same sets are found; others take their places in turn', () => {
   const near = new NearProducts();
-  const names = ['the first', 'second', '3rd', 'no. 4'];
-  fillRun(names.map((name) => ({ name, hash: 77 })));
-  assert.equal(near.lookUp(0, 4, 4), 4);
-  near.put(0, 10);
-  near.put(1, 11);
-  near.put(1, 11);
-  new NearProducts().drop(10, 77);
-  near.lookUp(0, 4, 4);
-  assert.deepEqual([...run.product.subarray(0, 4)], [10, 11, UNKNOWN, UNKNOWN]);
-  near.put(2, 12);
-  near.put(3, 13);
-  near.lookUp(0, 4, 4);
-  assert.deepEqual([...run.product.subarray(0, 4)], [UNKNOWN, UNKNOWN, 12, 13]);
-  assert.equal(near.lookUp(2, 4, 4), 0, 'rows from another on');
+  const names = ['the first', 'second', '3rd', 'no. 4', 'a fifth one', '6'];
+  // Its second set is none of those above.
+  fillRun(names.map((name) => ({ name, hash: 0x7000_0077 })));
+  const found = () => {
+    near.lookUp(0, 6, 6);
+    return [...run.product.subarray(0, 6)];
+  };
+  assert.equal(near.lookUp(0, 6, 6), 6);
+  for (const row of [0, 1, 2, 3, 3]) near.put(row, 10 + row);
+  new NearProducts().drop(10, 0x7000_0077);
+  assert.deepEqual(found(), [10, 11, 12, 13, UNKNOWN, UNKNOWN]);
+  near.put(4, 14);
+  near.put(5, 15);
+  assert.equal(found().filter((id) => id !== UNKNOWN).length, 4);
+  assert.deepEqual(found().slice(4), [14, 15]);
+  assert.equal(near.lookUp(4, 6, 6), 0, 'rows from another on');
+  near.drop(15, 0x7000_0077);
+  assert.deepEqual(found().slice(4), [14, UNKNOWN]);
 });
 
 test('a product id of sixteen bytes is kept, one of seventeen is not', () => {
@@ -108,16 +112,16 @@ test('a product id of sixteen bytes is kept, one of seventeen is not', () => {
   assert.deepEqual([...run.product.subarray(0, 2)], [1, UNKNOWN]);
 });
 
-test('with too many products nothing is looked up or kept', () => {
+test('with too many products nothing is looked up', () => {
   const near = new NearProducts();
   fillRun([{ name: 'p', hash: 9 }]);
-  run.product[0] = 4;
+  assert.equal(near.lookUp(0, 1, 4_096), 1);
+  near.put(0, 4);
+  run.product[0] = 5;
   assert.equal(near.lookUp(0, 1, 4_097), 1);
-  assert.equal(run.product[0], UNKNOWN);
-  near.put(0, 4);
-  assert.equal(near.lookUp(0, 1, 4_096), 1, 'it was not kept');
-  near.put(0, 4);
+  assert.deepEqual([near.isOn, run.product[0]], [false, 5]);
   assert.equal(near.lookUp(0, 1, 4_096), 0);
+  assert.deepEqual([near.isOn, run.product[0]], [true, 4]);
 });
 
 test('where most is missed it is looked up ever more seldom, and always again', () => {
@@ -129,7 +133,7 @@ test('where most is missed it is looked up ever more seldom, and always again', 
   const tried: number[] = [];
   for (let n = 0; n < 6_000; n++) {
     near.lookUp(0, 9, 9);
-    if (run.product[0] === 4) tried.push(n);
+    if (near.isOn) tried.push(n);
   }
   assert.ok(tried.length > 16 && tried.length < 120, `tried ${tried.length} times of 6 000`);
   assert.ok((tried.at(-1) ?? 0) > 5_800, `last tried at ${tried.at(-1)}`);
