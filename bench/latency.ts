@@ -99,7 +99,7 @@ function cpuByProcess(): Map<string, number> {
   for (const pid of children.trim().split(' ').map(Number)) {
     const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
     const name =
-      ['run', 'produce'].find((word) => args[2] === word) ?? args[0].split('/').at(-1) ?? '';
+      ['run', 'produce'].find((word) => args.includes(word)) ?? args[0].split('/').at(-1) ?? '';
     seconds.set(name === 'node' ? 'observer' : name, cpuSecondsOf(pid));
   }
   const [, ...ticks] = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/ +/).map(Number);
