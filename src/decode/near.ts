@@ -1,6 +1,6 @@
 /**
  * Products seen lately, in the memory of code: a WebAssembly function finds the dense ids of a
- * run's rows there, several times as quickly as the dictionary, which is asked for those it misses.
+ * run's rows there, twice as quickly as the dictionary, which is asked for those it misses.
  * One serves all tasks. A set is a cache line with two places; a product has two sets, the second
  * for when the first is full.
  */
@@ -43,8 +43,8 @@ const LENGTH_BITS = 5;
 const MOST_PRODUCTS = SETS;
 /** After so many runs in a row that missed much, as many are not looked up, at most so many. */
 const FAILURES = 16;
-/** One row of so many, or more. */
-const MANY = 8;
+/** A run missed much where it missed one row of so many, or more. */
+const ROWS_A_MISS = 8;
 const MOST_SKIPPED = 1_024;
 
 const SETS_AT = ownPartOf(SETS << SET_SHIFT);
@@ -129,7 +129,7 @@ export class NearProducts {
       return end - first;
     }
     const missed = (lookUp as LookUp)(first * 4, end * 4, this.#owner);
-    if (missed * MANY < end - first) this.#failures = 0;
+    if (missed * ROWS_A_MISS < end - first) this.#failures = 0;
     else if (++this.#failures > FAILURES) this.#toSkip = Math.min(this.#failures, MOST_SKIPPED);
     return missed;
   }
