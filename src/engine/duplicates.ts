@@ -31,8 +31,6 @@ export class Duplicates {
   readonly forgetAt: Float64Array;
   #removedParts: string[] = [];
   dropped = 0;
-  /** Keeps the compiler from leaving out loads that only bring cache lines near. */
-  touched = 0;
   /** The mixed id of the event at hand; set by `seen`, used by `remember`. */
   readonly #id = new Int32Array(4);
   /** Bucket of the last remembered id: the next one is mostly in it too. */
@@ -67,7 +65,7 @@ export class Duplicates {
     for (let i = from; i < to; i++)
       if (hasId[i] === 1)
         touched ^= table.touch(id[4 * i] ^ scopeOf(partition, product[i], kind[i]));
-    this.touched = touched;
+    table.touched = touched;
   }
 
   /**
