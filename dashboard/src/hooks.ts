@@ -1,12 +1,15 @@
-/** What views share: the model, a clock, the address and the width. */
-import { useCallback, useEffect, useReducer, useState } from 'preact/hooks';
+/**
+ * What views share: the model, a clock, the address and the width. They listen from the moment they
+ * are drawn: what came before the next frame would be missed, or be taken by the view before.
+ */
+import { useCallback, useEffect, useLayoutEffect, useReducer, useState } from 'preact/hooks';
 import type { Model } from './model.ts';
 import { hashOf, type Route, routeOf } from './route.ts';
 
 /** Draws the view again whenever the model changes. */
 export function useModel(model: Model): Model {
   const [, again] = useReducer((n: number) => n + 1, 0);
-  useEffect(() => model.subscribe(() => again(undefined)), [model]);
+  useLayoutEffect(() => model.subscribe(() => again(undefined)), [model]);
   return model;
 }
 
@@ -38,7 +41,7 @@ export function useMedia(query: string): boolean {
  */
 export function useRoute(): [Route, (next: Route, isStep: boolean) => void] {
   const [route, set] = useState(() => routeOf(location.hash));
-  useEffect(() => {
+  useLayoutEffect(() => {
     const look = () => set(routeOf(location.hash));
     addEventListener('hashchange', look);
     return () => removeEventListener('hashchange', look);
@@ -54,7 +57,7 @@ export function useRoute(): [Route, (next: Route, isStep: boolean) => void] {
 
 /** Calls `handler` for keys that are not typed into a field and not taken by a dialog. */
 export function useKeys(handler: (event: KeyboardEvent) => void): void {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const look = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (document.querySelector('dialog[open]') !== null) return;

@@ -525,6 +525,19 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await close();
   });
 
+  test('a key that is pressed as soon as a view is drawn is taken by that view', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, `${fixture.url}/#/?search=desk`);
+    await page.locator(ROW).first().waitFor();
+    await page.evaluate(ESCAPE_AT_ONCE);
+    await page.locator(`${ROW} a`).first().click();
+    await page.waitForFunction('pressed === 1');
+    await page.locator(ROW).first().waitFor({ timeout: 10_000 });
+    assert.equal(await page.getByPlaceholder('Search').inputValue(), 'desk');
+    await close();
+  });
+
   test('figures of a phone stand apart from each other', async (t) => {
     const fixture = await startFixture({ products: 5 });
     t.after(() => fixture.close());
@@ -557,6 +570,14 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
   });
 });
 
+/** Presses Escape when a product has just been drawn, before a frame shows it. */
+const ESCAPE_AT_ONCE = `
+  globalThis.pressed = 0;
+  new MutationObserver(() => {
+    if (pressed > 0 || document.querySelector('.product-name') === null) return;
+    pressed++;
+    document.body.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+  }).observe(document.getElementById('main'), { childList: true, subtree: true });`;
 /** Where the first and the last letter of an element's text are. */
 const ENDS = `(place, product) => {
   const all = [...document.querySelectorAll(place)];
