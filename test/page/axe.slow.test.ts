@@ -44,6 +44,7 @@ describe('axe-core finds nothing', { skip: NO_CHROMIUM, timeout: 180_000 }, () =
       const fixture = await startFixture(scene);
       t.after(() => fixture.close());
       const { page, close } = await openPage(browser, `${fixture.url}/${hash}`, look);
+      await page.locator('#main h1').first().waitFor({ state: 'attached' });
       await page.waitForTimeout(1_800);
       if (key !== undefined) await page.keyboard.press(key);
       await page.evaluate(AXE);

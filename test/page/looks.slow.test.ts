@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { counts, row } from '../api/fake-reader.ts';
+import { eventually } from '../support/processes.ts';
 import { launch, NO_CHROMIUM, openPage, textOf } from './chromium.ts';
 import { startFixture } from './fixture.ts';
 import { WINDOW_MS } from './shop.ts';
@@ -66,8 +67,8 @@ describe('the looks of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () =>
     await page.goto(`${fixture.url}/${PRODUCT}`);
     await page.locator('.plots canvas').nth(1).waitFor();
     await page.emulateMedia({ colorScheme: 'dark' });
-    await page.waitForTimeout(300);
-    assert.equal(await page.evaluate('canvases'), 4, 'both are drawn in the new colours');
+    // Both are drawn in the new colours.
+    await eventually(async () => (await page.evaluate('canvases')) === 4);
     await page.getByRole('link', { name: '← All products' }).click();
     await page.locator('.rows .row').first().waitFor();
     await page.emulateMedia({ colorScheme: 'light' });

@@ -62,7 +62,8 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     for (const way of [`curl ${fixture.url}/v1/events`, 'npm start', '--source kafka'])
       assert.ok(text.includes(way), way);
     await page.getByRole('button', { name: /^Copy curl/ }).click();
-    assert.match(await page.evaluate('navigator.clipboard.readText()'), /^curl http/);
+    const copied = () => page.evaluate<string>('navigator.clipboard.readText()');
+    await eventually(async () => (await copied()).startsWith('curl http'));
     fixture.reader.publish(edgeRows(Date.now() - 20_000));
     await page.locator(ROW).nth(6).waitFor();
     assert.deepEqual(errors, []);
@@ -140,13 +141,13 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     };
     const real = products.filter(({ change }) => change?.significant).map((p) => p.product_id);
     assert.ok(real.includes('surely-up') && !real.includes('the-same'), `real: ${real}`);
-    const shown = await page.locator(`${ROW} .product a`).allInnerTexts();
-    const expected = real.filter((id) => shown.includes(id)).sort();
     // Rows are judged together a moment after they are drawn: one more may make others real.
     await eventually(async () => {
+      const shown = await page.locator(`${ROW} .product a`).allInnerTexts();
+      const expected = real.filter((id) => shown.includes(id)).sort();
       assert.deepEqual((await marks(page).allInnerTexts()).sort(), expected);
       return true;
-    }, 10_000);
+    });
     await close();
   });
 
@@ -210,13 +211,13 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     const rows = page.locator('.figures tbody tr');
     assert.equal(await rows.count(), 31);
     fixture.next();
-    await eventually(async () => (await rows.count()) === 32, 5_000);
+    await eventually(async () => (await rows.count()) === 32);
     // A late event revises the window that was just published.
     const { latest, previous } = fixture.reader.rows.get('desk-lamp-classic')!;
     const revised = { ...latest!, clicks: latest!.clicks + 5 };
     fixture.reader.publish([{ product: 'desk-lamp-classic', latest: revised, previous }]);
     const newest = rows.first().locator('td');
-    await eventually(async () => (await newest.nth(4).innerText()) === '1', 5_000);
+    await eventually(async () => (await newest.nth(4).innerText()) === '1');
     assert.equal(await newest.nth(3).innerText(), String(revised.clicks));
     const saved = page.waitForEvent('download');
     await page.getByRole('button', { name: 'Export CSV' }).click();
@@ -284,7 +285,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     reader.publish([row('..', mine[1]!, mine[0])]);
     const { page, errors, close } = await openPage(browser, `${url}/#/product/..`);
     const shown = page.locator('.figures tbody tr td:nth-of-type(3)');
-    await eventually(async () => (await shown.count()) === 2, 5_000);
+    await eventually(async () => (await shown.count()) === 2);
     assert.deepEqual(await shown.allInnerTexts(), ['500', '400']);
     assert.equal(await page.locator('h1').first().innerText(), '..');
     assert.deepEqual(errors, []);
@@ -299,16 +300,16 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
       `${fixture.url}/#/product/desk-lamp-classic`,
     );
     const rows = page.locator('.figures tbody tr');
-    await eventually(async () => (await rows.count()) === 31, 5_000);
+    await eventually(async () => (await rows.count()) === 31);
     const asked: string[] = [];
     page.on('request', (request) => asked.push(request.url()));
     for (let closed = 0; closed < 3; closed++) fixture.next();
-    await eventually(async () => (await rows.count()) === 34, 5_000);
+    await eventually(async () => (await rows.count()) === 34);
     const starts = await rows.locator('th').allInnerTexts();
     assert.equal(new Set(starts).size, 34);
-    // Once, not again and again.
+    // Once, not again and again; never where each was drawn before the next one came.
     await page.waitForTimeout(1_000);
-    assert.equal(asked.filter((url) => /history\?/.test(url)).length, 1);
+    assert.ok(asked.filter((url) => /history\?/.test(url)).length <= 1);
     assert.deepEqual(errors, []);
     await close();
   });
@@ -328,7 +329,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     });
     await page.goto(`${fixture.url}/#/product/desk-lamp-classic`);
     const steps = page.getByLabel('Step');
-    await eventually(async () => (await steps.locator('option').count()) === 2, 5_000);
+    await eventually(async () => (await steps.locator('option').count()) === 2);
     const last = () => asked.at(-1)?.get('step') ?? 'window';
     assert.equal(last(), 'window');
     for (const [range, step] of [
@@ -337,7 +338,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
       ['90 d', '1d'],
     ] as const) {
       await page.getByText(range, { exact: true }).click();
-      await eventually(async () => last() === step, 5_000);
+      await eventually(async () => last() === step);
       await page.locator('.plots canvas').nth(1).waitFor();
       assert.equal(await steps.inputValue(), step);
     }
@@ -347,10 +348,10 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     const span = Number(asked.at(-1)?.get('to')) - Number(asked.at(-1)?.get('from'));
     assert.equal(span, 90 * 86_400_000);
     await steps.selectOption('15m');
-    await eventually(async () => last() === '15m', 5_000);
+    await eventually(async () => last() === '15m');
     await page.getByText('7 d', { exact: true }).click();
     await steps.selectOption('1d');
-    await eventually(async () => asked.at(-1)?.get('tz') === 'UTC', 5_000);
+    await eventually(async () => asked.at(-1)?.get('tz') === 'UTC');
     await page.unrouteAll({ behavior: 'ignoreErrors' });
     await close();
   });
@@ -419,7 +420,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await page.getByLabel('Reason').selectOption('too_late');
     const list = page.locator('.rejects li');
     await list.first().waitFor();
-    await eventually(async () => answered === 2, 5_000);
+    await eventually(async () => answered === 2);
     await page.waitForTimeout(500);
     assert.equal(await list.count(), 1);
     assert.match(await list.first().innerText(), /too late/);
@@ -496,27 +497,26 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await press('j', 'j', 'k');
     assert.equal(await focused(page), names[0]);
     await press('j', 'Enter');
-    assert.equal(await page.locator('h1').first().innerText(), names[1]);
+    await page.locator('h1', { hasText: names[1]! }).waitFor();
     await press('Escape');
     await page.locator(ROW).first().waitFor();
     await press('j');
     assert.equal(await focused(page), names[2], 'on from the product that was left');
     await press('?');
-    assert.equal(await page.locator('dialog[open]').count(), 1);
+    await page.locator('dialog[open]').waitFor();
     await press('Escape');
-    assert.equal(await page.locator('dialog[open]').count(), 0);
+    await page.locator('dialog[open]').waitFor({ state: 'detached' });
     await press('/');
     await page.keyboard.type('desk');
-    await page.waitForTimeout(100);
-    assert.equal(await page.locator(ROW).count(), 5);
+    const drawn = () => page.locator(ROW).count();
+    await eventually(async () => (await drawn()) === 5);
     await press('Enter');
     assert.match(await focused(page), /^desk/);
     await press('/', 'Escape', 'Escape');
-    assert.ok((await page.locator(ROW).count()) > 20);
+    await eventually(async () => (await drawn()) > 20);
     await page.locator('button', { hasText: 'Clicks' }).focus();
     await press('Enter');
-    const sorted = page.locator('[aria-sort="descending"]');
-    assert.match(await sorted.innerText(), /Clicks/);
+    await page.locator('[aria-sort="descending"]', { hasText: 'Clicks' }).waitFor();
     for (let i = 0; i < 23; i++) await page.keyboard.press('j');
     await press('j');
     const box = await page.locator(':focus').boundingBox();
@@ -552,9 +552,14 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
   test('Tab reaches every control, and each shows that it has the focus', async (t) => {
     const fixture = await startFixture({ products: 5 });
     t.after(() => fixture.close());
-    for (const hash of ['#/', '#/product/desk-lamp-classic', '#/pipeline']) {
+    for (const [hash, last] of [
+      ['#/', `${ROW}:nth-of-type(5)`],
+      ['#/product/desk-lamp-classic', '.figures tbody tr'],
+      ['#/pipeline', '.rejects li:nth-of-type(5)'],
+    ] as const) {
       const { page, close } = await openPage(browser, `${fixture.url}/${hash}`);
-      await page.waitForTimeout(1_500);
+      await page.locator(last).first().waitFor();
+      await page.waitForTimeout(300);
       const controls = await page.evaluate<number>(COUNT_CONTROLS);
       const reached = new Set<number>();
       for (let i = 0; i < controls + 6; i++) {

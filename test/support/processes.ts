@@ -99,10 +99,13 @@ export function temporary(t: { after(fn: () => void): void }, base = tmpdir()): 
   return directory;
 }
 
-/** Calls `look` until it returns something; rejects with its last error when time is up. */
+/**
+ * Calls `look` until it returns something; rejects with its last error when time is up. What a test
+ * waits for comes soon, but not on a machine with more to do: only a failure waits for long.
+ */
 export async function eventually<T>(
   look: () => Promise<T | null | undefined | false>,
-  waitMs: number,
+  waitMs = 30_000,
   everyMs = 50,
 ): Promise<T> {
   const untilMs = performance.now() + waitMs;
