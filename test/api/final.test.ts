@@ -65,7 +65,7 @@ test('a product that a quiet task cannot own is judged without it in history too
   await eventually(async () => {
     const [first] = await historyOf('/v1/products/new/history');
     return first === 'final';
-  }, 5_000);
+  });
 });
 
 test('a backlog for a quiet task is not final before the task is known to be quiet', async (t) => {
@@ -78,10 +78,10 @@ test('a backlog for a quiet task is not final before the task is known to be qui
   await eventually(async () => {
     const { freshness } = await json('/v1/products/old');
     return freshness.final_before === backlog;
-  }, 5_000);
+  });
   assert.deepEqual(await statusesOf('old'), ['provisional', 'final']);
   reader.statusMap.set('0', task(backlog + 10_000, true));
-  await eventually(async () => (await statusesOf('new'))[1] === 'final', 5_000);
+  await eventually(async () => (await statusesOf('new'))[1] === 'final');
   assert.deepEqual(await statusesOf('old'), ['final', 'final']);
 });
 
@@ -96,7 +96,7 @@ test('a look that began before a backlog came does not say that its task is quie
     await gate;
     return found;
   };
-  await eventually(async () => isLooking, 5_000, 5);
+  await eventually(async () => isLooking, 30_000, 5);
   reader.publish([row('old', counts(OLD + 60_000, 3, 1), counts(OLD, 9, 1))]);
   let next = 0;
   reader.statuses = () => {
@@ -104,7 +104,7 @@ test('a look that began before a backlog came does not say that its task is quie
     return new Promise(() => {});
   };
   letGo();
-  await eventually(async () => next > 0, 5_000, 5);
+  await eventually(async () => next > 0, 30_000, 5);
   assert.equal((await json('/v1/products/old')).freshness.final_before, OLD + 10_000);
 });
 
@@ -115,7 +115,7 @@ test('what becomes final while counts are read is not called final with them', a
     const found = await history(query);
     reader.statusMap.set('1', task(START + 120_000, false));
     const before = reader.looks;
-    await eventually(async () => reader.looks > before + 1, 5_000, 5);
+    await eventually(async () => reader.looks > before + 1, 30_000, 5);
     return found;
   };
   assert.deepEqual(await historyOf('/v1/products/new/history'), ['provisional']);
@@ -130,7 +130,7 @@ test('which task may own a product is told by its newest window', () => {
 test('when all tasks are quiet everything is final', async (t) => {
   const { reader, json, statusesOf } = await served(t, 10);
   reader.statusMap.set('1', task(START + 20_000, true));
-  await eventually(async () => (await statusesOf('new'))[0] === 'final', 5_000);
+  await eventually(async () => (await statusesOf('new'))[0] === 'final');
   const { freshness } = await json('/v1/products/new');
   assert.equal(freshness.final_before, START + 30_000);
   assert.equal(freshness.watermark, START + 34_999);

@@ -15,7 +15,7 @@ export type Client = {
   comments: string[];
   /** The id that a client would come back with. */
   lastId(): string;
-  /** Resolves with the first event that fits, those before included; rejects after 5 s. */
+  /** Resolves with the first event that fits, those before included; rejects after 30 s. */
   until(fits: (event: Event) => boolean): Promise<Event>;
   pause(): void;
   resume(): void;
@@ -75,7 +75,7 @@ export async function connect(url: string, lastId?: string): Promise<Client> {
       const timer = setTimeout(() => {
         waiting.delete(check);
         reject(new Error(`no such event; had ${JSON.stringify(events).slice(0, 500)}`));
-      }, 5_000);
+      }, 30_000);
       const check = () => {
         const found = events.find(fits);
         if (found === undefined) return;

@@ -199,7 +199,7 @@ test('a reader that does not drain gets the newest state of each product, once',
 
 test('a reader that never drains is dropped, and costs the others nothing', async (t) => {
   const reader = twoProducts();
-  const limits = { ...LIMITS, streamStallMs: 200, statusMs: 50 };
+  const limits = { ...LIMITS, streamStallMs: 1_000, statusMs: 50 };
   const { app, join } = await streaming(t, reader, { limits });
   const stuck = await join();
   const keen = await join();

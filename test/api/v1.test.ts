@@ -120,7 +120,7 @@ test('pages are those of the results that are there, also where as many were loa
   reader.rows.clear();
   reader.publishUnheard([row('a', counts(START, 1, 0)), row('c', counts(START, 2, 0))]);
   reader.publish([row('d', counts(START, 5, 0))]);
-  await eventually(async () => (await pages('sort=clicks')).length === 3, 5_000);
+  await eventually(async () => (await pages('sort=clicks')).length === 3);
   assert.deepEqual(await pages('sort=-impressions'), ['d', 'c', 'a']);
 });
 

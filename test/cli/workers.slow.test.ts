@@ -47,10 +47,7 @@ suite('several workers', { skip: withoutRedis() }, () => {
     assert.equal(workers.length, 2);
     process.kill(workers[0], 'SIGKILL');
     // The other one answers meanwhile.
-    await eventually(
-      async () => (await byWorker(url, 'clickrate_stream_readers')).size === 1,
-      5_000,
-    );
+    await eventually(async () => (await byWorker(url, 'clickrate_stream_readers')).size === 1);
     await outputOf(child, /a worker ended; it is started again/);
     await eventually(
       async () => (await byWorker(url, 'clickrate_stream_readers')).size === 2,

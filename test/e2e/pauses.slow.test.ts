@@ -28,14 +28,14 @@ test('old data posted in two halves with a pause between loses nothing', async (
   await eventually(async () => {
     const found = await historyOf(url, PRODUCTS);
     return sorted(found).length === 5 * 6;
-  }, 20_000);
+  });
   await new Promise((resolve) => setTimeout(resolve, 10_000));
   assert.equal(await post(url, half(60)), true);
   const expected = tally([...half(0), ...half(60)], DEFAULTS.windowMs);
   await eventually(async () => {
     assert.deepEqual(sorted(await historyOf(url, PRODUCTS)), sorted(expected));
     return true;
-  }, 20_000);
+  });
   const response = await fetch(`${url}/v1/ledger`);
   const ledger = (await response.json()) as { total: { verdicts: Record<string, number> } };
   assert.equal(ledger.total.verdicts.counted, 2_400);
@@ -73,7 +73,7 @@ test('a full disk answers 503, tears nothing, and recovers', async (t) => {
     // As full as it gets.
   }
   const waiting = eventsAt(Date.now(), 2_000, 'full');
-  const refusals = await eventually(async () => ((await post(url, waiting)) ? null : 1), 10_000);
+  const refusals = await eventually(async () => ((await post(url, waiting)) ? null : 1));
   assert.equal(refusals, 1);
   const answer = await fetch(`${url}/v1/events`, {
     method: 'POST',
@@ -90,6 +90,6 @@ test('a full disk answers 503, tears nothing, and recovers', async (t) => {
   await eventually(async () => {
     assert.deepEqual(sorted(await historyOf(url, PRODUCTS)), sorted(expected));
     return true;
-  }, 20_000);
+  });
   assert.equal(await child.kill('SIGTERM'), 0, child.output());
 });

@@ -23,7 +23,7 @@ async function post(url: string, product_id: string, timestamp: number): Promise
 }
 
 const seen = (url: string, product: string) =>
-  eventually(async () => (await fetch(`${url}/v1/products/${product}`)).status === 200, 20_000);
+  eventually(async () => (await fetch(`${url}/v1/products/${product}`)).status === 200);
 
 /** The windows of the product with the early event, by day: fold has made one of it. */
 async function days(url: string) {

@@ -104,7 +104,7 @@ test('a task without its checkpoint publishes again from the beginning', {
   );
   await dropCheckpoint(connection, '0');
   // Readers are told to load, and then have only what another task published.
-  await eventually(async () => seen.incarnation !== before, 10_000);
+  await eventually(async () => seen.incarnation !== before);
   assert.deepEqual(
     (await byName()).map(({ product }) => product),
     ['other'],
@@ -119,7 +119,7 @@ test('a task without its checkpoint publishes again from the beginning', {
   assert.deepEqual(await windowsOf(store, 'p0'), p0);
 
   await count(journal, store);
-  await eventually(async () => seen.number === (await store.load()).number, 10_000);
+  await eventually(async () => seen.number === (await store.load()).number);
   assert.deepEqual(seen.back, []);
   assert.deepEqual(await byName(), rows);
   assert.deepEqual(await windowsOf(store, 'p0'), p0);
@@ -146,7 +146,7 @@ test('a task that lost its hash does not begin again over what it published', {
     await count(journal, store);
     assert.deepEqual((await store.load()).rows.sort(byProduct), rows.sort(byProduct));
   }
-  await eventually(async () => seen.number === (await store.load()).number, 10_000);
+  await eventually(async () => seen.number === (await store.load()).number);
   assert.deepEqual(seen.back, []);
 });
 

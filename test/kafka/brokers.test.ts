@@ -27,7 +27,7 @@ async function mustSayNotReady(engine: Engine, reason: RegExp): Promise<void> {
     const said = await readiness(engine);
     if (said !== null && !said.ready && reason.test(said.reasons.join('; '))) return true;
     throw new Error(`it says ${JSON.stringify(said?.reasons)}, ready ${said?.ready}`);
-  }, 20_000);
+  });
 }
 
 suite('brokers that fail', { skip: withoutKafka() || withoutRedis() }, () => {

@@ -109,7 +109,7 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
     const feed = world.feed({ rate: 600 });
     await allRunning([engine], 3);
     world.redis.pause();
-    await eventually(async () => (await readiness(engine))?.ready === false, 15_000);
+    await eventually(async () => (await readiness(engine))?.ready === false);
     await pause(20_000);
     world.redis.resume();
     await allRunning([engine], 3);
@@ -125,7 +125,7 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
     await allRunning([engine], 3);
     for (let n = 1; n <= 4; n++) {
       proxy.loseAnswerTo(/EVAL\r[\s\S]*"received"/);
-      await eventually(async () => proxy.lost() >= n, 10_000);
+      await eventually(async () => proxy.lost() >= n);
       await pause(1_200);
     }
     await allRunning([engine], 3);

@@ -138,7 +138,7 @@ suite('TLS and login', { skip: withoutKafka() || withoutRedis() }, () => {
         const reasons = said?.reasons.join('; ') ?? '';
         if (said?.ready === false && reason.test(reasons)) return true;
         throw new Error(`it says ${reasons}`);
-      }, 20_000);
+      });
     assert.doesNotMatch(stranger.output(), /guessed/);
   });
 });

@@ -151,10 +151,10 @@ suite('the sink', { skip: withoutKafka() || withoutRedis() }, () => {
         [job.events + 3, job.events, 2, 1],
       );
       return true;
-    }, 10_000);
+    });
     // An hour of watermark later the products are gone.
     await job.progress(0, at(3_700));
-    await eventually(async () => (await store.load()).rows.length === 0, 10_000);
+    await eventually(async () => (await store.load()).rows.length === 0);
     const metrics = await (await fetch(`${sink.url}/metrics`)).text();
     assert.match(metrics, /clickrate_sink_lag_records\{task="sink"\} 0/);
     assert.equal(await sink.kill('SIGTERM'), 0, sink.output());
@@ -189,7 +189,7 @@ suite('the sink', { skip: withoutKafka() || withoutRedis() }, () => {
     await committed(cluster.bootstrap, `g-${name}-flink`, data.impressions, 3);
     await outputOf(sink, /heartbeats are sent/, 20_000);
     const final = Math.floor(time / WINDOW) * WINDOW + WINDOW - 1 + 5_000 + 3_000;
-    await eventually(async () => (await beats()).filter((at) => at === final).length > 1, 30_000);
+    await eventually(async () => (await beats()).filter((at) => at === final).length > 1);
     const all = await beats();
     assert.deepEqual(
       all,
@@ -221,10 +221,7 @@ suite('the sink', { skip: withoutKafka() || withoutRedis() }, () => {
     await isReady(sink);
     await pause(1_000);
     await world.redis.kill();
-    await eventually(
-      async () => /commit fails|connect/.test((await ready(sink)).reasons.join()),
-      15_000,
-    );
+    await eventually(async () => /commit fails|connect/.test((await ready(sink)).reasons.join()));
     await world.redis.restart();
     await isReady(sink);
     await stop();

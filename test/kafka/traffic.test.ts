@@ -139,7 +139,7 @@ suite('traffic on real servers', { skip: withoutKafka() || withoutRedis() }, () 
     const engine = await world.engine();
     await allRunning([engine], 3);
     const feed = world.feed({ rate: 200 });
-    await eventually(async () => world.redis.cli('HLEN', 'ctr:previous') === '5', 15_000);
+    await eventually(async () => world.redis.cli('HLEN', 'ctr:previous') === '5');
     await feed.stop();
     await world.mustBeExact(10_000);
     for (const which of ['latest', 'previous']) {

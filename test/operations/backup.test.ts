@@ -52,7 +52,7 @@ async function feedAll(url: string, lines: readonly string[], received: number):
   await eventually(async () => {
     const { total } = await outcomeOf(url);
     return (total as { received: number }).received === received;
-  }, 5_000);
+  });
 }
 
 /** Events that the file at `path` has taken. */
@@ -76,7 +76,7 @@ test('a backup of a running engine goes on exactly in another directory', async 
   const copy = join(temporary(t), 'copy.db');
   const all = [...EVENTS, END];
   const feeding = feedAll(first.url, all, all.length);
-  await eventually(async () => (await outcomeOf(first.url)).histories[0].length > 2, 5_000, 10);
+  await eventually(async () => (await outcomeOf(first.url)).histories[0].length > 2, 30_000, 10);
   assert.match(cli('backup', copy, '--data', data), /bytes, checked/);
   await feeding;
 
@@ -90,7 +90,7 @@ test('a backup of a running engine goes on exactly in another directory', async 
   await eventually(async () => {
     assert.deepEqual(await outcomeOf(second.url), await outcomeOf(first.url));
     return true;
-  }, 5_000);
+  });
 });
 
 test('a backup is refused where it would overwrite, or has nothing to copy', async (t) => {
@@ -218,7 +218,7 @@ test('an upgrade: what the first version wrote is taken up, and goes on', async 
       ],
     );
     return true;
-  }, 5_000);
+  });
 });
 
 test('a rollback: what a newer version wrote is refused by name, and left as it is', async (t) => {

@@ -33,7 +33,7 @@ export async function feed(url: string, lines: readonly string[]): Promise<void>
     body: lines.map((line) => `${line}\n`).join(''),
   });
   assert.equal(response.status, 202, await response.text());
-  await eventually(async () => (await scrape(url)).get(LAG) === 0, 5_000, 20);
+  await eventually(async () => (await scrape(url)).get(LAG) === 0, 30_000, 20);
 }
 
 export const LAG = 'clickrate_lag_records{task="0",partition="journal-0"}';

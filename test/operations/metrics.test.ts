@@ -16,10 +16,10 @@ const BASE = Date.UTC(2019, 10, 24);
 async function knownInput(url: string): Promise<void> {
   const twice = event('a', BASE + 300, { event_id: 'x' });
   await feed(url, [event('a', BASE + 100), twice, twice, event('b', BASE + 1_200)]);
-  await eventually(async () => (await fetch(`${url}/ctr/a`)).status === 200, 5_000, 20);
+  await eventually(async () => (await fetch(`${url}/ctr/a`)).status === 200, 30_000, 20);
   await feed(url, [event('a', BASE + 700), event('b', BASE + 1_300)]);
   const revised = 'clickrate_revisions_total{task="0"}';
-  await eventually(async () => (await scrape(url)).get(revised) === 1, 5_000, 20);
+  await eventually(async () => (await scrape(url)).get(revised) === 1, 30_000, 20);
   await feed(url, [event('b', BASE + 20_000)]);
   await feed(url, [
     ...[event('a', BASE + 800), '{"product_id": 1', '[]', '[]'],
@@ -40,7 +40,7 @@ test('every column of the ledger, the lag, the commits and revisions are told', 
   const ledger = await eventually(async () => {
     const found = (await (await fetch(`${url}/v1/ledger`)).json()) as Ledger;
     return found.total.received === 12 && found;
-  }, 5_000);
+  });
   let sum = 0;
   for (const verdict of VERDICTS) {
     const counted = value('events_total', `{${task},verdict="${verdict}"}`);
@@ -104,8 +104,8 @@ test('readers of the stream and their snapshots are counted', async (t) => {
     assert.equal(series.get('clickrate_stream_readers'), 1);
     assert.equal(series.get('clickrate_stream_snapshots_total'), 1);
     return true;
-  }, 5_000);
+  });
   abort.abort();
   const gone = async () => (await scrape(engine.url)).get('clickrate_stream_readers') === 0;
-  await eventually(gone, 5_000);
+  await eventually(gone);
 });

@@ -59,7 +59,7 @@ const piece = (from: number) =>
 
 async function received(store: RedisStore, count: number): Promise<void> {
   const look = async () => (await store.statuses()).get('0')?.ledger.received === count;
-  await eventually(look, 10_000);
+  await eventually(look);
 }
 
 async function outcome(store: RedisStore) {

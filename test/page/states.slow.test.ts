@@ -365,7 +365,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     assert.match(await textOf(page, 'tr.holds'), /clicks-0 .* holds time back/);
     // Some seconds of rates make a line.
     const line = page.locator('.rate-line title');
-    await eventually(async () => (await line.count()) === 1, 10_000);
+    await eventually(async () => (await line.count()) === 1);
     assert.match(String(await line.textContent()), /^[\d.\s]+ – [\d.\s]+ events a second$/);
     const scripts = await page.evaluate<number>("document.querySelectorAll('script').length");
     assert.equal(scripts, 1);

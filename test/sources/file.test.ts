@@ -260,6 +260,6 @@ test('a source closed or opened anew in the middle leaves no file open', { skip 
         if (!sort) assert.ok(timesOpen(file) > 0, `${name} is read`);
       }
       await source.close();
-      await eventually(async () => timesOpen(file) === 0, 5_000, 5);
+      await eventually(async () => timesOpen(file) === 0, 30_000, 5);
     }
 });

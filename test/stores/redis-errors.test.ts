@@ -207,12 +207,12 @@ test('that changes are not followed is logged once, and that they are again', {
   const { log, lines } = noted();
   const store = storeAt(t, redis.url, { log });
   store.follow(() => {});
-  await eventually(async () => store.following()?.trouble === null, 5_000);
+  await eventually(async () => store.following()?.trouble === null);
   await redis.kill();
-  await eventually(async () => store.following()?.trouble !== null, 5_000);
+  await eventually(async () => store.following()?.trouble !== null);
   await sleep(300);
   await redis.restart();
-  await eventually(async () => store.following()?.trouble === null, 5_000);
+  await eventually(async () => store.following()?.trouble === null);
   assert.equal(lines.length, 2, lines.join('; '));
   assert.match(lines[0]!, /^changes cannot be followed: /);
   assert.equal(lines[1], 'changes are followed again');
@@ -227,7 +227,7 @@ test('a primary that became a replica is left for the one that has its address',
   const a = await new Sender(storeAt(t, `redis://127.0.0.1:${proxy.port}`)).claim();
   await a.send({ claims: ['x'] });
   after.cli('REPLICAOF', '127.0.0.1', String(before.port));
-  await eventually(async () => after.cli('HEXISTS', 'ctr:products', 'x') === '1', 10_000);
+  await eventually(async () => after.cli('HEXISTS', 'ctr:products', 'x') === '1');
   after.cli('REPLICAOF', 'NO', 'ONE');
   before.cli('REPLICAOF', '127.0.0.1', String(after.port));
   // As a name that resolves to another machine: connections that are there stay.
@@ -248,7 +248,7 @@ test('who only reads leaves a primary that became a replica, too', { skip }, asy
   await new Sender(storeAt(t, before.url)).claim();
   assert.equal((await reader.committed()).length, 0);
   after.cli('REPLICAOF', '127.0.0.1', String(before.port));
-  await eventually(async () => after.cli('EXISTS', 'ctr:store') === '1', 10_000);
+  await eventually(async () => after.cli('EXISTS', 'ctr:store') === '1');
   after.cli('REPLICAOF', 'NO', 'ONE');
   proxy.toward(after.port);
   // Only who waits for a change hears of it, and between two waits nobody does.
@@ -257,13 +257,13 @@ test('who only reads leaves a primary that became a replica, too', { skip }, asy
     before.cli('REPLICAOF', 'NO', 'ONE');
     before.cli('REPLICAOF', '127.0.0.1', String(after.port));
     return false;
-  }, 10_000);
+  });
   // From here on the two have different data: it shows who is asked.
   before.cli('REPLICAOF', 'NO', 'ONE');
   const a = await new Sender(storeAt(t, after.url)).claim();
   await a.send({ claims: ['x'] });
   await a.send({ results: [resultIn('x', 0, 1)] });
-  await eventually(async () => (await reader.committed())[0]?.number === 2, 10_000);
+  await eventually(async () => (await reader.committed())[0]?.number === 2);
   assert.deepEqual(
     (await reader.load()).rows.map(({ product }) => product),
     ['x'],
@@ -280,7 +280,7 @@ test('a server that is full of clients is tried again', { skip }, async (t) => {
   const store = storeAt(t, redis.url);
   await assert.rejects(store.claim('a', 't'), { code: 'store_unavailable' });
   only.destroy();
-  await eventually(() => store.claim('a', 't'), 5_000);
+  await eventually(() => store.claim('a', 't'));
 });
 
 test('a user in the address, with the password apart and no more rights than needed', {
@@ -301,7 +301,7 @@ test('a user in the address, with the password apart and no more rights than nee
   assert.equal((await store.rejected({ limit: 10 })).length, 1);
   assert.equal((await store.statuses()).size, 1);
   assert.equal((await store.load()).number, 2);
-  await eventually(async () => told.length === 2, 5_000);
+  await eventually(async () => told.length === 2);
   const inAddress = storeAt(t, `redis://click%2Frate:se%2Fcret@127.0.0.1:${redis.port}`);
   assert.equal((await inAddress.load()).number, 2);
   const wrong = storeAt(t, url, { password: 'other' });

@@ -95,9 +95,9 @@ async function following(t: TestContext) {
   const told: Change[] = [];
   t.after(world.store.follow((change) => told.push(change)));
   await world.a.send({ results: [resultIn('x', 0, 1)] });
-  await eventually(async () => told.length === 1, 5_000, 5);
+  await eventually(async () => told.length === 1, 30_000, 5);
   const again = `${told[0]!.incarnation}~1`;
-  const isTold = () => eventually(async () => told.at(-1)!.incarnation === again, 5_000, 5);
+  const isTold = () => eventually(async () => told.at(-1)!.incarnation === again, 30_000, 5);
   return { ...world, told, isTold };
 }
 
