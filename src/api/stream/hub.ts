@@ -181,7 +181,7 @@ export class StreamHub implements ResultsListener, Supply {
     const { streamStallMs, streamHeldBytes } = this.#context.parts.limits;
     const before = this.#nowMs() - streamStallMs;
     for (const reader of this.#readers) {
-      if (!reader.isUpToDate && reader.drainedMs < before) this.#drop(reader);
+      if (reader.hasStalled(before)) this.#drop(reader);
       else reader.pump();
     }
     for (const reader of beyond(this.#readers, streamHeldBytes)) this.#drop(reader);

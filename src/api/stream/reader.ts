@@ -87,9 +87,15 @@ export class StreamReader {
     }
   }
 
-  /** Puts a snapshot at the end of what it is to get. */
+  /** Puts a snapshot at the end of what it is to get: from now on it may take some. */
   queue(pieces: readonly Buffer[]): void {
     this.#queue.push(...pieces);
+    this.drainedMs = this.#nowMs();
+  }
+
+  /** It has taken nothing since then of what it was sent; what is still made it cannot take. */
+  hasStalled(sinceMs: number): boolean {
+    return !this.isUpToDate && !this.isWaiting && this.drainedMs < sinceMs;
   }
 
   /** There is more for it than it has. */
