@@ -1,4 +1,7 @@
-/** The child that listens to the stream: many raw sockets, some of which never read. */
+/**
+ * The child that listens to the stream: many raw sockets, some of which never read. It says when
+ * all others have their snapshot.
+ */
 import { connect, type Socket } from 'node:net';
 
 export type Listen = { port: number; readers: number; stuck: number };
@@ -16,6 +19,7 @@ export const BUCKET_MICROS = 50;
 const BUCKETS = 200_000;
 
 const EMPTY: Buffer = Buffer.alloc(0);
+const SNAPSHOT = Buffer.from('event: snapshot\n');
 const CHANGE = Buffer.from('event: change\n');
 const NUMBER = Buffer.from('"number":');
 /** The bench writes the time of publishing as the number of impressions. */
@@ -24,7 +28,7 @@ const TIME = Buffer.from('"impressions":');
 let latencies = new Uint32Array(BUCKETS);
 let events = 0;
 let gaps = 0;
-const readers: { socket: Socket; last: number }[] = [];
+const readers: { socket: Socket; last: number; isReady: boolean }[] = [];
 
 function nowMicros(): number {
   // Monotonic and the same for all processes of the machine.
@@ -39,7 +43,7 @@ function digitsAt(bytes: Buffer, at: number): number {
 
 function open(port: number, isStuck: boolean): void {
   const socket = connect(port, '127.0.0.1');
-  const reader = { socket, last: 0 };
+  const reader = { socket, last: 0, isReady: false };
   socket.write('GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n');
   socket.on('error', () => {});
   if (isStuck) {
@@ -55,6 +59,10 @@ function open(port: number, isStuck: boolean): void {
     if (end < 2) {
       tail = seen;
       return;
+    }
+    if (!reader.isReady && seen.subarray(0, end).includes(SNAPSHOT)) {
+      reader.isReady = true;
+      if (readers.every(({ isReady }) => isReady)) process.send!('ready');
     }
     for (let at = seen.indexOf(CHANGE); at !== -1 && at < end; at = seen.indexOf(CHANGE, at + 9)) {
       const number = digitsAt(seen, seen.indexOf(NUMBER, at) + NUMBER.length);

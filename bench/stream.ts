@@ -94,6 +94,22 @@ async function report(child: ChildProcess): Promise<Heard> {
   return heard as Heard;
 }
 
+/** What was heard until every reader has the last change, or for half a minute. */
+async function reportOfAll(child: ChildProcess, store: HandStore): Promise<Heard> {
+  const all = await report(child);
+  for (let tries = 0; tries < 300 && all.last.some((n) => n < store.number); tries++) {
+    await sleep(100);
+    const { events, gaps, latencies, last, cpuSeconds } = await report(child);
+    all.events += events;
+    all.gaps += gaps;
+    Object.assign(all, { last, cpuSeconds });
+    latencies.forEach((count, bucket) => {
+      all.latencies[bucket] += count;
+    });
+  }
+  return all;
+}
+
 /** Publishes evenly for `seconds`, however late a timer is. */
 async function publishEvenly(store: HandStore, perSecond: number, seconds: number): Promise<void> {
   const beganMs = performance.now();
@@ -129,7 +145,7 @@ async function withReaders<T>(
     const { port } = app.server.address() as AddressInfo;
     const listen: Listen = { port, readers: load.readers, stuck: load.stuck };
     child.send(listen);
-    await sleep(1_000 + load.readers * 2);
+    await once(child, 'message');
     return await act(store, child);
   } finally {
     const exited = once(child, 'exit');
@@ -154,8 +170,7 @@ export async function steady(load: StreamLoad): Promise<StreamSample> {
     const endMb = rssMb();
     const { user, system } = process.cpuUsage(cpu);
     const wallMs = performance.now() - beganMs;
-    await sleep(500);
-    const heard = await report(child);
+    const heard = await reportOfAll(child, store);
     return sampleOf(heard, {
       cpuShare: Math.round((user + system) / 10 / wallMs) / 100,
       childShare: Math.round(((heard.cpuSeconds - before.cpuSeconds) * 1e5) / wallMs) / 100,
@@ -170,22 +185,11 @@ export async function steady(load: StreamLoad): Promise<StreamSample> {
 export async function burst(readers: number, changes: number): Promise<StreamSample> {
   return await withReaders({ readers, stuck: 0, products: 1_000 }, async (store, child) => {
     store.publish();
-    await sleep(200);
-    await report(child);
+    await reportOfAll(child, store);
     const cpu = process.cpuUsage();
     const beganMs = performance.now();
     for (let i = 0; i < changes; i++) store.publish();
-    const all = await report(child);
-    for (let tries = 0; tries < 300 && all.last.some((n) => n < store.number); tries++) {
-      await sleep(100);
-      const { events, gaps, latencies, last } = await report(child);
-      all.events += events;
-      all.gaps += gaps;
-      all.last = last;
-      latencies.forEach((count, bucket) => {
-        all.latencies[bucket] += count;
-      });
-    }
+    const all = await reportOfAll(child, store);
     const { user, system } = process.cpuUsage(cpu);
     const cpuShare = Math.round((user + system) / 10 / (performance.now() - beganMs)) / 100;
     const rest = { cpuShare, childShare: 0, rssMb: Math.round(rssMb()), slopeMb: 0 };
