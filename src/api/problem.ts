@@ -74,7 +74,8 @@ function knownError(error: unknown, request: FastifyRequest): ClickrateError {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new ClickrateError(
         'unsupported_media',
-        'send application/json, application/x-ndjson or text/plain',
+        'send application/json, application/x-ndjson or text/plain; ' +
+          "with curl: -H 'content-type: application/json'",
       );
     case 'FST_ERR_BAD_URL':
       return new ClickrateError('bad_request', 'the path has a malformed percent-encoding');

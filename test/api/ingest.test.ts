@@ -147,6 +147,7 @@ test('other media types and encodings are 415', async (t) => {
     const answer = await post(type, event(1));
     assert.equal(answer.statusCode, 415, type);
     assert.equal(answer.json().code, 'unsupported_media');
+    assert.match(answer.json().detail, /curl: -H 'content-type: application\/json'/);
   }
   const untyped = await app.inject({
     ...{ method: 'POST', url: '/v1/events', payload: Buffer.from(event(1)) },
