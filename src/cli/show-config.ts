@@ -1,11 +1,28 @@
 /** `clickrate config`: what is in force, and why. */
 import type { Command } from 'commander';
-import { OPTIONS } from '../config.ts';
+import { Keys } from '../api/doors/keys.ts';
+import { Origins } from '../api/doors/origins.ts';
+import { Calendar } from '../calendar.ts';
+import { OPTIONS, type Options } from '../config.ts';
+import { clientOptions } from '../sources/kafka/client.ts';
+import { placeOf } from '../stores/redis/connection.ts';
 import { configurable, configurationOf, type Flags } from './command.ts';
 import { printable } from './options.ts';
 
 export function addConfig(command: Command): void {
   configurable(command, OPTIONS).action((flags: Flags) => {
-    process.stdout.write(`${printable(configurationOf(flags).effective)}\n`);
+    const { options, effective } = configurationOf(flags);
+    mustBeRead(options);
+    process.stdout.write(`${printable(effective)}\n`);
   });
+}
+
+/** Other commands refuse a text when they use it. Files are theirs: they may be another user's. */
+function mustBeRead(options: Options): void {
+  new Calendar(options.timeZone);
+  placeOf(options.redis);
+  clientOptions({ ...options, tls: false });
+  new Keys(options.readKeys, 'readKeys');
+  new Keys(options.writeKeys, 'writeKeys');
+  new Origins(options.corsOrigins);
 }

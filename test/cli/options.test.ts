@@ -10,6 +10,7 @@ import { misspelt } from '../../src/cli/misspelt.ts';
 import { configure } from '../../src/cli/options.ts';
 import { addProduce } from '../../src/cli/produce.ts';
 import { addRejected } from '../../src/cli/rejected.ts';
+import { addConfig } from '../../src/cli/show-config.ts';
 import { addSink } from '../../src/cli/sink.ts';
 import { addTopics } from '../../src/cli/topics.ts';
 import { addVerify } from '../../src/cli/verify.ts';
@@ -119,6 +120,19 @@ test('a flag that takes a whole number takes no other, and says which', async ()
       code: 'commander.invalidArgument',
       message: new RegExp(`must be a whole number ${text}$`),
     });
+});
+
+test('config refuses a text that no command would start with', async () => {
+  for (const [line, message] of [
+    ['--time-zone Mars/Base', /^"Mars\/Base" is no time zone/],
+    ['--redis http://127.0.0.1', /^redis must be redis:/],
+    ['--brokers a:b', /^brokers must be host:port/],
+    ['--sasl-mechanism GSSAPI', /^saslMechanism must be one of/],
+    ['--read-keys secret', /^readKeys takes hashes/],
+    ['--write-keys secret', /^writeKeys takes hashes/],
+    ['--cors-origins shop', /^corsOrigins takes origins/],
+  ] as const)
+    await assert.rejects(parsed(addConfig, line), { code: 'config_invalid', message });
 });
 
 async function parsed(add: (command: Command) => void, line: string): Promise<void> {

@@ -68,7 +68,7 @@ function newClient(address: RedisAddress) {
  * Host and port of an address, without user and password. Throws `config_invalid`, also where some
  * of it would be ignored: a `#` or `/` in a password ends the host there.
  */
-function placeOf(address: string): string {
+export function placeOf(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : null;
   const isRight =
     url !== null &&
