@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, isOf, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { COPY_NAME } from '../repair/steps.ts';
 import { WAY_OUT } from '../seal.ts';
 import { FILE_NAME, openDatabase } from '../sqlite.ts';
 import type { SqliteStore } from '../stores/sqlite/store.ts';
@@ -100,6 +101,9 @@ function begin(directory: string, wasUsed: boolean, log: Log): DatabaseSync {
   if (size === undefined) writeFileSync(mark, '');
   const db = openDatabase(file);
   rmSync(mark, { force: true });
+  const copy = join(directory, COPY_NAME);
+  // Not removed here: it may be another user's.
+  if (existsSync(copy)) log.warn({ copy }, 'a repair that was killed left its copy: delete it');
   return db;
 }
 
@@ -117,7 +121,7 @@ function mustNotBeInRepair(directory: string, file: string): void {
     names.findLast(
       (name) => name.startsWith(prefix) && existsSync(join(directory, name, FILE_NAME)),
     );
-  const found = aside('damaged-') ?? aside('repair-');
+  const found = aside('damaged-') ?? aside(COPY_NAME);
   if (found === undefined) return;
   throw new ClickrateError(
     'checkpoint_damaged',

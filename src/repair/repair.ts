@@ -11,7 +11,6 @@ import {
   fsyncSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   realpathSync,
   renameSync,
@@ -29,7 +28,7 @@ import { freshSchema, SCHEMA_VERSION, versionOf } from '../sqlite-tables.ts';
 import { fileHas } from './find.ts';
 import { mendRows } from './mend.ts';
 import { mendHeader, mendSchema, salvage } from './salvage.ts';
-import { counted, damagedName, NOTHING, type Step } from './steps.ts';
+import { COPY_NAME, counted, damagedName, NOTHING, type Step } from './steps.ts';
 
 const LOG = `${FILE_NAME}-wal`;
 
@@ -52,8 +51,11 @@ export function tryRepair(directory: string): Repair {
       'file_unreadable',
       `${file} is a link to ${realpathSync(file)}: move that and the log beside it to its place`,
     );
-  const work = mkdtempSync(join(directory, 'repair-'));
+  const work = join(directory, COPY_NAME);
   const drop = () => rmSync(work, { recursive: true, force: true });
+  // Of a repair that was killed.
+  drop();
+  mkdirSync(work, { mode: 0o700 });
   try {
     for (const name of [FILE_NAME, LOG])
       if (existsSync(join(directory, name))) copyFileSync(join(directory, name), join(work, name));

@@ -15,6 +15,9 @@ export function counted(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }
 
+/** A repair works on a copy in this directory, which is of no use afterwards. */
+export const COPY_NAME = 'repair-copy';
+
 /** What was damaged is kept under this name. */
 export function damagedName(nowMs: number): string {
   return `damaged-${new Date(nowMs).toISOString().replace(/[:.]/g, '-')}`;

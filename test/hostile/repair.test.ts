@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { openData } from '../../src/cli/data.ts';
+import { silentLog } from '../../src/log.ts';
 import { backUp } from '../../src/repair/backup.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
 import { damagedName } from '../../src/repair/steps.ts';
@@ -246,4 +248,17 @@ test('a product id that begins with a byte order mark is not damaged', async (t)
   const { steps, drop } = tryRepair(directory);
   drop();
   assert.deepEqual(steps, []);
+});
+
+test('the copy of a killed repair is named by a start, and goes with the next repair', async (t) => {
+  const directory = await used(t);
+  const left = () => readdirSync(directory).filter((name) => name.startsWith('repair-'));
+  tryRepair(directory);
+  const told: unknown[] = [];
+  const { lock, db } = openData(directory, { ...silentLog, warn: (fields) => told.push(fields) });
+  db.close();
+  lock.release();
+  assert.deepEqual(told, [{ copy: join(directory, left()[0]) }]);
+  tryRepair(directory).drop();
+  assert.deepEqual(left(), []);
 });
