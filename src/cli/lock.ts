@@ -2,7 +2,15 @@
  * The lock of a data directory: held by the operating system for as long as the process lives, so
  * a crash frees it; a file beside it says who holds it.
  */
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, messageOf } from '../errors.ts';
@@ -62,8 +70,10 @@ function acquire(directory: string, lockFile: string, holderFile: string): Datab
   let db: DatabaseSync | null = null;
   try {
     makeDirectory(directory);
+    if (!existsSync(lockFile)) accessSync(directory, constants.W_OK);
     db = new DatabaseSync(lockFile);
     db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    mustBeWritable(lockFile);
     return db;
   } catch (error) {
     db?.close();
@@ -81,6 +91,18 @@ function acquire(directory: string, lockFile: string, holderFile: string): Datab
     throw new ClickrateError(
       'config_invalid',
       `cannot use ${directory} as the data directory: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** SQLite only reads a file that it may not write, and its lock keeps out no other who does. */
+function mustBeWritable(lockFile: string): void {
+  try {
+    accessSync(lockFile, constants.W_OK);
+  } catch (error) {
+    throw new Error(
+      `${lockFile} may not be written: it holds no data, delete it while nothing runs here`,
       { cause: error },
     );
   }

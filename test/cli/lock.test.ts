@@ -1,16 +1,25 @@
 /** The lock of the data directory: one holder, who is named, and who may die at any time. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { lockDirectory } from '../../src/cli/lock.ts';
 import { outputOf, ROOT, start, temporary } from '../support/processes.ts';
 
-/** A process that locks `directory`, says so, and stays. */
-function holder(directory: string) {
+/** A process that locks `directory`, says so, and stays; `first` it does something else. */
+function holder(directory: string, first = '') {
   const module = JSON.stringify(new URL('src/cli/lock.ts', `file://${ROOT}`).href);
   const script = `
     const { lockDirectory } = await import(${module});
+    ${first}
     try {
       lockDirectory(${JSON.stringify(directory)}).update({ url: 'http://127.0.0.1:4711' });
       // Whoever forgets the lock still has it: only its release, or death, gives it back.
@@ -97,6 +106,27 @@ test('a place that cannot be a directory is a wrong setting', (t) => {
   const file = join(temporary(t), 'file');
   writeFileSync(file, '');
   assert.throws(() => lockDirectory(file), { code: 'config_invalid', message: /file/ });
+});
+
+// SQLite only reads a file that it may not write, and its lock keeps nobody out.
+test('a lock that this user may not write is none, and refused', async (t) => {
+  const directory = temporary(t);
+  const file = join(directory, 'lock.db');
+  lockDirectory(directory).release();
+  chmodSync(directory, 0o777);
+  chmodSync(file, 0o444);
+  // Root may write every file.
+  const asNobody = 'if (process.getuid?.() === 0) process.setuid(65_534);';
+  const told = async (sentence: string) => {
+    const child = holder(directory, asNobody);
+    t.after(() => child.kill());
+    await outputOf(child, new RegExp(`config_invalid cannot use ${directory} as .*: ${sentence}`));
+  };
+  await told(`${file} may not be written: it holds no data, delete it while nothing runs here`);
+  rmSync(file);
+  chmodSync(directory, 0o555);
+  await told(`EACCES: permission denied, access '${directory}'`);
+  chmodSync(directory, 0o755);
 });
 
 const hasProc = existsSync('/proc/self');
