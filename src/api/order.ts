@@ -36,59 +36,103 @@ function valueAt(rows: Rows, slot: number, key: SortKey): number {
   return counts[key];
 }
 
-function compare(a: Place, b: Place): number {
-  return a.value - b.value || compareIds(a.product, b.product);
-}
+type Compare = (a: Place, b: Place) => number;
+const UP: Compare = (a, b) => a.value - b.value || compareIds(a.product, b.product);
+const DOWN: Compare = (a, b) => UP(b, a);
 
-/** All products sorted, an order a key, made again only when something has changed. */
+/** Pages of one version that are remembered: most who ask want the first of a few orders. */
+const PAGES = 16;
+
+/**
+ * Names are sorted as a whole, when one came or left. Numbers change with each commit, so of those
+ * a page's are chosen: to sort all would hold others up.
+ */
 export class Orders {
   #rows: Rows | null = null;
-  readonly #sorted = new Map<SortKey, { version: number; places: Place[] }>();
+  #byName: { members: number; places: Place[] } | null = null;
+  #chosen: { version: number; pages: Map<string, Page> } | null = null;
 
   /** At most `limit` products after `cursor`; throws `bad_request` on a cursor that is not ours. */
   page(rows: Rows, sort: string, cursor: string | undefined, limit: number): Page {
     const down = sort.startsWith('-');
     const key = (down ? sort.slice(1) : sort) as SortKey;
-    const places = this.#places(rows, key);
     const after = cursor === undefined ? null : readCursor(cursor, sort);
-    const slots: number[] = [];
-    const step = down ? -1 : 1;
-    let at = down ? places.length - 1 : 0;
-    if (after !== null) at = down ? firstNotBelow(places, after) - 1 : firstAbove(places, after);
-    let last: Place | null = null;
-    for (; slots.length < limit && at >= 0 && at < places.length; at += step) {
-      last = places[at]!;
-      slots.push(rows.slotOf(last.product)!);
-    }
-    const more = at >= 0 && at < places.length;
-    return { slots, next: more && last !== null ? writeCursor(sort, last) : null };
+    if (rows !== this.#rows) [this.#rows, this.#byName, this.#chosen] = [rows, null, null];
+    if (key === 'product_id')
+      return pageOf(rows, sort, limit, following(this.#names(rows), down, after, limit + 1));
+    if (this.#chosen?.version !== rows.version || this.#chosen.pages.size >= PAGES)
+      this.#chosen = { version: rows.version, pages: new Map() };
+    const { pages } = this.#chosen;
+    const asked = JSON.stringify([sort, after, limit]);
+    const page =
+      pages.get(asked) ??
+      pageOf(rows, sort, limit, chosen(rows, key, down ? DOWN : UP, after, limit + 1));
+    pages.set(asked, page);
+    return page;
   }
 
-  #places(rows: Rows, key: SortKey): Place[] {
-    if (rows !== this.#rows) this.#sorted.clear();
-    this.#rows = rows;
-    const known = this.#sorted.get(key);
-    // Counts change with each commit, names do not.
-    const version = key === 'product_id' ? rows.members : rows.version;
-    if (known?.version === version) return known.places;
-    const places: Place[] = [];
-    for (let slot = 0; slot < rows.end; slot++) {
-      const product = rows.productAt(slot);
-      if (product !== undefined) places.push({ value: valueAt(rows, slot, key), product });
+  #names(rows: Rows): readonly Place[] {
+    if (this.#byName?.members !== rows.members) {
+      const places = Array.from(placesIn(rows, 'product_id'));
+      this.#byName = { members: rows.members, places: places.sort(UP) };
     }
-    places.sort(compare);
-    this.#sorted.set(key, { version, places });
-    return places;
+    return this.#byName.places;
   }
 }
 
-/** Index of the first place that is not below `place`. */
-function firstNotBelow(places: readonly Place[], place: Place): number {
-  return firstWhere(places, (other) => compare(other, place) >= 0);
+/** `places` has one more than `limit` where there is a next page. */
+function pageOf(rows: Rows, sort: string, limit: number, places: readonly Place[]): Page {
+  const shown = places.slice(0, limit);
+  const isMore = places.length > limit;
+  return {
+    slots: shown.map(({ product }) => rows.slotOf(product)!),
+    next: isMore ? writeCursor(sort, shown.at(-1)!) : null,
+  };
 }
 
-function firstAbove(places: readonly Place[], place: Place): number {
-  return firstWhere(places, (other) => compare(other, place) > 0);
+function* placesIn(rows: Rows, key: SortKey): Generator<Place> {
+  for (let slot = 0; slot < rows.end; slot++) {
+    const product = rows.productAt(slot);
+    if (product !== undefined) yield { value: valueAt(rows, slot, key), product };
+  }
+}
+
+/** The first `count` after a place, of all that are sorted upwards. */
+function following(
+  places: readonly Place[],
+  down: boolean,
+  after: Place | null,
+  count: number,
+): Place[] {
+  if (!down) {
+    const from = after === null ? 0 : firstWhere(places, (place) => UP(place, after) > 0);
+    return places.slice(from, from + count);
+  }
+  const to = after === null ? places.length : firstWhere(places, (place) => UP(place, after) >= 0);
+  return places.slice(Math.max(0, to - count), to).reverse();
+}
+
+/** The first `count` after a place, of all in any order: one look at each, and few are sorted. */
+function chosen(
+  rows: Rows,
+  key: SortKey,
+  compare: Compare,
+  after: Place | null,
+  count: number,
+): Place[] {
+  const found: Place[] = [];
+  let last: Place | null = null;
+  const keep = () => {
+    found.sort(compare).splice(count);
+    last = found.at(count - 1) ?? null;
+  };
+  for (const place of placesIn(rows, key)) {
+    if (after !== null && compare(place, after) <= 0) continue;
+    if (last !== null && compare(place, last) >= 0) continue;
+    if (found.push(place) >= 2 * count) keep();
+  }
+  keep();
+  return found;
 }
 
 function firstWhere(places: readonly Place[], holds: (place: Place) => boolean): number {

@@ -1,8 +1,9 @@
 /** Products in an order, page by page: made again only where it can be another. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { Orders } from '../../src/api/order.ts';
+import { compareIds, Orders } from '../../src/api/order.ts';
 import { Rows } from '../../src/api/rows.ts';
+import { Random } from '../support/random.ts';
 
 /** Counts how often all products are looked at. */
 class LookedAt extends Rows {
@@ -57,5 +58,44 @@ suite('the order of products', () => {
     names(orders, rows, '-impressions');
     put(rows, 'a', 9);
     assert.deepEqual(names(orders, rows, '-impressions'), ['a', 'b']);
+  });
+
+  test('page by page by counts is all of them sorted, among many equal ones too', () => {
+    const random = new Random(7);
+    const counts = new Map(Array.from({ length: 500 }, (_, n) => [`p${n}`, random.int(0, 20)]));
+    const rows = rowsOf([]);
+    for (const [product, impressions] of counts) put(rows, product, impressions);
+    const sorted = [...counts]
+      .sort(([a, m], [b, n]) => m - n || compareIds(a, b))
+      .map(([product]) => product);
+    const orders = new Orders();
+    for (const limit of [1, 7, 250, 500, 1_000])
+      for (const [sort, all] of [
+        ['impressions', sorted],
+        ['-impressions', sorted.toReversed()],
+      ] as const) {
+        const read: (string | undefined)[] = [];
+        let next: string | null | undefined;
+        while (next !== null) {
+          const page = orders.page(rows, sort, next, limit);
+          read.push(...page.slots.map((slot) => rows.productAt(slot)));
+          next = page.next;
+        }
+        assert.deepEqual(read, all, `${sort} ${limit}`);
+      }
+  });
+
+  test('a page is chosen once for all who ask, until something changes', () => {
+    const orders = new Orders();
+    const rows = rowsOf(['b', 'a']);
+    const page = (sort: string) => orders.page(rows, sort, undefined, 1);
+    page('-ctr');
+    rows.looks = 0;
+    page('-ctr');
+    assert.equal(rows.looks, 0);
+    put(rows, 'a', 9);
+    page('-ctr');
+    page('ctr');
+    assert.equal(rows.looks, 2);
   });
 });
