@@ -3,23 +3,47 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Options } from '../config.ts';
+import { ClickrateError } from '../errors.ts';
 import type { Deployment } from '../flink/deploy.ts';
-import { readTopic } from '../sources/kafka/reader.ts';
+import { type ReadRecord, readTopic } from '../sources/kafka/reader.ts';
 import { Sender } from '../sources/kafka/sender.ts';
 
 function keyOf(options: Options): string {
   return JSON.stringify({ deployment: options.jobName });
 }
 
-/** The last deployment of the job; null: there was none. */
+/** The last deployment of the job; null: there was none. Throws as a reader of topics does. */
 export async function readDeployment(options: Options): Promise<Deployment | null> {
   const signal = new AbortController().signal;
-  const plan = { topic: options.progressTopic, from: 'earliest', toEnd: true, signal } as const;
-  let last: Deployment | null = null;
+  const topic = options.progressTopic;
+  let last: ReadRecord | null = null;
   const key = keyOf(options);
-  for await (const record of readTopic(options, plan))
-    if (record.key?.toString() === key) last = JSON.parse(record.value.toString()) as Deployment;
-  return last;
+  for await (const record of readTopic(options, { topic, from: 'earliest', toEnd: true, signal }))
+    if (record.key?.toString() === key) last = record;
+  return last === null ? null : deploymentIn(topic, last);
+}
+
+/** Null where it was deleted. Throws `source_damaged` where it is something else. */
+export function deploymentIn(
+  topic: string,
+  { partition, offset, key, value }: ReadRecord,
+): Deployment | null {
+  if (value.length === 0) return null;
+  const found = parsed(value.toString());
+  if (typeof found?.jobId === 'string') return found as Deployment;
+  throw new ClickrateError(
+    'source_damaged',
+    `${topic}-${partition}, offset ${offset}, is no deployment of ours: send a record without a ` +
+      `value under its key ${key}, then deploy with --from or --start`,
+  );
+}
+
+function parsed(text: string): Partial<Deployment> | null {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Resolves when all in-sync replicas have it. */
