@@ -39,15 +39,19 @@ function withReason(command: Command): Command {
   return command.option('--reason <reason>', `only these: ${REASONS.join(', ')}`);
 }
 
-/** Origins that were seen: a crash of the engine may have written one twice. */
+/**
+ * Origins that were seen: a crash of the engine may have written one twice, and what is read again
+ * after a lost store comes long afterwards. As numbers, since a topic has millions.
+ */
 class Origins {
-  readonly #seen = new Set<string>();
+  readonly #seen = new Map<string, Set<number>>();
 
   isNew({ headers }: ReadRecord): boolean {
-    const { topic, partition, offset } = HEADERS;
-    const origin = `${headers[topic]} ${headers[partition]} ${headers[offset]}`;
-    if (this.#seen.has(origin)) return false;
-    this.#seen.add(origin);
+    const partition = `${headers[HEADERS.topic]} ${headers[HEADERS.partition]}`;
+    const offset = Number(headers[HEADERS.offset]);
+    const seen = this.#seen.get(partition) ?? new Set();
+    if (seen.has(offset)) return false;
+    this.#seen.set(partition, seen.add(offset));
     return true;
   }
 }

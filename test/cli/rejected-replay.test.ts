@@ -6,12 +6,16 @@ import type { ReadRecord } from '../../src/sources/kafka/reader.ts';
 import type { ReplayPosition } from '../../src/sources/kafka/replay-position.ts';
 import type { Outgoing, Sender } from '../../src/sources/kafka/sender.ts';
 
-test('a record of somebody else holds up none of the others', async () => {
-  const headers = { reason: 'not_json', topic: 'clicks', partition: '0', offset: '7' };
-  const record = { partition: 0, timeMs: 0, key: null, value: Buffer.from('x') };
+const RECORD = { partition: 0, timeMs: 0, key: null, value: Buffer.from('x') };
+
+function headersOf(topic: string, partition: number, offset: number): ReadRecord['headers'] {
+  return { reason: 'not_json', topic, partition: `${partition}`, offset: `${offset}` };
+}
+
+/** What is sent of records with these headers, and how far it came. */
+async function sentOf(all: ReadRecord['headers'][]) {
   async function* records(): AsyncGenerator<ReadRecord> {
-    yield { ...record, offset: 0, headers: {} };
-    yield { ...record, offset: 1, headers };
+    for (const [offset, headers] of all.entries()) yield { ...RECORD, offset, headers };
   }
   const sent: Outgoing[] = [];
   const passed: number[] = [];
@@ -26,10 +30,20 @@ test('a record of somebody else holds up none of the others', async () => {
     position: position as unknown as ReplayPosition,
     sender: sender as unknown as Sender,
   });
-  assert.deepEqual(
-    sent.map(({ topic }) => topic),
-    ['clicks'],
-  );
+  return { topics: sent.map(({ topic }) => topic), passed, counts };
+}
+
+test('a record of somebody else holds up none of the others', async () => {
+  const { topics, passed, counts } = await sentOf([{}, headersOf('clicks', 0, 7)]);
+  assert.deepEqual(topics, ['clicks']);
   assert.deepEqual(counts, { sent: 1, passed: 1, cut: 0 });
   assert.deepEqual(passed, [1, 2]);
+});
+
+test('an origin that was written twice is sent once, however long ago it was', async () => {
+  const many = Array.from({ length: 5_000 }, (_, n) => headersOf('clicks', 0, n * 1e9));
+  const others = [headersOf('clicks', 1, 0), headersOf('impressions', 0, 0)];
+  const { topics, counts } = await sentOf([...many, ...others, ...many, ...others]);
+  assert.deepEqual(counts, { sent: 5_002, passed: 5_002, cut: 0 });
+  assert.deepEqual(topics.slice(-2), ['clicks', 'impressions']);
 });
