@@ -1,6 +1,7 @@
 /** The charts of a product with their legend, which gives way to the window under the cursor. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { ChartData, Charts } from './chart.ts';
+import type { Charts } from './chart.ts';
+import type { ChartData } from './chart-data.ts';
 import { count, moment, percent } from './format.ts';
 import type { Live } from './types.ts';
 

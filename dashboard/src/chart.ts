@@ -1,17 +1,10 @@
 /** The two charts of a product: the rate with its interval over the counts, one cursor for both. */
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import { type ChartData, columns, topOfClicks } from './chart-data.ts';
 import { type Colours, coloursOf } from './colours.ts';
 import { short } from './format.ts';
 import { aloneIn, breaksIn, gapsOf } from './gaps.ts';
-import type { Live, OpenWindow } from './types.ts';
-
-export type ChartData = {
-  windows: readonly Live[];
-  open: OpenWindow | null;
-  fromMs: number;
-  toMs: number;
-};
 
 const COLOURS_DEPEND_ON = ['(prefers-color-scheme: dark)', '(forced-colors: active)', 'print'];
 const RATE_PX = 240;
@@ -96,56 +89,6 @@ export class Charts {
   }
 }
 
-/** Columns of both charts; the open window is a column more. */
-function columns({ windows, open }: ChartData): [uPlot.AlignedData, uPlot.AlignedData] {
-  const last = windows.at(-1);
-  const tail = open !== null && (last === undefined || open.window_start > last.window_start);
-  const more = <T>(list: (T | null)[], value: T | null) => (tail ? [...list, value] : list);
-  const openRate = open !== null && open.impressions > 0 ? open.clicks / open.impressions : null;
-  const times = windows.map((w) => w.window_start / 1_000);
-  if (tail) times.push(open.window_start / 1_000);
-  const openLine: (number | null)[] = windows.map(() => null);
-  if (tail && last !== undefined) openLine[openLine.length - 1] = rateOf(last);
-  const rate: uPlot.AlignedData = [
-    times,
-    more(
-      windows.map((w) => scaled(w.ctr_high)),
-      null,
-    ),
-    more(
-      windows.map((w) => scaled(w.ctr_low)),
-      null,
-    ),
-    more(windows.map(rateOf), null),
-    more(
-      windows.map((w) => ((w.revisions ?? 0) > 0 ? rateOf(w) : null)),
-      null,
-    ),
-    more(openLine, scaled(openRate)),
-  ];
-  const counts: uPlot.AlignedData = [
-    times,
-    more(
-      windows.map((w) => w.impressions),
-      open?.impressions ?? null,
-    ),
-    more(
-      windows.map((w) => w.clicks),
-      open?.clicks ?? null,
-    ),
-  ];
-  return [rate, counts];
-}
-
-/** The exact ratio in percent; `ctr` itself has four decimals. */
-function rateOf(window: Live): number | null {
-  return window.impressions > 0 ? (window.clicks / window.impressions) * 100 : null;
-}
-
-function scaled(ratio: number | null): number | null {
-  return ratio === null ? null : ratio * 100;
-}
-
 function axes(colours: Colours, format: (n: number) => string): uPlot.Axis[] {
   const shared = {
     stroke: colours.text,
@@ -227,20 +170,21 @@ function rateRange(low: number | null, high: number | null): [number, number] {
 function countsOptions(colours: Colours, shared: Partial<uPlot.Options>): uPlot.Options {
   const bars = uPlot.paths.bars?.({ size: [0.75, 40], align: 1 });
   const drawn = { paths: bars, points: { show: false } };
-  const upTo = (room: number): uPlot.Scale => ({
-    range: (_plot: uPlot, _low: number, high: number) => [0, Math.max(1, high * room)],
-  });
+  const y: uPlot.Scale = { range: (_plot, _low, high) => [0, Math.max(1, high * 1.05)] };
+  const clicks: uPlot.Scale = {
+    from: 'y',
+    range: (plot, _low, top) => [0, topOfClicks(plot.data[2]!, top)],
+  };
   const [times, impressions] = axes(colours, short);
-  const clicks = {
+  const right = {
     ...(impressions as uPlot.Axis),
     ...{ scale: 'clicks', side: 1, size: RIGHT_PX, stroke: colours.accent, grid: { show: false } },
   };
   return {
     ...shared,
     height: COUNTS_PX,
-    // Clicks are few beside impressions: their own scale keeps them in the lower third.
-    scales: { ...shared.scales, y: upTo(1.05), clicks: upTo(3) },
-    axes: [times, impressions, clicks],
+    scales: { ...shared.scales, y, clicks },
+    axes: [times, impressions, right],
     series: [
       {},
       { ...drawn, fill: colours.soft },

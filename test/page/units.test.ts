@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { historyAddress } from '../../dashboard/src/address.ts';
 import { aged, behindMs } from '../../dashboard/src/aged.ts';
+import { columns, topOfClicks } from '../../dashboard/src/chart-data.ts';
 import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
 import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
@@ -348,4 +349,45 @@ test('a line is broken where windows are missing, and a window between two break
     assert.deepEqual(breaksIn(windowsAt(...starts)), breaks);
     assert.deepEqual(aloneIn(starts.length, breaks), alone);
   }
+});
+
+test('the charts go from the last window to the open one, where that is a later one', () => {
+  const windows = [live('a', 100, 10), live('a', 100, 30, { window_start: 20_000 })];
+  const open = { window_start: 30_000, window_end: 40_000, impressions: 8, clicks: 4 };
+  const data = { windows, fromMs: 0, toMs: 40_000 };
+  const [rate, counts] = columns({ ...data, open });
+  assert.deepEqual(
+    [rate[0], rate[3], rate[5]],
+    [
+      [10, 20, 30],
+      [10, 30, null],
+      [null, 30, 50],
+    ],
+  );
+  assert.deepEqual(counts, [
+    [10, 20, 30],
+    [100, 100, 8],
+    [10, 30, 4],
+  ]);
+  for (const none of [null, { ...open, window_start: 20_000 }]) {
+    const [line, bars] = columns({ ...data, open: none });
+    assert.deepEqual(
+      [line[5], bars[2]],
+      [
+        [null, null],
+        [10, 30],
+      ],
+    );
+  }
+});
+
+test('bars of clicks show the rate, but where they would be too small to be seen', () => {
+  for (const [clicks, top] of [
+    [[1, 20, null], 60],
+    [[40], 105],
+    [[100], 105],
+    [[130], 130],
+    [[], 3],
+  ] as const)
+    assert.equal(topOfClicks(clicks, 105), top, `${clicks}`);
 });
