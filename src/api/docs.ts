@@ -35,7 +35,7 @@ export async function describeRoutes(app: FastifyInstance, version: string): Pro
       },
       tags: [
         { name: 'original', description: "The original demo's endpoints" },
-        { name: 'v1', description: 'Everything new' },
+        { name: 'v1', description: 'Rates, history, the live stream, events and their ledger' },
         { name: 'operations', description: 'For those who run it' },
       ],
     },
@@ -64,7 +64,9 @@ export async function docsRoutes(app: FastifyInstance, context: Context): Promis
     await docs.register(swaggerUi, {
       routePrefix: '/docs',
       staticCSP: DOCS_POLICY,
-      uiConfig: { validatorUrl: null, displayRequestDuration: true },
+      theme: { title: 'clickrate API' },
+      // The other layout has a bar above it, with the framework's logo and a field for an address.
+      uiConfig: { layout: 'BaseLayout', validatorUrl: null, displayRequestDuration: true },
     });
   });
 }
