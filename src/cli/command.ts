@@ -73,10 +73,15 @@ export const HELP: Record<keyof typeof OPTIONS | keyof typeof SETTINGS, string> 
 function addOptions(command: Command, table: Record<string, unknown>, group: string): Command {
   for (const [name, standard] of Object.entries(table)) {
     const value = typeof standard === 'boolean' ? '' : ` <${typeof standard}>`;
-    const help = `${HELP[name as keyof typeof HELP]} (${standard})`;
+    const help = `${HELP[name as keyof typeof HELP]}${defaultText(standard)}`;
     command.addOption(new Option(`${flagOf(name)}${value}`, help).helpGroup(group));
   }
   return command;
+}
+
+/** As the library writes it; that a text is empty or a flag not given goes without saying. */
+function defaultText(standard: unknown): string {
+  return standard === '' || standard === false ? '' : ` (default: ${standard})`;
 }
 
 /** Flags for these options, with their defaults, and for every setting, and `--config`. */
@@ -110,7 +115,7 @@ export function withEngine(command: Command): Command {
 
 /** The flag by which a command takes a store from another kind of writer. */
 export function withTakeOver(command: Command, writer: string): Command {
-  return command.option('--take-over', `claim a store that ${writer} wrote`, false);
+  return command.option('--take-over', `claim a store that ${writer} wrote`);
 }
 
 /** Files of events; the argument says whether one is needed. */

@@ -40,7 +40,7 @@ export function addFlink(flink: Command): void {
     .description('start the job, from where it was, and wait until it runs')
     .option('--parallelism <n>', 'subtasks of each step', numberOf, 1)
     .addOption(JAR_OPTION)
-    .option('--replace', 'stop the job that runs, with a savepoint, and go on from that', false)
+    .option('--replace', 'stop the job that runs, with a savepoint, and go on from that')
     .option('--from <path>', 'go on from this savepoint or checkpoint')
     .option('--start <when>', 'begin anew: earliest, or an append time (epoch ms, ISO 8601)')
     .option(

@@ -25,7 +25,7 @@ export function addRejected(rejected: Command): void {
     .action(list);
   withReason(withOptions(rejected.command('replay'), KAFKA_OPTIONS))
     .description('send original bytes to the topic they came from, behind the last replay')
-    .option('--again', 'from the beginning, also what was replayed before', false)
+    .option('--again', 'from the beginning, also what was replayed before')
     .addHelpText(
       'after',
       `

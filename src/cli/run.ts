@@ -3,14 +3,15 @@ import type { Command } from 'commander';
 import { Doors } from '../api/doors/doors.ts';
 import { LIMITS, OPTIONS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
-import { configurable, configurationOf, type Flags, withEngine } from './command.ts';
+import { configurable, configurationOf, FLINK_OPTIONS, type Flags, withEngine } from './command.ts';
 import type { KafkaSizeParts } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
 import { type Running, untilStopped } from './running.ts';
 import { mustBeOne } from './workers.ts';
 
 export function addRun(command: Command): void {
-  withEngine(configurable(command, OPTIONS)).addHelpText(
+  const ours = Object.entries(OPTIONS).filter(([name]) => !Object.hasOwn(FLINK_OPTIONS, name));
+  withEngine(configurable(command, Object.fromEntries(ours))).addHelpText(
     'after',
     `
 Examples:

@@ -25,17 +25,17 @@ const DEFAULT_PARTITIONS = 3;
 export function addTopics(topics: Command): void {
   withOptions(topics.command('create'), { ...KAFKA_OPTIONS, ...FLINK_TOPICS })
     .description('make impressions, clicks and ctr-rejected, or say how those there differ')
-    .option('--flink', 'and the topics that only the Flink size has', false)
+    .option('--flink', 'and the topics that only the Flink size has')
     .option('--parallelism <n>', 'partitions of the heartbeat topic', wholeOf(1), 1)
-    .option('--partitions <n>', 'partitions of impressions and clicks (3)', wholeOf(1))
-    .option('--missing', 'make what is missing; that others differ is said, and no error', false)
+    .option('--partitions <n>', 'partitions of impressions and clicks (default: 3)', wholeOf(1))
+    .option('--missing', 'make what is missing; that others differ is said, and no error')
     .action(create);
   withOptions(topics.command('list'), KAFKA_OPTIONS)
     .description('every topic with its partitions and replicas')
     .action(list);
   withOptions(topics.command('tail <topic>'), KAFKA_OPTIONS)
     .description('print the records of a topic as they come')
-    .option('--from-beginning', 'begin with the oldest record', false)
+    .option('--from-beginning', 'begin with the oldest record')
     .option('--max <n>', 'end after so many records', wholeOf(0))
     .action(tail);
 }
