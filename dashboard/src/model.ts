@@ -93,7 +93,7 @@ export class Model {
     const known = this.rows ?? new Map<string, Row>();
     this.rows = known;
     const before = known.size;
-    for (const product of removed) if (known.delete(product)) this.productsVersion++;
+    for (const product of removed) known.delete(product);
     const kept = known.size;
     let isNew = false;
     for (const row of rows) {

@@ -98,7 +98,7 @@ function addShare(bytes: TextBytes, share: number | null): void {
   else bytes.share(share);
 }
 
-/** A product's latest and previous window, and the p-value of "the rate is the same". */
+/** A product's latest and previous window. */
 export type Pair = { product: string; latest: Counts | null; previous: Counts | null };
 
 /** Both windows of a product; throws `not_found` when it has neither. */
@@ -118,6 +118,7 @@ export function pairAt(rows: Rows, slot: number): Pair {
   };
 }
 
+/** The p-value of "the rate is the same in both"; null where they cannot be compared. */
 export function pOf({ latest, previous }: Pair): number | null {
   if (latest === null || previous === null) return null;
   const p = twoProportionP(

@@ -10,8 +10,17 @@ import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
 import { FORGET_LUA, PRELUDE_LUA } from './lua.ts';
 import { GUARD_LUA, scriptBytes } from './transaction.ts';
 
-/** Arguments before the sections: what is named below, then how many each section has. */
+/**
+ * ARGV: first these, each one: 1 task, 2 epoch, 3 token, 4 number, 5 writer, 6 status, 7 window
+ * size, 8 most products without a task, 9 least time and 10 most bytes of kept events, 11 packed
+ * rows, 12 '1' where the script must look at the product of each result.
+ */
 const FIXED = 12;
+/**
+ * Then how many each section has, then the sections: removals, claims, results (their names, where
+ * 12 is '1'), products without a previous window, windows of history, parts, names of removed
+ * parts, kept events, comebacks.
+ */
 const SECTIONS = 9;
 /** The section that says how many results there are: their rows follow the script. */
 const RESULTS = 3;

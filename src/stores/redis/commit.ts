@@ -77,6 +77,7 @@ async function numberedOf(
   };
 }
 
+/** `ARGV` of the script, in the order that `commit-script.ts` lists. */
 function commitArguments(
   commit: Commit,
   { results, numbers, history = historyArguments(results, numbers) }: Numbered,
@@ -88,17 +89,24 @@ function commitArguments(
   const parts = commit.parts.flatMap(({ name, bytes }) => [name, sealPart(name, bytes)]);
   const removals = [...new Set(commit.removals)];
   const names = numbers === null ? results.map(({ product }) => product) : [];
-  const args = [
-    ...[commit.task, String(commit.epoch), commit.token, String(commit.number), writer],
-    ...[
-      sealStatus(commit.task, commit.status),
-      String(windowMs),
-      numberText(limits.historyProducts),
-    ],
-    ...[...keptLimits(limits, nowMs), packed, numbers === null ? '1' : '0'],
+  const fixed = [
+    commit.task,
+    String(commit.epoch),
+    commit.token,
+    String(commit.number),
+    writer,
+    sealStatus(commit.task, commit.status),
+    String(windowMs),
+    numberText(limits.historyProducts),
+    ...keptLimits(limits, nowMs),
+    packed,
+    numbers === null ? '1' : '0',
+  ];
+  const lengths = [
     ...[removals, commit.claims, results, without, { length: history.windows }].map(lengthOf),
     ...[commit.parts, commit.removedParts, commit.kept, commit.comebacks].map(lengthOf),
-  ].concat(
+  ];
+  const args = [...fixed, ...lengths].concat(
     ...[removals, commit.claims, names, without, history.args],
     ...[parts, commit.removedParts, keptArguments(commit)],
   );
