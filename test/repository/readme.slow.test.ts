@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { endsOf } from '../../src/api/live.ts';
 import { OPTIONS } from '../../src/config.ts';
+import { ctr } from '../../src/result.ts';
 import { eventually, outputOf, ROOT, start, temporary } from '../support/processes.ts';
 
 type Command = { command: string; output: string };
@@ -51,6 +53,17 @@ function shapeOf(text: string): string {
     .replace(/"(previous|p_value|change)":(null|\{[^}]*\}|[\d.e-]+)/g, '"$1":')
     .replace(/\d+(\.\d+)?/g, '#');
 }
+
+test('rates are those of the counts beside them', () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const shown = readme.matchAll(/"ctr":([\d.]+),"impressions":(\d+),"clicks":(\d+)/g);
+  const rates = [...shown].map(([, ...numbers]) => numbers.map(Number));
+  assert.ok(rates.length > 4);
+  for (const [rate, impressions, clicks] of rates) assert.equal(rate, ctr(impressions!, clicks!));
+  const ends = /("impressions":(\d+),"clicks":(\d+),[^{}]*)"ctr_low":([\d.]+),"ctr_high":([\d.]+)/;
+  const [, , impressions, clicks, low, high] = ends.exec(readme)!.map(Number);
+  assert.deepEqual({ low, high }, endsOf(impressions!, clicks!));
+});
 
 test('commands against the running server', async (t) => {
   const child = start('npm', ['start', '--', '--port', '0', '--data', temporary(t)]);
