@@ -1,7 +1,7 @@
 /**
- * A connection of our own to one broker, for fetching: one request at a time, its answer read
- * straight into a buffer that is used again. The library's connection copies and parses what we
- * want raw (docs/decisions/0006); its login functions are used over `send`.
+ * A connection of our own to one broker, to fetch and to produce over: one request at a time, its
+ * answer read straight into a buffer that is used again. The library's connection copies and parses
+ * what we want raw (docs/decisions/0006); its login functions are used over `send`.
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
