@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { argumentsOf, misused } from './arguments.ts';
 import { packagesIn } from './licences.ts';
 
 /** How many findings fail, and the sentence to print. */
@@ -23,6 +24,9 @@ const WAIT_MS = 60_000;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Names the packages of the bundle; `preaudit` builds it. */
 const LICENCES = `${ROOT}dist/cli/licenses.txt`;
+const HELP = `npm run audit -- [licences]
+
+  licences   the file that names the packages of the bundle (dist/cli/licenses.txt)`;
 
 /**
  * What `npm audit --json` printed, judged, of all packages or of those with one of `names`; npm
@@ -59,9 +63,12 @@ function asked(...flags: string[]): string {
   return spawnSync('npm', ['audit', '--json', ...flags], options).stdout ?? '';
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (import.meta.main) {
+  const { positionals } = argumentsOf({ allowPositionals: true }, HELP);
+  const [licences = LICENCES, ...more] = positionals;
+  if (more.length > 0) misused('there are too many arguments', HELP);
   const all = asked();
-  const bundle = judged(all, packagesIn(readFileSync(process.argv[2] ?? LICENCES, 'utf8')));
+  const bundle = judged(all, packagesIn(readFileSync(licences, 'utf8')));
   const beside = judged(asked('--omit=dev'));
   process.stdout.write(`in the bundle: ${bundle.text}\n`);
   process.stdout.write(`installed beside it: ${beside.text}\n`);

@@ -8,6 +8,7 @@ import { existsSync, globSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { argumentsOf } from './arguments.ts';
 import { flinkFiles } from './stack/flink-artifacts.ts';
 
 const FLINK = fileURLToPath(new URL('../flink/', import.meta.url));
@@ -49,6 +50,10 @@ function run(command: string, args: string[]): void {
 }
 
 if (import.meta.main) {
+  argumentsOf(
+    {},
+    'npm run flink:jar   compiles flink/clickrate-flink.jar, unless it is newer than flink/src',
+  );
   const say = (sentence: string) => process.stderr.write(`${sentence}\n`);
   try {
     say(flinkJar(say));

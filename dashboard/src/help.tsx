@@ -50,8 +50,7 @@ export function HelpDialog({ open, onClose }: { open: boolean; onClose: () => vo
         </li>
       </ul>
       <p>
-        Everything here comes from the API, which <a href="/docs">its documentation</a> lets you
-        try.
+        Everything here comes from the API; <a href="/docs">its documentation</a> lets you try it.
       </p>
       <form method="dialog">
         <button type="submit" class="small">

@@ -7,6 +7,8 @@ const PROGRAMS = {
   'scripts/check.ts': ['extra'],
   'scripts/test.ts': ['nopart'],
   'scripts/stack.ts': ['sideways'],
+  'scripts/flink-jar.ts': ['extra'],
+  'scripts/audit.ts': ['one', 'two'],
   'test/simulation/main.ts': ['--seeds', 'many'],
   'bench/main.ts': ['--suite', 'none'],
   'bench/latency.ts': ['0'],
