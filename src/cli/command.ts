@@ -128,15 +128,35 @@ export function withFiles(command: Command, files: '<file...>' | '[file...]'): C
 
 /** Options of every command that reaches Kafka. */
 export const KAFKA_OPTIONS = pick(
-  ...(['brokers', 'impressionsTopic', 'clicksTopic', 'rejectedTopic', 'group'] as const),
-  ...(['clientId', 'tls', 'tlsCa', 'tlsCert', 'tlsKey'] as const),
-  ...(['saslMechanism', 'saslUsername', 'saslPassword', 'logLevel', 'logFormat'] as const),
+  'brokers',
+  'impressionsTopic',
+  'clicksTopic',
+  'rejectedTopic',
+  'group',
+  'clientId',
+  'tls',
+  'tlsCa',
+  'tlsCert',
+  'tlsKey',
+  'saslMechanism',
+  'saslUsername',
+  'saslPassword',
+  'logLevel',
+  'logFormat',
 );
 
 /** Options of every command that serves HTTP. */
 export const DOOR_OPTIONS = pick(
-  ...(['host', 'port', 'readKeys', 'writeKeys', 'insecure'] as const),
-  ...(['httpsCert', 'httpsKey', 'corsOrigins', 'hostNames', 'rateLimit'] as const),
+  'host',
+  'port',
+  'readKeys',
+  'writeKeys',
+  'insecure',
+  'httpsCert',
+  'httpsKey',
+  'corsOrigins',
+  'hostNames',
+  'rateLimit',
 );
 
 /** Topics that only the Flink size has, and its other options. */

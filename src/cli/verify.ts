@@ -42,7 +42,8 @@ const STANDARDS = { logLevel: 'warn' } as const;
 
 export function addVerify(command: Command): void {
   configurable(command, {
-    ...{ ...KAFKA_OPTIONS, ...FLINK_OPTIONS },
+    ...KAFKA_OPTIONS,
+    ...FLINK_OPTIONS,
     ...pick('data', 'store', 'redis', 'redisPassword'),
     ...STANDARDS,
   });

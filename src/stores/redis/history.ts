@@ -178,9 +178,8 @@ async function readLevel(
   level: Level,
   { fromMs, toMs }: Omit<Span, 'levels'>,
 ): Promise<Counts[]> {
-  const starts = await connection.send<string[]>([
-    ...['ZRANGEBYSCORE', startsKey(level), bound(fromMs), `(${bound(toMs)}`],
-  ]);
+  const command = ['ZRANGEBYSCORE', startsKey(level), bound(fromMs), `(${bound(toMs)}`];
+  const starts = await connection.send<string[]>(command);
   const slots = numbers === null ? null : slotsByBucket(numbers);
   if (slots?.size === 0) return [];
   const found: Counts[] = [];

@@ -162,12 +162,8 @@ function eventOf([id, fields]: Entry): StoredEvent {
 }
 
 export async function readTotals(connection: Connection): Promise<KeptTotals> {
-  const fields = ['keptEvents', 'keptBytes', 'pruned'];
-  const [events, bytes, pruned] = await connection.send<(string | null)[]>([
-    'HMGET',
-    KEYS.store,
-    ...fields,
-  ]);
+  const command = ['HMGET', KEYS.store, 'keptEvents', 'keptBytes', 'pruned'];
+  const [events, bytes, pruned] = await connection.send<(string | null)[]>(command);
   return { events: Number(events), bytes: Number(bytes), pruned: Number(pruned) };
 }
 
@@ -178,12 +174,8 @@ export async function readComebacks(
   const found: (Comeback & { task: string })[] = [];
   for (let from = 0; ; from += PAGE_COMEBACKS) {
     const to = from + PAGE_COMEBACKS - 1;
-    const page = await connection.send<string[]>([
-      'LRANGE',
-      KEYS.comebacks,
-      String(from),
-      String(to),
-    ]);
+    const command = ['LRANGE', KEYS.comebacks, String(from), String(to)];
+    const page = await connection.send<string[]>(command);
     for (const text of page) found.push(JSON.parse(text));
     if (page.length < PAGE_COMEBACKS) return found;
   }

@@ -26,12 +26,9 @@ const PAGE_CHANGES = 50;
 const TRIES = 5;
 
 export async function readPosition(connection: Connection): Promise<Position> {
-  const fields = ['form', 'incarnation', 'change', 'mark', 'windowMs'];
-  const [form, incarnation, change, mark, windowMs] = await connection.send<(string | null)[]>([
-    'HMGET',
-    KEYS.store,
-    ...fields,
-  ]);
+  const command = ['HMGET', KEYS.store, 'form', 'incarnation', 'change', 'mark', 'windowMs'];
+  const [form, incarnation, change, mark, windowMs] =
+    await connection.send<(string | null)[]>(command);
   if (form !== null && Number(form) > FORM)
     throw new ClickrateError(
       'store_foreign',
@@ -83,9 +80,8 @@ async function eachField(
 ): Promise<void> {
   let cursor = '0';
   do {
-    const page = await connection.send<[string, string[]]>([
-      ...['HSCAN', key, cursor, 'COUNT', String(PAGE_FIELDS)],
-    ]);
+    const command = ['HSCAN', key, cursor, 'COUNT', String(PAGE_FIELDS)];
+    const page = await connection.send<[string, string[]]>(command);
     cursor = page[0];
     for (let i = 0; i < page[1].length; i += 2) visit(page[1][i], countsOf(page[1][i + 1]));
   } while (cursor !== '0');
@@ -106,10 +102,9 @@ async function changesBetween(
   if (before.incarnation !== after.incarnation) return null;
   let { number, mark } = before;
   while (number < after.number) {
-    const page = await connection.send<Entry[]>([
-      ...['XRANGE', KEYS.changes, `${number + 1}-0`, `${after.number}-0`],
-      ...['COUNT', String(PAGE_CHANGES)],
-    ]);
+    const span = [`${number + 1}-0`, `${after.number}-0`];
+    const command = ['XRANGE', KEYS.changes, ...span, 'COUNT', String(PAGE_CHANGES)];
+    const page = await connection.send<Entry[]>(command);
     if (page.length === 0) return null;
     for (const entry of page) {
       const change = changeOf(entry);
