@@ -112,6 +112,30 @@ test('a Redis without room says so, writes nothing, and goes on later', { skip }
   ]);
 });
 
+test('a Redis that lacks replicas says so, writes nothing, and goes on later', {
+  skip,
+}, async (t) => {
+  const redis = await startRedis(t);
+  const store = simStoreAt(t, redis.url);
+  const a = await new Sender(store).claim();
+  await a.send({ claims: ['x'], results: [resultIn('x', 0, 1)] });
+  const before = await contentOf(store, ['a'], ['x']);
+  redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1');
+  // With rows, and without.
+  for (const content of [{ results: [resultIn('x', 1, 2)] }, { kept: [keptOf(1, START)] }]) {
+    const commit = a.build(content);
+    await assert.rejects(store.commit(commit), {
+      ...{ code: 'store_unavailable', retry: true },
+      message: /^Redis has too few replicas .* Not enough good replicas to write\.$/,
+    });
+    await assert.rejects(store.claim('b', 't'), { code: 'store_unavailable', retry: true });
+    assert.deepEqual(await contentOf(store, ['a'], ['x']), before);
+    a.number--;
+  }
+  redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0');
+  assert.equal(await a.send({ results: [resultIn('x', 1, 2)] }), 'ok');
+});
+
 test('a Redis that forgot our scripts is sent them again', { skip }, async (t) => {
   const redis = await startRedis(t);
   const a = await new Sender(storeAt(t, redis.url)).claim();

@@ -44,6 +44,9 @@ const REPLIES: Record<string, Meaning> = {
   CTRWRITER: { code: 'writer_other', sentence: 'another kind of program writes this store' },
 };
 
+/** Where in a script: of no use to who reads what Redis has. */
+const OF_SCRIPT = / script: [0-9a-f]{40}, on @\w+:\d+\.$/;
+
 /** Whether the server that was reached is not, or no longer, the primary. */
 export function isNoPrimary({ message }: ErrorReply): boolean {
   return /^-?(READONLY|MASTERDOWN|CLUSTERDOWN)/.test(message);
@@ -60,7 +63,8 @@ export function storeError(error: unknown, where: string): ClickrateError {
   const word = /^-?(?:ERR )?([A-Z]+)/.exec(text)?.[1] ?? '';
   const meaning = REPLIES[word];
   if (meaning === undefined) return unknownReply(text, where, error);
-  return new ClickrateError(meaning.code, `${meaning.sentence} (${where}): ${text}`, {
+  const reason = text.replace(OF_SCRIPT, '');
+  return new ClickrateError(meaning.code, `${meaning.sentence} (${where}): ${reason}`, {
     cause: error,
   });
 }
