@@ -30,6 +30,7 @@ import { writerOther } from '../writer.ts';
 import { CLAIM } from './claim-script.ts';
 import { Commits } from './commits.ts';
 import { Connection, type RedisAddress } from './connection.ts';
+import { tellEviction } from './eviction.ts';
 import { Finals } from './finals.ts';
 import { fold, readHeld } from './fold.ts';
 import { EMPTY, Follower } from './follower.ts';
@@ -110,7 +111,9 @@ export class RedisStore implements Store {
       const [answer, value] = await connection.run<[string, string]>(CLAIM, args);
       if (answer === 'writer') throw writerOther(value);
       this.#takeOver = false;
-      if (answer === 'ok') return { epoch: Number(value), token };
+      if (answer !== 'ok') continue;
+      await tellEviction(connection, this.#options.log ?? silentLog);
+      return { epoch: Number(value), token };
     }
   }
 
