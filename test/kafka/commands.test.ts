@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { Admin } from '@platformatic/kafka';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { startNode, temporary } from '../support/processes.ts';
 import { withoutRedis } from '../support/redis-server.ts';
@@ -57,6 +58,17 @@ suite('commands of the Kafka size', { skip: withoutKafka() || withoutRedis() }, 
     assert.match(missing.text, /it has 3 partitions, not 5/);
     const list = await cli('topics', 'list', ...flags);
     assert.match(list.text, new RegExp(`${topics[0]}  3 partitions  1 replicas`));
+  });
+
+  test('topics create says that a topic is compacted: of each product one event would be left', async () => {
+    const { topics, flags } = own();
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: [cluster.bootstrap] });
+    const configs = [{ name: 'cleanup.policy', value: 'compact' }];
+    await admin.createTopics({ topics: [topics[0]], partitions: 3, replicas: 1, configs });
+    await admin.close();
+    const made = await cli('topics', 'create', ...flags);
+    assert.equal(made.code, 1);
+    assert.match(made.text, new RegExp(`${topics[0]}: cleanup.policy is compact, not delete`));
   });
 
   test('topics create --missing makes the rest fit what is there', async () => {

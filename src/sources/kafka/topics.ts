@@ -65,6 +65,8 @@ export function flinkPlansOf(
 function commonOf(brokers: number) {
   const replicas = Math.min(3, brokers);
   const configs = {
+    // Compaction would leave of each product its last event only.
+    'cleanup.policy': 'delete',
     'message.timestamp.type': 'LogAppendTime',
     'min.insync.replicas': String(Math.max(1, replicas - 1)),
   };
