@@ -162,7 +162,8 @@ async function produce(flags: Flags, command: Command): Promise<void> {
   } finally {
     await sender.close();
     const { sent, lost } = sender;
-    say(`${generator.events} events in ${sent} records sent`);
+    // Some that were made wait for their time still, if it was stopped.
+    say(`${generator.counts().events} events in ${sent} records sent`);
     if (lost > 0) say(`${lost} more were not acknowledged: they may be in the topics or not`);
   }
   if (truth !== undefined) writeTruth(String(truth), generator);

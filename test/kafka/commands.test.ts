@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { Admin } from '@platformatic/kafka';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
-import { startNode, temporary } from '../support/processes.ts';
+import { eventually, outputOf, startNode, temporary } from '../support/processes.ts';
 import { withoutRedis } from '../support/redis-server.ts';
 import { allRunning } from './engines.ts';
-import { readTopics } from './log-reader.ts';
+import { endsOf, readTopics } from './log-reader.ts';
 import { pause, setUp } from './setup.ts';
 
 type Truth = {
@@ -122,6 +122,16 @@ suite('commands of the Kafka size', { skip: withoutKafka() || withoutRedis() }, 
     assert.equal(await child.ended, 0, child.output());
     const { windows } = JSON.parse(readFileSync(truthFile, 'utf8')) as Truth;
     assert.equal(new Set(windows.map(({ product_id }) => product_id)).size, 3);
+  });
+
+  test('produce that is stopped does not count what it held back', async () => {
+    const { topics, flags } = own();
+    await cluster.createTopics(topics, 1);
+    const child = startNode('src/cli/main.ts', ['produce', ...flags, '--disorder-ms', '60000']);
+    await eventually(async () => (await endsOf(cluster.bootstrap, topics))[0].last, 30_000);
+    await child.kill('SIGTERM');
+    const [, events, records] = await outputOf(child, /(\d+) events in (\d+) records sent/);
+    assert.equal(events, records);
   });
 
   test('a broker killed while it is sent to: nothing is lost, nothing is there twice', async () => {
