@@ -34,10 +34,10 @@ export function mendRows(db: DatabaseSync, torn: ReadonlySet<string>): Step[] {
   });
 }
 
-/** Every task that a sound row names: its own row may be among those that are missing. */
+/** Every task that a sound row names: its own row may be missing. */
 function namesOf(db: DatabaseSync): string[] {
   const rows = db.prepare(
-    `SELECT task FROM tasks UNION SELECT task FROM parts UNION SELECT task FROM products
+    `SELECT task FROM tasks UNION SELECT task FROM products
 WHERE task <> '' AND crc IS row_sum(no, product, task)`,
   );
   return rows.all().map(({ task }) => String(task));
