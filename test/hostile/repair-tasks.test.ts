@@ -74,6 +74,16 @@ test("a damaged part of one task leaves another's products its own", async (t) =
   assert.deepEqual(await windowsOf(store, 'x'), [countsOf(1, 7), countsOf(2, 5)]);
 });
 
+test('a damaged name is not made a sound one by what is done about its task', async (t) => {
+  const { directory } = await twoTasks(t);
+  change(directory, "UPDATE parts SET bytes = x'00' WHERE task = '0'");
+  change(directory, "UPDATE products SET product = 'z' WHERE product = 'x'");
+  const { steps, keep } = tryRepair(directory);
+  keep(0);
+  assert.equal(steps.at(-1)?.lost, 'latest, previous and history of 1 product');
+  assert.equal(ask(directory, 'SELECT group_concat(product) FROM products'), 'y');
+});
+
 async function loaded(directory: string) {
   const { store, end } = storeIn(directory);
   const { incarnation, rows } = await store.load();

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { Calendar } from '../../src/calendar.ts';
-import { Ladder } from '../../src/stores/history/levels.ts';
+import { LIMITS } from '../../src/config.ts';
+import { due, Ladder, ladderOf } from '../../src/stores/history/levels.ts';
+import type { LevelHeld } from '../../src/stores/store.ts';
 
 const HOUR_MS = 3_600_000;
 const ZONES = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe'];
@@ -104,6 +106,25 @@ suite('levels of history', () => {
       ]);
   });
 
+  test('of windows of another length are folded on, into days of the zone that is now', () => {
+    const ladder = new Ladder(7_000, 'Asia/Kolkata');
+    assert.deepEqual(
+      ['1m', '15m', '1d UTC'].map((level) => ladder.parent(level)),
+      ['15m', '1d Asia/Kolkata', null],
+    );
+  });
+
+  test('of a store are of its windows, zone and lateness, whatever was asked before', () => {
+    for (const windowMs of [10_000, 20_000])
+      for (const zone of ['UTC', 'Asia/Kolkata'])
+        for (const latenessMs of [0, 5_000]) {
+          const ladder = ladderOf(windowMs, zone, latenessMs);
+          assert.equal(ladder.revisedMs, windowMs + latenessMs);
+          assert.equal(ladder.endOf('window', 0), windowMs);
+          assert.equal(ladder.parent('15m'), `1d ${zone}`);
+        }
+  });
+
   test('a period lies in one of the next level', () => {
     const times = fc.integer({ min: Date.UTC(1920, 0), max: Date.UTC(2030, 0) });
     const property = fc.property(fc.constantFrom(...ZONES), times, (zone, ms) => {
@@ -118,5 +139,79 @@ suite('levels of history', () => {
       }
     });
     fc.assert(property, { numRuns: 100 });
+  });
+});
+
+suite('the level that gives way', () => {
+  const keep = { windowsMs: 100_000, minutesMs: 200_000, quartersMs: 300_000 };
+  const atLeast = { windowsMs: 40_000, minutesMs: 50_000, quartersMs: 60_000 };
+  const limits = {
+    ...LIMITS,
+    ...{ historyKeep: keep, historyKeepAtLeast: atLeast, historyCells: 100 },
+  };
+  const NEWEST = 10_000_000;
+  const ladderOver = (windowMs: number, latenessMs = 0) => new Ladder(windowMs, 'UTC', latenessMs);
+
+  /** Held: cells of a level, and how much older than the newest window its oldest period is. */
+  type Held = Record<string, [cells: number, ageMs: number | null]>;
+  const dueOf = (held: Held, finalBefore: number | null = NEWEST, ladder = ladderOver(10_000)) =>
+    due(
+      ladder,
+      Object.entries(held).map(([level, [cells, ageMs]]): LevelHeld => {
+        return { level, cells, oldest: ageMs === null ? null : NEWEST - ageMs };
+      }),
+      NEWEST,
+      limits,
+      finalBefore,
+    );
+
+  test('is one with a period that is too old, each by its own time', () => {
+    for (const [level, ms] of [
+      ['window', 100_000],
+      ['1m', 200_000],
+      ['15m', 300_000],
+    ] as const) {
+      assert.equal(dueOf({ [level]: [1, ms] }), null);
+      assert.equal(dueOf({ [level]: [1, ms + 1] }), level);
+    }
+    assert.equal(dueOf({ '1d UTC': [1, 1e12] }), null);
+    assert.equal(dueOf({ window: [1, null], '1m': [1, 200_001] }), '1m');
+  });
+
+  test('is no window that may be revised, and none of those that cannot be folded too soon', () => {
+    const late = ladderOver(10_000, 500_000);
+    assert.equal(dueOf({ window: [101, 510_000] }, NEWEST, late), null);
+    assert.equal(dueOf({ window: [1, 510_001] }, NEWEST, late), 'window');
+    assert.equal(dueOf({ window: [1, 300_000] }, NEWEST, ladderOver(7_000)), null);
+    assert.equal(dueOf({ window: [1, 300_001] }, NEWEST, ladderOver(7_000)), 'window');
+  });
+
+  test('is the finest where there are more cells than may be, days last', () => {
+    const held: Held = { window: [51, 40_001], '1m': [49, 50_001], '15m': [0, 60_001] };
+    assert.equal(dueOf(held), null);
+    const full: Held = { ...held, '1d UTC': [1, 1] };
+    assert.equal(dueOf(full), 'window');
+    assert.equal(dueOf({ ...full, window: [51, 40_000] }), '1m');
+    assert.equal(dueOf({ ...full, window: [51, 40_000], '1m': [49, 50_000] }), '15m');
+    const young: Held = { window: [51, 40_000], '1m': [49, 50_000], '15m': [1, 60_000] };
+    assert.equal(dueOf(young), null);
+    assert.equal(dueOf({ ...young, '1d UTC': [1, 1] }), '1d UTC');
+    assert.equal(
+      dueOf({ ...young, '1d UTC': [1, 1], '1d Asia/Kolkata': [1, 2] }),
+      '1d Asia/Kolkata',
+    );
+    assert.equal(dueOf({ ...young, '1d UTC': [1, 2], '1d Asia/Kolkata': [1, 1] }), '1d UTC');
+  });
+
+  test('is none for want of room while windows wait to be final, until there are far too many', () => {
+    const held = (cells: number): Held => ({ window: [cells, 90_000], '1m': [1, 150_000] });
+    const oldest = NEWEST - 90_000;
+    assert.equal(dueOf(held(124), oldest + 1), 'window');
+    for (const finalBefore of [oldest, null]) {
+      assert.equal(dueOf(held(124), finalBefore), null);
+      assert.equal(dueOf(held(125), finalBefore), 'window');
+    }
+    // Of what is too old each gives way all the same.
+    assert.equal(dueOf({ window: [1, 90_000], '1m': [1, 200_001] }, oldest), '1m');
   });
 });
