@@ -1,5 +1,6 @@
 /** A file with several tasks, as a Kafka source keeps in SQLite: a repair of one leaves the others. */
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
@@ -7,11 +8,12 @@ import { openData } from '../../src/cli/data.ts';
 import { silentLog } from '../../src/log.ts';
 import { mendRows } from '../../src/repair/mend.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
+import { damagedName } from '../../src/repair/steps.ts';
 import { teachSums } from '../../src/sqlite-check.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { commitOf, countsOf, resultIn, windowsOf } from '../stores/commits.ts';
 import { temporary } from '../support/processes.ts';
-import { ask, change } from './directory.ts';
+import { ask, change, plant } from './directory.ts';
 
 const BLOCK = [{ name: 'block/0', bytes: Uint8Array.of(1, 2, 3) }];
 
@@ -108,6 +110,49 @@ for (const [sql, takesRows] of CHANGES)
     assert.equal(after.rows.length < before.rows.length, takesRows);
     assert.equal(after.incarnation !== before.incarnation, takesRows);
   });
+
+const META = "SELECT json_group_object(name, value) FROM meta WHERE name <> 'next_no'";
+const metaOf = (directory: string) => JSON.parse(String(ask(directory, META)));
+
+test('settings that are sound stay, and the length of windows is found again', async (t) => {
+  const { directory } = await twoTasks(t);
+  const before = metaOf(directory);
+  assert.ok(before.change > 0);
+  change(directory, "UPDATE meta SET value = 1 WHERE name IN ('next_no', 'window_ms')");
+  tryRepair(directory).keep(0);
+  assert.deepEqual(metaOf(directory), before);
+  // The next product gets a number that nothing has.
+  const next = "SELECT value > (SELECT max(no) FROM products) FROM meta WHERE name = 'next_no'";
+  assert.equal(ask(directory, next), 1);
+});
+
+for (const name of ['incarnation', 'change'])
+  test(`numbers of changes are of a new incarnation where the ${name} is lost`, async (t) => {
+    const { directory } = await twoTasks(t);
+    const { incarnation } = metaOf(directory);
+    change(directory, `DELETE FROM meta WHERE name = '${name}'`);
+    tryRepair(directory).keep(0);
+    const after = metaOf(directory);
+    assert.match(after.incarnation, /^[0-9a-f-]{36}$/);
+    assert.notEqual(after.incarnation, incarnation);
+    assert.equal(typeof after.change, 'number');
+  });
+
+test('which windows were folded is found again: none of them is counted once more', async (t) => {
+  const { directory } = await twoTasks(t);
+  const oldest = ask(directory, 'SELECT min(start) FROM cells');
+  const cells = 'SELECT level, bucket, start, count, cells, crc FROM cells';
+  plant(directory, `INSERT INTO cells ${cells.replace('level', "'1m'").replace('start', '60000')}`);
+  const folded = () => {
+    change(directory, "DELETE FROM meta WHERE name = 'history_folded_to'");
+    tryRepair(directory).keep(0);
+    rmSync(join(directory, damagedName(0)), { recursive: true });
+    return metaOf(directory).history_folded_to;
+  };
+  assert.equal(folded(), oldest);
+  plant(directory, "DELETE FROM cells WHERE level = 'window'");
+  assert.equal(folded(), 120_000);
+});
 
 /** Tables of which rows may be missing, those of task 0 that are, and what is said of it. */
 const TORN: [torn: string, missing: string[], what: string][] = [
