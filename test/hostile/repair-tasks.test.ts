@@ -76,6 +76,46 @@ test("a damaged part of one task leaves another's products its own", async (t) =
   assert.deepEqual(await windowsOf(store, 'x'), [countsOf(1, 7), countsOf(2, 5)]);
 });
 
+async function loaded(directory: string) {
+  const { store, end } = storeIn(directory);
+  const { incarnation, rows } = await store.load();
+  await end();
+  return { incarnation, rows };
+}
+
+test('a product whose owner is found again leaves with the checkpoint of that task', async (t) => {
+  const { directory } = await twoTasks(t);
+  change(directory, "UPDATE parts SET bytes = x'00' WHERE task = '0'");
+  change(directory, "UPDATE products SET task = '1' WHERE product = 'x'");
+  tryRepair(directory).keep(0);
+  assert.equal(ask(directory, 'SELECT product || task FROM departed NATURAL JOIN products'), 'x');
+  // Also if it is owned again: what was published of it would be set back.
+  plant(directory, "UPDATE products SET task = '1' WHERE product = 'x'");
+  assert.deepEqual(
+    (await loaded(directory)).rows.map(({ product }) => product),
+    ['y'],
+  );
+});
+
+test('a product that had left, with a damaged owner, keeps its history', async (t) => {
+  const { directory } = await twoTasks(t);
+  const { store, end } = storeIn(directory);
+  const fence = await store.claim('0', 'again');
+  await store.commit(commitOf('0', fence, 2, { parts: BLOCK, removals: ['x'] }));
+  await end();
+  change(directory, "UPDATE products SET task = '1' WHERE product = 'x'");
+  const { steps, keep } = tryRepair(directory);
+  keep(0);
+  assert.deepEqual(
+    steps.map(({ lost }) => lost),
+    ['nothing'],
+  );
+  assert.equal(
+    ask(directory, 'SELECT no || product || task FROM products NATURAL JOIN departed'),
+    '1x',
+  );
+});
+
 test('a damaged name is not made a sound one by what is done about its task', async (t) => {
   const { directory } = await twoTasks(t);
   change(directory, "UPDATE parts SET bytes = x'00' WHERE task = '0'");
@@ -85,13 +125,6 @@ test('a damaged name is not made a sound one by what is done about its task', as
   assert.equal(steps.at(-1)?.lost, 'latest, previous and history of 1 product');
   assert.equal(ask(directory, 'SELECT group_concat(product) FROM products'), 'y');
 });
-
-async function loaded(directory: string) {
-  const { store, end } = storeIn(directory);
-  const { incarnation, rows } = await store.load();
-  await end();
-  return { incarnation, rows };
-}
 
 /** What is changed, and whether rows that clients have seen are gone by the repair. */
 const CHANGES: [sql: string, takesRows: boolean][] = [
