@@ -9,6 +9,7 @@ import { Results } from '../../src/api/results.ts';
 import type { Clock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/config.ts';
 import { ClickrateError } from '../../src/errors.ts';
+import { silentLog } from '../../src/log.ts';
 import { resultOf } from '../../src/result.ts';
 import type { Row } from '../../src/stores/store.ts';
 import { counts, FakeReader, row, START, WINDOW_MS } from './fake-reader.ts';
@@ -195,6 +196,32 @@ test('a load that fails is tried again, and meanwhile the trouble is told', asyn
   await wake();
   assert.equal(results.trouble, null);
   assertSame(results, reader);
+});
+
+test('of a failure that is none of ours the log says where it comes from', async () => {
+  const reader = new FakeReader();
+  const { clock, wake } = handClock();
+  const logged: object[] = [];
+  const log = { ...silentLog, warn: (fields: object) => logged.push(fields) };
+  const results = new Results({ reader, windowMs: WINDOW_MS, limits: LIMITS, clock, log });
+  const ours = new ClickrateError('store_unavailable', 'no answer');
+  const others = new TypeError('not a function');
+  reader.failure = ours;
+  await results.start();
+  reader.failure = others;
+  await wake();
+  assert.deepEqual(
+    logged.map((fields) => (fields as { err?: Error }).err),
+    [undefined, others],
+  );
+  // Who stops is told of no more.
+  results.stop();
+  await wake();
+  const stopping = new Results({ reader, windowMs: WINDOW_MS, limits: LIMITS, clock, log });
+  const started = stopping.start();
+  stopping.stop();
+  await started;
+  assert.equal(logged.length, 2);
 });
 
 test('after stop nothing is followed, and a load under way has no effect', async () => {

@@ -93,6 +93,12 @@ test('four products of the same sets are found; others take their places in turn
   for (const row of [0, 1, 2, 3, 3]) near.put(row, 10 + row);
   new NearProducts().drop(10, 0x7000_0077);
   assert.deepEqual(found(), [10, 11, 12, 13, UNKNOWN, UNKNOWN]);
+  // Whichever of the places it has, a product that is dropped is found no more.
+  for (const row of [0, 1, 2, 3]) {
+    near.drop(10 + row, 0x7000_0077);
+    assert.equal(found()[row], UNKNOWN);
+    near.put(row, 10 + row);
+  }
   near.put(4, 14);
   near.put(5, 15);
   assert.equal(found().filter((id) => id !== UNKNOWN).length, 4);
