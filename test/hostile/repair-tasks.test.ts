@@ -114,6 +114,9 @@ test('a product that had left, with a damaged owner, keeps its history', async (
     ask(directory, 'SELECT no || product || task FROM products NATURAL JOIN departed'),
     '1x',
   );
+  change(directory, 'UPDATE products SET crc = crc + 1 WHERE no = 1');
+  tryRepair(directory).keep(1);
+  assert.equal(ask(directory, 'SELECT count(*) FROM departed'), 0);
 });
 
 test('a damaged name is not made a sound one by what is done about its task', async (t) => {
@@ -132,6 +135,9 @@ const CHANGES: [sql: string, takesRows: boolean][] = [
   ['UPDATE rows SET rows = zeroblob(8)', true],
   ["UPDATE products SET product = 'z' || no, crc = crc + 1", true],
   ["UPDATE meta SET value = 1 WHERE name = 'next_no'", false],
+  ["UPDATE products SET task = 'z'", false],
+  // More than a number of JavaScript can be.
+  ["UPDATE products SET no = 9007199254740993 WHERE product = 'x'", true],
 ];
 for (const [sql, takesRows] of CHANGES)
   test(`clients load anew where a repair takes rows away: ${sql}`, async (t) => {
@@ -157,6 +163,16 @@ test('settings that are sound stay, and the length of windows is found again', a
   // The next product gets a number that nothing has.
   const next = "SELECT value > (SELECT max(no) FROM products) FROM meta WHERE name = 'next_no'";
   assert.equal(ask(directory, next), 1);
+  // Those of which there is nothing but history have theirs for ever, a bucket of it has 1024.
+  const lost = () => {
+    change(directory, "DELETE FROM meta WHERE name = 'next_no'");
+    tryRepair(directory).keep(1);
+    rmSync(join(directory, damagedName(1)), { recursive: true });
+    return ask(directory, "SELECT value FROM meta WHERE name = 'next_no'");
+  };
+  assert.equal(lost(), 1_025);
+  plant(directory, 'DELETE FROM cells');
+  assert.equal(lost(), 3);
 });
 
 for (const name of ['incarnation', 'change'])
