@@ -52,7 +52,8 @@ export function historyExamples(example: Example): void {
         { start: START + FIRST * 10_000, impressions: sumOf(first.slice(0, 6)), clicks: 0 },
         { start: START + (FIRST + 6) * 10_000, impressions: sumOf(first.slice(6, 8)), clicks: 0 },
       ]);
-      assert.equal(total(await allLevels(harness, null)).impressions, seen.at(-1)! + 1_200);
+      for (const both of [null, ['x', 'y'], ['y', 'x']])
+        assert.equal(total(await allLevels(harness, both)).impressions, seen.at(-1)! + 1_200);
       assert.deepEqual(await allLevels(harness, ['x', 'x', 'nobody']), await allLevels(harness));
     },
     { limits: { historyKeep: KEEP } },
@@ -82,6 +83,29 @@ export function historyExamples(example: Example): void {
       await a.send({ results: both.slice(1) });
       assert.equal(total(await allLevels(harness, null)).impressions, 65);
       assert.equal((await harness.store.historyHeld()).skipped, 6);
+    },
+    { limits: { historyKeep: KEEP } },
+  );
+
+  example(
+    'windows stay folded when the minutes they are in are folded too',
+    async (harness) => {
+      const a = await owner(harness);
+      await a.send({ claims: ['x'] });
+      for (const n of [0, 60, 80]) {
+        await a.send({ results: [resultIn('x', FIRST + n, 10)] });
+        await harness.folded();
+      }
+      const [windows, minutes, quarters] = await allLevels(harness);
+      assert.deepEqual(
+        [windows, minutes, quarters].map((level) => level!.length),
+        [1, 1, 1],
+      );
+      await a.send({
+        results: [{ ...resultIn('x', FIRST + 80, 10), cells: [countsOf(FIRST + 60, 12)] }],
+      });
+      assert.equal(total(await allLevels(harness)).impressions, 30);
+      assert.equal((await harness.store.historyHeld()).skipped, 1);
     },
     { limits: { historyKeep: KEEP } },
   );

@@ -72,11 +72,16 @@ test('a commit that was broken off loses no product', { skip }, async (t) => {
   const a = await new Sender(storeAt(t, url, { limits })).claim();
   await a.send({ claims: ['x', 'y'] });
   const refused = { code: 'config_invalid', message: /does not let this user/ };
-  for (const command of ['hincrby', 'hdel', 'zpopmin', 'zadd', 'xadd', 'rpush']) {
+  const published = () => redis.cli('HGET', 'ctr:latest', 'y');
+  const commands = ['hincrby', 'hdel', 'zpopmin', 'zadd', 'xadd', 'rpush'];
+  for (const [n, command] of commands.entries()) {
     redis.cli('ACL', 'SETUSER', 'u', `-${command}`);
     const kept = [keptOf(1, Date.now())];
-    const commit = a.build({ removals: ['x'], kept });
+    const commit = a.build({ removals: ['x'], kept, results: [resultIn('y', n, 1)] });
+    const before = published();
     await assert.rejects(a.resend(commit), refused, command);
+    // Kept events are the last that is written: then the commit counts.
+    assert.equal(published() === before, !['xadd', 'rpush'].includes(command), command);
     redis.cli('ACL', 'SETUSER', 'u', `+${command}`);
     assert.match(await a.resend(commit), /^(ok|duplicate)$/, command);
     assert.equal(await a.send({ claims: ['x'] }), 'ok');

@@ -153,6 +153,20 @@ test('a revision that comes while its window is folded is not counted twice', {
   assert.equal((await store.historyHeld()).skipped, 1);
 });
 
+test('a period that cannot be folded is left, not tried for ever', {
+  skip,
+  timeout: 20_000,
+}, async (t) => {
+  const { redis, a, connection, folded } = await setUp(t);
+  for (let n = 0; n < 12; n++) await a.send({ results: [resultIn('x', n, 10)] });
+  // What is read of it is not what is there.
+  const damage = `return redis.call('HSET', 'ctr:history:${START}', '9', '\\255')`;
+  redis.cli('EVAL', damage, '0');
+  await folded(connection);
+  assert.equal(redis.cli('ZRANGE', 'ctr:windows', '0', '0'), String(START));
+  assert.equal(redis.cli('HKEYS', `ctr:history:${START}`), '9');
+});
+
 test('what was closed for revisions stays closed', { skip }, async (t) => {
   const { redis, a, connection, folded } = await setUp(t);
   for (let n = 0; n < 12; n++) await a.send({ results: [resultIn('x', n, 10)] });

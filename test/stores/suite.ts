@@ -380,6 +380,10 @@ function resultExamples(example: Example): void {
       second,
     ]);
     assert.deepEqual(await windowsOf(harness.store, 'x', second.start + 1, Infinity), []);
+    const span = { fromMs: first.start, toMs: second.start };
+    assert.deepEqual(await harness.store.history({ levels: ['window'], products: null, ...span }), [
+      [first],
+    ]);
   });
 
   example(
