@@ -229,6 +229,14 @@ export class Pipeline {
     if (!(await withRetry('asking whose the task is', this.#retry, ask)))
       throw new ClickrateError('task_lost', `task ${task} is owned by another process`);
     await this.start();
+    // A store that is empty is told of as the source is opened.
+    const { number } = this.#current().session;
+    if (number > 0 && number < error.number - 1)
+      log.warn(
+        { task },
+        `the store has lost commits ${number + 1} to ${error.number - 1} of this task: ` +
+          'their events are counted again',
+      );
   }
 
   #current(): Owned {

@@ -20,7 +20,15 @@ import { type Retry, withRetry } from './retry.ts';
 import type { Session } from './session.ts';
 
 /** Another owner, or a store that went back in time: the session must be dropped. */
-export class Fenced extends Error {}
+export class Fenced extends Error {
+  /** Of the commit; those before it were taken. */
+  readonly number: number;
+
+  constructor(number: number) {
+    super(`commit ${number}`);
+    this.number = number;
+  }
+}
 
 export type CommitterParts = {
   task: string;
@@ -200,7 +208,7 @@ export class Committer {
     await this.#keep(commit.kept);
     const beganMs = clock.monotonicMs();
     const answer = await this.#answerTo(commit, early);
-    if (answer.answer === 'fenced') throw new Fenced(`commit ${commit.number}`);
+    if (answer.answer === 'fenced') throw new Fenced(commit.number);
     const { task, products } = this.#session;
     const elsewhere = answer.heldElsewhere;
     task.answer(claims, new Set(elsewhere.map((name) => products.idOf(name))));

@@ -193,7 +193,7 @@ export class Sink {
     const { clock, store, log } = this.#parts;
     const beganMs = clock.monotonicMs();
     const answer = await withRetry('the commit', this.#retry, () => store.commit(commit));
-    if (answer.answer === 'fenced') throw new Fenced(`commit ${commit.number}`);
+    if (answer.answer === 'fenced') throw new Fenced(commit.number);
     const held = answer.heldElsewhere;
     state.heldElsewhere += held.length;
     if (held.length > 0)

@@ -1,0 +1,73 @@
+/** A fence says why there is one, where that is known: the store lost commits, or another wrote. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS, settingsWith } from '../../src/config.ts';
+import { silentLog } from '../../src/log.ts';
+import { Pipeline } from '../../src/pipeline.ts';
+import { MemoryStore } from '../../src/stores/memory.ts';
+import { Random } from '../support/random.ts';
+import { SimClock } from '../support/sim-clock.ts';
+import { SimSource } from '../support/sim-source.ts';
+
+const START = 1_700_000_000_000;
+
+function setUp() {
+  const clock = new SimClock(START);
+  const records = Array.from({ length: 200 }, (_, n) => {
+    const arrivalMs = START + n * 100;
+    const event = { product_id: 'a', timestamp: arrivalMs, event_type: 'impression' };
+    return { offset: n, arrivalMs, bytes: Buffer.from(JSON.stringify(event)) };
+  });
+  const logs = [{ partition: 'p-0', topicId: 't', records }];
+  const store = new MemoryStore();
+  const warnings: string[] = [];
+  const pipeline = new Pipeline({
+    ...{ task: '0', store, clock, settings: settingsWith({}), limits: LIMITS },
+    source: new SimSource({ logs, clock, random: new Random(1) }),
+    log: { ...silentLog, warn: (_, line) => void warnings.push(line) },
+    newToken: () => `token-${Math.random()}`,
+    newIdKey: () => '0'.repeat(32),
+    stillOurs: async () => true,
+  });
+  /** Until the store has taken so many commits. */
+  const until = async (number: number) => {
+    while ((await store.read('0')).number < number) {
+      clock.advance(200);
+      await pipeline.step();
+      await new Promise(setImmediate);
+    }
+  };
+  return { store, pipeline, warnings, until };
+}
+
+test('a store that went back: how far, and that nothing is lost', async () => {
+  const { store, pipeline, warnings, until } = setUp();
+  await pipeline.start();
+  await until(3);
+  const before = store.snapshot();
+  await until(6);
+  store.rollback(before);
+  await until(5);
+  assert.equal(pipeline.health().fenced, 1);
+  assert.deepEqual(warnings, [
+    'fenced at commit 7: the state is dropped',
+    'the store has lost commits 4 to 6 of this task: their events are counted again',
+  ]);
+});
+
+test('another owner, who committed or not: nothing of the kind is said', async () => {
+  for (const commits of [0, 1]) {
+    const { store, pipeline, warnings, until } = setUp();
+    await pipeline.start();
+    await until(3);
+    const fence = await store.claim('0', 'of another');
+    const { status } = await store.read('0');
+    if (commits === 1)
+      await store.commit({
+        ...{ task: '0', number: 4, ...fence, status: status!, parts: [], removedParts: [] },
+        ...{ removals: [], claims: [], results: [], kept: [], comebacks: [] },
+      });
+    await until(6);
+    assert.deepEqual(warnings, ['fenced at commit 4: the state is dropped']);
+  }
+});
