@@ -99,9 +99,8 @@ async function replay(flags: Flags): Promise<void> {
   try {
     if (flags.again !== true) await position.read();
     const plan = { topic, from: 'earliest', toEnd: true, signal: interruption() } as const;
-    const { sent, passed, cut } = await sendAgain(readTopic(options, plan), {
-      ...{ reason, position, sender },
-    });
+    const how = { reason, position, sender };
+    const { sent, passed, cut } = await sendAgain(readTopic(options, plan), how);
     const left = cut > 0 ? `, ${cut} left out: too long to be kept whole` : '';
     process.stderr.write(`${sent} sent again, ${passed} passed over${left}\n`);
   } finally {

@@ -23,7 +23,13 @@ export type Saved = { newest: string | null; completed: number };
 
 /** States of a job that has not ended. */
 const LIVING = [
-  ...['INITIALIZING', 'CREATED', 'RUNNING', 'RESTARTING', 'RECONCILING', 'FAILING', 'CANCELLING'],
+  'INITIALIZING',
+  'CREATED',
+  'RUNNING',
+  'RESTARTING',
+  'RECONCILING',
+  'FAILING',
+  'CANCELLING',
 ];
 export function isLiving({ state }: JobListed): boolean {
   return LIVING.includes(state);
@@ -48,9 +54,7 @@ export class JobManager {
       jobs: { jid: string; name: string; state: string; 'start-time': number }[];
     }>('/jobs/overview');
     return jobs
-      .map((job) => ({
-        ...{ id: job.jid, name: job.name, state: job.state, startedMs: job['start-time'] },
-      }))
+      .map(({ jid, name, state, 'start-time': startedMs }) => ({ id: jid, name, state, startedMs }))
       .sort((a, b) => b.startedMs - a.startedMs);
   }
 

@@ -26,9 +26,9 @@ export function mendHead(db: DatabaseSync, damage: readonly Damage[], statuses: 
   const last = spansOf(db).at(-1) ?? { end: 0, arrival: 0 };
   const next = Math.max(last.end, at?.position ?? 0);
   const topic = at?.topicId ?? randomUUID();
-  db.prepare('INSERT OR REPLACE INTO journal_head VALUES (1, ?, ?, ?, ?)').run(
-    ...[topic, next, last.arrival, rowSum(topic, next, last.arrival)],
-  );
+  const head = [topic, next, last.arrival] as const;
+  const insert = db.prepare('INSERT OR REPLACE INTO journal_head VALUES (1, ?, ?, ?, ?)');
+  insert.run(...head, rowSum(...head));
   const does = `it is found again: the next event gets offset ${next}`;
   return [{ what: damage[0]?.what ?? 'the head of the journal', does, lost: NOTHING }];
 }
@@ -36,7 +36,9 @@ export function mendHead(db: DatabaseSync, damage: readonly Damage[], statuses: 
 function spansOf(db: DatabaseSync): Span[] {
   const rows = db.prepare('SELECT first, count, arrival FROM journal ORDER BY first').all();
   return rows.map(({ first, count, arrival }) => ({
-    ...{ first: Number(first), end: Number(first) + Number(count), arrival: Number(arrival) },
+    first: Number(first),
+    end: Number(first) + Number(count),
+    arrival: Number(arrival),
   }));
 }
 

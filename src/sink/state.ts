@@ -63,12 +63,10 @@ export class SinkState {
     this.#maxTs = places.map(() => null);
     const revisable = Math.ceil((allowedLatenessMs + watermarkDelayMs) / windowMs) + 4;
     this.table = new Table({
-      ...{
-        windowMs,
-        expiryMs,
-        latenessMs: allowedLatenessMs,
-        keptWindows: Math.max(LEAST_WINDOWS, revisable),
-      },
+      windowMs,
+      expiryMs,
+      latenessMs: allowedLatenessMs,
+      keptWindows: Math.max(LEAST_WINDOWS, revisable),
       blockProducts: Math.min(MOST_BLOCK_PRODUCTS, resultsPerCommit),
     });
   }

@@ -42,9 +42,8 @@ export function expected(answer: Answer): Outcome {
   for (const [product, cells] of answer.cells)
     for (const { start, impressions, clicks } of cells.values()) {
       const ctr = exactCtr(impressions, clicks);
-      windows.set(windowKey(product, start), {
-        ...{ product, startMs: start, impressions, clicks, ctr },
-      });
+      const window = { product, startMs: start, impressions, clicks, ctr };
+      windows.set(windowKey(product, start), window);
     }
   const kept = new Map<string, string>();
   for (const [partition, judged] of answer.judged)

@@ -27,9 +27,8 @@ const REJECTED_MESSAGE_BYTES = '2097152';
 /** Plans for the topics of the Kafka size on `brokers` brokers. */
 export function plansOf(names: TopicNames, partitions: number, brokers: number): TopicPlan[] {
   const { replicas, configs } = commonOf(brokers);
-  const events = [names.impressions, names.clicks].map((name) => ({
-    ...{ name, partitions, replicas, configs },
-  }));
+  const planOf = (name: string) => ({ name, partitions, replicas, configs });
+  const events = [names.impressions, names.clicks].map(planOf);
   if (names.rejected === '') return events;
   const larger = {
     ...configs,

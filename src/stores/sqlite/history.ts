@@ -161,7 +161,9 @@ export class History {
     const counts = this.#sql.counts.all() as { level: Level; cells: number }[];
     const cells = new Map(counts.map((row) => [row.level, row.cells]));
     return ladder.withFormer(cells.keys()).map((level) => ({
-      ...{ level, oldest: this.#edge('oldest', level), cells: Math.max(0, cells.get(level) ?? 0) },
+      level,
+      oldest: this.#edge('oldest', level),
+      cells: Math.max(0, cells.get(level) ?? 0),
     }));
   }
 
