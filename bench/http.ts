@@ -19,6 +19,7 @@ import { Journal } from '../src/sources/journal.ts';
 import { openDatabase } from '../src/sqlite.ts';
 import type { Loaded, ResultReader, Row } from '../src/stores/store.ts';
 import type { Load } from './http-load.ts';
+import { grouped } from './report.ts';
 
 const START = 1_760_000_000_000;
 
@@ -159,7 +160,7 @@ export async function benchHttp(ms = 1_500): Promise<HttpSample[]> {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const { name, perCpuSecond, perSecond } of await benchHttp()) {
-    const figures = `${perCpuSecond.toLocaleString('en')} a CPU second`;
-    process.stdout.write(`${name}: ${figures} (${perSecond.toLocaleString('en')} a second)\n`);
+    const figures = `${grouped(perCpuSecond)} a CPU second`;
+    process.stdout.write(`${name}: ${figures} (${grouped(perSecond)} a second)\n`);
   }
 }

@@ -6,6 +6,7 @@ import { TrafficWriter } from '../src/sources/kafka/produce-traffic.ts';
 import { Sender } from '../src/sources/kafka/sender.ts';
 import { topicsKnown } from '../src/sources/kafka/topic-known.ts';
 import { cpuSeconds } from './measure.ts';
+import { grouped } from './report.ts';
 
 const BATCH = 4_096;
 const WAITING_BYTES = 8_388_608;
@@ -114,6 +115,6 @@ export function loadOf(filled: Filled, few: number, many = few): string {
   return (
     `${few === many ? '' : `${millions(few)} and `}${millions(many)} events of ` +
     `${bytesPerEvent.toFixed(0)} bytes, ${partitions} + ${partitions} partitions, ` +
-    `${products.toLocaleString('en')} products, ${millions(eventsPerWindow)} a window`
+    `${grouped(products)} products, ${millions(eventsPerWindow)} a window`
   );
 }

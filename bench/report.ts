@@ -109,8 +109,13 @@ function line(what: string, figure: string, more: string): void {
   process.stdout.write('\n');
 }
 
+/** Thousands apart, as everywhere in the documents. */
+export function grouped(value: number): string {
+  return value.toLocaleString('en').replaceAll(',', ' ');
+}
+
 /** Three digits that say something. */
 export function rounded(value: number): string {
-  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en');
+  if (Math.abs(value) >= 100) return grouped(Math.round(value));
   return value.toPrecision(3);
 }
