@@ -1,6 +1,7 @@
 /** A copy of a data directory's one file, taken while its process runs. */
 import { randomUUID } from 'node:crypto';
 import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, messageOf } from '../errors.ts';
 import { refuseForeign } from '../sqlite.ts';
@@ -29,6 +30,8 @@ export function backUp(file: string, copy: string): void {
   if (existsSync(copy)) throw taken(copy);
   if (!existsSync(file))
     throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+  if (!existsSync(dirname(copy)))
+    throw new ClickrateError('file_unreadable', `there is no directory ${dirname(copy)}`);
   // A name of its own: what a run that was killed has left is in nobody's way.
   const unfinished = `${copy}.unfinished-${randomUUID()}`;
   try {

@@ -100,6 +100,8 @@ test('a backup is refused where it would overwrite, or has nothing to copy', asy
   openDatabase(file).close();
   writeFileSync(join(data, 'x'), 'mine');
   assert.throws(() => backUp(file, join(data, 'x')), /exists; name a new file/);
+  const nowhere = join(data, 'none');
+  assert.throws(() => backUp(file, join(nowhere, 'x')), new RegExp(`no directory ${nowhere}$`));
   assert.equal(readFileSync(join(data, 'x'), 'utf8'), 'mine');
   writeFileSync(file, 'not a database at all');
   assert.throws(() => backUp(file, join(data, 'y')), /cannot copy/);
