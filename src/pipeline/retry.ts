@@ -1,4 +1,7 @@
-/** Tries again with growing waits while an error may pass; gives up on stop and on other errors. */
+/**
+ * Tries again with growing waits while an error may pass; gives up on stop and on other errors. The
+ * log has what goes on for a night more and more rarely, another reason at once.
+ */
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
@@ -16,11 +19,12 @@ export type Retry = {
 /** Runs `call` until it succeeds; throws its error when it cannot pass, `stopping` when aborted. */
 export async function withRetry<T>(what: string, retry: Retry, call: () => Promise<T>): Promise<T> {
   let waitMs = retry.limits.retryMinMs;
-  for (let failures = 0; ; failures++) {
+  let logged = '';
+  for (let failures = 1; ; failures++) {
     try {
       const value = await call();
-      if (failures > 0) {
-        retry.log.info({ what, failures }, `${what} works again`);
+      if (failures > 1) {
+        retry.log.info({ what, failures: failures - 1 }, `${what} works again`);
         retry.onState(null);
       }
       return value;
@@ -29,10 +33,16 @@ export async function withRetry<T>(what: string, retry: Retry, call: () => Promi
       if (retry.signal.aborted)
         throw new ClickrateError('stopping', `stopped while ${what} failed`, { cause: error });
       const reason = `${what} fails: ${messageOf(error)}`;
-      retry.log.warn({ what, failures: failures + 1, waitMs }, reason);
+      if (isPowerOfTwo(failures) || reason !== logged)
+        retry.log.warn({ what, failures, waitMs }, reason);
+      logged = reason;
       retry.onState(reason);
       await retry.clock.sleep(waitMs, retry.signal);
       waitMs = Math.min(waitMs * 2, retry.limits.retryMaxMs);
     }
   }
+}
+
+function isPowerOfTwo(n: number): boolean {
+  return Number.isInteger(Math.log2(n));
 }

@@ -45,6 +45,23 @@ test('a call is made again after waits that grow up to a limit, and each time is
   assert.equal(states.length, WAITS_MS.length + 3);
 });
 
+test('the log has the first failures, ever fewer of those behind, and another reason', async () => {
+  const { retry } = setUp();
+  const logged: number[] = [];
+  const log = { ...silentLog, warn: ({ failures }: { failures: number }) => logged.push(failures) };
+  let tries = 0;
+  await withRetry('the call', { ...retry, log: log as never }, async () => {
+    tries++;
+    if (tries > 5_000) return;
+    throw tries === 700 ? new ClickrateError('store_unavailable', 'refused') : passing();
+  });
+  const powers = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096];
+  assert.deepEqual(
+    logged,
+    [...powers, 700, 701].sort((a, b) => a - b),
+  );
+});
+
 test('an error that cannot pass ends it at once, a stop after the try under way', async () => {
   const { waitsMs, abort, retry } = setUp();
   const final = new ClickrateError('config_invalid', 'no');
