@@ -45,7 +45,7 @@ const step = fc.oneof(
 
 test('what is found near is the dense id that was put there for this dictionary, until dropped', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
       const owners = [0, 1, 2].map(() => ({
         near: new NearProducts(),
         ids: new Map<string, number>(),
@@ -62,6 +62,7 @@ test('what is found near is the dense id that was put there for this dictionary,
         }
         const { look } = one;
         fillRun(look);
+        run.product.fill(UNKNOWN, 0, look.length);
         const missed = near.lookUp(0, look.length, 3);
         assert.equal(
           missed,
@@ -146,6 +147,26 @@ test('where most is missed it is looked up ever more seldom, and always again', 
   // With little missed it is looked up each time.
   while (near.lookUp(0, 1, 1) !== 0);
   for (let n = 0; n < 100; n++) assert.equal(near.lookUp(0, 1, 1), 0);
+});
+
+test('product ids of one hash that begin and end alike are told apart', () => {
+  const products = new Products({ maxProducts: 1_000 });
+  const rows = Array.from({ length: 36 }, (_, n) => {
+    const length = 3 + (n >> 1);
+    const name = `${'x'.repeat(length >> 1)}${n % 2}${'y'.repeat(length - (length >> 1) - 1)}`;
+    return { name, hash: 5 };
+  });
+  for (let length = 17; length >= 8; length--) rows.push({ name: 'z'.repeat(length), hash: 5 });
+  fillRun(rows);
+  const ids = rows.map(({ hash }, row) =>
+    products.find(run.bytes, run.view, run.productStart[row]!, run.productEnd[row]!, hash),
+  );
+  assert.equal(new Set(ids).size, rows.length);
+  // Most of them only far: near there are four places.
+  for (let again = 0; again < 2; again++) {
+    assert.equal(products.lookUp(0, rows.length), true);
+    assert.deepEqual([...run.product.subarray(0, rows.length)], ids);
+  }
 });
 
 test('dictionaries of one process keep their products apart, through removals and thousands more', () => {

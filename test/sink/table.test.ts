@@ -92,8 +92,11 @@ suite('table of the sink', () => {
   test('any order, repeats and crashes: as the oracle says', () => {
     fc.assert(
       fc.property(
-        fc.array(anyResult, { maxLength: 120 }),
-        fc.array(fc.constantFrom('commit', 'commit', 'crash', 'go on'), { maxLength: 60 }),
+        fc.array(anyResult, { maxLength: 120, size: 'max' }),
+        fc.array(fc.constantFrom('commit', 'commit', 'crash', 'go on'), {
+          maxLength: 60,
+          size: 'max',
+        }),
         fc.integer({ min: 1, max: 5 }),
         (results, steps, limit) => {
           const kept = new Kept();
