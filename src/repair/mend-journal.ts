@@ -62,7 +62,7 @@ export function mendJournal(
       ...{ does: 'gone: their events are counted', lost: NOTHING },
     });
   let at = start;
-  for (const span of [...spans.filter((one) => one.end > start), { ...end, end: end.first }]) {
+  for (const span of [...spans, { ...end, end: end.first }]) {
     if (span.first > at)
       steps.push(dig(db, { first: at, end: span.first, arrival: span.arrival }, statuses));
     at = Math.max(at, span.end);

@@ -40,6 +40,7 @@ test('a window that is revised again and again takes no more room', { skip }, as
     const latest = countsOf(0, 1_000_000 * n, n);
     const one = { latest, previous: null, cells: [latest] };
     await a.send({ results: names.map((product) => ({ product, ...one })) });
+    assert.deepEqual(await windowsOf(store, 'p7'), [latest]);
   }
   const size = Number(redis.cli('HSTRLEN', `ctr:history:${START}`, '0'));
   assert.ok(size > 0 && size <= 16_384, `${size} bytes`);
