@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { MOST_PRODUCTS } from '../../src/config.ts';
+import { BLOCK_SHIFT } from '../../src/decode/columns.ts';
 import { hashOf } from '../../src/decode/keys.ts';
 import { Products } from '../../src/decode/products.ts';
+import { writePart } from '../../src/decode/products-part.ts';
 import { viewOf } from '../../src/text-bytes.ts';
 import { anyText } from '../support/any-text.ts';
 
@@ -111,12 +114,27 @@ test('a damaged part is refused by name', () => {
     'no entry': [],
     'an empty product id': entry(0),
     'no UTF-8': entry(0, 0xc3),
-    'a slot outside the block': entry(1_024, 0x61),
+    'a slot of no block': entry(1_024, 0x61),
+    'a slot outside the block': entry(1 << BLOCK_SHIFT, 0x61),
     'slots that fall': [...entry(2, 0x61), ...entry(1, 0x62)],
     'one product twice': [...entry(1, 0x61), ...entry(2, 0x61)],
   };
   for (const [name, entries] of Object.entries(damaged))
     assert.throws(() => restore(Uint8Array.of(1, ...entries)), /products\/0/, name);
+  const blocks = MOST_PRODUCTS >>> BLOCK_SHIFT;
+  new Products({ maxProducts: 10 }).restore(blocks - 1, bytes);
+  const behind = () => new Products({ maxProducts: 10 }).restore(blocks, bytes);
+  assert.throws(behind, { code: 'checkpoint_damaged' });
+});
+
+test('what comes from blocks of another size is all written anew', () => {
+  const products = new Products({ maxProducts: 10 });
+  const entries = [0, 1 << BLOCK_SHIFT].map((slot) => ({ slot, key: encoder.encode(`p${slot}`) }));
+  products.restore(1, writePart(entries), BLOCK_SHIFT + 1);
+  assert.deepEqual(products.takeChanged(), [2, 3]);
+  assert.equal(products.idOf('p0'), 2 << BLOCK_SHIFT);
+  products.restore(0, writePart([{ slot: 0, key: encoder.encode('x') }]));
+  assert.deepEqual(products.takeChanged(), []);
 });
 
 test('keys of removed products are used again: memory does not grow with turnover', () => {
