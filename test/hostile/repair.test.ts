@@ -1,6 +1,6 @@
 /** What a repair does about each damage, what it says is lost, and what comes out afterwards. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -12,7 +12,17 @@ import { tryRepair } from '../../src/repair/repair.ts';
 import { damagedName } from '../../src/repair/steps.ts';
 import { temporary } from '../support/processes.ts';
 import { recordsOf } from '../support/records.ts';
-import { ask, BASE, change, copy, engineOn, outcomeOf, SETTINGS_HERE, used } from './directory.ts';
+import {
+  ask,
+  BASE,
+  change,
+  copy,
+  engineOn,
+  outcomeOf,
+  SETTINGS_HERE,
+  use,
+  used,
+} from './directory.ts';
 
 type Outcome = Awaited<ReturnType<typeof outcomeOf>>;
 
@@ -216,6 +226,22 @@ test('a wrong number of cells, by which history is dropped, is noticed and found
     rmSync(join(directory, damagedName(0)), { recursive: true });
     assert.equal(ask(directory, CELLS), whole);
   }
+});
+
+test('a damaged log goes with the damaged file: the mended one starts without it', async (t) => {
+  const base = temporary(t);
+  const directory = join(base, 'crashed');
+  await use(join(base, 'stopped'), directory, 1);
+  const log = join(directory, 'clickrate.db-wal');
+  const bytes = readFileSync(log);
+  // Before the last writes.
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(log, bytes);
+  const { steps, keep } = tryRepair(directory);
+  assert.match(steps[0].what, /^clickrate\.db-wal at byte \d+$/);
+  const damaged = keep(0);
+  assert.deepEqual(readFileSync(join(damaged, 'clickrate.db-wal')), bytes);
+  await (await engineOn(directory)).end();
 });
 
 test('nothing is damaged in a backup', async (t) => {
