@@ -55,7 +55,7 @@ test('a snapshot first, then each change as it is published, removals too', asyn
   assert.deepEqual(change.data.removed, ['b']);
   assert.equal(change.data.rows[0].latest.window_start, START + 10_000);
   assert.equal(change.data.freshness.window_start, START + 10_000);
-  assert.ok(change.data.freshness.age_ms < 1_000);
+  assert.ok(change.data.freshness.age_ms < 10_000);
 });
 
 test('who comes first hears status and open windows at once, not at the next look', async (t) => {

@@ -92,7 +92,8 @@ test('SIGKILL at random moments under load loses and doubles nothing', async (t)
   const data = temporary(t);
   const sent = [eventsAt(Date.now(), 20, 'first')];
   const watch = new Watch();
-  for (let round = 0; round < 8; round++) {
+  // A busy machine takes few batches before it is killed.
+  for (let round = 0; round < 8 || sent.length <= 20; round++) {
     const { child, url } = await up(data);
     t.after(() => child.kill());
     assert.ok(url);
@@ -101,7 +102,6 @@ test('SIGKILL at random moments under load loses and doubles nothing', async (t)
     clearTimeout(timer);
     await child.ended;
   }
-  assert.ok(sent.length > 20, `only ${sent.length} batches were acknowledged`);
   await check(data, sent, watch);
 });
 

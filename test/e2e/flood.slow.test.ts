@@ -14,7 +14,7 @@ const FLOOD_MS = 6_000;
 /** Clients that send at once and again and again, whatever they are told. */
 const CLIENTS = 60;
 const STUCK_READERS = 200;
-const RECOVERY_MS = 5_000;
+const RECOVERY_MS = 15_000;
 /** Small, so that a flood of a test fills it. */
 const LIMITS = { journalBytes: 1_048_576, bodiesBytes: 16_777_216 };
 const RESIDENT_MB = 500;
