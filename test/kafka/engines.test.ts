@@ -68,7 +68,7 @@ suite('engines that fail', { skip: withoutKafka() || withoutRedis() }, () => {
     await allRunning([other], 3, 30_000);
     await pause(12_000);
     process.kill(sleeper.process.pid!, 'SIGCONT');
-    await outputOf(sleeper, /fenced at|the task ended|no longer|not in the consumer group/, 20_000);
+    await outputOf(sleeper, /fenced at|the task ended|no longer|not in the consumer group/);
     await allRunning([sleeper, other], 3, 30_000);
     await feed.stop();
     await world.mustBeExact();

@@ -47,7 +47,7 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
     const { size } = statSync(join(directory, log));
     truncateSync(join(directory, log), Math.floor(size * 0.7));
     await world.redis.restart();
-    await outputOf(engine, /fenced at commit/, 20_000);
+    await outputOf(engine, /fenced at commit/);
     await allRunning([engine], 3);
     await pause(2_000);
     await feed.stop();
@@ -62,10 +62,10 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
     await allRunning([engine], 3);
     await pause(4_000);
     world.redis.cli('FLUSHALL');
-    await outputOf(engine, /it was lost; reading/, 20_000);
+    await outputOf(engine, /it was lost; reading/);
     await pause(10_000);
     await feed.stop();
-    await world.mustBeExact(20_000);
+    await world.mustBeExact();
     const statuses = [...(await world.store.statuses()).values()];
     assert.ok(
       statuses.every(({ publishFloor }) => publishFloor === null),
@@ -88,7 +88,7 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
     );
     await pause(6_000);
     await feed.stop();
-    const answers = await world.mustBeExact(20_000);
+    const answers = await world.mustBeExact();
     const statuses = [...(await world.store.statuses()).values()];
     assert.ok(
       statuses.every(({ publishFloor }) => publishFloor !== null),
@@ -154,7 +154,7 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
       10_000,
       500,
     );
-    await outputOf(engine, /another topic: starting anew/, 20_000);
+    await outputOf(engine, /another topic: starting anew/);
     const again = world.feed({ rate: 600, seed: 9 });
     await pause(6_000);
     await again.stop();

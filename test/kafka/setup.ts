@@ -55,7 +55,7 @@ export async function setUp(t: Test, cluster: KafkaTestCluster, options: SetupOp
     return started.start();
   };
   /** Everything is committed, within `waitMs`, and equal to the oracle. */
-  const mustBeExact = async (waitMs = 15_000, more: Partial<CheckOptions> = {}) => {
+  const mustBeExact = async (waitMs = 30_000, more: Partial<CheckOptions> = {}) => {
     const logs = await settled({ ...held, ...more }, waitMs);
     return check({ ...held, ...more }, logs);
   };

@@ -51,7 +51,7 @@ async function setUp(t: Test, cluster: KafkaTestCluster) {
 type World = Awaited<ReturnType<typeof setUp>>;
 
 /** Everything the job told is in Redis: rows, history and the ledger. */
-async function mustBeExact({ job, store }: World, waitMs = 20_000): Promise<void> {
+async function mustBeExact({ job, store }: World, waitMs = 30_000): Promise<void> {
   await eventually(async () => {
     const status = (await store.statuses()).get('sink');
     assert.equal(status?.ledger.verdicts.counted, job.events);
@@ -112,7 +112,7 @@ async function committed(bootstrap: string, groupId: string, topic: string, offs
   await admin.close();
 }
 
-const isReady = (sink: SinkProcess, waitMs = 20_000) =>
+const isReady = (sink: SinkProcess, waitMs = 30_000) =>
   eventually(async () => (await ready(sink)).ready, waitMs);
 
 suite('the sink', { skip: withoutKafka() || withoutRedis() }, () => {
@@ -178,16 +178,16 @@ suite('the sink', { skip: withoutKafka() || withoutRedis() }, () => {
       return log.records.map(({ bytes }) => JSON.parse(String(bytes)).timestamp as number);
     };
     const sink = await world.sink();
-    await outputOf(sink, /heartbeats pause: no job has read imp/, 20_000);
+    await outputOf(sink, /heartbeats pause: no job has read imp/);
     // What is younger than 10 s the job may not have committed yet.
     await pause(Math.max(0, time + 11_000 - Date.now()));
     assert.deepEqual(await beats(), []);
     await committed(cluster.bootstrap, `g-${name}-flink`, data.impressions, 2);
-    await outputOf(sink, /heartbeats pause: the job is behind/, 20_000);
+    await outputOf(sink, /heartbeats pause: the job is behind/);
     assert.match((await ready(sink)).reasons.join(), /heartbeats pause/);
     assert.deepEqual(await beats(), []);
     await committed(cluster.bootstrap, `g-${name}-flink`, data.impressions, 3);
-    await outputOf(sink, /heartbeats are sent/, 20_000);
+    await outputOf(sink, /heartbeats are sent/);
     const final = Math.floor(time / WINDOW) * WINDOW + WINDOW - 1 + 5_000 + 3_000;
     await eventually(async () => (await beats()).filter((at) => at === final).length > 1);
     const all = await beats();
@@ -246,7 +246,7 @@ suite('the sink', { skip: withoutKafka() || withoutRedis() }, () => {
     await outputOf(first, /standing by/);
     // Let go in order, it is taken over sooner than one that died.
     assert.equal(await second.kill('SIGTERM'), 0, second.output());
-    await isReady(first, 20_000);
+    await isReady(first);
     await stop();
     await mustBeExact(world);
   });
