@@ -81,11 +81,7 @@ suite('a store that fails', { skip: withoutKafka() || withoutRedis() }, () => {
     await pause(3_000);
     await deleteFirst(cluster.bootstrap, [world.impressions, world.clicks], 50);
     world.redis.cli('FLUSHALL');
-    await outputOf(
-      engine,
-      /task claimed, no checkpoint yet[\s\S]*fenced[\s\S]*claimed, no/,
-      20_000,
-    );
+    await outputOf(engine, /task claimed, no checkpoint yet[\s\S]*fenced[\s\S]*claimed, no/);
     await pause(6_000);
     await feed.stop();
     const answers = await world.mustBeExact();

@@ -161,7 +161,7 @@ describe('the packed package', { timeout: 5 * MINUTES }, () => {
 
 /** The address the program says it listens on. */
 async function urlIn(child: ChildProcess, output: string[]): Promise<string> {
-  const until = Date.now() + 20_000;
+  const until = Date.now() + 60_000;
   while (Date.now() < until && child.exitCode === null) {
     const found = /http:\/\/127\.0\.0\.1:\d+/.exec(output.join(''));
     if (found) return found[0];
