@@ -69,12 +69,16 @@ test('a product that a quiet task cannot own is judged without it in history too
 });
 
 test('a backlog for a quiet task is not final before the task is known to be quiet', async (t) => {
-  const { reader, json, statusesOf } = await served(t, 300);
+  const { reader, json, statusesOf } = await served(t, 10);
+  const { promise: gate, resolve: letLook } = Promise.withResolvers<void>();
+  const statuses = reader.statuses.bind(reader);
+  reader.statuses = () => gate.then(statuses);
   const backlog = OLD + 60_000;
   reader.statusMap.set('0', task(backlog + 10_000, false));
   reader.publish([row('old', counts(backlog, 3, 1), counts(OLD, 9, 1))]);
   assert.deepEqual(await statusesOf('old'), ['provisional', 'final']);
   assert.equal((await json('/v1/products/old')).freshness.final_before, OLD + 10_000);
+  letLook();
   await eventually(async () => {
     const { freshness } = await json('/v1/products/old');
     return freshness.final_before === backlog;
