@@ -1,7 +1,6 @@
 /** History over HTTP: any grouping is the sum of the windows, whatever has been folded. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import fc from 'fast-check';
 import { csvText } from '../../src/api/export.ts';
 import { addLive, textOf } from '../../src/api/live.ts';
 import { createServer } from '../../src/api/server.ts';
@@ -13,6 +12,7 @@ import { openDatabase } from '../../src/sqlite.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { commitOf, countsOf, resultIn, START, statusOf } from '../stores/commits.ts';
+import { fc } from '../support/fast-check.ts';
 import { counts, FakeReader, partsWith, row } from './fake-reader.ts';
 
 const KEEP = { windowsMs: 30_000, minutesMs: 600_000, quartersMs: 7_200_000 };

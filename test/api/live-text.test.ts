@@ -1,10 +1,10 @@
 /** What is told of a product, put together by hand, is what `JSON.stringify` would make of it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { addRow, endsOf, pOf, textOf, type Yardstick } from '../../src/api/live.ts';
 import { type Counts, ctr } from '../../src/result.ts';
 import { TextBytes } from '../../src/text-bytes.ts';
+import { fc } from '../support/fast-check.ts';
 
 const texts = fc.string({ unit: fc.constantFrom('a', '"', '\\', '\n', 'é', '水', '😀', '\ud800') });
 const amounts = fc.oneof(fc.nat(20), fc.nat(30_000), fc.nat(2 ** 32 - 1));

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import fc from 'fast-check';
 import type { SerialisedBody } from '../../src/api/bodies.ts';
 import { Results } from '../../src/api/results.ts';
 import type { Clock } from '../../src/clock.ts';
@@ -12,6 +11,7 @@ import { ClickrateError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { resultOf } from '../../src/result.ts';
 import type { Row } from '../../src/stores/store.ts';
+import { fc } from '../support/fast-check.ts';
 import { counts, FakeReader, row, START, WINDOW_MS } from './fake-reader.ts';
 
 /** Sleeps last until the test ends them. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { opensArray, splitArray, splitLines, wholeBody } from '../../src/api/split.ts';
 import { ClickrateError } from '../../src/errors.ts';
 import { markOf } from '../../src/text-bytes.ts';
 import { anyText } from '../support/any-text.ts';
+import { fc } from '../support/fast-check.ts';
 import { textsOf } from './fake-reader.ts';
 
 const MOST = 10_000;

@@ -1,8 +1,8 @@
 /** The formulas against published values, and against what must hold for any counts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { benjaminiHochberg, erfc, twoProportionP, wilson, Z_95 } from '../../src/api/statistics.ts';
+import { fc } from '../support/fast-check.ts';
 
 const near = (found: number | null, expected: number, tolerance: number) =>
   assert.ok(

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { compareIds } from '../../src/api/order.ts';
 import { createServer } from '../../src/api/server.ts';
 import { LIMITS } from '../../src/config.ts';
 import { ClickrateError } from '../../src/errors.ts';
 import type { StoredEvent } from '../../src/stores/store.ts';
 import { anyText } from '../support/any-text.ts';
+import { fc } from '../support/fast-check.ts';
 import { eventually } from '../support/processes.ts';
 import {
   counts,

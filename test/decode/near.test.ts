@@ -1,7 +1,6 @@
 /** Products found near: the dense ids that the dictionary gives, or none. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { ownPartOf } from '../../src/code-memory.ts';
 import { SETTINGS } from '../../src/config.ts';
 import { eventBatch } from '../../src/decode/columns.ts';
@@ -9,6 +8,7 @@ import { NearProducts, UNKNOWN } from '../../src/decode/near.ts';
 import { Products } from '../../src/decode/products.ts';
 import { run } from '../../src/decode/run.ts';
 import { Decoder } from '../../src/decode/scan.ts';
+import { fc } from '../support/fast-check.ts';
 import { recordsOf } from '../support/records.ts';
 
 const TIME_MS = 1_700_000_000_000;
@@ -45,7 +45,7 @@ const step = fc.oneof(
 
 test('what is found near is the dense id that was put there for this dictionary, until dropped', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200, size: 'max' }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const owners = [0, 1, 2].map(() => ({
         near: new NearProducts(),
         ids: new Map<string, number>(),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { MostActive } from '../../src/engine/most-active.ts';
+import { fc } from '../support/fast-check.ts';
 import { Bench, names } from '../support/rows.ts';
 
 test('open windows show what is counted and not closed, most active first', () => {
@@ -45,7 +45,7 @@ test('a task without windows shows none', () => {
 });
 
 test('the most active are those that sorting finds', () => {
-  const offers = fc.array(fc.nat(20), { maxLength: 60, size: 'max' });
+  const offers = fc.array(fc.nat(20), { maxLength: 60 });
   fc.assert(
     fc.property(offers, fc.nat(12), (events, limit) => {
       const most = new MostActive(limit);

@@ -1,8 +1,8 @@
 /** The short way of counting says of each event what the rules say, written down here once more. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { COUNTED, codeOf, DUPLICATE, TOO_LATE } from '../../src/event.ts';
+import { fc } from '../support/fast-check.ts';
 import { runsFromEnv } from '../support/random.ts';
 import { Bench, type Row } from '../support/rows.ts';
 

@@ -1,8 +1,8 @@
 /** Times as Flink writes them, read. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import fc from 'fast-check';
 import { parseFlinkTime } from '../../src/flink/iso-time.ts';
+import { fc } from '../support/fast-check.ts';
 
 /** As Java writes it: years of four digits, longer ones with a sign; only the digits it needs. */
 function javaText(ms: number): string {

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
 import { historyAddress } from '../../dashboard/src/address.ts';
 import { aged, behindMs } from '../../dashboard/src/aged.ts';
 import { columns, topOfClicks } from '../../dashboard/src/chart-data.ts';
@@ -28,6 +27,7 @@ import {
 import type { Freshness, Live, PipelineStatus, Row, TaskTime } from '../../dashboard/src/types.ts';
 import { benjaminiHochberg, twoProportionP } from '../../src/api/statistics.ts';
 import { Step } from '../../src/api/steps.ts';
+import { fc } from '../support/fast-check.ts';
 import { builtPage } from './built.ts';
 
 const live = (product_id: string, impressions: number, clicks: number, more = {}): Live => ({

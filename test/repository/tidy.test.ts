@@ -18,6 +18,7 @@ import {
   lengths,
   onlyCli,
   sharedSlices,
+  shortLists,
   unmatchedTests,
 } from './tidy.ts';
 
@@ -34,6 +35,11 @@ test('bytes that are kept are copied by what copies them', () => {
   finds(sharedSlices(planted({ 'src/a.ts': 'const part = this.#bytes.slice(0);' })), /copyOf/);
   clean(sharedSlices(planted({ 'src/a.ts': 'keep(copyOf(records.bytes, 1, 2));' })));
   clean(sharedSlices(SRC));
+});
+
+test('random lists are as long as a test says', () => {
+  finds(shortLists(planted({ 'test/a.test.ts': "import fc from 'fast-check';" })), /test\/a\.test/);
+  clean(shortLists(FILES));
 });
 
 describe('lengths', () => {

@@ -127,6 +127,14 @@ export function sharedSlices(files: readonly SourceFile[]): string[] {
   );
 }
 
+/** Lists of `fast-check` itself have ten items at most, whatever a test says. */
+export function shortLists(files: readonly SourceFile[]): string[] {
+  const ours = 'test/support/fast-check.ts';
+  return files
+    .filter(({ path, text }) => path !== ours && specifiers(text).includes('fast-check'))
+    .map(({ path }) => `${path}: import fc from ${ours}, whose lists are as long as they say`);
+}
+
 /** Tests that would be skipped, left for later, or run alone. */
 export function leftovers(files: readonly SourceFile[]): string[] {
   const wrong: string[] = [];

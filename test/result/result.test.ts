@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { ctr, resultOf, windowStart } from '../../src/result.ts';
+import { fc } from '../support/fast-check.ts';
 
 test('the rate has 4 decimals, half up on the exact fraction', () => {
   const counts = fc.tuple(

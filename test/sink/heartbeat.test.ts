@@ -1,10 +1,10 @@
 /** Which event time a heartbeat carries, and when there is none. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import fc from 'fast-check';
 import { settingsWith } from '../../src/config.ts';
 import { type DataPartition, heartbeatTime, pauseReason } from '../../src/flink/heartbeat.ts';
 import { windowStart } from '../../src/result.ts';
+import { fc } from '../support/fast-check.ts';
 
 const settings = settingsWith({});
 const { windowMs, watermarkDelayMs, allowedLatenessMs } = settings;

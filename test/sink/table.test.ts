@@ -1,10 +1,10 @@
 /** The table of results against a map: any order, repeats, crashes between commits. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import fc from 'fast-check';
 import { blockPart, restoreBlock } from '../../src/sink/blocks.ts';
 import { Table, type WindowResult } from '../../src/sink/table.ts';
 import type { Part } from '../../src/status.ts';
+import { fc } from '../support/fast-check.ts';
 
 const WINDOW = 1_000;
 const OPTIONS = {
@@ -92,11 +92,8 @@ suite('table of the sink', () => {
   test('any order, repeats and crashes: as the oracle says', () => {
     fc.assert(
       fc.property(
-        fc.array(anyResult, { maxLength: 120, size: 'max' }),
-        fc.array(fc.constantFrom('commit', 'commit', 'crash', 'go on'), {
-          maxLength: 60,
-          size: 'max',
-        }),
+        fc.array(anyResult, { maxLength: 120 }),
+        fc.array(fc.constantFrom('commit', 'commit', 'crash', 'go on'), { maxLength: 60 }),
         fc.integer({ min: 1, max: 5 }),
         (results, steps, limit) => {
           const kept = new Kept();

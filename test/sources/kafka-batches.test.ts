@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import type { ClickrateError } from '../../src/errors.ts';
 import { recordBatch } from '../../src/event.ts';
 import { BatchWalk } from '../../src/sources/kafka/batches.ts';
 import type { Aborted } from '../../src/sources/kafka/fetch.ts';
 import { anyText } from '../support/any-text.ts';
 import { inCodeMemory } from '../support/code-memory.ts';
+import { fc } from '../support/fast-check.ts';
 import { batchOf, markerOf, type Row, sealed } from '../support/kafka-batches.ts';
 import { runsFromEnv } from '../support/random.ts';
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import fc from 'fast-check';
 import { systemClock } from '../../src/clock.ts';
 import { recordBatch } from '../../src/event.ts';
 import { Generator } from '../../src/sources/generate.ts';
@@ -12,6 +11,7 @@ import { type Delivery, ProduceLane } from '../../src/sources/kafka/produce-lane
 import { murmur2, partitionOf } from '../../src/sources/kafka/produce-partition.ts';
 import { TrafficWriter } from '../../src/sources/kafka/produce-traffic.ts';
 import type { Sender } from '../../src/sources/kafka/sender.ts';
+import { fc } from '../support/fast-check.ts';
 
 const producer = { id: 7n, epoch: 3 };
 /** Bytes behind the records in a request. */

@@ -1,8 +1,8 @@
 /** Newlines are found where they are, with WebAssembly and without. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { CHUNK_BYTES, findNewlines, findOneByOne, found } from '../../src/sources/newlines.ts';
+import { fc } from '../support/fast-check.ts';
 
 const NEWLINE = 0x0a;
 

@@ -1,11 +1,11 @@
 /** Days of a time zone, and the ladder of levels. */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import fc from 'fast-check';
 import { Calendar } from '../../src/calendar.ts';
 import { LIMITS } from '../../src/config.ts';
 import { due, Ladder, ladderOf } from '../../src/stores/history/levels.ts';
 import type { LevelHeld } from '../../src/stores/store.ts';
+import { fc } from '../support/fast-check.ts';
 
 const HOUR_MS = 3_600_000;
 const ZONES = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe'];

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { ErrorReply } from '@redis/client';
-import fc from 'fast-check';
 import { Connection } from '../../src/stores/redis/connection.ts';
 import { argumentOf, Line } from '../../src/stores/redis/line.ts';
 import { Replies, type Reply } from '../../src/stores/redis/replies.ts';
@@ -14,6 +13,7 @@ import {
   transactionOf,
 } from '../../src/stores/redis/transaction.ts';
 import { anyText } from '../support/any-text.ts';
+import { fc } from '../support/fast-check.ts';
 import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/processes.ts';
 import { startProxy } from '../support/proxy.ts';

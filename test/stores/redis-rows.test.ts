@@ -1,10 +1,10 @@
 /** The rows of a commit, read back by what shares no code with their writer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
 import { type Counts, type ProductResult, resultOf } from '../../src/result.ts';
 import { type Fields, RowBytes, rowArguments } from '../../src/stores/redis/rows.ts';
 import { anyText } from '../support/any-text.ts';
+import { fc } from '../support/fast-check.ts';
 
 const WINDOW_MS = 10_000;
 /** Of all runs: nothing of one is in the next. */

@@ -1,5 +1,5 @@
 /** Any text: of every code point but halves of surrogate pairs, short ones and ASCII more often. */
-import fc from 'fast-check';
+import { fc } from './fast-check.ts';
 
 const SURROGATES = { from: 0xd800, count: 0x800 };
 
