@@ -158,7 +158,7 @@ export async function benchHttp(ms = 1_500): Promise<HttpSample[]> {
   return samples;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (import.meta.main) {
   for (const { name, perCpuSecond, perSecond } of await benchHttp()) {
     const figures = `${grouped(perCpuSecond)} a CPU second`;
     process.stdout.write(`${name}: ${figures} (${grouped(perSecond)} a second)\n`);

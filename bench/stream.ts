@@ -207,7 +207,7 @@ function sampleOf({ events, gaps, latencies, last: lasts }: Heard, rest: Rest): 
   };
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+if (import.meta.main) {
   const seconds = Number(process.argv[2] ?? 20);
   const write = (name: string, sample: StreamSample) =>
     process.stdout.write(`${name}: ${JSON.stringify(sample)}\n`);

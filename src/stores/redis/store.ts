@@ -30,7 +30,7 @@ import { writerOther } from '../writer.ts';
 import { CLAIM } from './claim-script.ts';
 import { Commits } from './commits.ts';
 import { Connection, type RedisAddress } from './connection.ts';
-import { tellEviction } from './eviction.ts';
+import { Eviction } from './eviction.ts';
 import { Finals } from './finals.ts';
 import { fold, readHeld } from './fold.ts';
 import { EMPTY, Follower } from './follower.ts';
@@ -73,6 +73,7 @@ export class RedisStore implements Store {
   readonly #commits: Commits;
   readonly #listeners = new Listeners();
   readonly #finals: Finals;
+  readonly #eviction = new Eviction();
   #follower: Follower | null = null;
   #folding: Promise<void> = Promise.resolve();
   #isFolding = false;
@@ -112,7 +113,7 @@ export class RedisStore implements Store {
       if (answer === 'writer') throw writerOther(value);
       this.#takeOver = false;
       if (answer !== 'ok') continue;
-      await tellEviction(connection, this.#options.log ?? silentLog);
+      await this.#eviction.tell(connection, this.#options.log ?? silentLog);
       return { epoch: Number(value), token };
     }
   }
