@@ -47,3 +47,15 @@ clickrate() {
     local) node --max-semi-space-size=4 src/cli/main.ts "$@" ;;
   esac
 }
+
+# The containers are started, not yet well, when `docker compose up -d` is back. Where the Gateway
+# does not run, or does not come, the command that needs it says so.
+wait_for_gateway() {
+  [ "$CLICKRATE_STACK" = containers ] || return 0
+  for try in $(seq 60); do
+    compose exec -T sql-gateway curl -fsS http://127.0.0.1:8083/v2/info >/dev/null 2>&1 && return
+    [ -n "$(compose ps -q sql-gateway 2>/dev/null)" ] || return 0
+    [ "$try" != 1 ] || echo "waiting for Flink's SQL Gateway …" >&2
+    sleep 2
+  done
+}

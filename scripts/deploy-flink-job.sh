@@ -2,6 +2,7 @@
 # Compiles what the job needs (if needed), makes the topics and starts the job, unless it runs.
 # Flags go to `clickrate flink deploy`, as --replace or --parallelism 2.
 . "$(dirname "$0")/common.sh"
+wait_for_gateway
 if [ "$#" -eq 0 ] && clickrate flink status 2>/dev/null | grep RUNNING; then
   echo "the job runs already" >&2
   exit 0
