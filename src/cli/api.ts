@@ -11,6 +11,7 @@ import {
   DOOR_OPTIONS,
   type Flags,
   interruption,
+  LOG_OPTIONS,
   pick,
   withOptions,
 } from './command.ts';
@@ -18,16 +19,17 @@ import { createLogger } from './logger.ts';
 import { untilAborted } from './signals.ts';
 import { leaveWorkers, runWorkers, workerSlot } from './workers.ts';
 
-const STANDARDS = { store: 'redis' } as const;
+const OPTIONS = {
+  ...DOOR_OPTIONS,
+  ...pick('workers', 'data', 'redis', 'redisPassword', 'minSample', 'timeZone'),
+  ...LOG_OPTIONS,
+  store: 'redis' as const,
+  // The store may hold longer ones than usual: they can be asked for all the same.
+  ...pick('maxProductIdBytes'),
+};
 
 export function addApi(command: Command): void {
-  const options = {
-    ...DOOR_OPTIONS,
-    ...pick('workers', 'data', 'redis', 'redisPassword', 'minSample', 'timeZone'),
-    ...pick('logLevel', 'logFormat'),
-    ...STANDARDS,
-  };
-  withOptions(command, options)
+  withOptions(command, OPTIONS)
     .addHelpText(
       'after',
       `
@@ -38,7 +40,7 @@ Examples:
   clickrate api --store sqlite --data DIR       a directory that nobody fills now`,
     )
     .action(async (flags: Flags) => {
-      const { options, settings } = configurationOf(flags, STANDARDS);
+      const { options, settings } = configurationOf(flags, OPTIONS);
       const log = createLogger(options);
       if (options.store === 'sqlite' && options.workers > 1)
         throw new ClickrateError(

@@ -8,8 +8,10 @@ import { mustBeWholeLog } from '../sqlite-log.ts';
 import { configurationOf, type Flags, pick, withOptions } from './command.ts';
 import { fileIn, lockOrHolder } from './data.ts';
 
+const OPTIONS = pick('data');
+
 export function addBackup(command: Command): void {
-  withOptions(command, pick('data'))
+  withOptions(command, OPTIONS)
     .argument('<file>', 'the new file')
     .addHelpText(
       'after',
@@ -17,7 +19,7 @@ export function addBackup(command: Command): void {
 To restore: put the copy as ${FILE_NAME} into an empty directory and start with --data of that.`,
     )
     .action((file: string, flags: Flags) => {
-      const { data } = configurationOf(flags).options;
+      const { data } = configurationOf(flags, OPTIONS).options;
       const unchecked = checkLog(data);
       backUp(fileIn(data), file);
       const but = unchecked === null ? '' : `; the write-ahead log was not checked: ${unchecked}`;

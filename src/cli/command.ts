@@ -1,13 +1,13 @@
 /** What the commands share: flags made from the tables of `config.ts`, interruption. */
 import { type Command, Option } from 'commander';
-import { OPTIONS, type Options, SETTINGS } from '../config.ts';
-import { type Configuration, configure, flagOf } from './options.ts';
+import { SETTINGS } from '../config.ts';
+import { ALL, type All, type Configuration, configure, flagOf, type Table } from './options.ts';
 import { onStopSignal } from './signals.ts';
 
 export type Flags = Record<string, unknown>;
 
 /** What each option and setting says, in `--help` and in `docs/options.md`. */
-export const HELP: Record<keyof typeof OPTIONS | keyof typeof SETTINGS, string> = {
+export const HELP: Record<keyof All, string> = {
   windowMs: 'length of a window',
   watermarkDelayMs: 'how far time stays behind the newest event: disorder that costs nothing',
   allowedLatenessMs: 'how long after its end a window takes late events',
@@ -24,7 +24,7 @@ export const HELP: Record<keyof typeof OPTIONS | keyof typeof SETTINGS, string> 
   store: 'where results go: sqlite (a file) or redis',
   host: 'address the API listens on',
   port: 'port of the API (0: any free one)',
-  workers: 'processes that share the port; only clickrate api can be several',
+  workers: 'processes that share the port of clickrate api',
   readKeys: 'hashes of keys that may read, by comma (see clickrate key); empty: everybody may',
   writeKeys: 'hashes of keys that may send events, by comma; empty: everybody may',
   insecure: 'let others reach the address although no key is needed',
@@ -69,11 +69,15 @@ export const HELP: Record<keyof typeof OPTIONS | keyof typeof SETTINGS, string> 
   redisPassword: 'password of Redis',
 };
 
-/** Adds a flag for every key of `table`; values are checked by `configure`, not here. */
-function addOptions(command: Command, table: Record<string, unknown>, group: string): Command {
+const COUNTED = 'What is counted (milliseconds, bytes):';
+
+/** Flags for all of `table`, and `--config`; values are checked by `configure`, not here. */
+export function withOptions(command: Command, table: Table): Command {
+  command.option('--config <file>', 'JSON file of settings (or CLICKRATE_CONFIG)');
   for (const [name, standard] of Object.entries(table)) {
     const value = typeof standard === 'boolean' ? '' : ` <${typeof standard}>`;
-    const help = `${HELP[name as keyof typeof HELP]}${defaultText(standard)}`;
+    const help = `${HELP[name as keyof All]}${defaultText(standard)}`;
+    const group = Object.hasOwn(SETTINGS, name) ? COUNTED : 'Options:';
     command.addOption(new Option(`${flagOf(name)}${value}`, help).helpGroup(group));
   }
   return command;
@@ -84,27 +88,21 @@ function defaultText(standard: unknown): string {
   return standard === '' || standard === false ? '' : ` (default: ${standard})`;
 }
 
-/** Flags for these options, with their defaults, and for every setting, and `--config`. */
-export function configurable(command: Command, options: Record<string, unknown>): Command {
-  withOptions(command, options);
-  return addOptions(command, SETTINGS, 'What is counted (milliseconds, bytes):');
-}
-
-/** Flags for these options, and `--config`: for commands that count nothing. */
-export function withOptions(command: Command, options: Record<string, unknown>): Command {
-  command.option('--config <file>', 'JSON file of settings (or CLICKRATE_CONFIG)');
-  return addOptions(command, options, 'Options:');
-}
-
-/** Flag > environment > file > default, which may be the command's own. Throws `config_invalid`. */
-export function configurationOf(flags: Flags, standards: Partial<Options> = {}): Configuration {
+/**
+ * What `table` has, and nothing else of the options: what a command reads, it shows.
+ * Flag > environment > file > default. Throws `config_invalid`.
+ */
+export function configurationOf<K extends keyof All>(
+  flags: Flags,
+  table: Pick<Table, K>,
+): Configuration<K> {
   const variable = process.env.CLICKRATE_CONFIG || undefined;
   const file = (flags.config as string | undefined) ?? variable;
-  return configure(flags, process.env, file, standards);
+  return configure(flags, process.env, file, table);
 }
 
-export function pick<K extends keyof typeof OPTIONS>(...names: K[]): Pick<typeof OPTIONS, K> {
-  return Object.fromEntries(names.map((name) => [name, OPTIONS[name]])) as Pick<typeof OPTIONS, K>;
+export function pick<K extends keyof All>(...names: K[]): Pick<All, K> {
+  return Object.fromEntries(names.map((name) => [name, ALL[name]])) as Pick<All, K>;
 }
 
 /** Flags of the commands that run an engine. */
@@ -126,13 +124,11 @@ export function withFiles(command: Command, files: '<file...>' | '[file...]'): C
     .option('--sort', 'order the events by time first');
 }
 
+export const LOG_OPTIONS = pick('logLevel', 'logFormat');
+
 /** Options of every command that reaches Kafka. */
 export const KAFKA_OPTIONS = pick(
   'brokers',
-  'impressionsTopic',
-  'clicksTopic',
-  'rejectedTopic',
-  'group',
   'clientId',
   'tls',
   'tlsCa',
@@ -141,9 +137,14 @@ export const KAFKA_OPTIONS = pick(
   'saslMechanism',
   'saslUsername',
   'saslPassword',
-  'logLevel',
-  'logFormat',
 );
+
+/** Topics of events, and of those that were not counted. */
+export const EVENT_TOPICS = pick('impressionsTopic', 'clicksTopic');
+export const TOPICS = { ...EVENT_TOPICS, ...pick('rejectedTopic') };
+
+/** Topics that only the Flink size has. */
+export const FLINK_TOPICS = pick('resultsTopic', 'heartbeatTopic', 'progressTopic');
 
 /** Options of every command that serves HTTP. */
 export const DOOR_OPTIONS = pick(
@@ -158,13 +159,6 @@ export const DOOR_OPTIONS = pick(
   'hostNames',
   'rateLimit',
 );
-
-/** Topics that only the Flink size has, and its other options. */
-export const FLINK_TOPICS = pick('resultsTopic', 'heartbeatTopic', 'progressTopic');
-export const FLINK_OPTIONS = {
-  ...FLINK_TOPICS,
-  ...pick('gateway', 'jobManager', 'jobName', 'flinkIdleMs'),
-};
 
 /** Aborted by SIGINT or SIGTERM; one that comes again ends the process. */
 export function interruption(): AbortSignal {

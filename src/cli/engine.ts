@@ -1,32 +1,34 @@
 /** `clickrate engine`: counts what Kafka has into the store; takes no events over HTTP. */
 import type { Command } from 'commander';
-import { LIMITS } from '../config.ts';
+import { LIMITS, SETTINGS } from '../config.ts';
 import {
-  configurable,
   configurationOf,
   DOOR_OPTIONS,
   type Flags,
   KAFKA_OPTIONS,
+  LOG_OPTIONS,
   pick,
+  TOPICS,
   withEngine,
+  withOptions,
 } from './command.ts';
 import { startKafkaSize } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
 import { untilStopped } from './running.ts';
-import { mustBeOne } from './workers.ts';
 
-/** What it has for defaults instead of the usual ones. */
-const STANDARDS = { store: 'redis' } as const;
 const OPTIONS = {
   ...KAFKA_OPTIONS,
+  ...TOPICS,
+  ...pick('group', 'groupInstance', 'onGap', 'onLostStore'),
   ...DOOR_OPTIONS,
-  ...pick('data', 'redis', 'redisPassword', 'timeZone'),
-  ...pick('onGap', 'onLostStore', 'groupInstance', 'minSample'),
-  ...STANDARDS,
+  ...pick('data', 'redis', 'redisPassword', 'timeZone', 'minSample'),
+  ...LOG_OPTIONS,
+  store: 'redis' as const,
+  ...SETTINGS,
 };
 
 export function addEngine(command: Command): void {
-  withEngine(configurable(command, OPTIONS))
+  withEngine(withOptions(command, OPTIONS))
     .addHelpText(
       'after',
       `
@@ -34,14 +36,13 @@ Several share the partitions; more than there are partitions stand by. With --po
 is taken.`,
     )
     .action(async (flags: Flags) => {
-      const { options, settings } = configurationOf({ ...flags, source: 'kafka' }, STANDARDS);
-      mustBeOne(options.workers);
+      const { options, settings } = configurationOf(flags, OPTIONS);
       const log = createLogger(options);
       const running = await startKafkaSize({
         ...{ options, settings, log, limits: LIMITS, takesEvents: false },
         resetWindows: flags.resetWindows === true,
         takeOver: flags.takeOver === true,
       });
-      await untilStopped(running, { ...options, generate: false }, log);
+      await untilStopped(running, log);
     });
 }

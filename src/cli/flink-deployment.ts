@@ -5,15 +5,18 @@ import { fileURLToPath } from 'node:url';
 import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { Deployment } from '../flink/deploy.ts';
+import type { KafkaOptions } from '../sources/kafka/client.ts';
 import { type ReadRecord, readTopic } from '../sources/kafka/reader.ts';
 import { Sender } from '../sources/kafka/sender.ts';
 
-function keyOf(options: Options): string {
+export type DeploymentOptions = KafkaOptions & Pick<Options, 'jobName' | 'progressTopic'>;
+
+function keyOf(options: Pick<Options, 'jobName'>): string {
   return JSON.stringify({ deployment: options.jobName });
 }
 
 /** The last deployment of the job; null: there was none. Throws as a reader of topics does. */
-export async function readDeployment(options: Options): Promise<Deployment | null> {
+export async function readDeployment(options: DeploymentOptions): Promise<Deployment | null> {
   const signal = new AbortController().signal;
   const topic = options.progressTopic;
   let last: ReadRecord | null = null;
@@ -47,7 +50,10 @@ function parsed(text: string): Partial<Deployment> | null {
 }
 
 /** Resolves when all in-sync replicas have it. */
-export async function writeDeployment(options: Options, deployment: Deployment): Promise<void> {
+export async function writeDeployment(
+  options: DeploymentOptions,
+  deployment: Deployment,
+): Promise<void> {
   const sender = new Sender(options);
   const value = Buffer.from(JSON.stringify(deployment));
   const key = Buffer.from(keyOf(options));

@@ -7,7 +7,7 @@ import { type Job, type JobStart, jobSettings, type Watermarks } from '../flink/
 import { kafkaProperties } from '../flink/kafka-properties.ts';
 import { KEEP_MS } from '../flink/sql.ts';
 import { parseTime } from '../sources/timestamps.ts';
-import type { Flags } from './command.ts';
+import { FLINK_TOPICS, type Flags, KAFKA_OPTIONS, pick, TOPICS } from './command.ts';
 import type { Configuration } from './options.ts';
 
 /** Flink takes no shorter ones. */
@@ -21,8 +21,20 @@ export const JAR_OPTION = new Option(
   .env('CLICKRATE_FLINK_JAR')
   .default(JAR);
 
+/** What a job is made from; the settings are those it counts by. */
+export const JOB_OPTIONS = {
+  ...KAFKA_OPTIONS,
+  ...TOPICS,
+  ...FLINK_TOPICS,
+  ...pick('group', 'jobName', 'flinkIdleMs'),
+  ...pick('windowMs', 'watermarkDelayMs', 'allowedLatenessMs', 'futureMs', 'driftMs'),
+};
+
 /** Throws `usage`. */
-export function jobOf({ options, settings }: Configuration, flags: Flags): Job {
+export function jobOf(
+  { options, settings }: Configuration<keyof typeof JOB_OPTIONS>,
+  flags: Flags,
+): Job {
   const parallelism = Number(flags.parallelism ?? 1);
   if (!Number.isSafeInteger(parallelism) || parallelism < 1)
     throw new ClickrateError('usage', '--parallelism must be a whole number of at least 1');

@@ -12,6 +12,7 @@ import {
 } from '../flink/gap.ts';
 import type { Job } from '../flink/job.ts';
 import { pause } from '../flink/rest.ts';
+import type { KafkaOptions } from '../sources/kafka/client.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
 
 /** Who keeps a group's offsets may not be known yet: in a new cluster, after a broker was lost. */
@@ -25,7 +26,7 @@ type Asked = Pick<KafkaCluster, 'topic' | 'bounds' | 'committed'>;
 export type DataLogs = { topicIds: Record<string, string>; logs: ReadLog[] };
 
 /** Rejects with `source_unavailable`. */
-export async function dataLogs(options: Options, job: Job): Promise<DataLogs> {
+export async function dataLogs(options: KafkaOptions, job: Job): Promise<DataLogs> {
   const cluster = new KafkaCluster({ ...options, group: job.group, groupInstance: '' });
   try {
     return await logsOf(cluster, [job.topics.impressions, job.topics.clicks]);

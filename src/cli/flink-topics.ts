@@ -1,7 +1,7 @@
 /** The topics of a job: those of events must be there, its own are made when nothing refuses it. */
-import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { Job } from '../flink/job.ts';
+import type { KafkaOptions } from '../sources/kafka/client.ts';
 import { flinkPlansOf, type TopicPlan, Topics } from '../sources/kafka/topics.ts';
 
 /** What the job's own topics lack. */
@@ -12,7 +12,7 @@ export type Lacking = {
 };
 
 /** Changes nothing. Rejects with `source_unavailable`, also where a topic of events is missing. */
-export async function lackingTopics(options: Options, job: Job): Promise<Lacking> {
+export async function lackingTopics(options: KafkaOptions, job: Job): Promise<Lacking> {
   const { topics, parallelism } = job;
   return await asking(options, async (admin) => {
     const there = new Map((await admin.list()).map(({ name, partitions }) => [name, partitions]));
@@ -31,7 +31,7 @@ export async function lackingTopics(options: Options, job: Job): Promise<Lacking
 }
 
 export async function makeTopics(
-  options: Options,
+  options: KafkaOptions,
   { topics }: Job,
   { missing, heartbeats }: Lacking,
 ): Promise<void> {
@@ -41,7 +41,7 @@ export async function makeTopics(
   });
 }
 
-async function asking<T>(options: Options, ask: (admin: Topics) => Promise<T>): Promise<T> {
+async function asking<T>(options: KafkaOptions, ask: (admin: Topics) => Promise<T>): Promise<T> {
   const admin = new Topics(options);
   try {
     return await ask(admin);

@@ -16,27 +16,26 @@ import { MOST_CHECKPOINT_MS } from '../flink/heartbeat.ts';
 import { fingerprint, type Job } from '../flink/job.ts';
 import { type JobListed, JobManager } from '../flink/jobmanager.ts';
 import { KEEP_MS } from '../flink/sql.ts';
+import { configurationOf, type Flags, KAFKA_OPTIONS, pick, withOptions } from './command.ts';
 import {
-  configurable,
-  configurationOf,
-  FLINK_OPTIONS,
-  type Flags,
-  KAFKA_OPTIONS,
-  pick,
-  withOptions,
-} from './command.ts';
-import { newestCheckpoint, readDeployment, writeDeployment } from './flink-deployment.ts';
-import { JAR, JAR_OPTION, jobOf } from './flink-job.ts';
+  type DeploymentOptions,
+  newestCheckpoint,
+  readDeployment,
+  writeDeployment,
+} from './flink-deployment.ts';
+import { JAR, JAR_OPTION, JOB_OPTIONS, jobOf } from './flink-job.ts';
 import { checkLogs, dataLogs } from './flink-logs.ts';
 import { type Lacking, lackingTopics, makeTopics } from './flink-topics.ts';
 import { numberOf } from './numbers.ts';
 
-const OPTIONS = { ...KAFKA_OPTIONS, ...FLINK_OPTIONS };
+const DEPLOY_OPTIONS = { ...JOB_OPTIONS, ...pick('jobManager', 'gateway', 'onGap') };
+const STATUS_OPTIONS = pick('jobManager', 'jobName');
+const STOP_OPTIONS = { ...KAFKA_OPTIONS, ...pick('jobManager', 'jobName', 'progressTopic') };
 /** How long the status waits for a metric. */
 const METRIC_MS = 3_000;
 
 export function addFlink(flink: Command): void {
-  configurable(flink.command('deploy'), { ...OPTIONS, ...pick('onGap') })
+  withOptions(flink.command('deploy'), DEPLOY_OPTIONS)
     .description('start the job, from where it was, and wait until it runs')
     .option('--parallelism <n>', 'subtasks of each step', numberOf, 1)
     .addOption(JAR_OPTION)
@@ -62,16 +61,16 @@ export function addFlink(flink: Command): void {
       KEEP_MS,
     )
     .action(deploy);
-  withOptions(flink.command('status'), OPTIONS)
+  withOptions(flink.command('status'), STATUS_OPTIONS)
     .description('whether the job runs, and what it dropped unseen; exit code 1 when not')
     .action(status);
-  withOptions(flink.command('stop'), OPTIONS)
+  withOptions(flink.command('stop'), STOP_OPTIONS)
     .description('stop the job with a savepoint, from which the next deploy goes on')
     .action(stop);
 }
 
 async function deploy(flags: Flags): Promise<void> {
-  const configuration = configurationOf(flags);
+  const configuration = configurationOf(flags, DEPLOY_OPTIONS);
   const { options } = configuration;
   const isNew = flags.start !== undefined;
   if (isNew && flags.from !== undefined)
@@ -109,7 +108,7 @@ async function deploy(flags: Flags): Promise<void> {
 }
 
 type Asked = {
-  options: Options;
+  options: DeploymentOptions & Pick<Options, 'onGap'>;
   job: Job;
   flags: Flags;
   living: JobListed | null;
@@ -161,7 +160,11 @@ function startSentence({ start }: Job): string {
 }
 
 /** Stops it with a savepoint and remembers that, also of a job of which nothing was known. */
-async function stopJob(manager: JobManager, options: Options, jobId: string): Promise<string> {
+async function stopJob(
+  manager: JobManager,
+  options: DeploymentOptions,
+  jobId: string,
+): Promise<string> {
   // First what needs Kafka: without it nothing is stopped.
   const last = await readDeployment(options);
   const savepoint = await manager.stop(jobId);
@@ -173,7 +176,7 @@ async function stopJob(manager: JobManager, options: Options, jobId: string): Pr
 }
 
 async function status(flags: Flags): Promise<void> {
-  const { options } = configurationOf(flags);
+  const { options } = configurationOf(flags, STATUS_OPTIONS);
   const manager = new JobManager(options.jobManager);
   const jobs = (await manager.jobs()).filter(({ name }) => name === options.jobName);
   if (jobs.length === 0) process.stdout.write(`no job ${options.jobName}\n`);
@@ -186,7 +189,7 @@ async function status(flags: Flags): Promise<void> {
 }
 
 async function stop(flags: Flags): Promise<void> {
-  const { options } = configurationOf(flags);
+  const { options } = configurationOf(flags, STOP_OPTIONS);
   const manager = new JobManager(options.jobManager);
   const living = await livingJob(manager, options.jobName);
   if (living === null) return void process.stdout.write('nothing runs\n');

@@ -1,5 +1,6 @@
-/** What a command line that asks for help is about. */
+/** What a command line that asks for help is about, and what a wrong one is told. */
 import type { Command } from 'commander';
+import { ALL, flagOf } from './options.ts';
 
 const ASKS = ['help', '-h', '--help'];
 
@@ -23,4 +24,11 @@ function areCommands(top: Command, words: readonly string[]): boolean {
     command = found;
   }
   return true;
+}
+
+/** The library's words; where it takes an option of other commands for a misspelt one, ours. */
+export function errorText(text: string): string {
+  const [line, flag] = /^error: unknown option '(--[\w-]+).*\n/.exec(text) ?? [];
+  if (line === undefined || !Object.keys(ALL).some((name) => flagOf(name) === flag)) return text;
+  return `${line}(other commands have it; this one would not use it)\n`;
 }

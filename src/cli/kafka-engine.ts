@@ -5,15 +5,20 @@ import type { Limits, Options, Settings } from '../config.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { Pipeline, type PipelineParts } from '../pipeline.ts';
-import { KafkaCluster } from '../sources/kafka/cluster.ts';
+import type { KafkaOptions } from '../sources/kafka/client.ts';
+import { type Group, KafkaCluster } from '../sources/kafka/cluster.ts';
 import { GroupMember } from '../sources/kafka/group.ts';
 import { KafkaSource } from '../sources/kafka/source.ts';
 import type { OpenCounts, TaskHealth } from '../status.ts';
 import type { TaskStore } from '../stores/store.ts';
 import { Tasks } from './tasks.ts';
 
+export type EngineOptions = KafkaOptions &
+  Group &
+  Pick<Options, 'impressionsTopic' | 'clicksTopic' | 'onGap' | 'onLostStore'>;
+
 export type KafkaEngineParts = {
-  options: Options;
+  options: EngineOptions;
   settings: Settings;
   limits: Limits;
   log: Log;

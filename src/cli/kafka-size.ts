@@ -1,26 +1,27 @@
 /** The Kafka size in one process: engine, store and API, with ingest into Kafka. */
 import type { Logger } from 'pino';
-import { Doors } from '../api/doors/doors.ts';
+import { type DoorOptions, Doors } from '../api/doors/doors.ts';
 import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
 import type { Limits, Options, Settings } from '../config.ts';
 import { createJudge } from '../decode/unusable.ts';
-import { ClickrateError } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
 import type { PipelineParts } from '../pipeline.ts';
 import { KafkaIngest } from '../sources/kafka/ingest.ts';
 import { rejectedWriter } from '../sources/kafka/rejected.ts';
 import { Sender } from '../sources/kafka/sender.ts';
-import { type KafkaEngine, startKafkaEngine } from './kafka-engine.ts';
+import { type EngineOptions, type KafkaEngine, startKafkaEngine } from './kafka-engine.ts';
 import { listen } from './listen.ts';
-import { limitsOf, openStore } from './open-store.ts';
+import { limitsOf, openStore, type StoreOptions } from './open-store.ts';
 import { OWNER } from './owner.ts';
 import { builtPage } from './page.ts';
 import type { Running } from './running.ts';
 import { VERSION } from './version.ts';
 
+type Own = Pick<Options, 'port' | 'minSample' | 'rejectedTopic'>;
+
 export type KafkaSizeParts = {
-  options: Options;
+  options: EngineOptions & StoreOptions & DoorOptions & Own;
   settings: Settings;
   limits: Limits;
   log: Logger;
@@ -38,8 +39,6 @@ export type KafkaSizeParts = {
  */
 export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
   const { options, settings, limits, log, takeOver = false, takesEvents = true } = parts;
-  if (options.source !== 'kafka')
-    throw new ClickrateError('config_invalid', 'redis as the store needs --source kafka');
   const store = openStore({ options, limits, log, writer: 'engine', takeOver });
   const closers: (() => unknown)[] = [() => store.close()];
   const undo = async () => {

@@ -3,7 +3,7 @@
 import './tuning.ts';
 import { Command, CommanderError } from 'commander';
 import { exitCodeOf, isPipeClosed } from './exit.ts';
-import { argumentsOf } from './help.ts';
+import { argumentsOf, errorText } from './help.ts';
 import { misspelt } from './misspelt.ts';
 import { concealCommandLine } from './secrets.ts';
 import { VERSION } from './version.ts';
@@ -92,9 +92,10 @@ async function program(): Promise<Command> {
   return top;
 }
 
-/** Commander would end the process itself; we set the exit code. */
+/** Commander would end the process itself; we set the exit code, and have a word of our own. */
 function exitByThrowing(command: Command): void {
   command.exitOverride();
+  command.configureOutput({ outputError: (text, write) => write(errorText(text)) });
   for (const child of command.commands) exitByThrowing(child);
 }
 

@@ -6,8 +6,10 @@ import { SqliteStore } from '../stores/sqlite/store.ts';
 import type { Store, Writer } from '../stores/store.ts';
 import { mustNotBeReplayed, openData } from './data.ts';
 
+export type StoreOptions = Pick<Options, 'store' | 'data' | 'redis' | 'redisPassword' | 'timeZone'>;
+
 export type StoreChoice = {
-  options: Options;
+  options: StoreOptions;
   limits: Limits;
   writer: Writer;
   takeOver: boolean;
@@ -29,7 +31,10 @@ export function limitsOf({ store }: Pick<Options, 'store'>, limits: Limits): Lim
   return { ...limits, keptTotalBytes };
 }
 
-function openSqlite({ data, timeZone }: Options, settings: Omit<StoreChoice, 'options'>): Store {
+function openSqlite(
+  { data, timeZone }: Pick<Options, 'data' | 'timeZone'>,
+  settings: Omit<StoreChoice, 'options'>,
+): Store {
   const { lock, db } = openData(data, settings.log);
   const store = new SqliteStore(db, { ...settings, timeZone });
   try {

@@ -29,11 +29,20 @@ const WHOLE: [
   // For Flink 0 means that no partition is ever idle.
   ['flinkIdleMs', 1],
 ];
-const DEFAULTS: Record<string, unknown> = { ...OPTIONS, ...SETTINGS };
+/** Every option and setting with its default. */
+export const ALL = { ...OPTIONS, ...SETTINGS };
+export type All = typeof ALL;
+
+/** What a command shows, takes and reads, with its defaults, which may be its own. */
+export type Table = Partial<All>;
 
 export type Origin = 'flag' | 'environment' | 'file' | 'default';
 export type Effective = { name: string; value: unknown; origin: Origin };
-export type Configuration = { options: Options; settings: Settings; effective: Effective[] };
+export type Configuration<K extends keyof All = keyof All> = {
+  options: Pick<Options, K & keyof Options>;
+  settings: Settings;
+  effective: Effective[];
+};
 
 /** `windowMs` → `--window-ms`. */
 export function flagOf(name: string): string {
@@ -46,18 +55,20 @@ export function variableOf(name: string): string {
 }
 
 /**
- * The configuration in force. `flags` are those given on the command line, by name; `standards`
- * are what a command has for defaults instead of the usual ones.
+ * The configuration in force. `flags` are those given on the command line, by name. Of variables
+ * and the file, which commands share, only what is in `table` is read; of settings all or none,
+ * since they must fit together.
  * Throws `config_invalid` naming the value, where it came from, and what it should be.
  */
-export function configure(
+export function configure<K extends keyof All = keyof All>(
   flags: Record<string, unknown>,
   environment: NodeJS.ProcessEnv,
   file: string | undefined,
-  standards: Partial<Options> = {},
-): Configuration {
+  table: Pick<Table, K> = ALL,
+): Configuration<K> {
   const fromFile = file === undefined ? {} : readConfigFile(file);
-  const effective = Object.entries({ ...DEFAULTS, ...standards }).map(
+  const counts = Object.keys(table).some((name) => Object.hasOwn(SETTINGS, name));
+  const effective = Object.entries({ ...table, ...(counts ? SETTINGS : {}) }).map(
     ([name, standard]): Effective => {
       const variable = variableIn(environment, name, typeof standard === 'string');
       const typedAs = (value: unknown, where: string) => typed(name, standard, value, where);
@@ -70,25 +81,25 @@ export function configure(
       return { name, value: standard, origin: 'default' };
     },
   );
-  const values = Object.fromEntries(effective.map(({ name, value }) => [name, value]));
-  const pick = (keys: object) =>
-    Object.fromEntries(Object.keys(keys).map((name) => [name, values[name]]));
-  const options = pick(OPTIONS) as Options;
-  const { rate, products, seed } = options;
-  generatorOptions({ rate, products, seed });
+  const valuesIn = (keys: object) =>
+    Object.fromEntries(
+      effective
+        .filter(({ name }) => Object.hasOwn(keys, name))
+        .map(({ name, value }) => [name, value]),
+    );
+  const options = valuesIn(OPTIONS) as Pick<Options, K & keyof Options>;
   checkNumbers(options);
-  return {
-    options,
-    settings: settingsWith(pick(SETTINGS) as Settings),
-    effective,
-  };
+  return { options, settings: settingsWith(valuesIn(SETTINGS)), effective };
 }
 
-function checkNumbers(options: Options): void {
+function checkNumbers(given: Partial<Options>): void {
+  const options = { ...OPTIONS, ...given };
   const check = (name: keyof Options, isRight: boolean, what: string) => {
     if (isRight) return;
     throw new ClickrateError('config_invalid', `${name} must be ${what}, not ${options[name]}`);
   };
+  const { rate, products, seed } = options;
+  generatorOptions({ rate, products, seed });
   for (const [name, least, most] of WHOLE)
     check(name, isWhole(options[name], least, most), wholeText(least, most));
   check('rateLimit', options.rateLimit >= 0, 'at least 0 (0: any number)');
@@ -130,7 +141,7 @@ function readConfigFile(file: string): Record<string, unknown> {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw new ClickrateError('config_invalid', `${file} must hold one JSON object`);
   for (const name of Object.keys(parsed))
-    if (!Object.hasOwn(DEFAULTS, name))
+    if (!Object.hasOwn(ALL, name))
       throw new ClickrateError('config_invalid', `${file}: there is no setting called ${name}`);
   return parsed as Record<string, unknown>;
 }

@@ -1,16 +1,18 @@
 /** `clickrate produce`: the original's simulator, into Kafka. */
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
-import { LIMITS, type Options } from '../config.ts';
+import { LIMITS } from '../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
 import { Generator, type GeneratorOptions } from '../sources/generate.ts';
 import { TrafficWriter } from '../sources/kafka/produce-traffic.ts';
 import { Sender } from '../sources/kafka/sender.ts';
 import {
   configurationOf,
+  EVENT_TOPICS,
   type Flags,
   interruption,
   KAFKA_OPTIONS,
+  pick,
   withOptions,
 } from './command.ts';
 import { withTraffic, writeTruth } from './generate.ts';
@@ -110,8 +112,12 @@ function rateOf(value: string): number {
   return value === 'max' ? Number.POSITIVE_INFINITY : numberOf(value);
 }
 
+const OPTIONS = { ...KAFKA_OPTIONS, ...EVENT_TOPICS };
+/** Its flags for them, which it shares with `generate`, take more than a number. */
+const TRAFFIC = pick('rate', 'products', 'seed');
+
 export function addProduce(command: Command): void {
-  withOptions(command, KAFKA_OPTIONS)
+  withOptions(command, OPTIONS)
     .option('--events <n>', 'end after so many good, distinct events', wholeOf(0))
     .option('--truth <file>', 'file for the counts by window and product (JSON); needs --events')
     .option('--start <time>', 'time of the first event; default: now, or --events ago', wholeOf(0));
@@ -127,7 +133,7 @@ Examples:
 }
 
 /** What the environment or the file say of the traffic, where the command line does not. */
-function orConfigured(command: Command, flags: Flags, options: Options): Flags {
+function orConfigured(command: Command, flags: Flags, options: typeof TRAFFIC): Flags {
   const of = (name: 'rate' | 'products' | 'seed') =>
     command.getOptionValueSource(name) === 'cli' ? flags[name] : options[name];
   return { rate: of('rate'), products: of('products'), seed: of('seed') };
@@ -135,7 +141,7 @@ function orConfigured(command: Command, flags: Flags, options: Options): Flags {
 
 async function produce(flags: Flags, command: Command): Promise<void> {
   const { events: wanted, truth, start, rate: _, products: __, seed: ___, ...rest } = flags;
-  const { options } = configurationOf(rest);
+  const { options } = configurationOf(rest, { ...OPTIONS, ...TRAFFIC });
   const { rate, products, seed } = orConfigured(command, flags, options);
   const events = wanted === undefined ? Number.POSITIVE_INFINITY : Number(wanted);
   const isAtOnce = rate === Number.POSITIVE_INFINITY;

@@ -11,6 +11,7 @@ import {
   type Flags,
   interruption,
   KAFKA_OPTIONS,
+  pick,
   withOptions,
 } from './command.ts';
 import { wholeOf } from './numbers.ts';
@@ -18,12 +19,15 @@ import { wholeOf } from './numbers.ts';
 /** Records sent again in one call; its end is remembered after each. */
 const CALL_RECORDS = 1_000;
 
+const LIST_OPTIONS = { ...KAFKA_OPTIONS, ...pick('rejectedTopic') };
+const REPLAY_OPTIONS = { ...LIST_OPTIONS, ...pick('group') };
+
 export function addRejected(rejected: Command): void {
-  withReason(withOptions(rejected.command('list'), KAFKA_OPTIONS))
+  withReason(withOptions(rejected.command('list'), LIST_OPTIONS))
     .description('print each with its reason and origin, one a line')
     .option('--max <n>', 'end after so many', wholeOf(0))
     .action(list);
-  withReason(withOptions(rejected.command('replay'), KAFKA_OPTIONS))
+  withReason(withOptions(rejected.command('replay'), REPLAY_OPTIONS))
     .description('send original bytes to the topic they came from, behind the last replay')
     .option('--again', 'from the beginning, also what was replayed before')
     .addHelpText(
@@ -71,7 +75,7 @@ function topicOf(rejectedTopic: string): string {
 }
 
 async function list(flags: Flags): Promise<void> {
-  const { options } = configurationOf(flags);
+  const { options } = configurationOf(flags, LIST_OPTIONS);
   const reason = reasonOf(flags);
   const origins = new Origins();
   const topic = topicOf(options.rejectedTopic);
@@ -91,7 +95,7 @@ async function list(flags: Flags): Promise<void> {
 }
 
 async function replay(flags: Flags): Promise<void> {
-  const { options } = configurationOf(flags);
+  const { options } = configurationOf(flags, REPLAY_OPTIONS);
   const reason = reasonOf(flags);
   const topic = topicOf(options.rejectedTopic);
   const position = new ReplayPosition(options, topic, reason === null ? REASONS : [reason]);

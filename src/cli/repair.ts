@@ -7,8 +7,10 @@ import { existingFileIn, fileIn } from './data.ts';
 import { lockDirectory } from './lock.ts';
 import { repairRedis } from './repair-redis.ts';
 
+const OPTIONS = pick('data', 'store', 'redis', 'redisPassword');
+
 export function addRepair(command: Command): void {
-  withOptions(command, pick('data', 'store', 'redis', 'redisPassword'))
+  withOptions(command, OPTIONS)
     .option('--dry-run', 'only say what would be done and lost')
     .addHelpText(
       'after',
@@ -24,7 +26,7 @@ Examples:
 }
 
 async function repair(flags: Flags): Promise<void> {
-  const { options } = configurationOf(flags);
+  const { options } = configurationOf(flags, OPTIONS);
   const isDry = flags.dryRun === true;
   const found =
     options.store === 'redis'

@@ -1,22 +1,23 @@
 /** The flags of `clickrate replay`. */
 import type { Command } from 'commander';
+import { SETTINGS } from '../config.ts';
 import { csvOf } from '../sources/csv.ts';
 import {
-  configurable,
   configurationOf,
   type Flags,
   interruption,
-  pick,
+  LOG_OPTIONS,
   withFiles,
+  withOptions,
 } from './command.ts';
 import { createLogger } from './logger.ts';
 import { ledgerText, replay } from './replay.ts';
 
-/** What it has for defaults instead of the usual ones: the progress is told in its own way. */
-const STANDARDS = { logLevel: 'warn' } as const;
+/** Of its log it shows warnings only: the progress is told in its own way. */
+const OPTIONS = { ...LOG_OPTIONS, logLevel: 'warn' as const, ...SETTINGS };
 
 export function addReplay(command: Command): void {
-  configurable(command, { ...pick('logFormat'), ...STANDARDS });
+  withOptions(command, OPTIONS);
   withFiles(command, '<file...>')
     .option('--results <file>', 'write final results as NDJSON (- for standard output)')
     .option('--data <dir>', 'fill the store in this directory; an interrupted replay goes on')
@@ -31,7 +32,7 @@ Examples:
     then clickrate api --store sqlite --data DIR has the rates, and why events were not counted`,
     );
   command.action(async (files: string[], flags: Flags) => {
-    const { options, settings } = configurationOf({ ...flags, data: undefined }, STANDARDS);
+    const { options, settings } = configurationOf(flags, OPTIONS);
     const status = await replay({
       files,
       sort: flags.sort === true,

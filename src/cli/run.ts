@@ -1,47 +1,73 @@
 /** `clickrate run`: events in, rates out, until a signal stops it. */
 import type { Command } from 'commander';
 import { Doors } from '../api/doors/doors.ts';
-import { LIMITS, OPTIONS } from '../config.ts';
+import { LIMITS, type Options, SETTINGS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
-import { configurable, configurationOf, FLINK_OPTIONS, type Flags, withEngine } from './command.ts';
+import {
+  configurationOf,
+  DOOR_OPTIONS,
+  type Flags,
+  KAFKA_OPTIONS,
+  LOG_OPTIONS,
+  pick,
+  TOPICS,
+  withEngine,
+  withOptions,
+} from './command.ts';
 import type { KafkaSizeParts } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
 import { type Running, untilStopped } from './running.ts';
-import { mustBeOne } from './workers.ts';
+
+const OPTIONS = {
+  ...pick('source', 'store'),
+  ...DOOR_OPTIONS,
+  ...pick('data', 'timeZone', 'minSample', 'generate', 'rate', 'products', 'seed'),
+  ...LOG_OPTIONS,
+  ...KAFKA_OPTIONS,
+  ...TOPICS,
+  ...pick('group', 'groupInstance', 'onGap', 'onLostStore', 'redis', 'redisPassword'),
+  ...SETTINGS,
+};
 
 export function addRun(command: Command): void {
-  const ours = Object.entries(OPTIONS).filter(([name]) => !Object.hasOwn(FLINK_OPTIONS, name));
-  withEngine(configurable(command, Object.fromEntries(ours))).addHelpText(
+  withEngine(withOptions(command, OPTIONS)).addHelpText(
     'after',
     `
 Examples:
   clickrate run --generate                      the original demo in one process
   clickrate run --port 9000 --data /var/lib/clickrate
   clickrate run --source kafka --store redis    engine and API of the Kafka size
-  CLICKRATE_WINDOW_MS=1000 clickrate run        one-second windows`,
+  CLICKRATE_WINDOW_MS=1000 clickrate run        one-second windows
+
+One process counts. With --store redis, clickrate api --workers N beside it serves from N.`,
   );
   command.action(async (flags: Flags) => {
-    const { options, settings } = configurationOf(flags);
-    mustBeOne(options.workers);
+    const { options, settings } = configurationOf(flags, OPTIONS);
     const log = createLogger(options);
     const resetWindows = flags.resetWindows === true;
     const takeOver = flags.takeOver === true;
     const parts = { options, settings, limits: LIMITS, log, resetWindows, takeOver };
-    await untilStopped(await started(parts), options, log, settings);
+    const { generate, rate, products, seed } = options;
+    const generated = generate ? { generator: { rate, products, seed }, settings } : null;
+    await untilStopped(await started(parts), log, generated);
   });
 }
 
 /** One process needs no client of Kafka or Redis, and does not load them. */
-async function started(parts: KafkaSizeParts): Promise<Running> {
-  const { options } = parts;
-  if (options.source === 'journal' && options.store === 'sqlite') {
+async function started(
+  parts: KafkaSizeParts & { options: Pick<Options, 'source'> },
+): Promise<Running> {
+  const { source, store } = parts.options;
+  if (source === 'journal') {
+    if (store === 'redis')
+      throw new ClickrateError('config_invalid', 'redis as the store needs --source kafka');
     if (parts.takeOver)
       throw new ClickrateError(
         'usage',
         '--take-over needs --source kafka: one process with a journal takes nothing over',
       );
     const { startEmbedded } = await import('./embedded.ts');
-    return startEmbedded({ ...parts, doors: new Doors(options, true) });
+    return startEmbedded({ ...parts, doors: new Doors(parts.options, true) });
   }
   const { startKafkaSize } = await import('./kafka-size.ts');
   return startKafkaSize(parts);

@@ -1,7 +1,7 @@
 /** What the sizes have in common once they run: announced, fed, waited for, stopped. */
 import type { Logger } from 'pino';
 import { systemClock } from '../clock.ts';
-import { LIMITS, type Options, SETTINGS, type Settings } from '../config.ts';
+import { LIMITS, type Options, type Settings } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
 import { ctr } from '../result.ts';
@@ -21,21 +21,25 @@ export type Running = {
   stop(): Promise<void>;
 };
 
+/** The original demo's traffic, and what tells when the first of it is served. */
+export type Generated = {
+  generator: Pick<Options, 'rate' | 'products' | 'seed'>;
+  settings: Settings;
+};
+
 /** Runs until SIGINT or SIGTERM; a second signal ends at once. Rejects with what went wrong. */
 export async function untilStopped(
   running: Running,
-  options: Options,
   log: Logger,
-  settings: Settings = SETTINGS,
+  generated: Generated | null = null,
 ): Promise<void> {
   // Before it says that it is up: whoever reads that may stop it at once.
   const signal = stopSignal(log);
   log.info({}, `clickrate is up: open ${running.url} (docs: ${running.url}/docs)`);
   const unfollow = announceWindows(running, log);
   const traffic = new AbortController();
-  const generating = options.generate
-    ? generate(running, options, settings, log, traffic.signal)
-    : Promise.resolve();
+  const generating =
+    generated === null ? Promise.resolve() : generate(running, generated, log, traffic.signal);
   try {
     await Promise.race([signal, running.finished, generating.then(() => signal)]);
   } finally {
@@ -83,22 +87,15 @@ function clock(ms: number): string {
 }
 
 async function generate(
-  running: Running,
-  options: Options,
-  { windowMs, watermarkDelayMs }: Settings,
+  { push }: Running,
+  { generator, settings }: Generated,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const { rate, products, seed } = options;
-  const { push } = running;
   if (push === undefined) throw new ClickrateError('config_invalid', 'this takes no events');
-  const traffic = new GeneratedTraffic({
-    push,
-    clock: systemClock,
-    log,
-    generator: { rate, products, seed },
-  });
-  const firstS = Math.round((windowMs + watermarkDelayMs) / 1_000);
+  const traffic = new GeneratedTraffic({ push, clock: systemClock, log, generator });
+  const firstS = Math.round((settings.windowMs + settings.watermarkDelayMs) / 1_000);
+  const { rate, products } = generator;
   log.info(
     { rate, products },
     `generating traffic; the first window is served after about ${firstS} s`,

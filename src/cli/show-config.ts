@@ -3,15 +3,15 @@ import type { Command } from 'commander';
 import { Keys } from '../api/doors/keys.ts';
 import { Origins } from '../api/doors/origins.ts';
 import { Calendar } from '../calendar.ts';
-import { OPTIONS, type Options } from '../config.ts';
+import type { Options } from '../config.ts';
 import { clientOptions } from '../sources/kafka/client.ts';
 import { placeOf } from '../stores/redis/connection.ts';
-import { configurable, configurationOf, type Flags } from './command.ts';
-import { printable } from './options.ts';
+import { configurationOf, type Flags, withOptions } from './command.ts';
+import { ALL, printable } from './options.ts';
 
 export function addConfig(command: Command): void {
-  configurable(command, OPTIONS).action((flags: Flags) => {
-    const { options, effective } = configurationOf(flags);
+  withOptions(command, ALL).action((flags: Flags) => {
+    const { options, effective } = configurationOf(flags, ALL);
     mustBeRead(options);
     process.stdout.write(`${printable(effective)}\n`);
   });

@@ -14,13 +14,15 @@ import { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { RedisStore } from '../stores/redis/store.ts';
 import type { Store } from '../stores/store.ts';
 import {
-  configurable,
   configurationOf,
   DOOR_OPTIONS,
   FLINK_TOPICS,
   type Flags,
   KAFKA_OPTIONS,
+  LOG_OPTIONS,
   pick,
+  TOPICS,
+  withOptions,
   withTakeOver,
 } from './command.ts';
 import { SINK_TASK } from './data.ts';
@@ -32,24 +34,26 @@ import { OWNER } from './owner.ts';
 import { builtPage } from './page.ts';
 import { type Running, untilStopped } from './running.ts';
 import { VERSION } from './version.ts';
-import { mustBeOne } from './workers.ts';
 
 /** Silence closes a window no sooner than the next heartbeat. */
 const MOST_HEARTBEAT_MS = 3_600_000;
 
-/** What it has for defaults instead of the usual ones. */
-const STANDARDS = { store: 'redis' } as const;
-
 const OPTIONS = {
   ...KAFKA_OPTIONS,
+  ...TOPICS,
   ...FLINK_TOPICS,
+  ...pick('group'),
   ...DOOR_OPTIONS,
-  ...pick('data', 'redis', 'redisPassword', 'timeZone', 'minSample'),
-  ...STANDARDS,
+  ...pick('data', 'store', 'redis', 'redisPassword', 'timeZone', 'minSample'),
+  ...LOG_OPTIONS,
+  // What the job decides is not decided again: of the others nothing is left to set.
+  ...pick('windowMs', 'watermarkDelayMs', 'allowedLatenessMs', 'futureMs', 'expiryMs'),
+  ...pick('maxEventBytes', 'maxProductIdBytes'),
+  store: 'redis' as Options['store'],
 };
 
 export type SinkProcessParts = {
-  options: Options;
+  options: Pick<Options, keyof typeof OPTIONS & keyof Options>;
   settings: Settings;
   limits: Limits;
   log: Logger;
@@ -146,7 +150,7 @@ function isGone(owner: string): boolean {
 }
 
 export function addSink(command: Command): void {
-  withTakeOver(configurable(command, OPTIONS), 'an engine')
+  withTakeOver(withOptions(command, OPTIONS), 'an engine')
     .option(
       '--heartbeat-ms <n>',
       'time between two heartbeats; 0: send none',
@@ -160,13 +164,12 @@ Start two or more for safety: one writes, the others stand by and take over with
 With --port 0 any free port is taken.`,
     )
     .action(async (flags: Flags) => {
-      const { options, settings } = configurationOf(flags, STANDARDS);
-      mustBeOne(options.workers);
+      const { options, settings } = configurationOf(flags, OPTIONS);
       const log = createLogger(options);
       const running = await startSink({
         ...{ options, settings, log, limits: LIMITS },
         ...{ takeOver: flags.takeOver === true, heartbeatMs: Number(flags.heartbeatMs) },
       });
-      await untilStopped(running, { ...options, generate: false }, log);
+      await untilStopped(running, log);
     });
 }

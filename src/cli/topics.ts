@@ -1,6 +1,5 @@
 /** `clickrate topics`: makes, lists and shows the topics. */
 import type { Command } from 'commander';
-import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { readTopic } from '../sources/kafka/reader.ts';
 import {
@@ -16,14 +15,17 @@ import {
   type Flags,
   interruption,
   KAFKA_OPTIONS,
+  TOPICS,
   withOptions,
 } from './command.ts';
 import { wholeOf } from './numbers.ts';
 
 const DEFAULT_PARTITIONS = 3;
 
+const CREATE_OPTIONS = { ...KAFKA_OPTIONS, ...TOPICS, ...FLINK_TOPICS };
+
 export function addTopics(topics: Command): void {
-  withOptions(topics.command('create'), { ...KAFKA_OPTIONS, ...FLINK_TOPICS })
+  withOptions(topics.command('create'), CREATE_OPTIONS)
     .description('make impressions, clicks and ctr-rejected, or say how those there differ')
     .option('--flink', 'and the topics that only the Flink size has')
     .option('--parallelism <n>', 'partitions of the heartbeat topic', wholeOf(1), 1)
@@ -40,12 +42,12 @@ export function addTopics(topics: Command): void {
     .action(tail);
 }
 
-function flinkNames({ resultsTopic, heartbeatTopic, progressTopic }: Options) {
+function flinkNames({ resultsTopic, heartbeatTopic, progressTopic }: typeof FLINK_TOPICS) {
   return { results: resultsTopic, heartbeat: heartbeatTopic, progress: progressTopic };
 }
 
 async function create(flags: Flags): Promise<void> {
-  const { options } = configurationOf(flags);
+  const { options } = configurationOf(flags, CREATE_OPTIONS);
   const topics = new Topics(options);
   try {
     const names = {
@@ -91,7 +93,7 @@ function sentenceOf({ name, isNew, differences }: TopicOutcome): string {
 }
 
 async function list(flags: Flags): Promise<void> {
-  const topics = new Topics(configurationOf(flags).options);
+  const topics = new Topics(configurationOf(flags, KAFKA_OPTIONS).options);
   try {
     for (const { name, partitions, replicas } of await topics.list())
       process.stdout.write(`${name}  ${partitions} partitions  ${replicas} replicas\n`);
@@ -106,7 +108,7 @@ async function tail(topic: string, flags: Flags): Promise<void> {
   const plan = { topic, from, toEnd: false, signal } as const;
   let left = flags.max === undefined ? Number.POSITIVE_INFINITY : Number(flags.max);
   if (left <= 0) return;
-  for await (const record of readTopic(configurationOf(flags).options, plan)) {
+  for await (const record of readTopic(configurationOf(flags, KAFKA_OPTIONS).options, plan)) {
     const { partition, offset, timeMs, key, value } = record;
     const at = new Date(timeMs).toISOString();
     process.stdout.write(`${topic}-${partition} ${offset} ${at} ${key ?? '-'} ${value}\n`);

@@ -1,8 +1,8 @@
 /** The outcome of a Flink job that is deployed for the run, on topics made for it. */
 import { randomUUID } from 'node:crypto';
-import type { Options, Settings } from '../config.ts';
+import type { Settings } from '../config.ts';
 import { type Difference, differences } from '../verify/compare.ts';
-import { FlinkRun } from '../verify/flink-run.ts';
+import { FlinkRun, type FlinkRunOptions } from '../verify/flink-run.ts';
 import { type Answer, type LogRecord, oracle } from '../verify/oracle.ts';
 import { expected, type Outcome } from '../verify/outcome.ts';
 import type { Shape } from '../verify/topics.ts';
@@ -16,7 +16,7 @@ export type FlinkCase = {
   records: readonly LogRecord[];
   /** Of the oracle on the files. */
   answer: Answer;
-  options: Options;
+  options: FlinkRunOptions;
   settings: Settings;
   jar: string;
   signal: AbortSignal;

@@ -3,6 +3,7 @@ import type { Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { WINDOW } from '../history.ts';
 import { JournalTable } from '../sources/journal/table.ts';
+import type { KafkaOptions } from '../sources/kafka/client.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { readTopic } from '../sources/kafka/reader.ts';
 import { JOURNAL_PARTITION, openToRead } from '../sqlite.ts';
@@ -115,10 +116,12 @@ function journalLog(table: JournalTable): CountedLog {
   return { partition: JOURNAL_PARTITION, records, begin };
 }
 
+type RedisOptions = KafkaOptions &
+  Pick<Options, 'impressionsTopic' | 'clicksTopic' | 'redis' | 'redisPassword'>;
+
 /** Redis against the topics, up to the positions of the checkpoints. */
-export async function verifyRedis(options: Options, signal: AbortSignal): Promise<Verified> {
-  const { redis: url, redisPassword: password, timeZone } = options;
-  const store = new RedisStore({ url, password, timeZone });
+export async function verifyRedis(options: RedisOptions, signal: AbortSignal): Promise<Verified> {
+  const store = new RedisStore({ url: options.redis, password: options.redisPassword });
   try {
     const before = await store.committed();
     const view = await viewOf(store, historiesIn(store));
@@ -138,7 +141,7 @@ export async function verifyRedis(options: Options, signal: AbortSignal): Promis
 }
 
 async function topicLogs(
-  options: Options,
+  options: KafkaOptions,
   topic: string,
   signal: AbortSignal,
 ): Promise<CountedLog[]> {
@@ -160,8 +163,8 @@ async function topicLogs(
 }
 
 /** The first offset that each partition has. */
-async function beginsOf(options: Options, topic: string): Promise<number[]> {
-  const cluster = new KafkaCluster({ ...options, groupInstance: '' });
+async function beginsOf(options: KafkaOptions, topic: string): Promise<number[]> {
+  const cluster = new KafkaCluster({ ...options, group: options.clientId, groupInstance: '' });
   try {
     const { partitionsCount } = await cluster.topic(topic, true);
     const partitions = Array.from({ length: partitionsCount }, (_, partition) => partition);

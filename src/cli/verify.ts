@@ -3,24 +3,26 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Options, Settings } from '../config.ts';
+import { type Options, SETTINGS, type Settings } from '../config.ts';
 import { ClickrateError, isOf } from '../errors.ts';
 import { csvOf } from '../sources/csv.ts';
 import { FILE_PARTITION } from '../sources/file.ts';
 import { type Difference, differences } from '../verify/compare.ts';
+import type { FlinkRunOptions } from '../verify/flink-run.ts';
 import { type Answer, type LogRecord, oracle } from '../verify/oracle.ts';
 import { expected, type Outcome } from '../verify/outcome.ts';
 import { type Files, readRecords } from '../verify/records.ts';
 import { differenceTable, ledgerTable, summaryLine } from '../verify/table.ts';
 import {
-  configurable,
   configurationOf,
-  FLINK_OPTIONS,
+  EVENT_TOPICS,
   type Flags,
   interruption,
   KAFKA_OPTIONS,
+  LOG_OPTIONS,
   pick,
   withFiles,
+  withOptions,
 } from './command.ts';
 import { JAR_OPTION } from './flink-job.ts';
 import { generateCommand } from './generate.ts';
@@ -37,16 +39,19 @@ type Engine = (typeof ENGINES)[number];
 const TRAFFIC = { disorderMs: 3_000, duplicates: 0.01, broken: 0.01 };
 const GENERATED_FROM_MS = 1_700_000_000_000;
 
-/** What it has for defaults instead of the usual ones: what differs is what it tells. */
-const STANDARDS = { logLevel: 'warn' } as const;
+/** Of its log it shows warnings only: what differs is what it tells. */
+const OPTIONS = {
+  ...pick('data', 'store', 'redis', 'redisPassword'),
+  ...KAFKA_OPTIONS,
+  ...EVENT_TOPICS,
+  ...pick('gateway', 'jobManager'),
+  ...LOG_OPTIONS,
+  logLevel: 'warn' as Options['logLevel'],
+  ...SETTINGS,
+};
 
 export function addVerify(command: Command): void {
-  configurable(command, {
-    ...KAFKA_OPTIONS,
-    ...FLINK_OPTIONS,
-    ...pick('data', 'store', 'redis', 'redisPassword'),
-    ...STANDARDS,
-  });
+  withOptions(command, OPTIONS);
   withFiles(command, '[file...]')
     .option('--engines <names>', 'local, flink or both, by comma', 'local')
     .option('--generate <n>', 'instead of files: so many generated events', wholeOf(0))
@@ -74,7 +79,7 @@ type Case = {
   input: Files;
   records: LogRecord[];
   answer: Answer;
-  options: Options;
+  options: Pick<Options, 'logLevel' | 'logFormat'> & FlinkRunOptions;
   settings: Settings;
   /** Jar of Flink's functions. */
   jar: string;
@@ -92,8 +97,8 @@ async function verify(files: string[], flags: Flags): Promise<void> {
     );
   if (isStore) return await verifyStore(flags);
   const engines = enginesOf(String(flags.engines));
-  const { generate, seed, late, ...rest } = flags;
-  const { options, settings } = configurationOf(rest, STANDARDS);
+  const { generate, seed, late } = flags;
+  const { options, settings } = configurationOf(flags, OPTIONS);
   const signal = interruption();
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-verify-'));
   // Also where a second Ctrl-C ends the process at once.
@@ -126,14 +131,13 @@ function interrupted(cause?: unknown): ClickrateError {
 
 /** Its log decides: the journal in the directory, or the topics. */
 async function verifyStore(flags: Flags): Promise<void> {
-  const { engines: _, show, ...rest } = flags;
-  const { options } = configurationOf(rest, STANDARDS);
+  const { options } = configurationOf(flags, OPTIONS);
   const { expected, found, differences, how } = await (flags.store === 'redis'
     ? verifyRedis(options, interruption())
     : verifyDirectory(options.data));
   process.stdout.write(`${how}\n`);
   process.stdout.write(ledgerTable([expected, { ...found, engine: 'store' }]));
-  process.stdout.write(differenceTable(differences, Number(show)));
+  process.stdout.write(differenceTable(differences, Number(flags.show)));
   process.stdout.write(`${summaryLine(expected, ['store'], differences)}\n`);
   if (differences.length > 0) process.exitCode = 1;
 }

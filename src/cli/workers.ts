@@ -3,7 +3,6 @@ import cluster, { type Worker } from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../clock.ts';
 import { LIMITS } from '../config.ts';
-import { ClickrateError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { untilAborted } from './signals.ts';
 import { relayMetrics } from './worker-metrics.ts';
@@ -24,16 +23,6 @@ export function workerSlot(): string | null {
 /** Ends what keeps a worker alive when it has nothing more to do. */
 export function leaveWorkers(): void {
   if (cluster.isWorker) process.disconnect();
-}
-
-/** Throws `config_invalid` unless `workers` is one: who counts is one process. */
-export function mustBeOne(workers: number): void {
-  if (workers === 1) return;
-  throw new ClickrateError(
-    'config_invalid',
-    'only clickrate api has --workers: an engine is one process; start several in one --group, ' +
-      'and clickrate api beside them',
-  );
 }
 
 /** What ended before it listened: nothing is started again for it. */

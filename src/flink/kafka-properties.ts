@@ -3,8 +3,12 @@ import { readFileSync } from 'node:fs';
 import type { Options } from '../config.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
 
+type Login = Pick<Options, 'saslMechanism' | 'saslUsername' | 'saslPassword'>;
+type Certificates = Pick<Options, 'tlsCa' | 'tlsCert' | 'tlsKey'>;
+type Reach = Pick<Options, 'brokers' | 'clientId' | 'tls'> & Login & Certificates;
+
 /** Throws `file_unreadable`. */
-export function kafkaProperties(options: Options): Record<string, string> {
+export function kafkaProperties(options: Reach): Record<string, string> {
   const { brokers, clientId, tls, saslMechanism } = options;
   const security = `${saslMechanism === '' ? '' : 'SASL_'}${tls ? 'SSL' : 'PLAINTEXT'}`;
   return {
@@ -16,7 +20,7 @@ export function kafkaProperties(options: Options): Record<string, string> {
   };
 }
 
-function login({ saslMechanism, saslUsername, saslPassword }: Options): Record<string, string> {
+function login({ saslMechanism, saslUsername, saslPassword }: Login): Record<string, string> {
   // Our own clients take it in any case, Java's do not.
   const mechanism = saslMechanism.toUpperCase();
   const module = mechanism === 'PLAIN' ? 'plain.PlainLoginModule' : 'scram.ScramLoginModule';
@@ -27,7 +31,7 @@ function login({ saslMechanism, saslUsername, saslPassword }: Options): Record<s
   return { 'sasl.mechanism': mechanism, 'sasl.jaas.config': `${name} required ${values};` };
 }
 
-function certificates({ tlsCa, tlsCert, tlsKey }: Options): Record<string, string> {
+function certificates({ tlsCa, tlsCert, tlsKey }: Certificates): Record<string, string> {
   const trusted: Record<string, string> =
     tlsCa === ''
       ? {}

@@ -11,6 +11,7 @@ import { type Job, jobSettings } from '../flink/job.ts';
 import { JobManager } from '../flink/jobmanager.ts';
 import { kafkaProperties } from '../flink/kafka-properties.ts';
 import { pause } from '../flink/rest.ts';
+import type { KafkaOptions } from '../sources/kafka/client.ts';
 import { Sender } from '../sources/kafka/sender.ts';
 import { flinkOutcome } from './flink-outcome.ts';
 import { type LogRecord, startOf } from './oracle.ts';
@@ -30,8 +31,10 @@ const IDLE_MARGIN_MS = 1_000;
  */
 const ALIGNMENT_STEPS = 50;
 
+export type FlinkRunOptions = KafkaOptions & Pick<Options, 'jobManager' | 'gateway'>;
+
 export type FlinkParts = {
-  options: Options;
+  options: FlinkRunOptions;
   settings: Settings;
   /** Where the SQL Gateway finds the jar of functions. */
   jar: string;

@@ -1,6 +1,6 @@
 /** The topics of one verification: made for it, filled, read back as logs, deleted. */
-import type { Options } from '../config.ts';
 import { heartbeatRecord } from '../flink/heartbeat.ts';
+import type { KafkaOptions } from '../sources/kafka/client.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { keyOf } from '../sources/kafka/ingest.ts';
 import { type ReadRecord, readTopic } from '../sources/kafka/reader.ts';
@@ -31,11 +31,11 @@ export type VerifyTopicNames = ReturnType<typeof topicNames>;
 export class VerifyTopics {
   readonly names: VerifyTopicNames;
   readonly #shape: Shape;
-  readonly #options: Options;
+  readonly #options: KafkaOptions;
   readonly #cluster: KafkaCluster;
 
   /** `group` is the one whose committed offsets tell how far the job is. */
-  constructor(options: Options, prefix: string, shape: Shape, group: string) {
+  constructor(options: KafkaOptions, prefix: string, shape: Shape, group: string) {
     this.names = topicNames(prefix, shape);
     this.#shape = shape;
     this.#options = options;

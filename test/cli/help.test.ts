@@ -1,8 +1,8 @@
-/** Which command lines ask for help of which command. */
+/** Which command lines ask for help of which command, and what wrong ones are told. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Command } from 'commander';
-import { argumentsOf } from '../../src/cli/help.ts';
+import { argumentsOf, errorText } from '../../src/cli/help.ts';
 
 test('only what asks for help of no command is parsed as something else', () => {
   const top = new Command('clickrate');
@@ -24,4 +24,12 @@ test('only what asks for help of no command is parsed as something else', () => 
     ['flink deploy --jar help', 'flink deploy --jar help'],
   ])
     assert.equal(parsed(line!), expected);
+});
+
+test('an option that other commands have is not taken for a misspelt one', () => {
+  const told = (flag: string) =>
+    errorText(`error: unknown option '${flag}'\n(Did you mean --brokers?)\n`);
+  assert.match(told('--workers'), /'--workers'\n\(other commands have it; this one would not use/);
+  assert.match(told('--broker'), /'--broker'\n\(Did you mean --brokers\?\)\n$/);
+  assert.equal(errorText('error: too many arguments\n'), 'error: too many arguments\n');
 });

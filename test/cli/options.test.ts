@@ -7,7 +7,7 @@ import { Command } from 'commander';
 import { configurationOf } from '../../src/cli/command.ts';
 import { generateCommand } from '../../src/cli/generate.ts';
 import { misspelt } from '../../src/cli/misspelt.ts';
-import { configure } from '../../src/cli/options.ts';
+import { ALL, configure } from '../../src/cli/options.ts';
 import { addProduce } from '../../src/cli/produce.ts';
 import { addRejected } from '../../src/cli/rejected.ts';
 import { addConfig } from '../../src/cli/show-config.ts';
@@ -155,7 +155,7 @@ test('an option of a few values takes no other, and names them', () => {
 test('an empty variable is none, also the one that names the configuration file', (t) => {
   process.env.CLICKRATE_CONFIG = '';
   t.after(() => delete process.env.CLICKRATE_CONFIG);
-  assert.equal(configurationOf({ port: '1' }).options.port, 1);
+  assert.equal(configurationOf({ port: '1' }, ALL).options.port, 1);
   const environment = { CLICKRATE_REJECTED_TOPIC: '' };
   const topicOf = (flags: object) =>
     configure({ ...flags }, environment, undefined).options.rejectedTopic;

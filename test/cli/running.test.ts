@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Logger } from 'pino';
 import { untilStopped } from '../../src/cli/running.ts';
-import { OPTIONS } from '../../src/config.ts';
 import type { Change } from '../../src/stores/store.ts';
 
 const change = (product: string, impressions: number): Change => ({
@@ -20,7 +19,7 @@ test('a window is told once, and its figures are said to be those of its first c
     return () => {};
   };
   const ended = { url: '', store: { follow }, finished: Promise.resolve(), stop: async () => {} };
-  await untilStopped(ended, { ...OPTIONS, generate: false }, log as unknown as Logger);
+  await untilStopped(ended, log as unknown as Logger);
   assert.deepEqual(
     lines.filter(([, text]) => text.startsWith('window')),
     [

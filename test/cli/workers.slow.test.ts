@@ -88,6 +88,6 @@ test('only the API can be several, and only so many', async (t) => {
     assert.equal(await child.ended, 2);
     return child.output();
   };
-  assert.match(await refused('run', '--workers', '2'), /only clickrate api has --workers/);
+  assert.match(await refused('run', '--workers', '2'), /unknown option '--workers'/);
   assert.match(await refused('api', '--workers', '0'), /from 1 to 64/);
 });

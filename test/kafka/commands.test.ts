@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { Admin } from '@platformatic/kafka';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
-import { eventually, outputOf, startNode, temporary } from '../support/processes.ts';
+import { type Child, eventually, outputOf, startNode, temporary } from '../support/processes.ts';
 import { withoutRedis } from '../support/redis-server.ts';
 import { allRunning } from './engines.ts';
 import { endsOf, readTopics } from './log-reader.ts';
@@ -25,68 +25,67 @@ suite('commands of the Kafka size', { skip: withoutKafka() || withoutRedis() }, 
   after(() => cluster.stop());
 
   let names = 0;
-  /** Flags for topics and a group of a test's own. */
+  /** Topics and a group of a test's own: what all commands share. */
   const own = () => {
     const name = `c${process.pid}-${names++}`;
     const topics = [`imp-${name}`, `clk-${name}`] as const;
-    const flags = [
-      ...['--brokers', cluster.bootstrap, '--group', `g-${name}`],
-      ...['--impressions-topic', topics[0], '--clicks-topic', topics[1]],
-      ...['--rejected-topic', `rej-${name}`],
-    ];
-    return { name, topics, flags };
+    const shared = {
+      ...{ CLICKRATE_BROKERS: cluster.bootstrap, CLICKRATE_GROUP: `g-${name}` },
+      ...{ CLICKRATE_IMPRESSIONS_TOPIC: topics[0], CLICKRATE_CLICKS_TOPIC: topics[1] },
+      CLICKRATE_REJECTED_TOPIC: `rej-${name}`,
+    };
+    const start = (...args: string[]) => startNode('src/cli/main.ts', args, shared);
+    const cli = (...args: string[]) => ended(start(...args));
+    return { name, topics, shared, start, cli };
   };
-  const cli = async (...args: string[]) => {
-    const child = startNode('src/cli/main.ts', args);
-    return { code: await child.ended, text: child.output() };
-  };
+  const ended = async (child: Child) => ({ code: await child.ended, text: child.output() });
 
   test('topics create makes them once, and says how others differ', async () => {
-    const { name, topics, flags } = own();
-    const made = await cli('topics', 'create', ...flags);
+    const { name, topics, cli } = own();
+    const made = await cli('topics', 'create');
     assert.deepEqual(made, {
       code: 0,
       text: `${topics[0]}: made\n${topics[1]}: made\nrej-${name}: made\n`,
     });
-    const again = await cli('topics', 'create', ...flags);
+    const again = await cli('topics', 'create');
     assert.match(again.text, /^(\S+: is there\n){3}$/);
-    const other = await cli('topics', 'create', ...flags, '--partitions', '5');
+    const other = await cli('topics', 'create', '--partitions', '5');
     assert.equal(other.code, 1);
     assert.match(other.text, /it has 3 partitions, not 5/);
-    const missing = await cli('topics', 'create', ...flags, '--partitions', '5', '--missing');
+    const missing = await cli('topics', 'create', '--partitions', '5', '--missing');
     assert.equal(missing.code, 0);
     assert.match(missing.text, /it has 3 partitions, not 5/);
-    const list = await cli('topics', 'list', ...flags);
+    const list = await cli('topics', 'list');
     assert.match(list.text, new RegExp(`${topics[0]}  3 partitions  1 replicas`));
   });
 
   test('topics create says that a topic is compacted: of each product one event would be left', async () => {
-    const { topics, flags } = own();
+    const { topics, cli } = own();
     const admin = new Admin({ clientId: 'test', bootstrapBrokers: [cluster.bootstrap] });
     const configs = [{ name: 'cleanup.policy', value: 'compact' }];
     await admin.createTopics({ topics: [topics[0]], partitions: 3, replicas: 1, configs });
     await admin.close();
-    const made = await cli('topics', 'create', ...flags);
+    const made = await cli('topics', 'create');
     assert.equal(made.code, 1);
     assert.match(made.text, new RegExp(`${topics[0]}: cleanup.policy is compact, not delete`));
   });
 
   test('topics create --missing makes the rest fit what is there', async () => {
-    const { name, topics, flags } = own();
+    const { name, topics, cli } = own();
     await cluster.createTopics([topics[1]], 6);
-    const made = await cli('topics', 'create', ...flags, '--missing');
+    const made = await cli('topics', 'create', '--missing');
     assert.equal(made.code, 0, made.text);
     assert.match(made.text, new RegExp(`${topics[0]}: made\n[^]*rej-${name}: made`));
-    const list = await cli('topics', 'list', ...flags);
+    const list = await cli('topics', 'list');
     assert.match(list.text, new RegExp(`${topics[0]}  6 partitions`));
   });
 
   test('produce sends what its truth says, keyed so that a product meets itself', async (t) => {
-    const { topics, flags } = own();
-    await cli('topics', 'create', ...flags);
+    const { topics, cli } = own();
+    await cli('topics', 'create');
     const truthFile = join(temporary(t), 'truth.json');
     const traffic = ['--events', '20000', '--rate', 'max', '--products', '30'];
-    const done = await cli('produce', ...flags, ...traffic, '--truth', truthFile);
+    const done = await cli('produce', ...traffic, '--truth', truthFile);
     assert.equal(done.code, 0, done.text);
     assert.match(done.text, /20000 events in 20000 records sent/);
     const truth = JSON.parse(readFileSync(truthFile, 'utf8')) as Truth;
@@ -108,26 +107,29 @@ suite('commands of the Kafka size', { skip: withoutKafka() || withoutRedis() }, 
     ]);
     assert.deepEqual([...counts].sort(), expected.filter(([, count]) => count > 0).sort());
     assert.ok([...partitions.values()].every((seen) => seen.size === 1));
-    const tail = await cli('topics', 'tail', topics[0], '--from-beginning', '--max', '3', ...flags);
+    const tail = await cli('topics', 'tail', topics[0], '--from-beginning', '--max', '3');
     assert.match(tail.text, /^(imp-\S+-\d \d+ \S+Z product\d+ \{.*\}\n){3}$/);
   });
 
   test('produce takes its traffic from the environment too, but the flags go before it', async (t) => {
-    const { flags } = own();
-    await cli('topics', 'create', ...flags);
+    const { shared, cli } = own();
+    await cli('topics', 'create');
     const truthFile = join(temporary(t), 'truth.json');
     const traffic = ['--events', '500', '--rate', 'max', '--seed', '7', '--truth', truthFile];
     const environment = { CLICKRATE_PRODUCTS: '3', CLICKRATE_RATE: '9', CLICKRATE_SEED: '1' };
-    const child = startNode('src/cli/main.ts', ['produce', ...flags, ...traffic], environment);
+    const child = startNode('src/cli/main.ts', ['produce', ...traffic], {
+      ...shared,
+      ...environment,
+    });
     assert.equal(await child.ended, 0, child.output());
     const { windows } = JSON.parse(readFileSync(truthFile, 'utf8')) as Truth;
     assert.equal(new Set(windows.map(({ product_id }) => product_id)).size, 3);
   });
 
   test('produce that is stopped does not count what it held back', async () => {
-    const { topics, flags } = own();
+    const { topics, start } = own();
     await cluster.createTopics(topics, 1);
-    const child = startNode('src/cli/main.ts', ['produce', ...flags, '--disorder-ms', '60000']);
+    const child = start('produce', '--disorder-ms', '60000');
     await eventually(async () => (await endsOf(cluster.bootstrap, topics))[0].last, 30_000);
     await child.kill('SIGTERM');
     const [, events, records] = await outputOf(child, /(\d+) events in (\d+) records sent/);
@@ -135,10 +137,10 @@ suite('commands of the Kafka size', { skip: withoutKafka() || withoutRedis() }, 
   });
 
   test('a broker killed while it is sent to: nothing is lost, nothing is there twice', async () => {
-    const { topics, flags } = own();
-    await cli('topics', 'create', ...flags);
+    const { topics, start, cli } = own();
+    await cli('topics', 'create');
     const traffic = ['--events', '6000', '--rate', '1500', '--ids'];
-    const producing = startNode('src/cli/main.ts', ['produce', ...flags, ...traffic]);
+    const producing = start('produce', ...traffic);
     await pause(3_000);
     await cluster.brokers[0].kill();
     await pause(1_000);
@@ -173,6 +175,7 @@ suite('commands of the Kafka size', { skip: withoutKafka() || withoutRedis() }, 
     assert.equal(((await answer.json()) as { accepted: number }).accepted, 2);
     await world.mustBeExact();
     const flags = ['--brokers', cluster.bootstrap, '--rejected-topic', rejected];
+    const cli = (...args: string[]) => ended(startNode('src/cli/main.ts', args));
     const list = async (...args: string[]) => {
       const { text } = await cli('rejected', 'list', ...flags, ...args);
       return text

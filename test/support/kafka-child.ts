@@ -28,4 +28,4 @@ const running = await startKafkaSize({
     if (times === count) process.kill(process.pid, 'SIGKILL');
   },
 });
-await untilStopped(running, options, log);
+await untilStopped(running, log);
