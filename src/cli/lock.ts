@@ -4,6 +4,8 @@
  */
 import {
   accessSync,
+  chmodSync,
+  chownSync,
   constants,
   existsSync,
   readFileSync,
@@ -70,9 +72,11 @@ function acquire(directory: string, lockFile: string, holderFile: string): Datab
   let db: DatabaseSync | null = null;
   try {
     makeDirectory(directory);
-    if (!existsSync(lockFile)) accessSync(directory, constants.W_OK);
+    const isNew = !existsSync(lockFile);
+    if (isNew) accessSync(directory, constants.W_OK);
     db = new DatabaseSync(lockFile);
     db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    if (isNew) giveTo(directory, lockFile);
     mustBeWritable(lockFile);
     return db;
   } catch (error) {
@@ -93,6 +97,17 @@ function acquire(directory: string, lockFile: string, holderFile: string): Datab
       `cannot use ${directory} as the data directory: ${messageOf(error)}`,
       { cause: error },
     );
+  }
+}
+
+/** Whoever may write the directory may use its lock, also one that root made, as for a backup. */
+function giveTo(directory: string, lockFile: string): void {
+  const { uid, gid, mode } = statSync(directory);
+  try {
+    chmodSync(lockFile, mode & 0o666);
+    if (uid !== process.getuid?.()) chownSync(lockFile, uid, gid);
+  } catch {
+    // Only root can; whoever is kept out by it is told what to do.
   }
 }
 

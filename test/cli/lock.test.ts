@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -127,6 +129,20 @@ test('a lock that this user may not write is none, and refused', async (t) => {
   chmodSync(directory, 0o555);
   await told(`EACCES: permission denied, access '${directory}'`);
   chmodSync(directory, 0o755);
+});
+
+// Root's backup, or that of another one of the group, must not keep the owner from starting.
+test('whoever may write the directory may use a lock that another one made in it', (t) => {
+  const directory = temporary(t);
+  const nobody = 65_534;
+  if (process.getuid?.() === 0) chownSync(directory, nobody, nobody);
+  for (const mode of [0o700, 0o770, 0o775]) {
+    chmodSync(directory, mode);
+    lockDirectory(directory).release();
+    const [made, its] = [statSync(join(directory, 'lock.db')), statSync(directory)];
+    assert.deepEqual([made.uid, made.gid, made.mode & 0o777], [its.uid, its.gid, mode & 0o666]);
+    rmSync(join(directory, 'lock.db'));
+  }
 });
 
 const hasProc = existsSync('/proc/self');
