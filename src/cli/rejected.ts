@@ -43,6 +43,17 @@ function withReason(command: Command): Command {
   return command.option('--reason <reason>', `only these: ${REASONS.join(', ')}`);
 }
 
+/** Where an event came from: its partition as `clicks-0`, and its offset there. */
+type Origin = { partition: string; offset: number };
+
+/** Null of a record that is somebody else's. */
+function originOf({ headers }: ReadRecord): Origin | null {
+  const [topic, partition] = [headers[HEADERS.topic], headers[HEADERS.partition]];
+  const offset = Number(headers[HEADERS.offset]);
+  if (topic === undefined || partition === undefined || !Number.isSafeInteger(offset)) return null;
+  return { partition: `${topic}-${partition}`, offset };
+}
+
 /**
  * Origins that were seen: a crash of the engine may have written one twice, and what is read again
  * after a lost store comes long afterwards. As numbers, since a topic has millions.
@@ -50,9 +61,7 @@ function withReason(command: Command): Command {
 class Origins {
   readonly #seen = new Map<string, Set<number>>();
 
-  isNew({ headers }: ReadRecord): boolean {
-    const partition = `${headers[HEADERS.topic]} ${headers[HEADERS.partition]}`;
-    const offset = Number(headers[HEADERS.offset]);
+  isNew({ partition, offset }: Origin): boolean {
     const seen = this.#seen.get(partition) ?? new Set();
     if (seen.has(offset)) return false;
     this.#seen.set(partition, seen.add(offset));
@@ -77,20 +86,33 @@ function topicOf(rejectedTopic: string): string {
 async function list(flags: Flags): Promise<void> {
   const { options } = configurationOf(flags, LIST_OPTIONS);
   const reason = reasonOf(flags);
-  const origins = new Origins();
   const topic = topicOf(options.rejectedTopic);
   let left = flags.max === undefined ? Number.POSITIVE_INFINITY : Number(flags.max);
+  if (left <= 0) return;
   const plan = { topic, from: 'earliest', toEnd: true, signal: interruption() } as const;
-  for await (const record of readTopic(options, plan)) {
+  for await (const line of linesOf(readTopic(options, plan), reason)) {
+    process.stdout.write(`${line}\n`);
+    if (--left <= 0) return;
+  }
+}
+
+/** As JSON, those of a reason (null: of any); without reason and origin where it is not ours. */
+export async function* linesOf(
+  records: AsyncIterable<ReadRecord>,
+  reason: string | null,
+): AsyncGenerator<string> {
+  const origins = new Origins();
+  for await (const record of records) {
     const { headers, value } = record;
-    if ((reason !== null && headers[HEADERS.reason] !== reason) || !origins.isNew(record)) continue;
-    if (left-- <= 0) return;
-    const origin = `${headers[HEADERS.topic]}-${headers[HEADERS.partition]}`;
-    // As JSON a time, or null where there is none: of a record that is somebody else's.
+    if (reason !== null && headers[HEADERS.reason] !== reason) continue;
+    const origin = originOf(record);
+    if (origin !== null && !origins.isNew(origin)) continue;
+    // As JSON a time, or null where there is none.
     const at = new Date(Number(headers[HEADERS.arrival]));
-    const line = { reason: headers[HEADERS.reason], origin, offset: headers[HEADERS.offset], at };
-    const text = value.toString();
-    process.stdout.write(`${JSON.stringify({ ...line, message: headers.message, text })}\n`);
+    const offset = headers[HEADERS.offset];
+    const line = { reason: headers[HEADERS.reason], origin: origin?.partition ?? null, offset, at };
+    const { message } = headers;
+    yield JSON.stringify({ ...line, message, text: value.toString() });
   }
 }
 
@@ -133,9 +155,9 @@ export async function sendAgain(
   for await (const record of records) {
     const { partition, offset, headers } = record;
     const its = headers[HEADERS.reason];
-    // Without an origin it is somebody else's.
-    const isOurs = headers[HEADERS.topic] !== undefined && origins.isNew(record);
-    const isOpen = isOurs && !position.isDone(its, partition, offset);
+    const origin = originOf(record);
+    const isNew = origin !== null && origins.isNew(origin);
+    const isOpen = isNew && !position.isDone(its, partition, offset);
     if (!isOpen || (reason !== null && its !== reason)) counts.passed++;
     else if (headers[HEADERS.cutFrom] !== undefined) counts.cut++;
     else waiting.push(record);

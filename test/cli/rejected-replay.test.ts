@@ -1,7 +1,7 @@
-/** What of the topic of rejected events is sent again. */
+/** What of the topic of rejected events is listed, and what is sent again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sendAgain } from '../../src/cli/rejected.ts';
+import { linesOf, sendAgain } from '../../src/cli/rejected.ts';
 import type { ReadRecord } from '../../src/sources/kafka/reader.ts';
 import type { ReplayPosition } from '../../src/sources/kafka/replay-position.ts';
 import type { Outgoing, Sender } from '../../src/sources/kafka/sender.ts';
@@ -12,11 +12,12 @@ function headersOf(topic: string, partition: number, offset: number): ReadRecord
   return { reason: 'not_json', topic, partition: `${partition}`, offset: `${offset}` };
 }
 
+async function* recordsOf(all: ReadRecord['headers'][]): AsyncGenerator<ReadRecord> {
+  for (const [offset, headers] of all.entries()) yield { ...RECORD, offset, headers };
+}
+
 /** What is sent of records with these headers, and how far it came. */
 async function sentOf(all: ReadRecord['headers'][]) {
-  async function* records(): AsyncGenerator<ReadRecord> {
-    for (const [offset, headers] of all.entries()) yield { ...RECORD, offset, headers };
-  }
   const sent: Outgoing[] = [];
   const passed: number[] = [];
   const sender = { send: async (some: Outgoing[]) => void sent.push(...some) };
@@ -25,7 +26,7 @@ async function sentOf(all: ReadRecord['headers'][]) {
     pass: (_: number, offset: number) => void passed.push(offset),
     remember: async () => {},
   };
-  const counts = await sendAgain(records(), {
+  const counts = await sendAgain(recordsOf(all), {
     reason: null,
     position: position as unknown as ReplayPosition,
     sender: sender as unknown as Sender,
@@ -46,4 +47,20 @@ test('an origin that was written twice is sent once, however long ago it was', a
   const { topics, counts } = await sentOf([...many, ...others, ...many, ...others]);
   assert.deepEqual(counts, { sent: 5_002, passed: 5_002, cut: 0 });
   assert.deepEqual(topics.slice(-2), ['clicks', 'impressions']);
+});
+
+test('each record of somebody else is listed, and of ours one for each origin', async () => {
+  const ours = headersOf('clicks', 0, 7);
+  const foreign = [{}, {}, { topic: 'clicks', partition: '0' }, { topic: 'clicks', offset: 'x' }];
+  const all = [...foreign, ours, ours, ...foreign];
+  const originsOf = async (reason: string | null) => {
+    const origins: unknown[] = [];
+    for await (const line of linesOf(recordsOf(all), reason)) origins.push(JSON.parse(line).origin);
+    return origins;
+  };
+  const nobody = foreign.map(() => null);
+  assert.deepEqual(await originsOf(null), [...nobody, 'clicks-0', ...nobody]);
+  assert.deepEqual(await originsOf('not_json'), ['clicks-0']);
+  const { topics, counts } = await sentOf(all);
+  assert.deepEqual([topics, counts], [['clicks'], { sent: 1, passed: all.length - 1, cut: 0 }]);
 });
