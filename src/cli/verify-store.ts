@@ -1,11 +1,12 @@
 /** `clickrate verify --data`, and with `--store redis`: a store against the log it counted. */
 import type { Options } from '../config.ts';
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, messageOf } from '../errors.ts';
 import { WINDOW } from '../history.ts';
 import { JournalTable } from '../sources/journal/table.ts';
 import type { KafkaOptions } from '../sources/kafka/client.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { readTopic } from '../sources/kafka/reader.ts';
+import { Topics } from '../sources/kafka/topics.ts';
 import { JOURNAL_PARTITION, openToRead } from '../sqlite.ts';
 import type { Comeback } from '../status.ts';
 import { RedisStore } from '../stores/redis/store.ts';
@@ -134,10 +135,27 @@ export async function verifyRedis(options: RedisOptions, signal: AbortSignal): P
     const logs: CountedLog[] = [];
     for (const topic of [options.impressionsTopic, options.clicksTopic])
       logs.push(...(await topicLogs(options, topic, signal)));
-    return { ...(await recount(view, logs)), how: 'the topics have all events' };
+    return { ...(await recount(view, logs)), how: await completeness(options) };
   } finally {
     await store.close();
   }
+}
+
+/** Whether the topics can have all events, in words: compaction leaves no sign in the log. */
+async function completeness(options: RedisOptions): Promise<string> {
+  const topics = new Topics(options);
+  const compacted: string[] = [];
+  try {
+    for (const name of [options.impressionsTopic, options.clicksTopic])
+      if (await topics.isCompacted(name)) compacted.push(name);
+  } catch (error) {
+    return `the topics have all events, unless they are compacted: ${messageOf(error)}`;
+  } finally {
+    await topics.close();
+  }
+  if (compacted.length === 0) return 'the topics have all events';
+  const names = compacted.join(' and ');
+  return `of ${names}, compacted, only what the brokers have left is compared`;
 }
 
 async function topicLogs(

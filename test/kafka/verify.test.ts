@@ -1,11 +1,11 @@
 /** `clickrate verify --store redis`: a recount of real topics against what is in a real Redis. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { Producer } from '@platformatic/kafka';
+import { Admin, Producer } from '@platformatic/kafka';
 import { verifyRedis } from '../../src/cli/verify-store.ts';
 import { OPTIONS } from '../../src/config.ts';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
-import { withoutRedis } from '../support/redis-server.ts';
+import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { allRunning } from './engines.ts';
 import { pause, setUp } from './setup.ts';
 
@@ -15,7 +15,8 @@ suite('verify on real servers', { skip: withoutKafka() || withoutRedis() }, () =
     cluster = await startKafka({ brokers: 1 });
   });
   after(() => cluster.stop());
-  const verifyWorld = ({ impressions, clicks, redis }: Awaited<ReturnType<typeof setUp>>) => {
+  type World = Pick<Awaited<ReturnType<typeof setUp>>, 'impressions' | 'clicks' | 'redis'>;
+  const verifyWorld = ({ impressions, clicks, redis }: World) => {
     const topics = { impressionsTopic: impressions, clicksTopic: clicks };
     const options = { ...OPTIONS, ...topics, brokers: cluster.bootstrap, redis: redis.url };
     return verifyRedis(options, AbortSignal.timeout(60_000));
@@ -31,8 +32,9 @@ suite('verify on real servers', { skip: withoutKafka() || withoutRedis() }, () =
     await feed.stop();
     await world.mustBeExact();
     assert.equal(await engine.kill('SIGTERM'), 0, engine.output());
-    const { differences, expected } = await verifyWorld(world);
+    const { differences, expected, how } = await verifyWorld(world);
     assert.deepEqual(differences, []);
+    assert.equal(how, 'the topics have all events');
     assert.ok((expected.ledger.get('received') ?? 0) > 1_000 && expected.windows.size > 20);
     const text = world.redis.cli('HGET', 'ctr:latest', 'product1');
     const more = text.replace(/"impressions":(\d+)/, (_, n) => `"impressions":${Number(n) + 1}`);
@@ -42,6 +44,18 @@ suite('verify on real servers', { skip: withoutKafka() || withoutRedis() }, () =
       planted.differences.map(({ engine: who, what }) => [who, what]),
       [['latest, previous', 'window']],
     );
+  });
+
+  test('of a compacted topic it is not said that all events are there', async (t) => {
+    const redis = await startRedis(t);
+    const [impressions, clicks] = [`imp-compact-${process.pid}`, `clk-whole-${process.pid}`];
+    await cluster.createTopics([clicks], 1);
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: [cluster.bootstrap] });
+    const configs = [{ name: 'cleanup.policy', value: 'compact,delete' }];
+    await admin.createTopics({ topics: [impressions], partitions: 1, replicas: 1, configs });
+    await admin.close();
+    const { how } = await verifyWorld({ impressions, clicks, redis });
+    assert.equal(how, `of ${impressions}, compacted, only what the brokers have left is compared`);
   });
 
   test('aborted transactions, also at the beginning, and tombstones are no difference', async (t) => {

@@ -140,6 +140,11 @@ export class Topics {
     return found;
   }
 
+  /** Whether brokers delete what has the key of a later event. */
+  async isCompacted(name: string): Promise<boolean> {
+    return (await this.#configs(name)).get('cleanup.policy')?.includes('compact') ?? false;
+  }
+
   async #configs(resourceName: string): Promise<Map<string, string | null | undefined>> {
     const resources = [{ resourceType: ConfigResourceTypes.TOPIC, resourceName }];
     try {
