@@ -58,7 +58,7 @@ export function lockDirectory(directory: string): DirectoryLock {
       if (released) return;
       released = true;
       // Before the lock goes: afterwards the file may be the next holder's.
-      rmSync(holderFile, { force: true });
+      forgetHolder(holderFile);
       db.close();
       HELD.delete(db);
     },
@@ -123,12 +123,23 @@ function mustBeWritable(lockFile: string): void {
   }
 }
 
-/** Only for people: a disk that is full must not keep a start, or a stop, from going on. */
+/**
+ * Only for people: a disk that is full, or takes no writes, must not keep a start, or a stop, from
+ * going on.
+ */
 function writeHolder(file: string, holder: Holder): void {
   try {
     writeFileSync(file, `${JSON.stringify(holder)}\n`);
   } catch {
+    forgetHolder(file);
+  }
+}
+
+function forgetHolder(file: string): void {
+  try {
     rmSync(file, { force: true });
+  } catch {
+    // It names a holder that is gone; who is there next writes its own over it.
   }
 }
 

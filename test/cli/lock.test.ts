@@ -90,6 +90,16 @@ test('a holder without a readable note still holds', (t) => {
   assert.throws(() => lockDirectory(directory), { message: /by another process/ });
 });
 
+// As on a disk that the system made read-only because it fails.
+test('a note that can be neither written nor removed keeps nobody from starting or stopping', (t) => {
+  const directory = temporary(t);
+  mkdirSync(join(directory, 'holder.json'));
+  const lock = lockDirectory(directory);
+  lock.update({ url: 'http://127.0.0.1:1' });
+  lock.release();
+  lockDirectory(directory).release();
+});
+
 test('a lock on a directory that was moved away is no longer held', (t) => {
   const base = temporary(t);
   const directory = join(base, 'data');
