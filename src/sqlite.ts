@@ -55,8 +55,10 @@ const CODES: Record<number, ErrorCode> = {
   15: 'store_unavailable', // PROTOCOL
   26: 'checkpoint_damaged', // NOTADB
 };
-/** Extended codes of I/O errors that mean "no room": IOERR_WRITE and IOERR_SHMSIZE. */
-const NO_ROOM = [778, 4874];
+const IOERR = 10;
+/** The one I/O error that means "no room": IOERR_SHMSIZE. A write that finds none is told as FULL. */
+const NO_ROOM = 4874;
+const SEE_TO_DISK = 'see to the disk: it may be read-only, failing, or over a quota';
 
 /** Files of databases that are written, as they were when they were opened. */
 const OPENED = new WeakMap<DatabaseSync, ReturnType<typeof filesOf>>();
@@ -209,11 +211,17 @@ function translated<T>(what: string, body: () => T): T {
   } catch (error) {
     const { code, errcode } = error as { code?: string; errcode?: number };
     if (code !== 'ERR_SQLITE_ERROR' || errcode === undefined) throw error;
-    const known = NO_ROOM.includes(errcode) ? 'store_full' : CODES[errcode & 0xff];
+    const known = errcode === NO_ROOM ? 'store_full' : CODES[errcode & 0xff];
     if (known === undefined) throw error;
-    const then = known === 'checkpoint_damaged' ? `; ${WAY_OUT}` : '';
+    const then = thenOf(known, errcode & 0xff);
     throw new ClickrateError(known, `${what}: ${messageOf(error)}${then}`, { cause: error });
   }
+}
+
+/** What to do about it, where SQLite's own words do not say it. */
+function thenOf(known: ErrorCode, errcode: number): string {
+  if (known === 'checkpoint_damaged') return `; ${WAY_OUT}`;
+  return known === 'store_unavailable' && errcode === IOERR ? `; ${SEE_TO_DISK}` : '';
 }
 
 /** A value of `meta`, or null. */

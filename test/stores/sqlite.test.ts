@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import type { Limits } from '../../src/config.ts';
 import { openDatabase } from '../../src/sqlite.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
-import { temporary } from '../support/processes.ts';
+import { outputOf, start, temporary } from '../support/processes.ts';
 import { runsFromEnv } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { commitOf, contentOf, countsOf, keptOf, resultIn, START, windowsOf } from './commits.ts';
@@ -95,6 +95,22 @@ test('a commit that finds no room is rolled back wholly, and goes through later'
     harness.changes.map(({ number }) => number),
     [1, 2],
   );
+});
+
+// The system refuses each write to a file as large as this process may have one.
+test('a disk that refuses to write is not told to be full', async (t) => {
+  const file = join(temporary(t), 'c.db');
+  const module = import.meta.resolve('../../src/sqlite.ts');
+  const script = `
+    const { openDatabase, transaction } = await import(${JSON.stringify(module)});
+    const db = openDatabase(${JSON.stringify(file)});
+    const more = () => db.exec("INSERT INTO meta VALUES (hex(randomblob(60000)), 1, 1)");
+    try { for (;;) transaction(db, more); }
+    catch (error) { console.log(error.code, error.message); }`;
+  const node = [process.execPath, '--input-type=module', '-e', script];
+  const child = start('sh', ['-c', 'ulimit -f 1000; exec "$@"', 'sh', ...node]);
+  t.after(() => child.kill());
+  await outputOf(child, new RegExp(`store_unavailable ${file}: disk I/O error; see to the disk`));
 });
 
 test('rows that found no room are not written by the next commit', async (t) => {
