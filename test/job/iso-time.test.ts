@@ -27,6 +27,8 @@ suite('a time of Flink', () => {
       // A day further than what a Date can hold, on either side.
       ['+275760-09-14T00:00:00Z', 8_640_000_086_400_000],
       ['-271821-04-19T00:00:00Z', -8_640_000_086_400_000],
+      ['+287396-10-12T08:59:00.991Z', Number.MAX_SAFE_INTEGER],
+      ['-283457-03-21T15:00:59.009Z', Number.MIN_SAFE_INTEGER],
     ];
     for (const [text, ms] of known) assert.equal(parseFlinkTime(text), ms, text);
   });
@@ -34,8 +36,11 @@ suite('a time of Flink', () => {
   test('that is none is NaN', () => {
     const wrong = ['', 'x', '2026-11-23', '2026-11-23T22:10:00', '2026-13-01T00:00:00Z', 7, null];
     const days = ['2026-02-29T00:00:00Z', '2026-04-31T00:00:00Z', '2026-01-00T00:00:00Z'];
-    const more = ['2026-01-01T24:00:00Z', '2026-01-01T00:60:00Z', '+999999-01-01T00:00:00Z'];
-    for (const text of [...wrong, ...days, ...more, undefined])
+    const more = ['2026-01-01T24:00:00Z', '2026-01-01T00:60:00Z', '2026-01-01T00:00:60Z'];
+    // A millisecond more than what an integer tells exactly, on either side; and a list of one.
+    const far = ['+287396-10-12T08:59:00.992Z', '-283457-03-21T15:00:59.008Z'];
+    const others = ['+999999-01-01T00:00:00Z', ['2026-01-01T00:00:00Z'], undefined];
+    for (const text of [...wrong, ...days, ...more, ...far, ...others])
       assert.equal(parseFlinkTime(text), Number.NaN, String(text));
   });
 

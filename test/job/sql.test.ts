@@ -1,6 +1,6 @@
 /** The job's SQL, from its settings. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { MOST_ID_BYTES, OPTIONS, SETTINGS } from '../../src/config.ts';
@@ -8,7 +8,7 @@ import { fingerprint, type Job, jobSettings } from '../../src/flink/job.ts';
 import { kafkaProperties } from '../../src/flink/kafka-properties.ts';
 import { jobStatements, restoring, sessionProperties } from '../../src/flink/sql.ts';
 import { MAX_RECORD_BYTES } from '../../src/sources/kafka/ingest.ts';
-import { ROOT } from '../support/processes.ts';
+import { ROOT, temporary } from '../support/processes.ts';
 
 const JOB: Job = {
   name: 'clickrate',
@@ -153,10 +153,42 @@ suite('the properties of Flink’s Kafka clients', () => {
     assert.ok(found['sasl.jaas.config'].endsWith('password="a\\"b\\\\c";'));
   });
 
+  test('carry what is in the files of certificates, and only with TLS', (t) => {
+    const directory = temporary(t);
+    const file = (name: string) => {
+      writeFileSync(join(directory, name), `the ${name}`);
+      return join(directory, name);
+    };
+    const [tlsCa, tlsCert, tlsKey] = ['ca', 'cert', 'key'].map(file);
+    const of = (more: Partial<typeof OPTIONS>) =>
+      Object.entries(kafkaProperties({ ...OPTIONS, ...more })).slice(2);
+    const ssl = ['security.protocol', 'SSL'];
+    const trusted = [
+      ['ssl.truststore.type', 'PEM'],
+      ['ssl.truststore.certificates', 'the ca'],
+    ];
+    const own = [
+      ['ssl.keystore.type', 'PEM'],
+      ['ssl.keystore.certificate.chain', 'the cert'],
+      ['ssl.keystore.key', 'the key'],
+    ];
+    assert.deepEqual(of({ tls: true }), [ssl]);
+    assert.deepEqual(of({ tls: true, tlsCa }), [ssl, ...trusted]);
+    assert.deepEqual(of({ tls: true, tlsCa, tlsCert, tlsKey }), [ssl, ...trusted, ...own]);
+    assert.deepEqual(of({ tls: true, tlsCert, tlsKey }), [ssl, ...own]);
+    assert.deepEqual(of({ tls: false, tlsCa, tlsCert, tlsKey }), []);
+    const gone = join(directory, 'gone');
+    assert.throws(() => of({ tls: true, tlsCa: gone }), {
+      code: 'file_unreadable',
+      message: /gone/,
+    });
+  });
+
   test('name the mechanism as Java knows it, however it was written', () => {
     const of = (saslMechanism: string) => kafkaProperties({ ...OPTIONS, saslMechanism });
     assert.deepEqual(of('plain'), of('PLAIN'));
     assert.deepEqual(of('scram-sha-512'), of('SCRAM-SHA-512'));
     assert.equal(of('plain')['sasl.mechanism'], 'PLAIN');
+    assert.match(of('plain')['sasl.jaas.config'], /\.plain\.PlainLoginModule required /);
   });
 });

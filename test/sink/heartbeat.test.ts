@@ -21,6 +21,8 @@ suite('heartbeats', () => {
     assert.equal(heartbeatTime(newest, 1_003_500, 52_000, settings), 55_500);
     // A clock behind the broker's.
     assert.equal(heartbeatTime(newest, 999_000, null, settings), 52_000);
+    const early = { time: -50_000, arrivalMs: 1_000_000 };
+    assert.equal(heartbeatTime(early, 1_000_000, null, settings), -48_000);
   });
 
   test('in the end it makes the newest window final, and goes no further', () => {
@@ -74,5 +76,7 @@ suite('heartbeats', () => {
     // Nothing to read, from the beginning or since all was deleted.
     assert.equal(pauseReason([{ ...read, end: 0, endThen: 0, committed: null }], 'g-flink'), null);
     assert.equal(pauseReason([{ ...read, first: 99, committed: null }], 'g-flink'), null);
+    // What it has not read is gone, or young.
+    assert.equal(pauseReason([{ ...read, first: 90, committed: 80 }], 'g-flink'), null);
   });
 });

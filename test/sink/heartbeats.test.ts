@@ -29,6 +29,8 @@ type World = {
   /** What the job has read of the one data partition, which ends there. */
   committed: number | null;
   end?: number;
+  /** What lies in it, as of `NOW`. */
+  events?: readonly string[];
   /** The first offset that is young. */
   since?: number | null;
   /** Those of the heartbeat topic. */
@@ -45,6 +47,7 @@ const NO_BROKER = () => {
 /** Beats for 3 s over one data partition with an event; what is asked for, and what is said. */
 async function beats(world: World) {
   const { isOwner = true, committed, end = 1, since = null, partitions = NO_BROKER } = world;
+  const rows = (world.events ?? [EVENT]).map((value) => ({ key: 'a', value }));
   const clock = new TurnClock(NOW);
   const seen = { asked: 0, looked: 0, opened: 0, closed: 0, sinceMs: [] as number[] };
   const said: string[] = [];
@@ -63,7 +66,7 @@ async function beats(world: World) {
     close: () => void seen.closed++,
     isClosed: false,
     request: async (_: Buffer, room?: Room) => {
-      const batch = batchOf({ base: 0, rows: [{ key: 'a', value: EVENT }], firstMs: NOW });
+      const batch = batchOf({ base: 0, rows, firstMs: NOW });
       const answer = fetchAnswer(1, 0, 1, 0, [batch]);
       const buffer = room!(answer.length);
       answer.copy(buffer);
@@ -142,6 +145,17 @@ suite('heartbeats', () => {
     assert.equal(sendersClosed(), 1);
     assert.deepEqual([paused, said], [null, ['heartbeats are sent']]);
     assert.deepEqual([opened, closed], [1, 1]);
+  });
+
+  test('go by the largest time of an event that is none to be rejected', async (t) => {
+    const { sent } = taken(t);
+    const at = (afterMs: number, type = 'click') =>
+      `{"product_id":"a","timestamp":${NOW + afterMs},"event_type":"${type}"}`;
+    const events = [at(-500), at(0), at(-300), at(900, 'view'), 'x', at(3_600_000)];
+    const end = events.length;
+    await beats({ committed: end, end, events, partitions: () => 1 });
+    // It was appended a millisecond after the first.
+    assert.equal(sent[0][2], 2_099);
   });
 
   test('never say an earlier time than before, and reach partitions that were added', async (t) => {

@@ -26,18 +26,22 @@ suite('records of the job', () => {
     const good = {
       product_id: 'p',
       window_start: '2026-11-23T22:10:00Z',
+      window_end: '2026-11-23T22:10:10Z',
       impressions: 1,
       clicks: 0,
     };
+    assert.ok(readResult(bytes(good)));
+    const of = (wrong: unknown, names: (keyof typeof good)[]) =>
+      names.map((name) => ({ ...good, [name]: wrong }));
+    const times = ['window_start', 'window_end'] as const;
+    const counts = ['impressions', 'clicks'] as const;
     for (const wrong of [
-      good,
-      { ...good, window_end: 'x' },
-      { ...good, product_id: 3 },
-      [],
-      null,
-      7,
+      ...of(undefined, Object.keys(good) as (keyof typeof good)[]),
+      ...[...of('x', [...times]), ...of(3, ['product_id'])],
+      ...[-1, 0.5, '1', 2 ** 53].flatMap((count) => of(count, [...counts])),
+      ...[[], null, 7],
     ])
-      assert.equal(readResult(bytes(wrong)), null);
+      assert.equal(readResult(bytes(wrong)), null, JSON.stringify(wrong));
     assert.equal(readResult(Buffer.from('{')), null);
   });
 
@@ -50,6 +54,7 @@ suite('records of the job', () => {
       ...{ partition: 0, watermark: null },
     });
     assert.equal(readProgress(bytes({ watermark })), null);
+    assert.equal(readProgress(bytes({ partition: 1, watermark: 'x' })), null);
   });
 
   test('headers behind a value', () => {
@@ -64,6 +69,8 @@ suite('records of the job', () => {
     assert.deepEqual(headersAt(value, 5), headers);
     assert.deepEqual(readRejected(headers), { reason: 'too_late', origin: 'a-b-2', offset: 77 });
     assert.equal(readRejected({ ...headers, reason: 'counted' }), null);
+    assert.equal(readRejected({ ...headers, offset: '-1' }), null);
+    assert.equal(readRejected({ reason: 'too_late', offset: '77' }), null);
     assert.deepEqual(headersAt(Buffer.from([0]), 0), {});
   });
 });
