@@ -91,6 +91,16 @@ for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)
     assert.equal(position, 51);
   });
 
+test('a record without a time arrived now, not before all events', () => {
+  const at = (base: number, firstMs: number) =>
+    batchOf({ base, rows: [{ key: null, value: 'x' }], firstMs });
+  const { seen } = walked(Buffer.concat([at(0, -1), at(1, 0), at(2, -2), at(3, 2 ** 53)]));
+  assert.deepEqual(
+    seen.map(({ arrivalMs }) => arrivalMs),
+    [5_000, 0, -2, 5_000],
+  );
+});
+
 test('mixed codecs are handed over in order, in pieces of a bounded size', () => {
   const long = (from: number): Row[] => [{ key: null, value: `${from}:${'y'.repeat(3_000)}` }];
   const codecs = ['gzip', 'none', 'none', 'zstd', 'lz4', 'none', 'snappy', 'gzip'] as const;

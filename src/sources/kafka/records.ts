@@ -1,6 +1,6 @@
 /** The records of one batch: where their keys and values lie. The hot path of the Kafka source. */
 import type { RecordBatch } from '../../event.ts';
-import { type BatchHead, walkUsual } from './usual-records.ts';
+import { arrivalOf, type BatchHead, walkUsual } from './usual-records.ts';
 
 /** Adds the records in `[start, end)` to `out`; false when they do not fit exactly. */
 export function walkRecords(
@@ -27,7 +27,7 @@ export function walkRecords(
     if (length < MIN_LENGTH || (length & NEGATIVE) !== 0 || stop > end) return false;
     // Attributes: none are in use. With the append time of the batch the record's own is passed.
     at++;
-    arrivals[row] = isAppendTime ? firstMs : Math.min(firstMs + varlong(bytes, at), wallMs);
+    arrivals[row] = isAppendTime ? firstMs : arrivalOf(firstMs + varlong(bytes, at), wallMs);
     while (bytes[at++] >= 0x80);
     const delta = sizedVarint(bytes, at);
     at += delta & 7;

@@ -37,6 +37,14 @@ export type BatchHead = {
   from: number;
 };
 
+/** What Kafka calls no timestamp: the producer gave none. */
+const NO_TIME = -1;
+
+/** When a record arrived, by its producer's time. */
+export function arrivalOf(timeMs: number, wallMs: number): number {
+  return timeMs === NO_TIME ? wallMs : Math.min(timeMs, wallMs);
+}
+
 /** Offsets that are counted in two bytes. */
 const MOST_ROWS = 8_192;
 
@@ -176,6 +184,6 @@ function copyTo(out: RecordBatch, { count, firstMs, isAppendTime, wallMs }: Batc
   out.offsets.set(found.offsets.subarray(0, count), row);
   const { times } = found;
   if (isAppendTime) arrivals.fill(firstMs, row, row + count);
-  else for (let n = 0; n < count; n++) arrivals[row + n] = Math.min(firstMs + times[n], wallMs);
+  else for (let n = 0; n < count; n++) arrivals[row + n] = arrivalOf(firstMs + times[n], wallMs);
   out.count = row + count;
 }
