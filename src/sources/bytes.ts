@@ -1,5 +1,6 @@
 /** The bytes of files, one chunk after the other, gunzipped where they are gzip. */
-import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { crc32c } from '../crc32c.ts';
 import { ClickrateError, messageOf } from '../errors.ts';
@@ -63,7 +64,8 @@ function unreadable(name: string, error: unknown): ClickrateError {
 
 /**
  * The chunks of one file, each at most `chunkBytes`, which may be overwritten when the next one is
- * asked for. A plain file is read from byte `from` on, a gzip file from its beginning.
+ * asked for. A plain file is read from byte `from` on, a gzip file from its beginning. Throws
+ * `file_unreadable`, also where it is no longer the file of the list.
  */
 export async function* chunksOf(
   file: SizedFile,
@@ -72,52 +74,64 @@ export async function* chunksOf(
   progress: Progress,
 ): AsyncGenerator<Uint8Array, void> {
   try {
-    if (file.isGzip) yield* gunzipped(file, chunkBytes, progress);
-    else yield* plain(file, from, chunkBytes, progress);
+    const opened = openSync(file.name, 'r');
+    try {
+      mustBeAsListed(file, opened);
+      if (file.isGzip) yield* gunzipped(file, opened, chunkBytes, progress);
+      else yield* plain(file, opened, from, chunkBytes, progress);
+      // Others may have been written over those that were read.
+      mustBeAsListed(file, opened);
+    } finally {
+      closeSync(opened);
+    }
   } catch (error) {
     throw error instanceof ClickrateError ? error : unreadable(file.name, error);
   }
 }
 
+/** Its turn may come long after the list was made: logs are rotated meanwhile. */
+function mustBeAsListed({ size, sum }: SizedFile, opened: number): void {
+  if (crc32c(endsOf(opened, size)) !== sum) throw new Error('it was changed since the start');
+}
+
 function* plain(
-  { name, size }: SizedFile,
+  { size }: SizedFile,
+  opened: number,
   from: number,
   chunkBytes: number,
   progress: Progress,
 ): Generator<Uint8Array, void> {
-  const file = openSync(name, 'r');
   const chunk = new Uint8Array(Math.min(chunkBytes, size));
   progress.bytesRead += from;
-  try {
-    for (let at = from; at < size; ) {
-      const length = readSync(file, chunk, 0, Math.min(chunk.length, size - at), at);
-      // Offsets behind it would mean other records at the next start.
-      if (length === 0) throw new Error(`it became shorter than its ${size} bytes`);
-      at += length;
-      progress.bytesRead += length;
-      yield chunk.subarray(0, length);
-    }
-  } finally {
-    closeSync(file);
+  for (let at = from; at < size; ) {
+    const length = readSync(opened, chunk, 0, Math.min(chunk.length, size - at), at);
+    // Offsets behind it would mean other records at the next start.
+    if (length === 0) throw new Error(`it became shorter than its ${size} bytes`);
+    at += length;
+    progress.bytesRead += length;
+    yield chunk.subarray(0, length);
   }
 }
 
 async function* gunzipped(
-  { name, size }: SizedFile,
+  file: SizedFile,
+  opened: number,
   chunkBytes: number,
   progress: Progress,
 ): AsyncGenerator<Uint8Array, void> {
-  const file = createReadStream(name, { highWaterMark: chunkBytes, end: size - 1 });
+  const packed = Readable.from(copies(plain(file, opened, 0, chunkBytes, progress)));
   const gunzip = createGunzip({ chunkSize: Math.max(chunkBytes, LEAST_GUNZIP_BYTES) });
-  file.on('data', (chunk) => {
-    progress.bytesRead += chunk.length;
-  });
-  file.on('error', (error) => gunzip.destroy(error));
-  file.pipe(gunzip);
+  packed.on('error', (error) => gunzip.destroy(error));
+  packed.pipe(gunzip);
   try {
     for await (const chunk of gunzip) yield chunk as Uint8Array;
-    mustBePadding(name, gunzip.bytesWritten, size);
+    mustBePadding(file.name, gunzip.bytesWritten, file.size);
   } finally {
-    file.destroy();
+    packed.destroy();
   }
+}
+
+/** A stream holds on to some, which would be overwritten. */
+function* copies(chunks: Iterable<Uint8Array>): Generator<Uint8Array, void> {
+  for (const chunk of chunks) yield chunk.slice();
 }

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -209,6 +217,68 @@ test('a plain file is read on from the offset, not from its beginning', async (t
   // Were it read from the beginning, the lines would be others now.
   writeFileSync(file, `${'\n'.repeat(offset - 1)}x${lines.slice(700).join('\n')}`);
   assert.deepEqual(await readAll({ files: [file] }, offset), all.slice(700));
+});
+
+/** A source after its first read, and what reads the rest, as texts. */
+async function begun(files: string[]) {
+  const source = new FileSource({ files, clock: new SimClock(7), limits: batchesOf(10) });
+  await source.open([{ offset: null, topicId: null }]);
+  const texts: string[] = [];
+  const next = async () => {
+    const [{ records }] = await source.read([true]);
+    const { bytes, starts, ends, count } = records;
+    for (let i = 0; i < count; i++)
+      texts.push(Buffer.from(bytes.slice(starts[i], ends[i])).toString());
+  };
+  await next();
+  const rest = async () => {
+    try {
+      while (!source.ended) await next();
+    } finally {
+      await source.close();
+    }
+    return texts;
+  };
+  return { rest };
+}
+
+/** Lines of one length, so many that they are not read at once. */
+const manyLines = (word: string, count = 50_000) =>
+  Array.from({ length: count }, (_, n) => `${word} ${String(n).padStart(6, '0')}`);
+const textOf = (lines: string[]) => lines.map((line) => `${line}\n`).join('');
+
+for (const [kind, pack] of [
+  ['plain', Buffer.from],
+  ['packed', gzipSync],
+] as const)
+  test(`a ${kind} file is another when its turn comes: told, not read`, async (t) => {
+    const directory = temporary(t);
+    const files = ['a', 'b'].map((name) => join(directory, name));
+    for (const file of files) writeFileSync(file, pack(textOf(manyLines('old'))));
+    const { rest } = await begun(files);
+    writeFileSync(join(directory, 'new'), pack(textOf(manyLines('new', 60_000))));
+    renameSync(join(directory, 'new'), files[1]);
+    const message = new RegExp(`cannot read ${files[1]}: it was changed`);
+    await assert.rejects(rest(), { code: 'file_unreadable', message });
+  });
+
+test('a file that is written over while it is read is an error, not another content', async (t) => {
+  const file = join(temporary(t), 'x');
+  writeFileSync(file, textOf(manyLines('old')));
+  const { rest } = await begun([file]);
+  writeFileSync(file, textOf(manyLines('new')), { flag: 'r+' });
+  await assert.rejects(rest(), { code: 'file_unreadable', message: /x: it was changed/ });
+});
+
+test('a file that is appended to, or rotated away while it is read, is read as it was', async (t) => {
+  const directory = temporary(t);
+  const file = join(directory, 'x');
+  writeFileSync(file, textOf(manyLines('old')));
+  const { rest } = await begun([file]);
+  appendFileSync(file, 'more\n');
+  renameSync(file, join(directory, 'x.1'));
+  writeFileSync(file, textOf(manyLines('new')));
+  assert.deepEqual(await rest(), manyLines('old'));
 });
 
 test('a file that becomes shorter is an error, not an end', async (t) => {
