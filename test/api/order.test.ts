@@ -60,6 +60,17 @@ suite('the order of products', () => {
     assert.deepEqual(names(orders, rows, '-impressions'), ['a', 'b']);
   });
 
+  test('without a window, or a rate, they come below every number', () => {
+    const orders = new Orders();
+    const rows = rowsOf([]);
+    const latest = (impressions: number, clicks: number) => ({ start: 0, impressions, clicks });
+    rows.set({ product: 'unseen', latest: latest(0, 3), previous: null });
+    rows.set({ product: 'cold', latest: latest(9, 0), previous: null });
+    rows.set({ product: 'one', latest: latest(9, 1), previous: null });
+    for (const sort of ['ctr', 'ctr_low'])
+      assert.deepEqual(names(orders, rows, sort), ['unseen', 'cold', 'one']);
+  });
+
   test('page by page by counts is all of them sorted, among many equal ones too', () => {
     const random = new Random(7);
     const counts = new Map(Array.from({ length: 500 }, (_, n) => [`p${n}`, random.int(0, 20)]));

@@ -162,6 +162,12 @@ test('ids are compared as their bytes are', () => {
     }),
     { numRuns: 2_000 },
   );
+  // Where the units of UTF-16 and code points are in another order.
+  const codes = [0, 0xd7ff, 0xe000, 0xffff, 0x1_0000, 0x1_03ff, 0x1_0400, 0x10_ffff];
+  const ids = codes.map((code) => String.fromCodePoint(code));
+  for (const a of ids)
+    for (const b of ids)
+      assert.equal(sign(compareIds(a, b)), Buffer.compare(Buffer.from(a), Buffer.from(b)));
 });
 
 test('a query that cannot be is refused by the name of its parameter', async (t) => {
