@@ -116,6 +116,8 @@ function mustBeWritable(lockFile: string): void {
   try {
     accessSync(lockFile, constants.W_OK);
   } catch (error) {
+    // Nor could it be deleted.
+    if ((error as NodeJS.ErrnoException).code === 'EROFS') throw error;
     throw new Error(
       `${lockFile} may not be written: it holds no data, delete it while nothing runs here`,
       { cause: error },

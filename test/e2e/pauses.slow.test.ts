@@ -1,10 +1,11 @@
-/** Old data in pieces, with pauses in which silence closes the windows; and a full disk. */
+/** Old data in pieces, with pauses in which silence closes the windows; and disks that fail. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { lockDirectory } from '../../src/cli/lock.ts';
 import { eventsAt, historyOf, post, sorted, tally } from '../support/client.ts';
 import { eventually, outputOf, startNode, temporary } from '../support/processes.ts';
 
@@ -52,6 +53,20 @@ function smallDisk(directory: string, bytes: number): string | null {
     return `a small file system cannot be mounted here: ${(error as Error).message.split('\n')[0]}`;
   }
 }
+
+test('a disk that may only be read is told as one, not as a file to be deleted', (t) => {
+  const disk = mkdtempSync(join(tmpdir(), 'clickrate-disk-'));
+  const refused = smallDisk(disk, 1_000_000);
+  t.after(() => {
+    if (refused === null) execFileSync('umount', ['-l', disk]);
+    rmSync(disk, { recursive: true, force: true });
+  });
+  if (refused !== null) return t.skip(refused);
+  lockDirectory(disk).release();
+  execFileSync('mount', ['-o', 'remount,ro', disk]);
+  const message = new RegExp(`cannot use ${disk} as the data directory: EROFS: read-only file sys`);
+  assert.throws(() => lockDirectory(disk), { code: 'config_invalid', message });
+});
 
 test('a full disk answers 503, tears nothing, and recovers', async (t) => {
   const disk = mkdtempSync(join(tmpdir(), 'clickrate-disk-'));
