@@ -56,7 +56,7 @@ const CODES: Record<number, ErrorCode> = {
   26: 'checkpoint_damaged', // NOTADB
 };
 const IOERR = 10;
-/** The one I/O error that means "no room": IOERR_SHMSIZE. A write that finds none is told as FULL. */
+/** The one I/O error that means "no room": IOERR_SHMSIZE. A write without room is told as FULL. */
 const NO_ROOM = 4874;
 const SEE_TO_DISK = 'see to the disk: it may be read-only, failing, or over a quota';
 
