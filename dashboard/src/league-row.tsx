@@ -75,7 +75,11 @@ export class LeagueRow extends Component<Props> {
           <small class="unit"> clicks</small>
         </div>
         <div class="spark" role="cell">
-          <Sparkline rates={spark?.rates ?? null} newest={latest?.ctr ?? null} />
+          <Sparkline
+            rates={spark?.rates ?? null}
+            newest={latest?.ctr ?? null}
+            span={intervalOf(latest)}
+          />
         </div>
         <div class="status" role="cell">
           <Status latest={latest} isFinal={isFinal} newest={newest} />
@@ -88,6 +92,12 @@ export class LeagueRow extends Component<Props> {
 /** What is told beside a count that is shown shortened. */
 function exact(n: number | undefined): string | undefined {
   return n === undefined || short(n) === count(n) ? undefined : count(n);
+}
+
+/** What is within it may well be chance, so the last hour is drawn beside it. */
+function intervalOf(latest: Live | null): [number, number] | undefined {
+  const { ctr_low: low, ctr_high: high } = latest ?? {};
+  return low == null || high == null ? undefined : [low, high];
 }
 
 function intervalText(latest: Live | null): string {

@@ -3,7 +3,7 @@ import type { ServerEvent } from './events.ts';
 import type { LinkState } from './link.ts';
 import type { Change, Freshness, Open, PipelineStatus, Row, Snapshot } from './types.ts';
 
-/** Events a second, kept for the little chart of the pipeline page. */
+/** Events a second, so many of them are kept for the little chart of the pipeline page. */
 const RATES = 120;
 /** A hidden page is told of changes this often. */
 const HIDDEN_MS = 1_000;
@@ -28,7 +28,8 @@ export class Model {
   status: PipelineStatus | null = null;
   /** When `status` came, on the clock of this browser. */
   statusAtMs = 0;
-  readonly rates: number[] = [];
+  /** The newest last; null: not told, as before the first and while there was no connection. */
+  readonly rates: (number | null)[] = Array(RATES).fill(null);
   /** Goes up with each change of the rows. */
   version = 0;
   /** Goes up when a product has a new window: a late revision is none. */
@@ -47,7 +48,10 @@ export class Model {
     if (state.phase === 'live' && this.link.phase === 'live') return;
     this.link = state;
     this.isCatchingUp = true;
-    if (state.phase === 'live') this.connections++;
+    if (state.phase === 'live') {
+      this.connections++;
+      this.#rate(null);
+    }
     this.#changed();
   }
 
@@ -110,9 +114,13 @@ export class Model {
   #status(status: PipelineStatus): void {
     this.status = status;
     this.statusAtMs = Date.now();
-    this.rates.push(status.events_per_second);
-    if (this.rates.length > RATES) this.rates.shift();
+    this.#rate(status.events_per_second);
     this.#fresh(status.freshness);
+  }
+
+  #rate(perSecond: number | null): void {
+    this.rates.push(perSecond);
+    this.rates.shift();
   }
 
   #fresh(freshness: Freshness): void {

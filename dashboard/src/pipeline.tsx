@@ -3,6 +3,7 @@ import { aged, behindMs } from './aged.ts';
 import { clock, count, DASH, duration, rate } from './format.ts';
 import { useModel, useNow } from './hooks.ts';
 import { LedgerBar } from './ledger-bar.tsx';
+import type { Rates } from './line.ts';
 import type { Model } from './model.ts';
 import { RejectedList } from './rejected.tsx';
 import type { Pipeline } from './route.ts';
@@ -37,7 +38,7 @@ export function PipelineView({ model, route, onRoute }: Props) {
   );
 }
 
-type StatsProps = { status: PipelineStatus; rates: readonly number[]; stale: boolean };
+type StatsProps = { status: PipelineStatus; rates: Rates; stale: boolean };
 
 function Stats({ status, rates, stale }: StatsProps) {
   const { tasks, freshness } = status;
@@ -81,11 +82,11 @@ function Stats({ status, rates, stale }: StatsProps) {
   );
 }
 
-function RateLine({ rates }: { rates: readonly number[] }) {
-  if (rates.length < 3) return null;
+/** From zero, so that a small change looks small and a standstill is seen. */
+function RateLine({ rates }: { rates: Rates }) {
   return (
     <span class="rate-line" aria-hidden="true">
-      <Sparkline rates={rates} newest={null} told={ratesTold} />
+      <Sparkline rates={rates} newest={null} span={[0, 0]} told={ratesTold} />
     </span>
   );
 }

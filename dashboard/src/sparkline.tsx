@@ -1,60 +1,33 @@
-/** A line of rates without axes; gaps stay gaps, and the live end is a dot. */
+/** A line of rates without axes: time for which none is known is dashed, the live end is a dot. */
 import { percent } from './format.ts';
-
-const WIDTH = 120;
-const HEIGHT = 24;
-const PAD = 3;
+import { HEIGHT, lineOf, type Rates, WIDTH } from './line.ts';
 
 type Props = {
-  rates: readonly (number | null)[] | null;
+  rates: Rates | null;
   newest: number | null;
+  /** What the scale holds at least. */
+  span?: readonly [number, number] | undefined;
   /** What the line says of its lowest and highest value; ratios unless it is given. */
   told?: (low: number, high: number) => string;
 };
 
-export function Sparkline({ rates, newest, told = percentTold }: Props) {
-  const known = (rates ?? []).filter((rate) => rate !== null);
-  if (rates === null || known.length === 0) return <span class="nospark" aria-hidden="true" />;
-  const points = newest === null ? rates : [...rates, newest];
-  const all = newest === null ? known : [...known, newest];
-  const low = Math.min(...all);
-  const high = Math.max(...all);
-  const x = (i: number) => (i / Math.max(1, points.length - 1)) * (WIDTH - 2 * PAD) + PAD;
-  const y = (rate: number) =>
-    high === low ? HEIGHT / 2 : HEIGHT - PAD - ((rate - low) / (high - low)) * (HEIGHT - 2 * PAD);
-  const last = points.findLastIndex((rate) => rate !== null);
+export function Sparkline({ rates, newest, span, told = percentTold }: Props) {
+  const line = rates === null ? null : lineOf(rates, newest, span);
+  if (line === null) return <span class="nospark" aria-hidden="true" />;
+  const said = told(line.low, line.high);
   return (
-    <svg
-      class="sparkline"
-      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-      role="img"
-      aria-label={told(low, high)}
-    >
-      <title>{told(low, high)}</title>
-      <path d={pathOf(points, x, y)} />
-      <circle cx={x(last).toFixed(1)} cy={y(points[last] as number).toFixed(1)} r="2.2" />
+    <svg class="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={said}>
+      <title>{said}</title>
+      <path class="unknown" d={`M0 ${HEIGHT / 2}H${Math.max(0, line.from - GAP)}`} />
+      <path d={line.path} />
+      <circle cx={line.x} cy={line.y} r="2.2" />
     </svg>
   );
 }
 
+/** Between the dashes and the first point. */
+const GAP = 5;
+
 function percentTold(low: number, high: number): string {
   return `last hour between ${percent(low)} and ${percent(high)} percent`;
-}
-
-function pathOf(
-  points: readonly (number | null)[],
-  x: (i: number) => number,
-  y: (rate: number) => number,
-): string {
-  let path = '';
-  let pen = 'M';
-  points.forEach((rate, i) => {
-    if (rate === null) {
-      pen = 'M';
-      return;
-    }
-    path += `${pen}${x(i).toFixed(1)} ${y(rate).toFixed(1)}`;
-    pen = 'L';
-  });
-  return path;
 }

@@ -11,6 +11,7 @@ import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
 import { count, duration, percent, points, scaleText, short } from '../../dashboard/src/format.ts';
 import { aloneIn, breaksIn } from '../../dashboard/src/gaps.ts';
 import { ordered, realUpTo, SORT_KEYS, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
+import { lineOf } from '../../dashboard/src/line.ts';
 import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.ts';
 import { nameText, rawText } from '../../dashboard/src/raw.ts';
 import { hashOf, productHash, type Route, routeOf } from '../../dashboard/src/route.ts';
@@ -182,6 +183,34 @@ test('a sparkline is ratios of sums, a minute each, with gaps', () => {
 
 const at = (start: number, more = {}) =>
   live('a', 10, 1, { window_start: start, window_end: start + 10_000, ...more });
+
+test('a line takes its part of the time, and begins when it is one', () => {
+  const hour = (known: number[]) => [...Array(59 - known.length).fill(null), ...known];
+  const xs = (path: string) => path.match(/(?<=[ML])[\d.]+/g)!.map(Number);
+  const few = lineOf(hour([0.2, 0.3]), 0.25)!;
+  assert.equal(few.path, '');
+  assert.deepEqual([few.x, few.low, few.high], [117, 0.2, 0.3]);
+  const enough = lineOf(hour([0.2, 0.3, 0.25, 0.22]), 0.25)!;
+  assert.deepEqual(xs(enough.path).length, 5);
+  assert.ok(xs(enough.path)[0]! > 100, enough.path);
+  assert.equal(enough.from, xs(enough.path)[0]);
+  const full = lineOf(Array(60).fill(0.2), null)!;
+  assert.deepEqual([full.from, full.x, full.y], [3, 117, 12]);
+  const broken = lineOf([0.1, 0.1, null, 0.1, 0.1, 0.1], null)!;
+  assert.equal(broken.path.match(/M/g)!.length, 2);
+  assert.equal(lineOf([null, null], null), null);
+});
+
+test('what may well be chance is no mountain of a line', () => {
+  const rates = [0.2, 0.21, 0.19, 0.2, 0.21, 0.2];
+  const y = (line: { path: string } | null) => line!.path.match(/(?<= )[\d.]+/g)!.map(Number);
+  const tall = (ys: number[]) => Math.max(...ys) - Math.min(...ys);
+  assert.equal(tall(y(lineOf(rates, null))), 18);
+  assert.ok(tall(y(lineOf(rates, null, [0.15, 0.25]))) < 4);
+  // An interval that is narrower than the line changes nothing, and no figure that is told.
+  assert.equal(tall(y(lineOf(rates, null, [0.195, 0.205]))), 18);
+  assert.equal(lineOf(rates, null, [0, 1])!.high, 0.21);
+});
 
 test('a previous window that is not known shows that there may be a gap', () => {
   const known = [at(0), at(10_000)];
