@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Charts } from './chart.ts';
 import type { ChartData } from './chart-data.ts';
-import { count, moment, percent } from './format.ts';
+import { count, moment, percent, percents } from './format.ts';
 import type { Live } from './types.ts';
 
 export function ChartPair({ data }: { data: ChartData }) {
@@ -54,7 +54,7 @@ function Readout({ window }: { window: Live }) {
     <>
       <b>{moment(window.window_start, Date.now())}</b>
       <span>
-        {percent(window.ctr)} % ({percent(window.ctr_low)}–{percent(window.ctr_high)})
+        {percent(window.ctr)} % ({percents(window.ctr_low, window.ctr_high)})
       </span>
       <span>{count(window.impressions)} impressions</span>
       <span>{count(window.clicks)} clicks</span>

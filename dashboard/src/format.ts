@@ -30,6 +30,11 @@ export function percent(ratio: number | null): string {
   return ratio < NO_RATE ? (ratio * 100).toFixed(2) : `>${GROUP}${count(NO_RATE * 100 - 1)}`;
 }
 
+/** From one ratio to another as percent, without the sign; null: there are none. */
+export function percents(low: number | null, high: number | null): string {
+  return low === null || high === null ? DASH : `${percent(low)}–${percent(high)}`;
+}
+
 /** An end of the scale: `0.5`, `20`, `100`. */
 export function scaleText(ratio: number): string {
   return String(Number((ratio * 100).toPrecision(2)));

@@ -1,7 +1,7 @@
 /** One row of the league table; drawn again only when something of it changed. */
 import { Component, createRef } from 'preact';
 import { Bar } from './bar.tsx';
-import { clock, count, DASH, percent, points, short } from './format.ts';
+import { clock, count, DASH, percent, percents, points, short } from './format.ts';
 import { difference } from './league.ts';
 import { nameText } from './raw.ts';
 import { productHash } from './route.ts';
@@ -57,7 +57,7 @@ export class LeagueRow extends Component<Props> {
         <div class="rate number" role="cell">
           <span ref={this.#rate}>
             {percent(latest?.ctr ?? null)}
-            {latest?.ctr !== null && <small> %</small>}
+            {latest?.ctr != null && <small> %</small>}
           </span>
         </div>
         <div class="interval" role="cell" title={intervalText(latest)}>
@@ -102,12 +102,18 @@ function intervalOf(latest: Live | null): [number, number] | undefined {
 
 function intervalText(latest: Live | null): string {
   if (latest === null || latest.ctr_low === null) return '';
-  return `${percent(latest.ctr_low)} – ${percent(latest.ctr_high)} %`;
+  return `${percents(latest.ctr_low, latest.ctr_high)} %`;
 }
 
 function Change({ row, real }: { row: Row; real: number }) {
   const change = difference(row);
-  if (change === null) return <span class="muted">{DASH}</span>;
+  if (change === null)
+    return (
+      <span class="delta muted">
+        {DASH}
+        <b aria-hidden="true" />
+      </span>
+    );
   const isReal = row.p_value !== null && row.p_value <= real;
   return <Delta change={change} isReal={isReal} />;
 }

@@ -5,7 +5,7 @@ import { Choice } from './choice.tsx';
 import { csvOf } from './csv.ts';
 import { download } from './download.ts';
 import { finalBeforeOf } from './final.ts';
-import { count, percent, short } from './format.ts';
+import { count, percent, percents, short } from './format.ts';
 import { useHistory } from './history.ts';
 import { isField, useKeys, useModel } from './hooks.ts';
 import { difference, realUpTo } from './league.ts';
@@ -138,15 +138,15 @@ function ProductHead({
             <dt>Click-through rate</dt>
             <dd>
               {percent(latest.ctr)}
-              <small> %</small>
+              {latest.ctr !== null && <small> %</small>}
               {change !== null && <Delta change={change} isReal={isReal} />}
             </dd>
           </div>
           <div>
             <dt>95 % interval</dt>
             <dd>
-              {percent(latest.ctr_low)}–{percent(latest.ctr_high)}
-              <small> %</small>
+              {percents(latest.ctr_low, latest.ctr_high)}
+              {latest.ctr_low !== null && <small> %</small>}
             </dd>
           </div>
           <div>

@@ -16,7 +16,7 @@ export function TotalsStrip({ model, totals, stale }: Props) {
         <dt>All products {stale && <span class="tag stale-tag">stale</span>}</dt>
         <dd>
           {percent(ctr)}
-          <small> %</small>
+          {ctr !== null && <small> %</small>}
           {difference !== null && <Delta change={difference} isReal={significant} />}
         </dd>
       </div>

@@ -8,7 +8,15 @@ import { columns, topOfClicks } from '../../dashboard/src/chart-data.ts';
 import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
 import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
-import { count, duration, percent, points, scaleText, short } from '../../dashboard/src/format.ts';
+import {
+  count,
+  duration,
+  percent,
+  percents,
+  points,
+  scaleText,
+  short,
+} from '../../dashboard/src/format.ts';
 import { aloneIn, breaksIn } from '../../dashboard/src/gaps.ts';
 import { ordered, realUpTo, SORT_KEYS, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
 import { lineOf } from '../../dashboard/src/line.ts';
@@ -68,6 +76,8 @@ test('figures as people read them', () => {
   assert.equal(percent(99.9), '9990.00');
   assert.equal(percent(1e6), '>\u00a09\u00a0999');
   assert.equal(points(-0.0213), '2.13');
+  assert.equal(percents(0.1, 0.125), '10.00–12.50');
+  assert.equal(percents(null, null), '–');
   assert.deepEqual(
     [9_999_999, 12_345_678, 999_999_999, 1_234_567_890, 1e12].map(short),
     ['9 999 999', '12.35 M', '1000 M', '1.235 bn', '1.000 tn'].map((text) =>
