@@ -2,16 +2,25 @@
 import { count, DASH, duration } from './format.ts';
 import type { PartitionTime, TaskTime } from './types.ts';
 
-const HEADS: [string, boolean][] = [
-  ['Task', false],
-  ['Topic partition', false],
-  ['Watermark behind', true],
-  ['Waiting', true],
-  ['Position', true],
-  ['State', false],
-  ['Last commit', true],
-  ['Owner', false],
-];
+/** `number`: figures, which stand to the right. */
+const HEADS = {
+  task: { text: 'Task', number: false },
+  name: { text: 'Topic partition', number: false },
+  behind: { text: 'Watermark behind', number: true },
+  waiting: { text: 'Waiting', number: true },
+  position: { text: 'Position', number: true },
+  state: { text: 'State', number: false },
+  commit: { text: 'Last commit', number: true },
+  owner: { text: 'Owner', number: false },
+};
+type Column = keyof typeof HEADS;
+const COLUMNS = Object.keys(HEADS) as Column[];
+
+/** What a cell is called, for style and, where there is room for no columns, for the reader. */
+function cell(column: Column) {
+  const { text, number } = HEADS[column];
+  return { class: `${column} ${number ? 'number' : ''}`, 'data-head': text };
+}
 
 type Props = { tasks: readonly TaskTime[]; nowMs: number };
 
@@ -22,20 +31,18 @@ export function TaskTable({ tasks, nowMs }: Props) {
       {tasks.length === 0 ? (
         <p class="muted">No task has been claimed yet.</p>
       ) : (
-        <div class="table-scroll" tabIndex={0} role="region" aria-label="Tasks and partitions">
-          <table class="figures">
-            <thead>
-              <tr>
-                {HEADS.map(([text, isNumber]) => (
-                  <th key={text} scope="col" class={isNumber ? 'number' : ''}>
-                    {text}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>{tasks.map((task) => rowsOf(task, nowMs))}</tbody>
-          </table>
-        </div>
+        <table class="figures tasks">
+          <thead>
+            <tr>
+              {COLUMNS.map((column) => (
+                <th key={column} scope="col" class={HEADS[column].number ? 'number' : ''}>
+                  {HEADS[column].text}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>{tasks.map((task) => rowsOf(task, nowMs))}</tbody>
+        </table>
       )}
     </section>
   );
@@ -46,21 +53,23 @@ function rowsOf(task: TaskTime, nowMs: number) {
   return partitions.map((partition, i) => (
     <tr key={`${task.task}/${partition.name}`} class={partition.holds ? 'holds' : ''}>
       {i === 0 && (
-        <th scope="rowgroup" rowSpan={partitions.length}>
+        <th {...cell('task')} scope="rowgroup" rowSpan={partitions.length}>
           {task.task}
         </th>
       )}
-      <td>{partition.name}</td>
-      <td class="number">{behindText(task, partition)}</td>
-      <td class="number">{partition.lag === null ? DASH : count(partition.lag)}</td>
-      <td class="number">{count(partition.position)}</td>
-      <td>{stateText(partition, nowMs)}</td>
+      <td {...cell('name')}>{partition.name}</td>
+      <td {...cell('behind')}>{behindText(task, partition)}</td>
+      <td {...cell('waiting')}>{partition.lag === null ? DASH : count(partition.lag)}</td>
+      <td {...cell('position')}>{count(partition.position)}</td>
+      <td {...cell('state')}>{stateText(partition, nowMs)}</td>
       {i === 0 && (
         <>
-          <td class="number" rowSpan={partitions.length}>
+          <td {...cell('commit')} rowSpan={partitions.length}>
             {task.commit_age_ms === null ? DASH : `${duration(task.commit_age_ms)} ago`}
           </td>
-          <td rowSpan={partitions.length}>{task.owner ?? 'another process'}</td>
+          <td {...cell('owner')} rowSpan={partitions.length}>
+            {task.owner ?? 'another process'}
+          </td>
         </>
       )}
     </tr>

@@ -1,7 +1,7 @@
 /** Every window of the range, the newest first. */
 import { useState } from 'preact/hooks';
 import { isFinal } from './final.ts';
-import { count, moment, percent } from './format.ts';
+import { count, moment, percent, percents } from './format.ts';
 import type { Live } from './types.ts';
 
 const FIRST = 60;
@@ -15,49 +15,45 @@ export function WindowTable({ windows, finalBefore }: Props) {
   return (
     <section>
       <h2>Windows</h2>
-      <div class="table-scroll" tabIndex={0} role="region" aria-label="Windows of this product">
-        <table class="figures">
-          <thead>
-            <tr>
-              <th scope="col">From</th>
-              <th scope="col" class="number">
-                CTR %
-              </th>
-              <th scope="col" class="number">
-                95 % interval
-              </th>
-              <th scope="col" class="number">
-                Impressions
-              </th>
-              <th scope="col" class="number">
-                Clicks
-              </th>
-              <th scope="col" class="number">
-                Revisions seen
-              </th>
-              <th scope="col">Status</th>
+      <table class="figures windows">
+        <thead>
+          <tr>
+            <th scope="col">From</th>
+            <th scope="col" class="number">
+              CTR %
+            </th>
+            <th scope="col" class="number">
+              95 % interval
+            </th>
+            <th scope="col" class="number">
+              Impressions
+            </th>
+            <th scope="col" class="number">
+              Clicks
+            </th>
+            <th scope="col" class="number">
+              Revisions seen
+            </th>
+            <th scope="col">Status</th>
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((window) => (
+            <tr key={window.window_start}>
+              <th scope="row">{moment(window.window_start, nowMs)}</th>
+              <td class="rate number strong">{percent(window.ctr)}</td>
+              <td class="interval number">{percents(window.ctr_low, window.ctr_high)}</td>
+              <td class="impressions number">{count(window.impressions)}</td>
+              <td class="clicks number">{count(window.clicks)}</td>
+              <td class="revisions number">{window.revisions ?? ''}</td>
+              <td class="status">
+                {isFinal(window, finalBefore) ? '✓ final' : '… provisional'}
+                {window.few && <small class="tag">few views</small>}
+              </td>
             </tr>
-          </thead>
-          <tbody>
-            {shown.map((window) => (
-              <tr key={window.window_start}>
-                <th scope="row">{moment(window.window_start, nowMs)}</th>
-                <td class="number strong">{percent(window.ctr)}</td>
-                <td class="number">
-                  {percent(window.ctr_low)}–{percent(window.ctr_high)}
-                </td>
-                <td class="number">{count(window.impressions)}</td>
-                <td class="number">{count(window.clicks)}</td>
-                <td class="number">{window.revisions ?? ''}</td>
-                <td>
-                  {isFinal(window, finalBefore) ? '✓ final' : '… provisional'}
-                  {window.few && <small class="tag">few views</small>}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </table>
       {windows.length > limit && (
         <button type="button" class="small" onClick={() => setLimit(limit * 4)}>
           Show older windows ({count(windows.length - limit)} more)

@@ -429,14 +429,18 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
   });
 
   test('no width needs scrolling sideways, cuts a cell off or writes one over another', async (t) => {
-    const fixture = await startFixture({ products: 24, edges: true });
+    const fixture = await startFixture({ products: 24, edges: true, ageMs: 27_000 });
     t.after(() => fixture.close());
     const { page, close } = await openPage(browser, fixture.url);
-    for (const width of [320, 360, 768, 900, 901, 1024, 1140, 1141, 1280]) {
+    for (const width of [320, 360, 640, 641, 768, 900, 901, 1024, 1140, 1141, 1280]) {
       await page.setViewportSize({ width, height: 780 });
-      for (const hash of ['#/', '#/product/desk-lamp-classic', '#/pipeline']) {
+      for (const [hash, last] of [
+        ['#/', ROW],
+        ['#/product/desk-lamp-classic', '.windows tbody tr'],
+        ['#/pipeline', '.rejects li'],
+      ] as const) {
         await page.evaluate(`location.hash = '${hash}'`);
-        await page.locator('.totals').waitFor();
+        await page.locator(last).first().waitFor();
         await page.waitForTimeout(300);
         const wide = await page.evaluate<number>('document.documentElement.scrollWidth');
         assert.ok(wide <= width, `${hash} is ${wide} wide in a window of ${width}`);
@@ -595,15 +599,23 @@ const ENDS = `(place, product) => {
     return letter.getBoundingClientRect().left;
   });
 }`;
-/** Cells of the league table that leave their row, and a head that its scale is written over. */
+/** Cells that leave their table or can be scrolled, and a head that its scale is written over. */
 const CROWDED = `() => {
   const box = (element) => element.getBoundingClientRect();
   const cells = [...document.querySelectorAll('.league [role=cell], .league [role=columnheader]')];
   const cut = cells.filter((cell) => box(cell).right > box(cell.parentElement).right + 1);
+  const main = box(document.getElementById('main')).right;
+  const figures = [...document.querySelectorAll('.figures :is(th, td)')].filter(
+    (cell) => box(cell).right > main || cell.scrollWidth > cell.clientWidth + 1,
+  );
+  const scrolled = [...document.querySelectorAll('main *')].filter(
+    (element) => element.scrollWidth > element.clientWidth + 1 &&
+      ['auto', 'scroll'].includes(getComputedStyle(element).overflowX),
+  );
   const over = [...document.querySelectorAll('.scale')].filter(
     (scale) => box(scale).left < box(scale.parentElement.querySelector('button')).right,
   );
-  return [...cut, ...over].map((element) => element.textContent);
+  return [...cut, ...figures, ...scrolled, ...over].map((element) => element.textContent);
 }`;
 /** Least distance of the text of one name of a figure from the next in its row. */
 const LEAST_GAP = `(() => {
