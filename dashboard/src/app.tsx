@@ -88,7 +88,7 @@ export function App({ model, retry }: Props) {
           </button>
           <ThemeButton />
         </div>
-        <FreshnessLine model={model} retry={retry} />
+        <FreshnessLine model={model} retry={retry} brief={route.view === 'pipeline'} />
       </header>
       <main id="main" tabIndex={-1}>
         <View model={model} route={route} back={hashOf(league)} go={go} />

@@ -3,7 +3,8 @@ import { clock, duration, span } from './format.ts';
 import { useModel, useNow } from './hooks.ts';
 import type { Model } from './model.ts';
 
-type Props = { model: Model; retry: () => void };
+/** `brief`: the reason stands elsewhere on the page. */
+type Props = { model: Model; retry: () => void; brief: boolean };
 
 type Mood = 'connecting' | 'live' | 'stale' | 'lost' | 'waiting';
 
@@ -15,7 +16,7 @@ const SAID: Record<Mood, string> = {
   waiting: 'waiting for events',
 };
 
-export function FreshnessLine({ model, retry }: Props) {
+export function FreshnessLine({ model, retry, brief }: Props) {
   useModel(model);
   const nowMs = useNow(250);
   const mood = moodOf(model, nowMs);
@@ -26,7 +27,7 @@ export function FreshnessLine({ model, retry }: Props) {
       {mood === 'lost' ? (
         <Lost model={model} nowMs={nowMs} retry={retry} />
       ) : (
-        <Facts model={model} nowMs={nowMs} stale={mood === 'stale'} />
+        <Facts model={model} nowMs={nowMs} stale={mood === 'stale'} brief={brief} />
       )}
       <span class="hidden" role="status">
         {`The data is ${SAID[mood]}.`}
@@ -42,7 +43,9 @@ function moodOf(model: Model, nowMs: number): Mood {
   return model.isStale(nowMs) ? 'stale' : 'live';
 }
 
-function Facts({ model, nowMs, stale }: { model: Model; nowMs: number; stale: boolean }) {
+type FactsProps = { model: Model; nowMs: number; stale: boolean; brief: boolean };
+
+function Facts({ model, nowMs, stale, brief }: FactsProps) {
   const { freshness } = model;
   if (freshness === null) return null;
   const { window_start, window_end, watermark, why } = freshness;
@@ -65,7 +68,7 @@ function Facts({ model, nowMs, stale }: { model: Model; nowMs: number; stale: bo
           watermark <b>{clock(watermark)}</b>
         </span>
       )}
-      {stale && <span class="why">{why ?? restText(model)}</span>}
+      {stale && !(brief && why !== null) && <span class="why">{why ?? restText(model)}</span>}
     </>
   );
 }

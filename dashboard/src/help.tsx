@@ -53,7 +53,7 @@ export function HelpDialog({ open, onClose }: { open: boolean; onClose: () => vo
         Everything here comes from the API; <a href="/docs">its documentation</a> lets you try it.
       </p>
       <form method="dialog">
-        <button type="submit" class="small">
+        <button type="submit" class="small" autofocus>
           Close
         </button>
       </form>

@@ -91,7 +91,12 @@ export function LeagueView({ model, route, onRoute }: Props) {
         </div>
       </div>
       {list.ids.length === 0 && (
-        <p class="muted centred">No product matches “{search}”. Esc clears the search.</p>
+        <p class="muted centred">
+          No product matches “{search}”.{' '}
+          <button type="button" class="small" onClick={() => onRoute({ ...route, search: '' })}>
+            Clear the search
+          </button>
+        </p>
       )}
     </>
   );

@@ -101,6 +101,10 @@ describe('the address of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () 
     await page.keyboard.press('Escape');
     await eventually(async () => (await page.locator(ROW).count()) > 5);
     assert.equal(await hashOf(page), '#/?sort=clicks');
+    await page.getByPlaceholder('Search').fill('nothing is called so');
+    await page.getByRole('button', { name: 'Clear the search' }).click();
+    await page.locator(ROW).first().waitFor();
+    assert.equal(await hashOf(page), '#/?sort=clicks');
     assert.deepEqual(errors, []);
     await close();
   });

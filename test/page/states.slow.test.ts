@@ -363,6 +363,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await page.locator('.rejects li').nth(4).waitFor();
     assert.match(await textOf(page, '.sum'), /with a verdict = .* every event is accounted for/);
     assert.match(await textOf(page, 'tr.holds'), /clicks-0 .* holds time back/);
+    assert.equal(await page.getByText('and holds the watermark').count(), 1, 'said once');
     // Some seconds of rates make a line.
     const line = page.locator('.rate-line title');
     await eventually(async () => (await line.count()) === 1);
@@ -508,6 +509,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     assert.equal(await focused(page), names[2], 'on from the product that was left');
     await press('?');
     await page.locator('dialog[open]').waitFor();
+    assert.equal(await focused(page), 'Close');
     await press('Escape');
     await page.locator('dialog[open]').waitFor({ state: 'detached' });
     await press('/');
