@@ -11,13 +11,15 @@ export function ChartPair({ data }: { data: ChartData }) {
   const newest = useRef(data);
   newest.current = data;
   const [point, setPoint] = useState<number | null>(null);
+  const [failed, setFailed] = useState(false);
   useEffect(() => {
     let gone = false;
-    // Only this view draws charts, so only it loads what draws them.
-    void import('./chart.ts').then((module) => {
+    const draw = ({ Charts }: typeof import('./chart.ts')) => {
       if (gone || place.current === null) return;
-      charts.current = new module.Charts(place.current, newest.current, setPoint);
-    });
+      charts.current = new Charts(place.current, newest.current, setPoint);
+    };
+    // Only this view draws charts, so only it loads what draws them.
+    import('./chart.ts').then(draw, () => setFailed(true));
     return () => {
       gone = true;
       charts.current?.destroy();
@@ -26,6 +28,7 @@ export function ChartPair({ data }: { data: ChartData }) {
   useEffect(() => charts.current?.update(data));
   const window = point === null ? undefined : data.windows[point];
   const summary = useMemo(() => summaryOf(data.windows), [data.windows, data.windows.length]);
+  if (failed) return <Missing />;
   return (
     <figure class="charts">
       <figcaption class="readout" aria-hidden="true">
@@ -33,6 +36,18 @@ export function ChartPair({ data }: { data: ChartData }) {
       </figcaption>
       <div ref={place} class="plots" role="img" aria-label={summary} />
     </figure>
+  );
+}
+
+/** After an upgrade the server has other files, of which only a new page knows. */
+function Missing() {
+  return (
+    <div class="notice inline" role="alert">
+      <p>The charts could not be loaded; the windows are below.</p>
+      <button type="button" class="small" onClick={() => location.reload()}>
+        Reload the page
+      </button>
+    </div>
   );
 }
 

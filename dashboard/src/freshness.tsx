@@ -6,7 +6,7 @@ import type { Model } from './model.ts';
 /** `brief`: the reason stands elsewhere on the page. */
 type Props = { model: Model; retry: () => void; brief: boolean };
 
-type Mood = 'connecting' | 'live' | 'stale' | 'lost' | 'waiting';
+type Mood = 'connecting' | 'live' | 'stale' | 'lost' | 'waiting' | 'unready';
 
 const SAID: Record<Mood, string> = {
   connecting: 'connecting',
@@ -14,20 +14,22 @@ const SAID: Record<Mood, string> = {
   stale: 'stale',
   lost: 'disconnected',
   waiting: 'waiting for events',
+  unready: 'not ready',
 };
 
 export function FreshnessLine({ model, retry, brief }: Props) {
   useModel(model);
   const nowMs = useNow(250);
   const mood = moodOf(model, nowMs);
+  const isOld = mood === 'stale' || mood === 'unready';
   return (
-    <div class={`fresh ${mood}`} id="freshness" data-mood={mood}>
+    <div class={`fresh ${isOld ? 'stale' : mood}`} id="freshness" data-mood={mood}>
       <span class="dot" aria-hidden="true" />
       <strong>{SAID[mood]}</strong>
       {mood === 'lost' ? (
         <Lost model={model} nowMs={nowMs} retry={retry} />
       ) : (
-        <Facts model={model} nowMs={nowMs} stale={mood === 'stale'} brief={brief} />
+        <Facts model={model} nowMs={nowMs} stale={isOld} brief={brief} />
       )}
       <span class="hidden" role="status">
         {`The data is ${SAID[mood]}.`}
@@ -39,7 +41,8 @@ export function FreshnessLine({ model, retry, brief }: Props) {
 function moodOf(model: Model, nowMs: number): Mood {
   if (model.link.phase === 'lost') return 'lost';
   if (model.freshness === null || model.isCatchingUp) return 'connecting';
-  if (model.freshness.window_start === null) return 'waiting';
+  // Nothing has been published: for want of events, or for a trouble.
+  if (model.freshness.window_start === null) return model.freshness.ready ? 'waiting' : 'unready';
   return model.isStale(nowMs) ? 'stale' : 'live';
 }
 

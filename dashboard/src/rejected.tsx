@@ -7,6 +7,8 @@ import type { RejectedEvent, RejectedPage } from './types.ts';
 const PAGE = 25;
 /** When an empty list is looked at again: figures are told before the commit that keeps events. */
 const LATER_MS = [1_000, 3_000, 10_000];
+/** When one that could not be read is asked for again. */
+const AGAIN_MS = 5_000;
 
 type Loaded = { list: RejectedEvent[]; next: number | null; why: string | null; busy: boolean };
 const NOTHING: Loaded = { list: [], next: null, why: null, busy: true };
@@ -108,6 +110,12 @@ function useRejected(reason: string): [Loaded, () => void, () => void] {
     anew();
     return () => reading.current.abort();
   }, [anew]);
+  const isNeeded = loaded.why !== null && loaded.list.length === 0 && !loaded.busy;
+  useEffect(() => {
+    if (!isNeeded) return;
+    const timer = setTimeout(anew, AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [isNeeded, anew]);
   return [loaded, anew, () => void read(loaded.next)];
 }
 
@@ -120,7 +128,7 @@ async function pageOf(
   if (reason !== '') query.set('reason', reason);
   if (before !== null) query.set('before', String(before));
   const answer = await fetch(`/v1/rejected?${query}`, { signal });
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  if (!answer.ok) throw new Error(await whyNot(answer));
   return (await answer.json()) as RejectedPage;
 }
 

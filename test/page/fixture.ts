@@ -28,7 +28,9 @@ export async function startFixture({ products, past = 120, edges, ageMs = 0, qui
   let at = Math.floor(clock.wallMs() / WINDOW_MS) * WINDOW_MS - WINDOW_MS;
   const rest = shopStatus(at, false);
   const status = () => (quiet ? rest : shopStatus(at, ageMs > 0));
+  let trouble: string | null = null;
   const { parts, pushed } = partsWith(reader, {
+    trouble: () => trouble,
     ...{ clock, page: builtPage(), owner: 'process 4711 on shop-1' },
     health: () => (products === 0 ? [] : [shopHealth(status())]),
     open: () => [openCounts(shop, at + WINDOW_MS)],
@@ -61,6 +63,10 @@ export async function startFixture({ products, past = 120, edges, ageMs = 0, qui
       if (from === 0) at += WINDOW_MS;
       reader.statusMap.set('0', status());
       closeWindow(from, to);
+    },
+    /** What troubles the process beside its tasks from now on. */
+    setTrouble(why: string | null): void {
+      trouble = why;
     },
     close: () => app.close(),
   };

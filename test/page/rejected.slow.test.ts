@@ -32,6 +32,18 @@ describe('events that were not counted', { skip: NO_CHROMIUM, timeout: 120_000 }
     await close();
   });
 
+  test('a list that could not be read is read before long', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    fixture.reader.failure = new Error('gone');
+    const { page, close } = await openPage(browser, `${fixture.url}/#/pipeline`);
+    await page.getByText('The list could not be read: the request could not be served').waitFor();
+    fixture.reader.failure = null;
+    await page.locator('.rejects li').first().waitFor();
+    assert.equal(await page.getByRole('alert').count(), 0);
+    await close();
+  });
+
   test('those that are kept no more are not called usable', async (t) => {
     const fixture = await startFixture({ products: 5 });
     t.after(() => fixture.close());

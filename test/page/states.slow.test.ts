@@ -82,6 +82,19 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await close();
   });
 
+  test('an empty start that waits in vain says why', async (t) => {
+    const fixture = await startFixture({ products: 0 });
+    t.after(() => fixture.close());
+    const { page, errors, close } = await openPage(browser, fixture.url);
+    await page.locator(mood('waiting')).waitFor();
+    fixture.setTrouble('the store does not answer');
+    await page.locator(mood('unready'), { hasText: 'the store does not answer' }).waitFor();
+    fixture.setTrouble(null);
+    await page.locator(mood('waiting')).waitFor();
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
   test('edges are shown for what they are', async (t) => {
     const fixture = await startFixture({ products: 1, edges: true });
     t.after(() => fixture.close());
@@ -236,6 +249,21 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     fixture.reader.failure = new Error('gone');
     await page.evaluate("location.hash = '#/product/trail-shoes-classic'");
     await page.getByText('The history could not be read').waitFor();
+    await close();
+  });
+
+  test('charts that cannot be had leave the figures, and say what helps', async (t) => {
+    const fixture = await startFixture({ products: 1, past: 30 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, 'about:blank');
+    // As after an upgrade of the server: its charts have another name.
+    await page.route('**/assets/chart-*.js', (route) => route.fulfill({ status: 404 }));
+    await page.goto(`${fixture.url}/#/product/espresso-machine-classic`);
+    await page.getByText('The charts could not be loaded').waitFor();
+    assert.equal(await page.locator('.windows tbody tr').count(), 31);
+    await page.unrouteAll();
+    await page.getByRole('button', { name: 'Reload the page' }).click();
+    await page.locator('.plots canvas').nth(1).waitFor();
     await close();
   });
 
