@@ -28,6 +28,7 @@ export function App({ model, retry }: Props) {
   const [help, setHelp] = useState(false);
   const field = useRef<HTMLInputElement>(null);
 
+  const back = hashOf(league);
   const onSearch = (search: string) => {
     const next = { ...league, search };
     if (route.view === 'league') go(next, false);
@@ -44,10 +45,11 @@ export function App({ model, retry }: Props) {
           field.current?.focus();
           field.current?.select();
         } else if (event.key === '?') setHelp(true);
-        else if (event.key === 'Escape' && route.view === 'league' && !help)
+        else if (event.key === 'Escape' && route.view === 'league')
           go({ ...route, search: '' }, false);
+        else if (event.key === 'Escape') location.hash = back;
       },
-      [route, help],
+      [route, back],
     ),
   );
 
@@ -62,7 +64,7 @@ export function App({ model, retry }: Props) {
             <Mark />
             <span>clickrate</span>
           </a>
-          <Navigation route={route} back={hashOf(league)} />
+          <Navigation route={route} back={back} />
           <label class="search">
             <span class="hidden">Search products</span>
             <input
@@ -91,7 +93,7 @@ export function App({ model, retry }: Props) {
         <FreshnessLine model={model} retry={retry} brief={route.view === 'pipeline'} />
       </header>
       <main id="main" tabIndex={-1}>
-        <View model={model} route={route} back={hashOf(league)} go={go} />
+        <View model={model} route={route} back={back} go={go} />
       </main>
       <HelpDialog open={help} onClose={() => setHelp(false)} />
     </>

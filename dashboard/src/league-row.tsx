@@ -48,7 +48,7 @@ export class LeagueRow extends Component<Props> {
         aria-rowindex={index + 2}
         style={{ transform: `translateY(${top}px)` }}
       >
-        <div class="product" role="cell">
+        <div class="product" role="rowheader">
           <a href={productHash(product)} title={nameText(product)} dir="auto">
             {nameText(product)}
           </a>

@@ -1,5 +1,5 @@
 /** One product: its rate over time with how sure it is, its counts, and every window. */
-import { useCallback, useMemo } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import { ChartPair } from './chart-pair.tsx';
 import { Choice } from './choice.tsx';
 import { csvOf } from './csv.ts';
@@ -7,7 +7,7 @@ import { download } from './download.ts';
 import { finalBeforeOf } from './final.ts';
 import { count, percent, percents, short } from './format.ts';
 import { useHistory } from './history.ts';
-import { isField, useKeys, useModel } from './hooks.ts';
+import { useModel } from './hooks.ts';
 import { difference, realUpTo } from './league.ts';
 import { Delta } from './league-row.tsx';
 import { useTop } from './left-place.ts';
@@ -24,14 +24,6 @@ export function ProductView({ model, route, onRoute, back }: Props) {
   const { product, range } = route;
   useTop(product);
   useModel(model);
-  useKeys(
-    useCallback(
-      (event: KeyboardEvent) => {
-        if (event.key === 'Escape' && !isField(event.target)) location.hash = back;
-      },
-      [back],
-    ),
-  );
   const steps = stepsOf(range, model.windowMs);
   const isStep = route.step !== null && steps.includes(route.step);
   const step = isStep ? (route.step as Step) : (steps[0] as Step);

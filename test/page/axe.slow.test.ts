@@ -27,6 +27,7 @@ const VIEWS: View[] = [
   { name: 'empty', scene: { products: 0 } },
   { name: 'product', scene: SHOP, hash: PRODUCT },
   { name: 'product, dark', scene: SHOP, hash: PRODUCT, look: DARK },
+  { name: 'product, phone', scene: SHOP, hash: PRODUCT, look: PHONE },
   { name: 'pipeline', scene: { ...SHOP, ageMs: 27_000 }, hash: '#/pipeline' },
   { name: 'pipeline, dark', scene: { ...SHOP, ageMs: 27_000 }, hash: '#/pipeline', look: DARK },
   { name: 'pipeline, phone', scene: SHOP, hash: '#/pipeline', look: PHONE },

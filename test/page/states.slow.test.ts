@@ -535,6 +535,10 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await page.locator(ROW).first().waitFor();
     await press('j');
     assert.equal(await focused(page), names[2], 'on from the product that was left');
+    await page.getByRole('link', { name: 'Pipeline' }).click();
+    await page.locator('.ledger-bar').waitFor();
+    await press('Escape');
+    await page.locator(ROW).first().waitFor();
     await press('?');
     await page.locator('dialog[open]').waitFor();
     assert.equal(await focused(page), 'Close');
@@ -632,7 +636,8 @@ const ENDS = `(place, product) => {
 /** Cells that leave their table or can be scrolled, and a head that its scale is written over. */
 const CROWDED = `() => {
   const box = (element) => element.getBoundingClientRect();
-  const cells = [...document.querySelectorAll('.league [role=cell], .league [role=columnheader]')];
+  const cells = [...document.querySelectorAll(
+    '.league :is([role=cell], [role=rowheader], [role=columnheader])')];
   const cut = cells.filter((cell) => box(cell).right > box(cell.parentElement).right + 1);
   const main = box(document.getElementById('main')).right;
   const figures = [...document.querySelectorAll('.figures :is(th, td)')].filter(
