@@ -20,8 +20,15 @@ export function Bar({ latest, scale }: { latest: Live | null; scale: number }) {
       aria-label={said}
     >
       <rect class="track" x="0" y="9" width={WIDTH} height="2" />
-      <rect class="range" x={x(low)} y="6" width={width} height="8" rx="1" />
-      <rect class="point" x={Number(x(ctr)) - 1} y="3" width="2.5" height="14" />
+      <rect
+        class="range"
+        x={Math.min(Number(x(low)), WIDTH - width)}
+        y="6"
+        width={width}
+        height="8"
+        rx="1"
+      />
+      <path class="point" d={`M${x(ctr)} 3v14`} vector-effect="non-scaling-stroke" />
     </svg>
   );
 }
