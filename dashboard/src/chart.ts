@@ -70,7 +70,7 @@ export class Charts {
     });
     this.#plots = [
       new uPlot(
-        rateOptions(colours, shared(), this.#onPoint, () => this.#data),
+        rateOptions(colours, shared(), this.#onPoint, () => this.#data, width),
         rate,
         this.#place,
       ),
@@ -124,7 +124,10 @@ function rateOptions(
   shared: Partial<uPlot.Options>,
   onPoint: (index: number | null) => void,
   data: () => ChartData,
+  widthPx: number,
 ): uPlot.Options {
+  // Many windows in little room would be one thick line.
+  const linePx = data().windows.length > widthPx / 2 ? 1 : 1.8;
   const broken = { gaps: gapsOf(() => data().windows) };
   const hidden = { ...broken, stroke: 'transparent', points: { show: false } };
   const alone = {
@@ -142,7 +145,7 @@ function rateOptions(
       {},
       hidden,
       hidden,
-      { ...broken, stroke: colours.accent, width: 1.8, points: alone },
+      { ...broken, stroke: colours.accent, width: linePx, points: alone },
       {
         stroke: 'transparent',
         points: { show: true, size: 8, stroke: colours.warm, fill: colours.warm },

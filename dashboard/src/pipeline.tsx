@@ -25,7 +25,12 @@ export function PipelineView({ model, route, onRoute }: Props) {
   return (
     <div class={stale ? 'pipeline stale' : 'pipeline'}>
       <h1 class="hidden">Pipeline</h1>
-      <Stats status={status} rates={model.rates} stale={stale} />
+      <Stats
+        status={status}
+        rates={model.rates}
+        stale={stale}
+        held={model.isStale(nowMs) && status.freshness.why !== null}
+      />
       {stale ? <Unknown seenMs={seenMs} /> : <Why status={status} />}
       <LedgerBar ledger={status.ledger} />
       <TaskTable tasks={status.tasks} nowMs={seenMs} />
@@ -38,16 +43,18 @@ export function PipelineView({ model, route, onRoute }: Props) {
   );
 }
 
-type StatsProps = { status: PipelineStatus; rates: Rates; stale: boolean };
+/** `held`: no window has closed for long, and there is a reason. */
+type StatsProps = { status: PipelineStatus; rates: Rates; stale: boolean; held: boolean };
 
-function Stats({ status, rates, stale }: StatsProps) {
+function Stats({ status, rates, stale, held }: StatsProps) {
   const { tasks, freshness } = status;
   const lags = tasks.flatMap(({ partitions }) => partitions.map(({ lag }) => lag));
   const known = lags.filter((lag) => lag !== null);
   const lag = known.length === 0 ? null : known.reduce((sum, records) => sum + records, 0);
   const behind = behindMs(status);
   const commit = mostOf(tasks, ({ commit_age_ms }) => commit_age_ms);
-  const well = freshness.ready && !stale;
+  const well = freshness.ready && !held && !stale;
+  const state = well ? 'healthy' : freshness.ready ? 'held back' : 'not ready';
   return (
     <dl class="totals">
       <div class="lead">
@@ -74,7 +81,7 @@ function Stats({ status, rates, stale }: StatsProps) {
         <dd>
           <span class={well ? 'well' : 'ill'}>
             <span class="dot" aria-hidden="true" />
-            {stale ? 'unknown' : well ? 'healthy' : 'not ready'}
+            {stale ? 'unknown' : state}
           </span>
         </dd>
       </div>

@@ -153,8 +153,7 @@ function ProductHead({
             <div title="Running counts of the window that has not closed">
               <dt>Open now</dt>
               <dd>
-                {short(open.impressions)}
-                <small> imp · {short(open.clicks)} clicks</small>
+                {short(open.impressions)} <small>imp · {short(open.clicks)} clicks</small>
               </dd>
             </div>
           )}

@@ -31,12 +31,11 @@ export function TotalsStrip({ model, totals, stale }: Props) {
       <div>
         <dt>Products</dt>
         <dd>
-          {count(products)}
-          {active < products && <small> {count(active)} in this window</small>}
+          {count(products)} {active < products && <small>{count(active)} in this window</small>}
         </dd>
       </div>
       <OpenNow model={model} />
-      <Health model={model} />
+      <Health model={model} held={stale && model.freshness?.why != null} />
     </dl>
   );
 }
@@ -51,19 +50,19 @@ function OpenNow({ model }: { model: Model }) {
     <div title="Running counts of windows that have not closed; they are in no rate yet">
       <dt>Open now</dt>
       <dd>
-        {open.windows.length === 0 ? DASH : short(impressions)}
-        <small> imp · {short(clicks)} clicks</small>
+        {open.windows.length === 0 ? DASH : short(impressions)}{' '}
+        <small>imp · {short(clicks)} clicks</small>
       </dd>
     </div>
   );
 }
 
-function Health({ model }: { model: Model }) {
+function Health({ model, held }: { model: Model; held: boolean }) {
   const { freshness, status, link } = model;
   const balanced = status?.ledger.balanced ?? true;
-  const well = (freshness?.ready ?? false) && balanced && link.phase !== 'lost';
+  const well = (freshness?.ready ?? false) && balanced && !held && link.phase !== 'lost';
   const text = link.phase === 'lost' ? 'unknown' : well ? 'healthy' : 'needs a look';
-  const why = freshness?.ready === false ? (freshness.why ?? '') : '';
+  const why = well ? '' : (freshness?.why ?? '');
   return (
     <div class="health">
       <dt>Pipeline</dt>

@@ -191,6 +191,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     assert.match(text, /^stale window .* no news for \d+/);
     assert.match(text, /clicks-0 is .* behind the furthest partition and holds the watermark/);
     assert.equal(await textOf(page, '.stale-tag'), 'stale');
+    assert.equal(await textOf(page, '.health dd'), 'needs a look');
     await page.locator(ROW).nth(4).waitFor();
     fixture.next();
     await page.locator(mood('live')).waitFor();
@@ -392,6 +393,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     assert.match(await textOf(page, '.sum'), /with a verdict = .* every event is accounted for/);
     assert.match(await textOf(page, 'tr.holds'), /clicks-0 .* holds time back/);
     assert.equal(await page.getByText('and holds the watermark').count(), 1, 'said once');
+    assert.equal(await textOf(page, '.health dd'), 'held back');
     // Some seconds of rates make a line.
     const line = page.locator('.rate-line title');
     await eventually(async () => (await line.count()) === 1);
@@ -485,6 +487,7 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     const { page, close } = await openPage(browser, fixture.url);
     await page.locator(mood('stale')).waitFor();
     await page.locator('.why', { hasText: 'no events come in; nothing holds time back' }).waitFor();
+    assert.equal(await textOf(page, '.health dd'), 'healthy');
     await close();
   });
 
