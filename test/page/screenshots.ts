@@ -21,6 +21,8 @@ type Shot = Look & {
 const SHOP: Scene = { products: 24, past: 350 };
 const NAME = '#/product/trail-shoes-classic';
 const PHONE = { width: 360, height: 780 };
+/** As far down as its tables. */
+const LONG_PHONE = { ...PHONE, height: 1_280 };
 const SHOTS: Shot[] = [
   { name: 'league-light', scene: SHOP },
   { name: 'league-dark', scene: SHOP, scheme: 'dark' },
@@ -41,7 +43,7 @@ const SHOTS: Shot[] = [
   },
   { name: 'product-light', scene: SHOP, hash: NAME },
   { name: 'product-dark', scene: SHOP, hash: NAME, scheme: 'dark' },
-  { name: 'product-phone', scene: SHOP, hash: NAME, ...PHONE },
+  { name: 'product-phone', scene: SHOP, hash: NAME, ...LONG_PHONE },
   {
     name: 'pipeline-light',
     scene: SHOP,
@@ -49,7 +51,7 @@ const SHOTS: Shot[] = [
     act: (page) => page.locator('.rejects summary').nth(3).click(),
   },
   { name: 'pipeline-dark', scene: { ...SHOP, ageMs: 27_000 }, hash: '#/pipeline', scheme: 'dark' },
-  { name: 'pipeline-phone', scene: SHOP, hash: '#/pipeline', ...PHONE },
+  { name: 'pipeline-phone', scene: SHOP, hash: '#/pipeline', ...LONG_PHONE },
 ];
 
 async function take(browser: Browser, shot: Shot, folder: string): Promise<void> {
