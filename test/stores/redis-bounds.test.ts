@@ -19,7 +19,7 @@ test('the stream of changes has so many entries, and of large ones fewer', { ski
     const script = scriptOf(`${PRELUDE_LUA + KEPT_LUA + CHANGES_LUA}
       local rows = string.rep('x', tonumber(ARGV[3]))
       for i = tonumber(ARGV[1]), ARGV[1] + ARGV[2] - 1 do
-        tellChange('i', whole(i), 'm', 'b', '10000', rows, {})
+        tellChange('i', whole(i), 'm', 'b', '10000', rows, {}, 'n')
       end`);
     await connection.run(script, [String(from), String(count), String(bytes)]);
     return Number(redis.cli('XLEN', 'ctr:changes'));

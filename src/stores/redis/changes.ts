@@ -6,6 +6,7 @@
 import type { Counts } from '../../result.ts';
 import type { Change, Row } from '../store.ts';
 import { KEYS } from './keys.ts';
+import type { SentRows } from './sent-rows.ts';
 
 /** Entries kept, and about how many bytes: of large entries fewer are kept. */
 const STREAM_ENTRIES = 10_000;
@@ -13,13 +14,14 @@ const STREAM_BYTES = 67_108_864;
 
 /** For the commit script: adds the entry of a change, and drops the oldest. */
 export const CHANGES_LUA = `
-local function tellChange(incarnation, number, mark, before, windowMs, rows, removed)
+local function tellChange(incarnation, number, mark, before, windowMs, rows, removed, name)
   local removals = ''
   if #removed > 0 then removals = cjson.encode(removed) end
   local fit = math.floor(${STREAM_BYTES} / (#rows + #removals + 100))
   if fit > ${STREAM_ENTRIES} then fit = ${STREAM_ENTRIES} end
   append('${KEYS.changes}', number .. '-0', {'MAXLEN', whole(fit)},
-    'i', incarnation, 'm', mark, 'p', before, 'w', windowMs, 'r', rows, 'd', removals)
+    'i', incarnation, 'm', mark, 'p', before, 'w', windowMs, 'r', rows, 'd', removals,
+    'n', name)
 end
 `;
 
@@ -31,15 +33,16 @@ export type MarkedChange = Change & { mark: string; before: string };
 
 export type Entry = [id: string, fields: string[]];
 
-export function changeOf([id, fields]: Entry): MarkedChange {
-  const [, incarnation, , mark, , before, , windowMs, , rows, , removals] = fields;
+/** @param sent where this process looks for what it sent itself */
+export function changeOf([id, fields]: Entry, sent?: SentRows): MarkedChange {
+  const [, incarnation, , mark, , before, , windowMs, , rows, , removals, , name] = fields;
   return {
     incarnation,
     number: Number.parseInt(id, 10),
     mark,
     before,
     windowMs: Number(windowMs),
-    rows: (JSON.parse(rows) as PackedRow[]).map(rowOf),
+    rows: sent?.take(name) ?? (JSON.parse(rows) as PackedRow[]).map(rowOf),
     removals: removals === '' ? [] : (JSON.parse(removals) as string[]),
   };
 }

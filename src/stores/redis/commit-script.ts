@@ -13,12 +13,12 @@ import { GUARD_LUA, scriptBytes } from './transaction.ts';
 /**
  * ARGV: first these, each one: 1 task, 2 epoch, 3 token, 4 number, 5 writer, 6 status, 7 window
  * size, 8 most products without a task, 9 least time and 10 most bytes of kept events, 11 packed
- * rows, 12 '1' where the script must look at the product of each result.
+ * rows, 12 their name, 13 '1' where the script must look at the product of each result.
  */
-const FIXED = 12;
+const FIXED = 13;
 /**
  * Then how many each section has, then the sections: removals, claims, results (their names, where
- * 12 is '1'), products without a previous window, windows of history, parts, names of removed
+ * 13 is '1'), products without a previous window, windows of history, parts, names of removed
  * parts, kept events, comebacks.
  */
 const SECTIONS = 9;
@@ -173,7 +173,7 @@ keep(kept, count[8], task, tonumber(ARGV[9]), tonumber(ARGV[10]))
 keepComebacks(comebacks, count[9])
 if count[3] > 0 or #removed > 0 then
   local change, mark = whole(tonumber(store[3]) + 1), time[1] .. '.' .. time[2]
-  tellChange(store[6], change, mark, store[4], ARGV[7], ARGV[11], removed)
+  tellChange(store[6], change, mark, store[4], ARGV[7], ARGV[11], removed, ARGV[12])
   redis.call('HSET', '${KEYS.store}', 'change', change, 'mark', mark)
 end
 return {'ok', unpack(held)}

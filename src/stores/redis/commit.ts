@@ -11,6 +11,7 @@ import { KEYS } from './keys.ts';
 import type { Argument } from './line.ts';
 import type { Products } from './products.ts';
 import { type RowArguments, RowBytes, rowArguments } from './rows.ts';
+import type { SentRows } from './sent-rows.ts';
 import type { Rows } from './transaction.ts';
 
 export type CommitTerms = {
@@ -18,6 +19,7 @@ export type CommitTerms = {
   limits: Limits;
   nowMs: number;
   products: Products;
+  sent: SentRows;
   /** What was made of the commit before its turn came. */
   prepared?: Prepared;
   /** Where its rows lie, or are put. */
@@ -100,6 +102,7 @@ function commitArguments(
     numberText(limits.historyProducts),
     ...keptLimits(limits, nowMs),
     packed,
+    terms.sent.keep(results),
     numbers === null ? '1' : '0',
   ];
   const lengths = [

@@ -11,6 +11,7 @@ import { type CommitTerms, type Prepared, prepared, sendCommit } from './commit.
 import type { Connection } from './connection.ts';
 import { Products } from './products.ts';
 import { Rooms, type RowBytes } from './rows.ts';
+import { SentRows } from './sent-rows.ts';
 
 export type CommitsParts = {
   connection: Connection;
@@ -24,6 +25,7 @@ type Sent = { number: number; token: string; answered: Promise<string[]> };
 
 export class Commits {
   readonly #parts: CommitsParts;
+  readonly sent = new SentRows();
   readonly #products = new Products();
   readonly #rooms = new Rooms();
   /** What was made of commits that are not answered yet. */
@@ -38,7 +40,7 @@ export class Commits {
     const { connection, clock, writer, limits } = this.#parts;
     const ready = this.#prepared.get(commit);
     const terms: CommitTerms = {
-      ...{ writer, limits, nowMs: clock.wallMs(), products: this.#products },
+      ...{ writer, limits, nowMs: clock.wallMs(), products: this.#products, sent: this.sent },
       room: ready?.room ?? this.#rooms.take(),
       ...(ready === undefined ? {} : { prepared: ready }),
       onSent: (answered) => this.#note(commit, answered),

@@ -12,6 +12,7 @@ import { changeOf, type Entry } from './changes.ts';
 import type { Connection } from './connection.ts';
 import { KEYS } from './keys.ts';
 import { type Position, readPosition } from './load.ts';
+import type { SentRows } from './sent-rows.ts';
 
 /** How long Redis may hold the answer back when nothing happens. */
 const BLOCK_MS = 1_000;
@@ -29,6 +30,7 @@ export type FollowerParts = {
   clock: Clock;
   log: Log;
   timeoutMs: number;
+  sent: SentRows;
   onChange(change: Change): void;
   /** Called when it cannot follow any more: the address may be that of another server by now. */
   onLost(why: unknown): void;
@@ -49,6 +51,7 @@ export class Follower {
 
   constructor(parts: FollowerParts) {
     this.#parts = parts;
+    parts.sent.areWanted = true;
     void this.#run();
   }
 
@@ -146,7 +149,7 @@ export class Follower {
   }
 
   async #take(entry: Entry): Promise<void> {
-    const { mark, before, ...change } = changeOf(entry);
+    const { mark, before, ...change } = changeOf(entry, this.#parts.sent);
     const position = this.#position!;
     if (change.number <= position.number) return;
     const { incarnation, number, windowMs } = change;

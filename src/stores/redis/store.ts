@@ -157,7 +157,7 @@ export class RedisStore implements Store {
       connection: new Connection(this.#options, this.#timeoutMs),
       clock: this.#clock,
       log: this.#options.log ?? silentLog,
-      timeoutMs: this.#timeoutMs,
+      ...{ timeoutMs: this.#timeoutMs, sent: this.#commits.sent },
       onChange: (change) => this.#listeners.tell(change),
       // Who only reads is told by no answer that a server is the primary no more.
       onLost: (why) => this.#connection.leave(why),
