@@ -46,8 +46,10 @@ async function bench(): Promise<void> {
   t.after(() => flink.stop());
   const start = (...args: string[]) => {
     const child = startNode(MAIN, args, {
-      ...{ CLICKRATE_BROKERS: kafka.bootstrap, CLICKRATE_REDIS: redis.url },
-      ...{ CLICKRATE_GATEWAY: flink.gatewayUrl, CLICKRATE_JOB_MANAGER: flink.jobManagerUrl },
+      CLICKRATE_BROKERS: kafka.bootstrap,
+      CLICKRATE_REDIS: redis.url,
+      CLICKRATE_GATEWAY: flink.gatewayUrl,
+      CLICKRATE_JOB_MANAGER: flink.jobManagerUrl,
       CLICKRATE_WINDOW_MS: String(WINDOW_MS),
     });
     t.after(() => child.kill('SIGTERM'));

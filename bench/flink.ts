@@ -56,13 +56,24 @@ export async function runJob(
 function jobOf(bootstrap: string, jar: string, filled: Filled, name: string): Job {
   const { impressions, clicks } = filled;
   return {
-    ...{ name, settings: jobSettings(SETTINGS), group: name, jar, parallelism: 1 },
+    name,
+    settings: jobSettings(SETTINGS),
+    group: name,
+    jar,
+    parallelism: 1,
     topics: {
-      ...{ impressions, clicks, rejected: `rejected-${name}`, results: `results-${name}` },
-      ...{ heartbeat: `heartbeat-${name}`, progress: `progress-${name}` },
+      impressions,
+      clicks,
+      rejected: `rejected-${name}`,
+      results: `results-${name}`,
+      heartbeat: `heartbeat-${name}`,
+      progress: `progress-${name}`,
     },
     kafka: kafkaProperties({ ...OPTIONS, brokers: bootstrap }),
-    ...{ start: 'earliest', idleMs: 20_000, checkpointMs: 5_000, dedupMs: 0 },
+    start: 'earliest',
+    idleMs: 20_000,
+    checkpointMs: 5_000,
+    dedupMs: 0,
     watermarks: 'periodic',
   };
 }

@@ -52,11 +52,16 @@ export type Machine = {
 export function describeMachine(): Machine {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
   return {
-    ...{ cpu: cpus()[0]?.model ?? 'unknown', cpuFamily: cpuFamily() },
-    ...{ cores: availableParallelism(), memoryGb: Math.round(totalmem() / 2 ** 30) },
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cpuFamily: cpuFamily(),
+    cores: availableParallelism(),
+    memoryGb: Math.round(totalmem() / 2 ** 30),
     kernel: release().split('-')[0],
     versions: {
-      ...{ clickrate: version, node: process.version, kafka: KAFKA_VERSION, flink: FLINK_VERSION },
+      clickrate: version,
+      node: process.version,
+      kafka: KAFKA_VERSION,
+      flink: FLINK_VERSION,
       redis: said('redis-server', ['--version'], /v=([\d.]+)/),
       java: said('java', ['-version'], /version "([^"]+)"/),
       python: said('python3', ['--version'], /Python ([\d.]+)/),

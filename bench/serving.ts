@@ -78,8 +78,15 @@ async function fillRedis(url: string, products: number): Promise<void> {
   const store = new RedisStore({ url });
   try {
     const pipeline = new Pipeline({
-      ...{ task: 'file', source, store, clock: systemClock, settings: SETTINGS, limits: LIMITS },
-      ...{ log: silentLog, newToken: randomUUID, stillOurs: async () => true },
+      task: 'file',
+      source,
+      store,
+      clock: systemClock,
+      settings: SETTINGS,
+      limits: LIMITS,
+      log: silentLog,
+      newToken: randomUUID,
+      stillOurs: async () => true,
       newIdKey: () => randomBytes(16).toString('hex'),
     });
     await pipeline.start();

@@ -37,7 +37,8 @@ export function costOf(short: readonly Run[], long: readonly Run[]): Cost {
     rounds: long.map(({ cpuSeconds }, n) => perMillion(short[n].cpuSeconds, cpuSeconds)),
     wholePerMillion: (of(long) / many) * 1e6,
     peakMb: Math.max(...[...short, ...long].map(({ peakMb }) => peakMb)),
-    ...{ short: [...short], long: [...long] },
+    short: [...short],
+    long: [...long],
   };
 }
 

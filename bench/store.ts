@@ -74,9 +74,18 @@ class Owner {
 
   #commitOf(content: Partial<Commit>): Commit {
     return {
-      ...{ ...this.#fence, task: TASK, number: ++this.#number, status: STATUS },
-      ...{ parts: [], removedParts: [], removals: [], claims: [], results: [], kept: [] },
-      ...{ comebacks: [], ...content },
+      ...this.#fence,
+      task: TASK,
+      number: ++this.#number,
+      status: STATUS,
+      parts: [],
+      removedParts: [],
+      removals: [],
+      claims: [],
+      results: [],
+      kept: [],
+      comebacks: [],
+      ...content,
     };
   }
 }

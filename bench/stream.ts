@@ -135,8 +135,13 @@ async function withReaders<T>(
 ): Promise<T> {
   const store = new HandStore(load.products);
   const app = await createServer({
-    ...{ reader: store.reader(), settings: SETTINGS, limits: LIMITS, clock: systemClock },
-    ...{ health: () => [], logger: false, version: 'bench' },
+    reader: store.reader(),
+    settings: SETTINGS,
+    limits: LIMITS,
+    clock: systemClock,
+    health: () => [],
+    logger: false,
+    version: 'bench',
   });
   await app.listen({ host: '127.0.0.1', port: 0 });
   const path = fileURLToPath(new URL('./stream-load.ts', import.meta.url));
@@ -201,8 +206,12 @@ type Rest = Pick<StreamSample, 'cpuShare' | 'childShare' | 'rssMb' | 'slopeMb' |
 
 function sampleOf({ events, gaps, latencies, last: lasts }: Heard, rest: Rest): StreamSample {
   return {
-    ...{ events, gaps, p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) },
-    ...{ maxMs: quantile(latencies, 1), least: lasts.reduce((a, b) => Math.min(a, b), Infinity) },
+    events,
+    gaps,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    maxMs: quantile(latencies, 1),
+    least: lasts.reduce((a, b) => Math.min(a, b), Infinity),
     ...rest,
   };
 }

@@ -44,7 +44,10 @@ export function partsOf(paths: readonly string[]): Part[] {
   const folders = [...new Set(rest.map(folderOf))].filter((name) => !NO_TESTS.includes(name));
   return [
     {
-      ...{ name: 'unit', quick: true, long: false, atOnce: Number.POSITIVE_INFINITY },
+      name: 'unit',
+      quick: true,
+      long: false,
+      atOnce: Number.POSITIVE_INFINITY,
       takes: (path) => isTest(path) && isQuick(path),
     },
     ...folders.sort().map((name) => ({

@@ -66,8 +66,10 @@ const brokerList = ports.map(({ client }) => `127.0.0.1:${client}`).join(',');
 const redisPort = Number(flags['redis-port']);
 const flinkPort = Number(flags['flink-port']);
 const flinkPorts: FlinkPorts = {
-  ...{ rest: flinkPort, gateway: Number(flags['gateway-port']) },
-  ...{ rpc: flinkPort + 100, blob: flinkPort + 101 },
+  rest: flinkPort,
+  gateway: Number(flags['gateway-port']),
+  rpc: flinkPort + 100,
+  blob: flinkPort + 101,
 };
 
 type Plans = Record<'redis' | 'brokers' | 'flink' | 'services', ServerPlan[]>;
@@ -80,8 +82,12 @@ function plans(): Plans {
     : [];
   const counter = flags.flink ? 'sink' : 'engine';
   const services = planServices({
-    ...{ directory, brokers: brokerList, redisPort, counter },
-    ...{ apiPort: Number(flags['api-port']), counterPort: Number(flags['counter-port']) },
+    directory,
+    brokers: brokerList,
+    redisPort,
+    counter,
+    apiPort: Number(flags['api-port']),
+    counterPort: Number(flags['counter-port']),
   });
   return { redis, brokers, flink, services: flags.flink || flags.lite ? services : [] };
 }

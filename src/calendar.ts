@@ -41,8 +41,13 @@ export class Calendar {
     this.zone = zone;
     try {
       this.#format = new Intl.DateTimeFormat('en-CA', {
-        ...{ timeZone: zone, hourCycle: 'h23', hour: '2-digit', minute: '2-digit' },
-        ...{ year: 'numeric', month: '2-digit', day: '2-digit' },
+        timeZone: zone,
+        hourCycle: 'h23',
+        hour: '2-digit',
+        minute: '2-digit',
+        year: 'numeric',
+        month: '2-digit',
+        day: '2-digit',
       });
     } catch {
       throw new ClickrateError(

@@ -152,7 +152,9 @@ export class Metrics {
   #commitDurations(): Metric {
     const name = COMMIT_DURATION;
     const get = () => ({
-      ...{ name, type: 'histogram', help: 'How long commits took, tries included' },
+      name,
+      type: 'histogram',
+      help: 'How long commits took, tries included',
       values: this.#commits.flatMap(({ task, commitSeconds }) =>
         histogramValues(name, { task }, commitSeconds),
       ),

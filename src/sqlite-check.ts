@@ -91,8 +91,10 @@ export function brokenSchema(db: DatabaseSync, expected: Schema): Damage[] {
   return [...expected]
     .filter(([what, text]) => found.get(what) !== text)
     .map(([what]) => ({
-      ...{ code: 'checkpoint_damaged' as const, what: `the definition of ${what}` },
-      ...{ table: '', key: [] },
+      code: 'checkpoint_damaged' as const,
+      what: `the definition of ${what}`,
+      table: '',
+      key: [],
     }));
 }
 

@@ -11,12 +11,18 @@ import { interleaved } from '../slope.ts';
 /** Of the file of 1 000 products more: its cost is a row. */
 const SIZES = {
   full: {
-    ...{ rounds: 5, inMemory: 2_000_000, fileRounds: 3 },
-    ...{ file: { short: 1_000_000, long: 5_000_000 }, row: { short: 2_000_000, long: 10_000_000 } },
+    rounds: 5,
+    inMemory: 2_000_000,
+    fileRounds: 3,
+    file: { short: 1_000_000, long: 5_000_000 },
+    row: { short: 2_000_000, long: 10_000_000 },
   },
   quick: {
-    ...{ rounds: 1, inMemory: 1_000_000, fileRounds: 1 },
-    ...{ file: { short: 500_000, long: 2_000_000 }, row: { short: 500_000, long: 4_000_000 } },
+    rounds: 1,
+    inMemory: 1_000_000,
+    fileRounds: 1,
+    file: { short: 500_000, long: 2_000_000 },
+    row: { short: 500_000, long: 4_000_000 },
   },
 };
 const UNIT = 'CPU s/M';
@@ -71,8 +77,11 @@ function inMemory(
     }
   for (const { way, name, samples } of ways)
     report.figure({
-      ...{ id: `embedded/${way}/${key}`, what: `${name}, ${key}`, value: median(samples) },
-      ...{ unit: UNIT, samples },
+      id: `embedded/${way}/${key}`,
+      what: `${name}, ${key}`,
+      value: median(samples),
+      unit: UNIT,
+      samples,
     });
   const [parsed, core, scan] = ways.map(({ samples }) => median(samples));
   report.ratio(`embedded/core-${key}`, 'the Map : decode + engine', parsed / core);
@@ -111,8 +120,12 @@ async function fromFile(
     `${events.short / 1e6} and ${events.long / 1e6} M events of 137 bytes, 1 000 products, ` +
     `${EVENTS_PER_WINDOW / 1e6} M a window; the difference between both`;
   report.row({
-    ...{ id: 'embedded/file', load, bound: { least: 8 } },
+    id: 'embedded/file',
+    load,
+    bound: { least: 8 },
     against: 'the whole embedded path, file → SQLite, for each CPU second',
-    ...{ value: 1 / cost.perMillion, unit: 'M events', rounds: cost.rounds.map((c) => 1 / c) },
+    value: 1 / cost.perMillion,
+    unit: 'M events',
+    rounds: cost.rounds.map((c) => 1 / c),
   });
 }

@@ -15,7 +15,10 @@ export async function engine(report: Report, isQuick: boolean): Promise<void> {
     Array.from({ length: rounds }, () => stagesApart({ ...options, events }));
   const told = (id: string, what: string, all: readonly Stages[], of: keyof Stages, unit = UNIT) =>
     report.figure({
-      ...{ id: `engine/${id}`, what, unit, value: median(all.map((one) => one[of])) },
+      id: `engine/${id}`,
+      what,
+      unit,
+      value: median(all.map((one) => one[of])),
       samples: all.map((one) => one[of]),
     });
   const plains = Array.from({ length: rounds }, () => parsing(Math.round(events / 3)));
@@ -46,16 +49,29 @@ export async function engine(report: Report, isQuick: boolean): Promise<void> {
   report.ratio('engine/ids', 'the Map : window loop + deduplication', parsed / ids);
   const rates = (all: readonly Stages[]) => all.map(({ apply }) => 1 / apply);
   report.row({
-    ...{ id: 'engine/windows', against: 'window loop, for each CPU second', value: 1 / loop },
-    ...{ unit: 'M events', bound: { least: 40 }, load, rounds: rates(few) },
+    id: 'engine/windows',
+    against: 'window loop, for each CPU second',
+    value: 1 / loop,
+    unit: 'M events',
+    bound: { least: 40 },
+    load,
+    rounds: rates(few),
   });
   report.row({
-    ...{ id: 'engine/ids', against: 'deduplication by id, for each CPU second', value: 1 / ids },
-    ...{ unit: 'M events', bound: { least: 5 }, load, rounds: rates(unique) },
+    id: 'engine/ids',
+    against: 'deduplication by id, for each CPU second',
+    value: 1 / ids,
+    unit: 'M events',
+    bound: { least: 5 },
+    load,
+    rounds: rates(unique),
   });
   report.row({
-    ...{ id: 'engine/snapshot', against: 'checkpoints, of each CPU second' },
-    ...{ value: snapshot * 100, unit: '%', bound: { most: 5 } },
+    id: 'engine/snapshot',
+    against: 'checkpoints, of each CPU second',
+    value: snapshot * 100,
+    unit: '%',
+    bound: { most: 5 },
     rounds: many.map((one) => one.snapshot * 100),
     load: '100 000 products, all changed, one checkpoint a second',
   });

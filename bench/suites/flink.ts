@@ -28,11 +28,13 @@ const COLD_ROUNDS = 1;
 /** The engine reads more, in topics of its own: it has too little to do with as much as Flink. */
 const SIZES = {
   full: {
-    ...{ rounds: 3, flink: { short: 1_000_000, long: 4_000_000 } },
+    rounds: 3,
+    flink: { short: 1_000_000, long: 4_000_000 },
     ours: { short: 2_000_000, long: 10_000_000 },
   },
   quick: {
-    ...{ rounds: 1, flink: { short: 500_000, long: 1_500_000 } },
+    rounds: 1,
+    flink: { short: 500_000, long: 1_500_000 },
     ours: { short: 1_000_000, long: 4_000_000 },
   },
 };
@@ -42,12 +44,14 @@ const WAYS = {
   json: {
     what: 'Flink SQL, json format, warm',
     against: 'Flink SQL, json format, no rejects, warm',
-    ...{ least: 10, leastMemory: null },
+    least: 10,
+    leastMemory: null,
   },
   job: {
     what: 'our Flink job, rejects and ledger, warm',
     against: "this project's Flink job, rejects and ledger on, warm",
-    ...{ least: 20, leastMemory: 5 },
+    least: 20,
+    leastMemory: 5,
   },
 };
 
@@ -96,11 +100,13 @@ async function besideEngine(world: World, flink: FlinkTestCluster, way: 'json' |
   const { what, against, least, leastMemory } = WAYS[way];
   let jobs = 0;
   const job = {
-    ...{ key: way, what },
+    key: way,
+    what,
     run: (length: 'short' | 'long') => runJob(kafka, flink, world.theirs[length], way, jobs++),
   };
   const engineWay = {
-    ...{ key: 'engine', what: 'clickrate run' },
+    key: 'engine',
+    what: 'clickrate run',
     run: (length: 'short' | 'long') => engine(kafka.bootstrap, world.ours[length]),
   };
   const cold = await interleaved([job], COLD_ROUNDS);
@@ -125,7 +131,11 @@ async function besideEngine(world: World, flink: FlinkTestCluster, way: 'json' |
   report.ratio(`flink/${way}-memory`, 'its TaskManager, peak memory : ours', memory);
   if (leastMemory === null) return;
   report.row({
-    ...{ id: `flink/${way}-memory`, against: `${against}, peak memory of its TaskManager` },
-    ...{ value: memory, unit: '× less memory', bound: { least: leastMemory }, load },
+    id: `flink/${way}-memory`,
+    against: `${against}, peak memory of its TaskManager`,
+    value: memory,
+    unit: '× less memory',
+    bound: { least: leastMemory },
+    load,
   });
 }

@@ -47,7 +47,12 @@ async function besideFastapi(report: Report, products: number, least: number, is
   report.ratio(`http/fastapi-quick-${products}`, 'clickrate api : FastAPI, joined', own / joined);
   const against = `a FastAPI server that reads the hash for each request, ${products} products`;
   report.row({
-    ...{ id: `http/${products}`, against, value: own / plain, unit: '× the requests' },
-    ...{ bound: { least }, load, rounds: ours.map((rate, n) => rate / fastapi[n]) },
+    id: `http/${products}`,
+    against,
+    value: own / plain,
+    unit: '× the requests',
+    bound: { least },
+    load,
+    rounds: ours.map((rate, n) => rate / fastapi[n]),
   });
 }

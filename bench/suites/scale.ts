@@ -26,7 +26,11 @@ export async function scale(report: Report, isQuick: boolean): Promise<void> {
     `${memory / 1e6} M events of 137 bytes, ${PARTITIONS} + ${PARTITIONS} partitions, 1 000 ` +
     'products, 1 M a window; checksum, records, decode, windows';
   report.row({
-    ...{ id: 'scale/memory', value: ratio, unit: '× the rate', bound: { least: 1.8 }, load },
+    id: 'scale/memory',
+    value: ratio,
+    unit: '× the rate',
+    bound: { least: 1.8 },
+    load,
     against: '2 processes of decode and windows against 1 on two cores, bytes fetched before',
   });
   const kafka = await startKafka({ brokers: 1 });
@@ -54,8 +58,11 @@ async function compared(
     for (const [processes, all] of rates) all.push(...(await ratesOf(processes)));
   const [one, two] = [...rates].map(([processes, samples]) =>
     report.figure({
-      ...{ id: `scale/${key}-${processes}`, what: `${processes} of them, ${name}`, samples },
-      ...{ value: median(samples), unit: 'M events/s' },
+      id: `scale/${key}-${processes}`,
+      what: `${processes} of them, ${name}`,
+      samples,
+      value: median(samples),
+      unit: 'M events/s',
     }),
   );
   report.ratio(`scale/${key}`, `2 processes : 1, ${name}`, two / one);

@@ -131,7 +131,9 @@ function rateOptions(
   const broken = { gaps: gapsOf(() => data().windows) };
   const hidden = { ...broken, stroke: 'transparent', points: { show: false } };
   const alone = {
-    ...{ show: true, size: 5, fill: colours.accent },
+    show: true,
+    size: 5,
+    fill: colours.accent,
     filter: () => aloneIn(data().windows.length, breaksIn(data().windows)),
   };
   return {
@@ -181,7 +183,11 @@ function countsOptions(colours: Colours, shared: Partial<uPlot.Options>): uPlot.
   const [times, impressions] = axes(colours, short);
   const right = {
     ...(impressions as uPlot.Axis),
-    ...{ scale: 'clicks', side: 1, size: RIGHT_PX, stroke: colours.accent, grid: { show: false } },
+    scale: 'clicks',
+    side: 1,
+    size: RIGHT_PX,
+    stroke: colours.accent,
+    grid: { show: false },
   };
   return {
     ...shared,

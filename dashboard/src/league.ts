@@ -108,7 +108,9 @@ export function totalsOf(
   const p = twoProportionP(now, before);
   const both = now.impressions > 0 && before.impressions > 0;
   return {
-    ...{ latest: sum, active, products: rows.size },
+    latest: sum,
+    active,
+    products: rows.size,
     difference: both ? now.clicks / now.impressions - before.clicks / before.impressions : null,
     significant: p !== null && p <= 0.05,
   };

@@ -89,7 +89,9 @@ function useRejected(reason: string): [Loaded, () => void, () => void] {
         const { rejected, next } = await pageOf(reason, before, signal);
         set((was) => ({
           list: before === null ? rejected : [...was.list, ...rejected],
-          ...{ next, why: null, busy: false },
+          next,
+          why: null,
+          busy: false,
         }));
       } catch (error) {
         if (signal.aborted) return;

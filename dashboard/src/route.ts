@@ -32,7 +32,8 @@ function productOf(product: string, asked: URLSearchParams): Product {
   const range = asked.get('range') ?? '';
   const step = asked.get('step') ?? '';
   return {
-    ...{ view: 'product', product },
+    view: 'product',
+    product,
     range: Object.hasOwn(RANGES, range) ? (range as Range) : '1h',
     step: Object.hasOwn(STEPS, step) ? (step as Step) : null,
   };

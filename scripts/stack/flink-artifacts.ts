@@ -33,8 +33,11 @@ export function flinkFiles(say: (sentence: string) => void): FlinkFiles {
   for (const jar of JARS) if (!existsSync(join(more, fileOf(jar)))) fetchJar(jar, more);
   const path = (jar: string) => join(more, fileOf(jar));
   return {
-    ...{ home: join(home, 'pyflink'), lib: join(home, 'pyflink', 'lib') },
-    ...{ connector: path(CONNECTOR), zstd: path(ZSTD), gateway: path(GATEWAY) },
+    home: join(home, 'pyflink'),
+    lib: join(home, 'pyflink', 'lib'),
+    connector: path(CONNECTOR),
+    zstd: path(ZSTD),
+    gateway: path(GATEWAY),
   };
 }
 

@@ -47,18 +47,25 @@ export function planFlink(plan: FlinkPlan): ServerPlan[] {
   const configDir = ['--configDir', conf];
   const programs: Program[] = [
     {
-      ...{ name: 'jobmanager', port: ports.rest, memory: ['-Xmx700m', METASPACE] },
+      name: 'jobmanager',
+      port: ports.rest,
+      memory: ['-Xmx700m', METASPACE],
       main: 'org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint',
       args: configDir,
     },
     {
-      ...{ name: 'taskmanager', port: 0, memory: [...TASK_MEMORY, METASPACE] },
+      name: 'taskmanager',
+      port: 0,
+      memory: [...TASK_MEMORY, METASPACE],
       main: 'org.apache.flink.runtime.taskexecutor.TaskManagerRunner',
       args: configDir,
     },
     {
-      ...{ name: 'sql-gateway', port: ports.gateway, memory: ['-Xmx512m'] },
-      ...{ main: 'org.apache.flink.table.gateway.SqlGateway', args: [] },
+      name: 'sql-gateway',
+      port: ports.gateway,
+      memory: ['-Xmx512m'],
+      main: 'org.apache.flink.table.gateway.SqlGateway',
+      args: [],
     },
   ];
   const path = [conf, join(files.lib, '*'), files.connector, files.zstd];
@@ -71,7 +78,10 @@ export function planFlink(plan: FlinkPlan): ServerPlan[] {
     const jars = name === 'sql-gateway' ? [...path, files.gateway] : path;
     const flags = [...memory, ...OPENS, ...EXPORTS, ...places, '-XX:+UseSerialGC'];
     return {
-      ...{ name, port, command: 'java', directory },
+      name,
+      port,
+      command: 'java',
+      directory,
       otherPorts: name === 'jobmanager' ? [ports.rpc, ports.blob] : [],
       args: [...flags, '-cp', jars.join(delimiter), main, ...args],
       env: environment(conf, files),
@@ -86,8 +96,11 @@ export function temporaryIn(directory: string): string {
 
 function environment(conf: string, { home, lib }: FlinkFiles): NodeJS.ProcessEnv {
   return {
-    ...{ FLINK_CONF_DIR: conf, FLINK_HOME: home, FLINK_LIB_DIR: lib },
-    ...{ FLINK_PLUGINS_DIR: join(home, 'plugins'), FLINK_OPT_DIR: join(home, 'opt') },
+    FLINK_CONF_DIR: conf,
+    FLINK_HOME: home,
+    FLINK_LIB_DIR: lib,
+    FLINK_PLUGINS_DIR: join(home, 'plugins'),
+    FLINK_OPT_DIR: join(home, 'opt'),
   };
 }
 
@@ -97,9 +110,14 @@ function writeConfig({ directory, ports, slots, logLevel, properties }: FlinkPla
   for (const folder of [conf, temporary]) mkdirSync(folder, { recursive: true });
   const host = '127.0.0.1';
   const values = {
-    ...{ JOBMANAGER_HOST: host, GATEWAY_HOST: host, TASKMANAGER_HOST: host, BIND_HOST: host },
-    ...{ JOBMANAGER_PORT: String(ports.rpc), BLOB_PORT: String(ports.blob) },
-    ...{ REST_PORT: String(ports.rest), GATEWAY_PORT: String(ports.gateway) },
+    JOBMANAGER_HOST: host,
+    GATEWAY_HOST: host,
+    TASKMANAGER_HOST: host,
+    BIND_HOST: host,
+    JOBMANAGER_PORT: String(ports.rpc),
+    BLOB_PORT: String(ports.blob),
+    REST_PORT: String(ports.rest),
+    GATEWAY_PORT: String(ports.gateway),
     SLOTS: String(slots ?? 4),
     STATE_URL: `file://${join(directory, 'state')}`,
     TEMPORARY_DIR: temporary,

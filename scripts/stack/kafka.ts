@@ -101,7 +101,9 @@ export async function isClusterReady(ports: readonly BrokerPorts[]): Promise<boo
     const admin = new Admin({
       clientId: 'stack',
       bootstrapBrokers: [`127.0.0.1:${client}`],
-      ...{ retries: 0, connectTimeout: 2_000, timeout: 2_000 },
+      retries: 0,
+      connectTimeout: 2_000,
+      timeout: 2_000,
     });
     admin.on('error', () => {});
     try {

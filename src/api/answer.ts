@@ -11,10 +11,11 @@ import { type Serialised, serialised } from './serialised.ts';
 export const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** On every answer: it is what it says, for this origin alone, and tells nobody who asked. */
-const GUARDS = [
-  ...['x-content-type-options', 'nosniff'],
-  ...['cross-origin-resource-policy', 'same-origin', 'referrer-policy', 'no-referrer'],
-];
+const GUARDS = Object.entries({
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+}).flat();
 /** On answers that are no page: whoever opens one in a browser runs nothing of it. */
 const POLICY_HEADER = 'content-security-policy';
 export const DATA_GUARDS = [...GUARDS, POLICY_HEADER, "default-src 'none'; frame-ancestors 'none'"];

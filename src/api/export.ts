@@ -4,10 +4,9 @@ import { endsOf } from './live.ts';
 
 export type Told = Counts & { end: number; isFinal: boolean; isComplete: boolean };
 
-const COLUMNS = [
-  ...['product_id', 'start', 'end', 'window_start', 'window_end', 'impressions', 'clicks'],
-  ...['ctr', 'ctr_low', 'ctr_high', 'few', 'status', 'complete'],
-];
+const COLUMNS =
+  'product_id,start,end,window_start,window_end,impressions,clicks,' +
+  'ctr,ctr_low,ctr_high,few,status,complete';
 /** What a spreadsheet would take for a formula. */
 const FORMULA = /^[=+\-@\t\r]/;
 
@@ -24,13 +23,22 @@ export function csvText(
   const lines = periods.map(({ start, end, impressions, clicks, ...told }) => {
     const ends = endsOf(impressions, clicks);
     return [
-      ...[name, new Date(start).toISOString(), new Date(end).toISOString(), start, end],
-      ...[impressions, clicks, ctr(impressions, clicks) ?? ''],
-      ...[ends?.low ?? '', ends?.high ?? '', impressions < minSample],
-      ...[told.isFinal ? 'final' : 'provisional', told.isComplete],
+      name,
+      new Date(start).toISOString(),
+      new Date(end).toISOString(),
+      start,
+      end,
+      impressions,
+      clicks,
+      ctr(impressions, clicks) ?? '',
+      ends?.low ?? '',
+      ends?.high ?? '',
+      impressions < minSample,
+      told.isFinal ? 'final' : 'provisional',
+      told.isComplete,
     ].join(',');
   });
-  return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
+  return `${[COLUMNS, ...lines].join('\r\n')}\r\n`;
 }
 
 function field(text: string): string {

@@ -40,7 +40,12 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
     const health = parts.health();
     const wallMs = parts.clock.wallMs();
     return await metrics.text({
-      ...{ health, kept, products: results.size, stream, wallMs, version: parts.version },
+      health,
+      kept,
+      products: results.size,
+      stream,
+      wallMs,
+      version: parts.version,
       ready: readiness(health, troubleOf(context), null).ready,
       staleMs: parts.staleMs?.() ?? null,
       keptLimitBytes: parts.limits.keptTotalBytes,

@@ -59,7 +59,8 @@ export async function eventRoutes(app: FastifyInstance, context: Context): Promi
     '/v1/events',
     // The schema is for readers: the body is judged event by event, not by it.
     {
-      ...{ schema: eventsSchema, validatorCompiler: () => () => true },
+      schema: eventsSchema,
+      validatorCompiler: () => () => true,
       preParsing: (request, reply, payload, done) => {
         underWay.watch(request, reply, payload);
         done(null, payload);

@@ -54,7 +54,8 @@ function exported(schema: object) {
   const text = { schema: Type.String() };
   success.answer.content = {
     ...success.answer.content,
-    ...{ 'text/csv': text, 'application/x-ndjson': text },
+    'text/csv': text,
+    'application/x-ndjson': text,
   };
   return success;
 }

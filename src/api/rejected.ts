@@ -33,7 +33,8 @@ export async function rejectedRoutes(app: FastifyInstance, context: Context): Pr
         ...query,
         ...(fromMs === undefined ? {} : { fromMs }),
         ...(toMs === undefined ? {} : { toMs }),
-        ...{ limit: limit + 1, maxBytes },
+        limit: limit + 1,
+        maxBytes,
       });
       const bytes = found.reduce((sum, event) => sum + event.bytes.length, 0);
       const shown = found.slice(0, limit);
@@ -101,7 +102,14 @@ function keptBody(event: StoredEvent) {
   const text = isUtf8(bytes) ? { text: bytes.toString() } : {};
   const base64 = bytes.toString('base64');
   return {
-    ...{ id, task, partition, offset, reason, message, arrival: arrivalMs },
-    ...{ bytes: base64, ...text },
+    id,
+    task,
+    partition,
+    offset,
+    reason,
+    message,
+    arrival: arrivalMs,
+    bytes: base64,
+    ...text,
   };
 }

@@ -127,6 +127,14 @@ export const Health = Type.Object(
 
 /** Schemas that others refer to. */
 export const SHARED_SCHEMAS = [
-  ...[Result, ResultV1, ProblemBody, UnusableItem, Product, Health],
-  ...[Freshness, TaskTime, Open, OpenProduct],
+  Result,
+  ResultV1,
+  ProblemBody,
+  UnusableItem,
+  Product,
+  Health,
+  Freshness,
+  TaskTime,
+  Open,
+  OpenProduct,
 ];

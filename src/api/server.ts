@@ -48,7 +48,10 @@ const LINGER_MS = 1_000;
 export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
   const { reader, settings, limits, clock, logger } = parts;
   const results = new Results({
-    ...{ reader, limits, clock, windowMs: settings.windowMs },
+    reader,
+    limits,
+    clock,
+    windowMs: settings.windowMs,
     ...(logger === false ? {} : { log: logger }),
   });
   const traffic = new Traffic(clock, limits.slowMs, logger);

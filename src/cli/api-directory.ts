@@ -29,8 +29,14 @@ export async function startDirectoryApi(parts: ApiProcessParts): Promise<ApiProc
     closers.push(() => db.close());
     const server = await createServer({
       reader: new SqliteStore(db, { limits, timeZone: options.timeZone }),
-      ...{ settings, limits, clock: systemClock, logger: log, version: VERSION },
-      ...{ minSample: options.minSample, page: builtPage(), doors: new Doors(options, false) },
+      settings,
+      limits,
+      clock: systemClock,
+      logger: log,
+      version: VERSION,
+      minSample: options.minSample,
+      page: builtPage(),
+      doors: new Doors(options, false),
       // Its tasks ended: what they committed is all there is to tell of them.
       health: () => [],
     });

@@ -29,9 +29,14 @@ export async function startRedisApi(parts: ApiProcessParts): Promise<ApiProcess>
       if (!isRetryable(error)) throw error;
     });
     const server = await createServer({
-      ...{ reader: store, settings, clock: systemClock, logger: log, version: VERSION },
+      reader: store,
+      settings,
+      clock: systemClock,
+      logger: log,
+      version: VERSION,
       limits: limitsOf({ store: 'redis' }, limits),
-      ...{ minSample: options.minSample, page: builtPage() },
+      minSample: options.minSample,
+      page: builtPage(),
       doors: new Doors(options, false),
       ...(slot === null ? {} : { shareMetrics: shareMetrics(slot) }),
       health: () => committed.health(),

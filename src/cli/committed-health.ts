@@ -68,8 +68,16 @@ function healthOf({ task, status, ageMs, number }: Committed): TaskHealth {
   if (isSilent)
     reasons.unshift(`the last commit is ${Math.round(ageMs / 1_000)} s old; is an engine running?`);
   return {
-    ...{ task, reasons, ready: !isSilent, state: isSilent ? 'stopped' : 'running' },
-    ...{ live: status, commitAgeMs: ageMs, commits: number },
-    ...{ commitMs: 0, commitBytes: 0, fenced: 0, retries: 0 },
+    task,
+    reasons,
+    ready: !isSilent,
+    state: isSilent ? 'stopped' : 'running',
+    live: status,
+    commitAgeMs: ageMs,
+    commits: number,
+    commitMs: 0,
+    commitBytes: 0,
+    fenced: 0,
+    retries: 0,
   };
 }

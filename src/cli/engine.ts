@@ -39,7 +39,11 @@ is taken.`,
       const { options, settings } = configurationOf(flags, OPTIONS);
       const log = createLogger(options);
       const running = await startKafkaSize({
-        ...{ options, settings, log, limits: LIMITS, takesEvents: false },
+        options,
+        settings,
+        log,
+        limits: LIMITS,
+        takesEvents: false,
         resetWindows: flags.resetWindows === true,
         takeOver: flags.takeOver === true,
       });

@@ -66,14 +66,27 @@ export function kafkaEngineIn(parts: KafkaEngineParts, world: World): KafkaEngin
   const { clock, cluster } = world;
   const topics = [options.impressionsTopic, options.clicksTopic];
   const member = new GroupMember({
-    ...{ cluster, topic: options.impressionsTopic, clock, limits, log },
+    cluster,
+    topic: options.impressionsTopic,
+    clock,
+    limits,
+    log,
     onAssigned: () => tasks.reconcile(),
   });
   const create = (partition: number) => {
     const onAcknowledge = member.acknowledge.bind(member);
     const source = new KafkaSource({
-      ...{ cluster, clock, log, limits, topics, partition, futureMs, onAcknowledge },
-      ...{ onGap, onLostStore, idleAfterMs },
+      cluster,
+      clock,
+      log,
+      limits,
+      topics,
+      partition,
+      futureMs,
+      onAcknowledge,
+      onGap,
+      onLostStore,
+      idleAfterMs,
     });
     const stillOurs = (stopping: AbortSignal) => member.isOurs(partition, stopping);
     const pipeline = pipelineOf(parts, world, partition, source, stillOurs);
@@ -83,7 +96,10 @@ export function kafkaEngineIn(parts: KafkaEngineParts, world: World): KafkaEngin
   const again: ErrorCode[] = ['task_lost', 'topic_renewed'];
   if (onGap === 'skip') again.push('source_gap');
   const tasks = new Tasks({
-    ...{ create, clock, log, assigned: () => member.assigned },
+    create,
+    clock,
+    log,
+    assigned: () => member.assigned,
     mayBeginAgain: (error) => again.includes(error.code),
   });
   void member.start();
@@ -93,7 +109,9 @@ export function kafkaEngineIn(parts: KafkaEngineParts, world: World): KafkaEngin
     await cluster.close();
   };
   return {
-    ...{ cluster, finished: tasks.finished, stop },
+    cluster,
+    finished: tasks.finished,
+    stop,
     health: () => tasks.health(),
     openCounts: (limit) => tasks.openCounts(limit),
     trouble: () => member.trouble,
@@ -110,8 +128,16 @@ function pipelineOf(
   const { store, settings, limits, log, resetWindows, keep, onStep } = parts;
   return new Pipeline({
     task: String(partition),
-    ...{ clock, newToken, newIdKey },
-    ...{ source, store, settings, limits, log, resetWindows, stillOurs },
+    clock,
+    newToken,
+    newIdKey,
+    source,
+    store,
+    settings,
+    limits,
+    log,
+    resetWindows,
+    stillOurs,
     ...(keep === undefined ? {} : { keep }),
     ...(onStep === undefined ? {} : { onStep }),
   });

@@ -54,13 +54,19 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
     const ingest = new KafkaIngest(sender, topics, limits);
     const push = (records: RecordSlices) => ingest.push(records);
     const server = await createServer({
-      ...{ reader: store, settings, clock: systemClock, logger: log, version: VERSION },
+      reader: store,
+      settings,
+      clock: systemClock,
+      logger: log,
+      version: VERSION,
       limits: limitsOf(options, limits),
       ...(takesEvents ? { push, judge: judgeNow } : {}),
       doors: new Doors(options, takesEvents),
       health: () => engine?.health() ?? [],
       open: (limit) => engine?.openCounts(limit) ?? [],
-      ...{ owner: OWNER, minSample: options.minSample, page: builtPage() },
+      owner: OWNER,
+      minSample: options.minSample,
+      page: builtPage(),
       trouble: () => (engine === null ? 'starting' : engine.trouble()),
     });
     closers.push(() => server.close());

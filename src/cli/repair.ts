@@ -1,6 +1,7 @@
 /** `clickrate repair`: what is damaged in a store, what can be done, and what is lost by it. */
 import type { Command } from 'commander';
-import { impossible, tryRepair } from '../repair/repair.ts';
+import { impossible } from '../repair/impossible.ts';
+import { tryRepair } from '../repair/repair.ts';
 import { textOf } from '../repair/steps.ts';
 import { configurationOf, type Flags, pick, withOptions } from './command.ts';
 import { existingFileIn, fileIn } from './data.ts';

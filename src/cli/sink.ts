@@ -69,13 +69,23 @@ async function startSink(parts: SinkProcessParts): Promise<Running> {
   const clock = systemClock;
   const cluster = new KafkaCluster({ ...options, groupInstance: '' });
   const topics = {
-    ...{ results: options.resultsTopic, progress: options.progressTopic },
+    results: options.resultsTopic,
+    progress: options.progressTopic,
     rejected: options.rejectedTopic,
   };
   const source = new KafkaSinkSource({ cluster, clock, limits, log, topics });
   const sink = new Sink({
-    ...{ task: SINK_TASK, source, store, clock, settings, limits, log, newToken: randomUUID },
-    ...{ owner: OWNER, isGone, writeNumber: () => writeNumber(store) },
+    task: SINK_TASK,
+    source,
+    store,
+    clock,
+    settings,
+    limits,
+    log,
+    newToken: randomUUID,
+    owner: OWNER,
+    isGone,
+    writeNumber: () => writeNumber(store),
   });
   const ofJob = new KafkaCluster({
     ...options,
@@ -83,7 +93,13 @@ async function startSink(parts: SinkProcessParts): Promise<Running> {
     groupInstance: '',
   });
   const heartbeats = new Heartbeats({
-    ...{ options, cluster: ofJob, clock, limits, settings, log, isOwner: () => sink.isOwner },
+    options,
+    cluster: ofJob,
+    clock,
+    limits,
+    settings,
+    log,
+    isOwner: () => sink.isOwner,
     topics: {
       data: [options.impressionsTopic, options.clicksTopic],
       heartbeat: options.heartbeatTopic,
@@ -96,11 +112,17 @@ async function startSink(parts: SinkProcessParts): Promise<Running> {
   };
   try {
     const server = await createServer({
-      ...{ reader: store, settings, clock, logger: log, version: VERSION },
+      reader: store,
+      settings,
+      clock,
+      logger: log,
+      version: VERSION,
       limits: limitsOf(options, limits),
       doors: new Doors(options, false),
-      ...{ health: () => [healthOf(sink, parts, heartbeats)], owner: OWNER },
-      ...{ minSample: options.minSample, page: builtPage() },
+      health: () => [healthOf(sink, parts, heartbeats)],
+      owner: OWNER,
+      minSample: options.minSample,
+      page: builtPage(),
     });
     closers.push(() => server.close());
     const url = await listen(server, options);
@@ -167,8 +189,12 @@ With --port 0 any free port is taken.`,
       const { options, settings } = configurationOf(flags, OPTIONS);
       const log = createLogger(options);
       const running = await startSink({
-        ...{ options, settings, log, limits: LIMITS },
-        ...{ takeOver: flags.takeOver === true, heartbeatMs: Number(flags.heartbeatMs) },
+        options,
+        settings,
+        log,
+        limits: LIMITS,
+        takeOver: flags.takeOver === true,
+        heartbeatMs: Number(flags.heartbeatMs),
       });
       await untilStopped(running, log);
     });

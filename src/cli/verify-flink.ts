@@ -53,7 +53,12 @@ export function flinkRunOf(one: FlinkCase): FlinkRun {
   const shape = shapeFor(answer);
   const [first, last] = edgesOf(answer);
   return new FlinkRun({
-    ...{ options, settings, jar, signal, shape, spanMs: last - first },
+    options,
+    settings,
+    jar,
+    signal,
+    shape,
+    spanMs: last - first,
     idleMs: shape.partitions === 1 ? ALONE_IDLE_MS : IDLE_MS,
     prefix: `clickrate-verify-${randomUUID().slice(0, 8)}`,
     hasDuplicates: answer.totals.has('duplicate'),

@@ -19,7 +19,9 @@ export async function localOutcome(options: LocalOptions): Promise<Outcome> {
     },
   });
   return {
-    ...{ engine: 'local', kept, ledger: ledgerOf(status) },
+    engine: 'local',
+    kept,
+    ledger: ledgerOf(status),
     windows: windowsIn(readFileSync(options.results, 'utf8')),
   };
 }

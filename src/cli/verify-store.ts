@@ -175,7 +175,8 @@ async function topicLogs(
   // Asked afterwards: what is still there was there when it was read.
   const begins = await beginsOf(options, topic);
   return begins.map((begin, partition) => ({
-    ...{ partition: `${topic}-${partition}`, begin },
+    partition: `${topic}-${partition}`,
+    begin,
     records: records.get(partition) ?? [],
   }));
 }

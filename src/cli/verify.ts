@@ -170,8 +170,11 @@ type Verified = { outcome: Outcome; found: Difference[] };
 const VERIFY: Record<Engine, (one: Case, truth: Outcome) => Promise<Verified>> = {
   local: async ({ input, options, settings, directory, signal }, truth) => {
     const outcome = await localOutcome({
-      ...{ ...input, files: [...input.files] },
-      ...{ settings, log: createLogger(options), signal },
+      ...input,
+      files: [...input.files],
+      settings,
+      log: createLogger(options),
+      signal,
       results: join(directory, 'local.ndjson'),
     });
     return { outcome, found: differences(truth, outcome) };

@@ -175,8 +175,10 @@ export class Committer {
       parts,
       removedParts: [
         ...new Set([
-          ...[...collected.removedParts, ...dictionary.removed],
-          ...[...former.removedParts, ...dropped],
+          ...collected.removedParts,
+          ...dictionary.removed,
+          ...former.removedParts,
+          ...dropped,
         ]),
       ],
       status: task.status(positions),

@@ -59,7 +59,8 @@ export function mendJournal(
   if (early > 0)
     steps.push({
       what: `${counted(early, 'row')} of the journal before offset ${start}`,
-      ...{ does: 'gone: their events are counted', lost: NOTHING },
+      does: 'gone: their events are counted',
+      lost: NOTHING,
     });
   let at = start;
   for (const span of [...spans, { ...end, end: end.first }]) {

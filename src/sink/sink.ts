@@ -153,15 +153,13 @@ export class Sink {
   #commit(session: SinkSession, isLast: boolean): void {
     const { commit, asked } = this.#build(session, isLast);
     this.#builtMs = this.#parts.clock.monotonicMs();
-    this.#inFlight = this.#send(session, commit, asked).then(
-      () => {
-        this.#inFlight = null;
-      },
-      (error: unknown) => {
-        this.#inFlight = null;
+    this.#inFlight = this.#send(session, commit, asked)
+      .catch((error: unknown) => {
         this.#failure = error;
-      },
-    );
+      })
+      .finally(() => {
+        this.#inFlight = null;
+      });
   }
 
   #build(session: SinkSession, isLast: boolean): { commit: Commit; asked: number } {
@@ -180,11 +178,17 @@ export class Sink {
     const parts = state.parts(taken);
     if (!isLast) parts.push({ name: OWNER_PART, bytes: new TextEncoder().encode(owner) });
     const commit: Commit = {
-      ...{ task, number: session.number, ...fence, parts },
+      task,
+      number: session.number,
+      ...fence,
+      parts,
       removedParts: isLast ? [OWNER_PART] : [],
       status: state.status(session.safe.positions, topicIds, session.safe.watermark),
-      ...{ removals: taken.removals, claims: taken.claims, results: taken.results },
-      ...{ kept: [], comebacks: [] },
+      removals: taken.removals,
+      claims: taken.claims,
+      results: taken.results,
+      kept: [],
+      comebacks: [],
     };
     return { commit, asked: taken.claims.length };
   }
@@ -235,14 +239,10 @@ export class Sink {
     if (session === null) return report;
     const { state, positions, topicIds } = session;
     const ends = source.ends ?? [];
-    const reasons = [...report.reasons];
-    if (state.otherWindows > 0)
-      reasons.push(`${state.otherWindows} results have windows of another length: see windowMs`);
-    if (state.unreadable > 0) reasons.push(`${state.unreadable} records are none of the job's`);
-    if (state.heldElsewhere > 0)
-      reasons.push(`${state.heldElsewhere} products belong to the tasks of an engine`);
     return {
-      ...{ ...report, reasons, live: state.status(positions, topicIds, state.watermark) },
+      ...report,
+      reasons: [...report.reasons, ...state.concerns()],
+      live: state.status(positions, topicIds, state.watermark),
       sights: positions.map((_, p) => ({ end: ends[p] ?? null, quietMs: 0 })),
       lagRecords: positions.reduce((sum, at, p) => sum + Math.max(0, (ends[p] ?? at) - at), 0),
     };

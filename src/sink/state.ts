@@ -186,16 +186,39 @@ export class SinkState {
     const finalBefore =
       watermark === null ? null : windowStart(watermark - allowedLatenessMs + 1, windowMs);
     return {
-      ...{ version: VERSION, watermark, finalBefore, comebacks: [], ledger: this.#ledger() },
+      version: VERSION,
+      watermark,
+      finalBefore,
+      comebacks: [],
+      ledger: this.#ledger(),
       partitions: this.#places.map(
         ({ name }, p): PartitionStatus => ({
-          ...{ name, topicId: topicIds[p], position: positions[p], maxTs: this.#maxTs[p] },
-          ...{ watermark, idle: false },
+          name,
+          topicId: topicIds[p],
+          position: positions[p],
+          maxTs: this.#maxTs[p],
+          watermark,
+          idle: false,
         }),
       ),
-      ...{ settings: this.#settings, publishFloor: null, idKey: '' },
-      ...{ heldElsewhere: this.heldElsewhere, droppedIds: 0 },
+      settings: this.#settings,
+      publishFloor: null,
+      idKey: '',
+      heldElsewhere: this.heldElsewhere,
+      droppedIds: 0,
     };
+  }
+
+  /** What somebody should look at, in words. */
+  concerns(): string[] {
+    const { otherWindows, unreadable, heldElsewhere } = this;
+    const concerns: string[] = [];
+    if (otherWindows > 0)
+      concerns.push(`${otherWindows} results have windows of another length: see windowMs`);
+    if (unreadable > 0) concerns.push(`${unreadable} records are none of the job's`);
+    if (heldElsewhere > 0)
+      concerns.push(`${heldElsewhere} products belong to the tasks of an engine`);
+    return concerns;
   }
 
   #ledger(): Ledger {

@@ -70,9 +70,16 @@ export class FlinkRun {
     this.#manager = new JobManager(options.jobManager);
     this.topics = new VerifyTopics(options, prefix, shape, prefix);
     this.#job = {
-      ...{ name: prefix, group: prefix, jar, idleMs, topics: this.topics.names },
-      ...{ parallelism: shape.parallelism, start: 'earliest', checkpointMs: CHECKPOINT_MS },
-      ...{ settings: jobSettings({ ...settings, driftMs }), kafka: kafkaProperties(options) },
+      name: prefix,
+      group: prefix,
+      jar,
+      idleMs,
+      topics: this.topics.names,
+      parallelism: shape.parallelism,
+      start: 'earliest',
+      checkpointMs: CHECKPOINT_MS,
+      settings: jobSettings({ ...settings, driftMs }),
+      kafka: kafkaProperties(options),
       dedupMs: hasDuplicates ? DEDUP_MS : 0,
       watermarks: 'on-event',
     };

@@ -19,9 +19,12 @@ export type Shape = { partitions: number; parallelism: number };
 export function topicNames(prefix: string, { partitions }: Shape) {
   const impressions = `${prefix}-${partitions === 1 ? 'events' : 'impressions'}`;
   return {
-    ...{ impressions, clicks: partitions === 1 ? impressions : `${prefix}-clicks` },
-    ...{ rejected: `${prefix}-rejected`, results: `${prefix}-results` },
-    ...{ heartbeat: `${prefix}-heartbeat`, progress: `${prefix}-progress` },
+    impressions,
+    clicks: partitions === 1 ? impressions : `${prefix}-clicks`,
+    rejected: `${prefix}-rejected`,
+    results: `${prefix}-results`,
+    heartbeat: `${prefix}-heartbeat`,
+    progress: `${prefix}-progress`,
   };
 }
 

@@ -55,7 +55,8 @@ suite('keys', () => {
   test('of a list that is begun and holds none are refused: nobody would be kept out', () => {
     for (const list of [',', ' ', ' , ,'])
       assert.throws(() => new Keys(list, 'writeKeys'), {
-        ...{ code: 'config_invalid', message: /writeKeys holds no key/ },
+        code: 'config_invalid',
+        message: /writeKeys holds no key/,
       });
     assert.ok(new Keys('', 'writeKeys').isEmpty);
   });

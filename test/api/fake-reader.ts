@@ -40,8 +40,14 @@ export const row = (
 /** A kept event whose bytes are `text`. */
 export function keptEvent(id: number, text: string): StoredEvent {
   return {
-    ...{ id, task: '0', partition: 'events-0', offset: id * 10, reason: 'not_json' },
-    ...{ message: 'not JSON', arrivalMs: START, bytes: Buffer.from(text) },
+    id,
+    task: '0',
+    partition: 'events-0',
+    offset: id * 10,
+    reason: 'not_json',
+    message: 'not JSON',
+    arrivalMs: START,
+    bytes: Buffer.from(text),
   };
 }
 

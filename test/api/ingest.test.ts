@@ -19,7 +19,9 @@ async function served(t: Hooks, overrides: Partial<ApiParts> = {}) {
   t.after(() => app.close());
   const post = (type: string, payload: string | Buffer, headers: Record<string, string> = {}) =>
     app.inject({
-      ...{ method: 'POST', url: '/v1/events', payload },
+      method: 'POST',
+      url: '/v1/events',
+      payload,
       headers: { 'content-type': type, ...headers },
     });
   return { app, post, pushed };
@@ -150,7 +152,9 @@ test('other media types and encodings are 415', async (t) => {
     assert.match(answer.json().detail, /curl: -H 'content-type: application\/json'/);
   }
   const untyped = await app.inject({
-    ...{ method: 'POST', url: '/v1/events', payload: Buffer.from(event(1)) },
+    method: 'POST',
+    url: '/v1/events',
+    payload: Buffer.from(event(1)),
     headers: { 'content-type': '' },
   });
   assert.equal(untyped.statusCode, 415);

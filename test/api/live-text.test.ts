@@ -23,10 +23,15 @@ function told(product: string, counts: Counts, windowMs: number, yardstick: Yard
   const ends = endsOf(impressions, clicks);
   const { finalBefore, minSample } = yardstick;
   return {
-    ...{ product_id: product, ctr: ctr(impressions, clicks), impressions, clicks },
-    ...{ window_start: start, window_end: start + windowMs },
+    product_id: product,
+    ctr: ctr(impressions, clicks),
+    impressions,
+    clicks,
+    window_start: start,
+    window_end: start + windowMs,
     clicks_exceed_impressions: clicks > impressions,
-    ...{ ctr_low: ends?.low ?? null, ctr_high: ends?.high ?? null },
+    ctr_low: ends?.low ?? null,
+    ctr_high: ends?.high ?? null,
     few: impressions < minSample,
     status: finalBefore !== null && start < finalBefore ? 'final' : 'provisional',
   };
@@ -39,7 +44,9 @@ test('a row is its JSON, whatever the product id and the counts', () => {
       const tell = (one: Counts | null) =>
         one === null ? null : told(pair.product, one, windowMs, yardstick);
       const row = {
-        ...{ product_id: pair.product, latest: tell(pair.latest), previous: tell(pair.previous) },
+        product_id: pair.product,
+        latest: tell(pair.latest),
+        previous: tell(pair.previous),
         p_value: pOf(pair),
       };
       const text = textOf((bytes) => addRow(bytes, pair, windowMs, yardstick));

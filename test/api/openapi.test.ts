@@ -190,7 +190,9 @@ async function knockAtDoors(
     for (const [n, { path, method }] of operations.entries()) {
       // Each from an address of its own: what one used up of the rate is not missed by the next.
       const request = {
-        ...{ url: fill(path), headers, remoteAddress: `10.0.0.${n}` },
+        url: fill(path),
+        headers,
+        remoteAddress: `10.0.0.${n}`,
         method: path === '/v1/stream' ? 'HEAD' : method,
       };
       let status = 0;

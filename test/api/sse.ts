@@ -87,8 +87,13 @@ export async function connect(url: string, lastId?: string): Promise<Client> {
       check();
     });
   return {
-    ...{ status: response.statusCode!, headers: response.headers, events, comments, closed },
-    ...{ until, lastId: idOf },
+    status: response.statusCode!,
+    headers: response.headers,
+    events,
+    comments,
+    closed,
+    until,
+    lastId: idOf,
     pause: () => void response.pause(),
     resume: () => void response.resume(),
     close: () => sent.destroy(),

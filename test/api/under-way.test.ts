@@ -76,7 +76,9 @@ async function slow(t: { after(fn: () => unknown): void }, bodyBytes: number, bo
   const headers = { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' };
   const post = (bytes: number, signal: AbortSignal | null = null) =>
     fetch(`http://127.0.0.1:${port}/v1/events`, {
-      ...{ method: 'POST', headers, signal },
+      method: 'POST',
+      headers,
+      signal,
       body: new Uint8Array(gzipSync(Buffer.alloc(bytes, 'x'))),
     });
   return { post, letGo, waiting: () => waiting };

@@ -64,14 +64,30 @@ test('a rate without impressions is null, more clicks than impressions are flagg
   reader.publish([row('a', counts(START, 0, 2), counts(START - 10_000, 4, 1))]);
   const { latest, previous } = (await app.inject('/v1/products/a')).json();
   assert.deepEqual(latest, {
-    ...{ product_id: 'a', ctr: null, impressions: 0, clicks: 2 },
-    ...{ window_start: START, window_end: START + 10_000, clicks_exceed_impressions: true },
-    ...{ ctr_low: null, ctr_high: null, few: true, status: 'provisional' },
+    product_id: 'a',
+    ctr: null,
+    impressions: 0,
+    clicks: 2,
+    window_start: START,
+    window_end: START + 10_000,
+    clicks_exceed_impressions: true,
+    ctr_low: null,
+    ctr_high: null,
+    few: true,
+    status: 'provisional',
   });
   assert.deepEqual(previous, {
-    ...{ product_id: 'a', ctr: 0.25, impressions: 4, clicks: 1 },
-    ...{ window_start: START - 10_000, window_end: START, clicks_exceed_impressions: false },
-    ...{ ctr_low: 0.045587, ctr_high: 0.699359, few: true, status: 'provisional' },
+    product_id: 'a',
+    ctr: 0.25,
+    impressions: 4,
+    clicks: 1,
+    window_start: START - 10_000,
+    window_end: START,
+    clicks_exceed_impressions: false,
+    ctr_low: 0.045587,
+    ctr_high: 0.699359,
+    few: true,
+    status: 'provisional',
   });
   assert.equal((await app.inject('/v1/products/b')).statusCode, 404);
 });
@@ -231,7 +247,10 @@ test('history is the last hour up to the latest window, or the span asked for', 
     window_start: START,
     window_end: START + 10_000,
     clicks_exceed_impressions: false,
-    ...{ ctr_low: 0.300641, ctr_high: 0.954413, few: true, status: 'provisional' },
+    ctr_low: 0.300641,
+    ctr_high: 0.954413,
+    few: true,
+    status: 'provisional',
     complete: false,
   });
   assert.deepEqual((await json('/v1/products/quiet/history')).windows, []);
@@ -282,12 +301,25 @@ test('rejected events come newest first, with bytes, reason and origin', async (
   const first = await json('/v1/rejected?limit=2');
   assert.deepEqual(first.rejected, [
     {
-      ...{ id: 6, task: '0', partition: 'events-0', offset: 60, reason: 'too_late' },
-      ...{ message: 'not JSON', arrival: START, bytes: '//4=' },
+      id: 6,
+      task: '0',
+      partition: 'events-0',
+      offset: 60,
+      reason: 'too_late',
+      message: 'not JSON',
+      arrival: START,
+      bytes: '//4=',
     },
     {
-      ...{ id: 5, task: '0', partition: 'events-0', offset: 50, reason: 'not_json' },
-      ...{ message: 'not JSON', arrival: START, bytes: 'ezU=', text: '{5' },
+      id: 5,
+      task: '0',
+      partition: 'events-0',
+      offset: 50,
+      reason: 'not_json',
+      message: 'not JSON',
+      arrival: START,
+      bytes: 'ezU=',
+      text: '{5',
     },
   ]);
   assert.equal(first.totals.events, 6);

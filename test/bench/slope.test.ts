@@ -6,7 +6,9 @@ import { Report } from '../../bench/report.ts';
 import { costOf, interleaved, type Run, timesOf } from '../../bench/slope.ts';
 
 const run = (events: number, cpuSeconds: number, peakMb = 100): Run => ({
-  ...{ events, cpuSeconds, peakMb },
+  events,
+  cpuSeconds,
+  peakMb,
 });
 const M = 1_000_000;
 
@@ -38,7 +40,8 @@ test('two costs are compared by their medians, and by the rounds in which both r
 test('ways run in turn, both lengths of each in every round', async () => {
   const seen: string[] = [];
   const way = (key: string) => ({
-    ...{ key, what: key },
+    key,
+    what: key,
     run: async (length: 'short' | 'long', round: number) => {
       seen.push(`${key} ${length} ${round}`);
       return run(length === 'short' ? 1 : 2, 1);

@@ -23,7 +23,11 @@ function healthOver() {
 }
 
 const task = (ageMs: number): Committed => ({
-  ...{ task: '0', status: statusOf(1), ageMs, epoch: 1, number: 7 },
+  task: '0',
+  status: statusOf(1),
+  ageMs,
+  epoch: 1,
+  number: 7,
 });
 
 test('an engine that has not committed for long is not ready, and that is said', async () => {

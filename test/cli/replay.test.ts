@@ -207,7 +207,11 @@ test('a replay whose store fails ends when it is told to, and goes on later', as
   const abort = new AbortController();
   let other: DatabaseSync | null = null;
   const options = {
-    ...{ files: [file], sort: false, data, settings: settingsWith({}), log: silentLog },
+    files: [file],
+    sort: false,
+    data,
+    settings: settingsWith({}),
+    log: silentLog,
     signal: abort.signal,
   };
   const stopped = replay({

@@ -6,7 +6,10 @@ import { untilStopped } from '../../src/cli/running.ts';
 import type { Change } from '../../src/stores/store.ts';
 
 const change = (product: string, impressions: number): Change => ({
-  ...{ incarnation: 'a', number: 1, windowMs: 10_000, removals: [] },
+  incarnation: 'a',
+  number: 1,
+  windowMs: 10_000,
+  removals: [],
   rows: [{ product, latest: { start: 0, impressions, clicks: 1 }, previous: null }],
 });
 

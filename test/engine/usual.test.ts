@@ -69,7 +69,9 @@ type Drawn = { late: number; product: number; kind: 0 | 1; id: number | null; is
 function rowAt(batch: number, { late, product, kind, id, isBroken }: Drawn): Row {
   const ts = (batch * WINDOW_MS) / 2 + 2 * WINDOW_MS - late;
   return {
-    ...{ ts, product, kind },
+    ts,
+    product,
+    kind,
     ...(id === null ? {} : { id }),
     ...(isBroken ? { reject: 'bad_timestamp' as const } : {}),
   };

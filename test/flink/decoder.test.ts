@@ -29,7 +29,9 @@ suite('the decoder of the Flink job', { skip: withoutFlink() }, () => {
       ({ bytes, arrivalMs }) => `${Buffer.from(bytes).toString('base64')} ${arrivalMs}\n`,
     );
     const done = spawnSync('java', ['-cp', classes, 'clickrate.flink.Corpus'], {
-      ...{ input: lines.join(''), encoding: 'utf8', maxBuffer: 1 << 28 },
+      input: lines.join(''),
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
     });
     assert.equal(done.status, 0, done.stderr);
     return done.stdout.trimEnd().split('\n');

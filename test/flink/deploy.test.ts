@@ -161,7 +161,8 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
     try {
       const { topics } = await admin.metadata({ topics: [name] });
       const all = Array.from({ length: topics.get(name)!.partitionsCount }, (_, partition) => ({
-        ...{ partition, offset: -1n },
+        partition,
+        offset: -1n,
       }));
       await admin.deleteRecords({ topics: [{ name, partitions: all }] });
     } finally {
@@ -181,7 +182,8 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
       for (const value of values)
         await sender.send([
           {
-            ...{ topic: 'impressions', key: Buffer.from('same') },
+            topic: 'impressions',
+            key: Buffer.from('same'),
             value: Buffer.from(JSON.stringify(value)),
           },
         ]);

@@ -36,8 +36,13 @@ suite('the Flink size under faults', { skip, timeout: 400 * SECONDS }, () => {
     await size.deploy();
     let sinking = await size.sink();
     const feed = new Feed({
-      ...{ bootstrap: kafka.bootstrap, impressions: 'impressions', clicks: 'clicks' },
-      ...{ rate: 500, products: 20, disorderMs: 500, broken: 0.02 },
+      bootstrap: kafka.bootstrap,
+      impressions: 'impressions',
+      clicks: 'clicks',
+      rate: 500,
+      products: 20,
+      disorderMs: 500,
+      broken: 0.02,
     }).start();
     size.after(() => feed.stop());
     await goesOn('at the start');

@@ -36,9 +36,15 @@ export async function engineOn(directory: string): Promise<Engine> {
   const store = new SqliteStore(db, { clock, limits });
   let tokens = 0;
   const pipeline = new Pipeline({
-    ...{ task: '0', source: journal, store, clock, limits, log: silentLog },
+    task: '0',
+    source: journal,
+    store,
+    clock,
+    limits,
+    log: silentLog,
     settings: SETTINGS_HERE,
-    ...{ newToken: () => `${tokens++}`, newIdKey: () => '0123456789abcdef'.repeat(2) },
+    newToken: () => `${tokens++}`,
+    newIdKey: () => '0123456789abcdef'.repeat(2),
     stillOurs: async () => true,
   });
   const end = async () => {

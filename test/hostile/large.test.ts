@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { fileHas } from '../../src/repair/find.ts';
-import { impossible } from '../../src/repair/repair.ts';
+import { impossible } from '../../src/repair/impossible.ts';
 import { lostIn } from '../../src/sqlite-log.ts';
 import { temporary } from '../support/processes.ts';
 

@@ -90,7 +90,8 @@ test('what was counted is not missed, whatever became of it', async () => {
   later.db.exec(break_('0, 20, 30'));
   assert.deepEqual(await later.mended(), {
     said: ['2 rows of the journal before offset 30', 'the journal from offset 30 to 39'],
-    ...{ missed: 10, floor: 900 + AHEAD },
+    missed: 10,
+    floor: 900 + AHEAD,
   });
 });
 

@@ -31,9 +31,16 @@ const EVENTS = Array.from(
 /** Counts the journal from where the checkpoint says, to its end, in many commits. */
 async function count(journal: Journal, store: RedisStore): Promise<void> {
   const pipeline = new Pipeline({
-    ...{ task: '0', source: journal, store, clock: new SimClock(START + 60_000), limits },
-    ...{ settings: SETTINGS_HERE, log: silentLog, stillOurs: async () => true },
-    ...{ newToken: () => `${Math.random()}`, newIdKey: () => '0123456789abcdef'.repeat(2) },
+    task: '0',
+    source: journal,
+    store,
+    clock: new SimClock(START + 60_000),
+    limits,
+    settings: SETTINGS_HERE,
+    log: silentLog,
+    stillOurs: async () => true,
+    newToken: () => `${Math.random()}`,
+    newIdKey: () => '0123456789abcdef'.repeat(2),
   });
   await pipeline.start();
   while ((pipeline.health().live?.partitions[0].position ?? 0) < journal.nextOffset)

@@ -35,7 +35,8 @@ async function repaired(t: Parameters<typeof temporary>[0], origin: string, sql:
   const { steps, keep } = tryRepair(join(base, 'damaged'));
   keep(0);
   return {
-    ...{ steps, directory: join(base, 'damaged') },
+    steps,
+    directory: join(base, 'damaged'),
     whole: await outcomeOf(join(base, 'whole')),
     mended: await outcomeOf(join(base, 'damaged')),
   };

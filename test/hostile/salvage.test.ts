@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { impossible } from '../../src/repair/repair.ts';
+import { impossible } from '../../src/repair/impossible.ts';
 import { copyTable, salvage } from '../../src/repair/salvage.ts';
 import { openDatabase } from '../../src/sqlite.ts';
 import { temporary } from '../support/processes.ts';

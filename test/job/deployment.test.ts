@@ -4,7 +4,10 @@ import { test } from 'node:test';
 import { deploymentIn } from '../../src/cli/flink-deployment.ts';
 
 const recordOf = (text: string) => ({
-  ...{ partition: 2, offset: 71, timeMs: 0, headers: {} },
+  partition: 2,
+  offset: 71,
+  timeMs: 0,
+  headers: {},
   key: Buffer.from('{"deployment":"clickrate"}'),
   value: Buffer.from(text),
 });

@@ -7,7 +7,11 @@ import { ClickrateError } from '../../src/errors.ts';
 type Log = { first?: number; end?: number; committed?: number | null };
 
 const log = (name: string, { first = 0, end = 100, committed = null }: Log) => ({
-  ...{ id: `id-${name}`, name, first, end, committed },
+  id: `id-${name}`,
+  name,
+  first,
+  end,
+  committed,
 });
 const IDS = { impressions: 'a', clicks: 'b' };
 const found = (impressions: Log, clicks: Log, topicIds = IDS): DataLogs => ({
@@ -101,7 +105,8 @@ test('a coordinator that is not there yet, as in a new cluster, is asked again',
     return null;
   };
   const cluster = {
-    ...{ topic: async () => ({ id: 'a', partitionsCount: 1 }), committed },
+    topic: async () => ({ id: 'a', partitionsCount: 1 }),
+    committed,
     bounds: async () => ({ first: 0, end: 0 }),
   } as unknown as Parameters<typeof logsOf>[0];
   assert.equal((await logsOf(cluster, ['one'])).logs[0].committed, null);

@@ -97,22 +97,30 @@ suite('a session', () => {
 });
 
 const JOB: Job = {
-  ...{ name: 'clickrate', settings: jobSettings(SETTINGS), kafka: {}, group: 'g', jar: '/j' },
+  name: 'clickrate',
+  settings: jobSettings(SETTINGS),
+  kafka: {},
+  group: 'g',
+  jar: '/j',
   topics: {
-    ...{ impressions: 'i', clicks: 'c', rejected: 'x' },
-    ...{ results: 'r', heartbeat: 'h', progress: 'p' },
+    impressions: 'i',
+    clicks: 'c',
+    rejected: 'x',
+    results: 'r',
+    heartbeat: 'h',
+    progress: 'p',
   },
-  ...{
-    parallelism: 1,
-    start: 'earliest',
-    idleMs: 1,
-    checkpointMs: 1,
-    dedupMs: 0,
-    watermarks: 'periodic',
-  },
+  parallelism: 1,
+  start: 'earliest',
+  idleMs: 1,
+  checkpointMs: 1,
+  dedupMs: 0,
+  watermarks: 'periodic',
 };
 const LAST: Deployment = {
-  ...{ jobId: 'old', savepoint: null, restoredFrom: null },
+  jobId: 'old',
+  savepoint: null,
+  restoredFrom: null,
   fingerprint: fingerprint(JOB),
 };
 

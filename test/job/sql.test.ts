@@ -14,12 +14,22 @@ const JOB: Job = {
   name: 'clickrate',
   settings: jobSettings(SETTINGS),
   topics: {
-    ...{ impressions: 'impressions', clicks: 'clicks', rejected: 'ctr-rejected' },
-    ...{ results: 'ctr-results', heartbeat: 'ctr-heartbeat', progress: 'ctr-progress' },
+    impressions: 'impressions',
+    clicks: 'clicks',
+    rejected: 'ctr-rejected',
+    results: 'ctr-results',
+    heartbeat: 'ctr-heartbeat',
+    progress: 'ctr-progress',
   },
   kafka: { 'bootstrap.servers': '127.0.0.1:9092' },
-  ...{ group: 'clickrate-flink', parallelism: 2, jar: '/opt/functions.jar', start: 'earliest' },
-  ...{ idleMs: 20_000, checkpointMs: 5_000, dedupMs: 0, watermarks: 'periodic' },
+  group: 'clickrate-flink',
+  parallelism: 2,
+  jar: '/opt/functions.jar',
+  start: 'earliest',
+  idleMs: 20_000,
+  checkpointMs: 5_000,
+  dedupMs: 0,
+  watermarks: 'periodic',
 };
 
 const textOf = (job: Job) => jobStatements(job).join('\n');

@@ -145,7 +145,9 @@ async function checkTask(
 function unique(comebacks: readonly Comeback[]): Comeback[] {
   const byPlace = new Map(comebacks.map((at) => [`${at.partition} ${at.offset}`, at]));
   return [...byPlace.values()].map(({ partition, offset, watermark }) => ({
-    ...{ partition, offset, watermark },
+    partition,
+    offset,
+    watermark,
   }));
 }
 

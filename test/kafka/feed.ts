@@ -43,8 +43,15 @@ export class Feed {
 
   constructor(options: FeedOptions) {
     this.#options = {
-      ...{ products: 5, seed: 1, late: 0, lateMs: 8_000, disorderMs: 0, repeated: 0, broken: 0 },
-      ...{ clickShare: 0.3, now: Date.now },
+      products: 5,
+      seed: 1,
+      late: 0,
+      lateMs: 8_000,
+      disorderMs: 0,
+      repeated: 0,
+      broken: 0,
+      clickShare: 0.3,
+      now: Date.now,
       ...options,
     };
     this.#random = new Random(this.#options.seed);

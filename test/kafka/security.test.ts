@@ -125,7 +125,8 @@ suite('TLS and login', { skip: withoutKafka() || withoutRedis() }, () => {
     const world = await setUp(t, cluster);
     const env = { CLICKRATE_SASL_PASSWORD: 'guessed' };
     const stranger = await world.engine({
-      ...{ bootstrap: bootstrap.get('plain')!, env },
+      bootstrap: bootstrap.get('plain')!,
+      env,
       flags: withPassword('PLAIN'),
     });
     const untrusting = await world.engine({ bootstrap: bootstrap.get('tls')!, flags: ['--tls'] });

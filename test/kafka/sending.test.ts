@@ -42,7 +42,8 @@ suite('sending to Kafka', { skip: withoutKafka() }, () => {
     return sender;
   };
   const record = (topic: string, key: string | null, value: string): Outgoing => ({
-    ...{ topic, value: Buffer.from(value) },
+    topic,
+    value: Buffer.from(value),
     key: key === null ? null : Buffer.from(key),
   });
   const valuesOf = async (topic: string) =>

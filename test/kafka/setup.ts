@@ -42,7 +42,11 @@ export async function setUp(t: Test, cluster: KafkaTestCluster, options: SetupOp
   );
   const engine = async (more: Partial<EngineOptions> = {}): Promise<Engine> => {
     const started = await startEngine({
-      ...{ bootstrap, redis: redis.url, impressions, clicks, group: `g-${name}` },
+      bootstrap,
+      redis: redis.url,
+      impressions,
+      clicks,
+      group: `g-${name}`,
       ...more,
       flags: [...settingFlags, '--log-level', 'info', ...(more.flags ?? [])],
     });

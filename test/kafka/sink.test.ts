@@ -33,11 +33,17 @@ async function setUp(t: Test, cluster: KafkaTestCluster) {
   const job = new FakeJob(cluster.bootstrap, topics, WINDOW);
   t.after(() => job.close());
   const flags = {
-    ...{ '--port': '0', '--brokers': cluster.bootstrap, '--redis': redis.url },
-    ...{ '--results-topic': topics.results, '--rejected-topic': topics.rejected },
-    ...{ '--progress-topic': topics.progress, '--heartbeat-topic': `beat-${name}` },
-    ...{ '--impressions-topic': data.impressions, '--clicks-topic': data.clicks },
-    ...{ '--window-ms': String(WINDOW), '--group': `g-${name}` },
+    '--port': '0',
+    '--brokers': cluster.bootstrap,
+    '--redis': redis.url,
+    '--results-topic': topics.results,
+    '--rejected-topic': topics.rejected,
+    '--progress-topic': topics.progress,
+    '--heartbeat-topic': `beat-${name}`,
+    '--impressions-topic': data.impressions,
+    '--clicks-topic': data.clicks,
+    '--window-ms': String(WINDOW),
+    '--group': `g-${name}`,
   };
   const sink = async (): Promise<SinkProcess> => {
     const child = startNode('src/cli/main.ts', ['sink', ...Object.entries(flags).flat()]);
@@ -65,7 +71,9 @@ async function mustBeExact({ job, store }: World, waitMs = 30_000): Promise<void
       .map(({ start, impressions, clicks }) => ({ start, impressions, clicks }))
       .sort((a, b) => a.start - b.start);
     assert.deepEqual(rows.get(product), {
-      ...{ product, latest: cells.at(-1), previous: cells.at(-2) ?? null },
+      product,
+      latest: cells.at(-1),
+      previous: cells.at(-2) ?? null,
     });
     assert.deepEqual(await windowsOf(store, product, 0, 9e15), cells);
   }

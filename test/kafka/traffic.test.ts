@@ -50,8 +50,10 @@ suite('traffic on real servers', { skip: withoutKafka() || withoutRedis() }, () 
     const quiet = { clickShare: 0, late: 0, repeated: 0, broken: 0 };
     const feed = world.feed({ rate: 300, ...quiet });
     const producer = new Producer({
-      ...{ clientId: 'test', bootstrapBrokers: cluster.bootstrap.split(',') },
-      ...{ idempotent: true, transactionalId: `clicks-${world.name}` },
+      clientId: 'test',
+      bootstrapBrokers: cluster.bootstrap.split(','),
+      idempotent: true,
+      transactionalId: `clicks-${world.name}`,
       // Also that of a transaction: after the 5 s of the library the broker may abort it.
       timeout: 60_000,
     });

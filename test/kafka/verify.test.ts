@@ -61,8 +61,10 @@ suite('verify on real servers', { skip: withoutKafka() || withoutRedis() }, () =
   test('aborted transactions, also at the beginning, and tombstones are no difference', async (t) => {
     const world = await setUp(t, cluster, { partitions: 1 });
     const producer = new Producer({
-      ...{ clientId: 'test', bootstrapBrokers: cluster.bootstrap.split(',') },
-      ...{ idempotent: true, transactionalId: `verify-${world.name}` },
+      clientId: 'test',
+      bootstrapBrokers: cluster.bootstrap.split(','),
+      idempotent: true,
+      transactionalId: `verify-${world.name}`,
     });
     t.after(() => producer.close());
     for (const isCommitted of [false, false, true, false, true]) {

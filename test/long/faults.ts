@@ -37,7 +37,8 @@ async function asleep(child: Child, ms: number): Promise<void> {
 
 export const FAULTS: readonly Fault[] = [
   {
-    ...{ name: 'Redis is killed for 6 s', isSeen: true },
+    name: 'Redis is killed for 6 s',
+    isSeen: true,
     act: async ({ redis }) => {
       await redis.kill();
       await pause(6_000);
@@ -45,7 +46,8 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ name: 'an engine is killed', isSeen: false },
+    name: 'an engine is killed',
+    isSeen: false,
     act: async (world) => {
       await world.victim.kill('SIGKILL');
       await pause(3_000);
@@ -53,7 +55,8 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ name: 'ten times the events for 5 s', isSeen: false },
+    name: 'ten times the events for 5 s',
+    isSeen: false,
     act: async ({ startProducer }) => {
       const burst = startProducer(10);
       await pause(5_000);
@@ -61,7 +64,8 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ name: 'a broker is killed for 5 s', isSeen: false },
+    name: 'a broker is killed for 5 s',
+    isSeen: false,
     act: async ({ cluster, random }) => {
       const broker = random.pick(cluster.brokers);
       await broker.kill();
@@ -70,7 +74,8 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ name: 'Redis hangs for 10 s', isSeen: true },
+    name: 'Redis hangs for 10 s',
+    isSeen: true,
     act: async ({ redis }) => {
       redis.pause();
       await pause(10_000);
@@ -78,18 +83,21 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ name: 'an engine sleeps for 15 s and wakes', isSeen: false },
+    name: 'an engine sleeps for 15 s and wakes',
+    isSeen: false,
     act: ({ victim }) => asleep(victim, 15_000),
   },
   {
-    ...{ name: 'Redis takes no writes for 5 s', isSeen: false },
+    name: 'Redis takes no writes for 5 s',
+    isSeen: false,
     act: async ({ redis }) => {
       redis.cli('CLIENT', 'PAUSE', '5000', 'WRITE');
       await pause(5_000);
     },
   },
   {
-    ...{ name: 'a broker hangs for 8 s', isSeen: false },
+    name: 'a broker hangs for 8 s',
+    isSeen: false,
     act: async ({ cluster, random }) => {
       const broker = random.pick(cluster.brokers);
       broker.pause();
@@ -98,7 +106,8 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ name: 'all readers leave and come back', isSeen: false },
+    name: 'all readers leave and come back',
+    isSeen: false,
     act: async ({ readers }) => {
       readers.leave();
       await pause(2_000);
@@ -106,7 +115,8 @@ export const FAULTS: readonly Fault[] = [
     },
   },
   {
-    ...{ name: 'the producer sleeps for 10 s', isSeen: false },
+    name: 'the producer sleeps for 10 s',
+    isSeen: false,
     act: ({ producer }) => asleep(producer, 10_000),
   },
 ];

@@ -23,8 +23,12 @@ export async function heldBy(child: Child): Promise<Held> {
   const answer = await eventually(async () => answers()[before], 30_000, 20);
   const { heapUsed, rss, arrayBuffers, timers } = JSON.parse(answer[1]) as Record<string, number>;
   return {
-    ...{ atMs: performance.now(), timers, files: readdirSync(`/proc/${pid}/fd`).length },
-    ...{ heapMb: heapUsed / MB, residentMb: rss / MB, buffersMb: arrayBuffers / MB },
+    atMs: performance.now(),
+    timers,
+    files: readdirSync(`/proc/${pid}/fd`).length,
+    heapMb: heapUsed / MB,
+    residentMb: rss / MB,
+    buffersMb: arrayBuffers / MB,
   };
 }
 

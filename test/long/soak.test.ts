@@ -34,7 +34,12 @@ test(`${MINUTES} minutes with a fault a minute lose nothing`, { skip }, async (t
   const seed = Number(process.env.CLICKRATE_SEED ?? Date.now() % 1e6);
   const faults = Math.max(1, Math.round(MINUTES));
   const report = await soak(t, cluster, {
-    ...{ minutes: MINUTES, rate: RATE, readers: 1_000, seed, faults, products: 50 },
+    minutes: MINUTES,
+    rate: RATE,
+    readers: 1_000,
+    seed,
+    faults,
+    products: 50,
     settings: PRODUCTION,
   });
   const { events, perSecond, probes, heard, before: first, after: last } = report;

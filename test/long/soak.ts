@@ -52,8 +52,11 @@ const READERS_MS = 90_000;
 const HELD_EVERY_MS = 10_000;
 /** Everything that the rules speak of is in the traffic; of what is kept there is room for all. */
 const TRAFFIC = {
-  ...{ '--zipf': 1, '--disorder-ms': 300, '--late': 0.004 },
-  ...{ '--duplicates': 0.01, '--broken': 0.002 },
+  '--zipf': 1,
+  '--disorder-ms': 300,
+  '--late': 0.004,
+  '--duplicates': 0.01,
+  '--broken': 0.002,
 };
 /** Clicks come on top of the tries that the rate counts. */
 const EVENTS_A_TRY = 0.76;
@@ -78,8 +81,14 @@ export async function soak(
   const startProducer = (times: number) => produced(t, setting, options, times, random.int(1, 1e6));
   const producer = startProducer(1);
   const world: World = {
-    ...{ cluster, redis: setting.redis, readers, victim, startVictim: start, producer },
-    ...{ startProducer, random: random.fork() },
+    cluster,
+    redis: setting.redis,
+    readers,
+    victim,
+    startVictim: start,
+    producer,
+    startProducer,
+    random: random.fork(),
   };
   const probe = new Probe(watched);
   t.after(() => probe.stop());
@@ -125,8 +134,12 @@ function produced(
   seed: number,
 ): Child {
   const flags = {
-    ...{ '--brokers': held.bootstrap, '--impressions-topic': impressions },
-    ...{ '--clicks-topic': clicks, '--seed': seed, '--products': products, ...TRAFFIC },
+    '--brokers': held.bootstrap,
+    '--impressions-topic': impressions,
+    '--clicks-topic': clicks,
+    '--seed': seed,
+    '--products': products,
+    ...TRAFFIC,
     '--rate': Math.round((rate * times) / EVENTS_A_TRY),
   };
   const args = Object.entries(flags).flatMap(([name, value]) => [name, String(value)]);

@@ -30,7 +30,8 @@ function histogram(name: string, labels: string, bound: string, within: number):
 export const ALERT_CASES: readonly AlertCase[] = [
   one('ClickrateDown', '2m', 'up{job="clickrate",instance="a"}', '0x20', '1x20'),
   {
-    ...{ alert: 'ClickrateNotReady', at: '2m' },
+    alert: 'ClickrateNotReady',
+    at: '2m',
     fires: { [`clickrate_ready${A}`]: '0x20', [`clickrate_task_standby${T}`]: '0x20' },
     // One that is ready in time, and one that stands by.
     calm: {
@@ -49,7 +50,8 @@ export const ALERT_CASES: readonly AlertCase[] = [
   one('ClickrateRetrying', '12m', `clickrate_retries_total${T}`, '0+3x60', '0+1x60'),
   one('ClickrateFenced', '5m', `clickrate_fenced_total${T}`, '0 0 0 5x40', '0 0 0 1x40'),
   {
-    ...{ alert: 'ClickrateSlowCommits', at: '20m' },
+    alert: 'ClickrateSlowCommits',
+    at: '20m',
     fires: histogram('commit_duration_seconds', 'task="0"', '1', 90),
     calm: histogram('commit_duration_seconds', 'task="0"', '1', 100),
   },
@@ -62,40 +64,47 @@ export const ALERT_CASES: readonly AlertCase[] = [
     ...(['20000+100x100', '20000x100'] as const),
   ),
   {
-    ...{ alert: 'ClickrateWatermarkBehind', at: '10m' },
+    alert: 'ClickrateWatermarkBehind',
+    at: '10m',
     fires: { [`clickrate_watermark_lag_seconds${T}`]: '90x60', [verdict('counted')]: '0+10x60' },
     calm: { [`clickrate_watermark_lag_seconds${T}`]: '90x60', [verdict('counted')]: '10x60' },
   },
   one('ClickrateNoEvents', '35m', verdict('counted'), '10x150', '0+1x150'),
   {
-    ...{ alert: 'ClickrateRejecting', at: '25m' },
+    alert: 'ClickrateRejecting',
+    at: '25m',
     fires: { [verdict('counted')]: '0+95x120', [verdict('not_json')]: '0+5x120' },
     calm: { [verdict('counted')]: '0+95x120', [verdict('duplicate')]: '0+5x120' },
   },
   {
-    ...{ alert: 'ClickrateTooLate', at: '25m' },
+    alert: 'ClickrateTooLate',
+    at: '25m',
     fires: { [verdict('counted')]: '0+99x120', [verdict('too_late')]: '0+1x120' },
     calm: { [verdict('counted')]: '0+99x120', [verdict('too_late')]: '5x120' },
   },
   one('ClickrateHeldElsewhere', '6m', `clickrate_held_elsewhere_products${T}`, '3x40', '0x40'),
   one('ClickrateIdsDropped', '2m', `clickrate_dropped_ids_total${T}`, '0 0 5x40', '5x40'),
   {
-    ...{ alert: 'ClickrateKeptNearLimit', at: '1m' },
+    alert: 'ClickrateKeptNearLimit',
+    at: '1m',
     fires: { [`clickrate_kept_bytes${A}`]: '95x9', [`clickrate_kept_limit_bytes${A}`]: '100x9' },
     calm: { [`clickrate_kept_bytes${A}`]: '85x9', [`clickrate_kept_limit_bytes${A}`]: '100x9' },
   },
   {
-    ...{ alert: 'ClickrateRefusingEvents', at: '12m' },
+    alert: 'ClickrateRefusingEvents',
+    at: '12m',
     fires: { [answers('/v1/events', '429')]: '0+5x60' },
     calm: { [answers('/v1/events', '202')]: '0+5x60', [answers('/ctr/latest', '429')]: '0+5x60' },
   },
   {
-    ...{ alert: 'ClickrateHttpErrors', at: '12m' },
+    alert: 'ClickrateHttpErrors',
+    at: '12m',
     fires: { [answers('/', '200')]: '0+95x60', [answers('/', '500')]: '0+5x60' },
     calm: { [answers('/', '200')]: '0+95x60', [answers('/', '404')]: '0+5x60' },
   },
   {
-    ...{ alert: 'ClickrateSlowAnswers', at: '20m' },
+    alert: 'ClickrateSlowAnswers',
+    at: '20m',
     fires: histogram('http_request_duration_seconds', 'route="/"', '0.5', 90),
     calm: histogram('http_request_duration_seconds', 'route="/"', '0.5', 100),
   },

@@ -36,9 +36,15 @@ function longMemory(journal: Journal): Source {
 
 function engineOn(journal: Journal, store: RedisStore) {
   const pipeline = new Pipeline({
-    ...{ task: '0', source: longMemory(journal), store, clock: systemClock, limits },
+    task: '0',
+    source: longMemory(journal),
+    store,
+    clock: systemClock,
+    limits,
     settings: settingsWith({ windowMs: 1_000, watermarkDelayMs: 0 }),
-    ...{ log: silentLog, newToken: randomUUID, stillOurs: async () => true },
+    log: silentLog,
+    newToken: randomUUID,
+    stillOurs: async () => true,
     newIdKey: () => randomBytes(16).toString('hex'),
   });
   const abort = new AbortController();

@@ -31,7 +31,9 @@ export async function startFixture({ products, past = 120, edges, ageMs = 0, qui
   let trouble: string | null = null;
   const { parts, pushed } = partsWith(reader, {
     trouble: () => trouble,
-    ...{ clock, page: builtPage(), owner: 'process 4711 on shop-1' },
+    clock,
+    page: builtPage(),
+    owner: 'process 4711 on shop-1',
     health: () => (products === 0 ? [] : [shopHealth(status())]),
     open: () => [openCounts(shop, at + WINDOW_MS)],
   });
@@ -57,7 +59,10 @@ export async function startFixture({ products, past = 120, edges, ageMs = 0, qui
   // What came so far was published then; from here on the clock is right.
   backMs = 0;
   return {
-    ...{ url, reader, shop, pushed },
+    url,
+    reader,
+    shop,
+    pushed,
     /** Closes the next window of products `from` to `to`, or of all. */
     next(from = 0, to = products): void {
       if (from === 0) at += WINDOW_MS;

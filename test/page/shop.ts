@@ -79,8 +79,12 @@ export function shopStatus(newest: number, held: boolean): Status {
   const rest = { missing_product_id: 87, timestamp_unit: 48, future_timestamp: 11 };
   const received = counted + 3_871 + 642 + 213 + 87 + 48 + 11;
   const partition = (name: string, behindMs: number, position: number) => ({
-    ...{ name, topicId: 'a', position, idle: false },
-    ...{ maxTs: nowMs - behindMs, watermark: nowMs - behindMs - 3_000 },
+    name,
+    topicId: 'a',
+    position,
+    idle: false,
+    maxTs: nowMs - behindMs,
+    watermark: nowMs - behindMs - 3_000,
   });
   const behindMs = held ? 24_200 : 310;
   const clicks = Math.round(received * 0.18);
@@ -106,7 +110,9 @@ const REJECTED: [string, string][] = [
 export function rejectedEvents(arrivalMs: number) {
   return REJECTED.map(([reason, text], i) => ({
     ...keptEvent(i + 1, text),
-    ...{ reason: reason as 'not_json', arrivalMs: arrivalMs + i * 1_000 },
-    ...{ message: `it is ${reason.replaceAll('_', ' ')}`, partition: 'clicks-0' },
+    reason: reason as 'not_json',
+    arrivalMs: arrivalMs + i * 1_000,
+    message: `it is ${reason.replaceAll('_', ' ')}`,
+    partition: 'clicks-0',
   }));
 }

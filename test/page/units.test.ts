@@ -40,9 +40,17 @@ import { fc } from '../support/fast-check.ts';
 import { builtPage } from './built.ts';
 
 const live = (product_id: string, impressions: number, clicks: number, more = {}): Live => ({
-  ...{ product_id, impressions, clicks, ctr: impressions === 0 ? null : clicks / impressions },
-  ...{ window_start: 10_000, window_end: 20_000, ctr_low: null, ctr_high: null },
-  ...{ few: false, status: 'final' as const, ...more },
+  product_id,
+  impressions,
+  clicks,
+  ctr: impressions === 0 ? null : clicks / impressions,
+  window_start: 10_000,
+  window_end: 20_000,
+  ctr_low: null,
+  ctr_high: null,
+  few: false,
+  status: 'final' as const,
+  ...more,
 });
 const rowOf = (latest: Live | null, previous: Live | null = null, p_value: number | null = null) =>
   ({ product_id: (latest ?? previous)!.product_id, latest, previous, p_value }) satisfies Row;
@@ -177,7 +185,9 @@ test('what all products together changed by is of those that are in both windows
 
 test('a sparkline is ratios of sums, a minute each, with gaps', () => {
   const window = (window_start: number, impressions: number, clicks: number) => ({
-    ...{ window_start, impressions, clicks },
+    window_start,
+    impressions,
+    clicks,
   });
   const some = [window(0, 9, 9), window(3_540_000, 10, 1), window(3_590_000, 30, 11)];
   const rates = ofLastHour(some, 60_000);

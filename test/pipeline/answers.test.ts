@@ -36,7 +36,12 @@ function taskOf(task: string, store: MemoryStore, clock: SimClock, eventsMs: rea
   const logs = [{ partition: `p-${task}`, topicId: 't', records }];
   const source = new SimSource({ logs, clock, random: new Random(1) });
   const pipeline = new Pipeline({
-    ...{ task, source, store, clock, limits: LIMITS, log: silentLog },
+    task,
+    source,
+    store,
+    clock,
+    limits: LIMITS,
+    log: silentLog,
     settings: settingsWith({}),
     newToken: () => `token-${task}`,
     newIdKey: () => '0'.repeat(32),

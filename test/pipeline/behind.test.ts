@@ -95,7 +95,9 @@ function setUp<S extends Slow>(store: S, keep?: PipelineParts['keep']) {
   const eventOf = (n: number) =>
     JSON.stringify({ product_id: `a${n % PRODUCTS}`, timestamp: at(n), event_type: 'impression' });
   const records = Array.from({ length: count }, (_, n) => ({
-    ...{ offset: n, arrivalMs: at(n), bytes: new TextEncoder().encode(eventOf(n)) },
+    offset: n,
+    arrivalMs: at(n),
+    bytes: new TextEncoder().encode(eventOf(n)),
   }));
   const late = (timestamp: number) =>
     JSON.stringify({ product_id: 'z', timestamp, event_type: 'click' });
@@ -111,8 +113,15 @@ function setUp<S extends Slow>(store: S, keep?: PipelineParts['keep']) {
   const source = new SimSource({ logs, clock, random: new Random(1), batchRecords: 1_000 });
   let tokens = 0;
   const pipeline = new Pipeline({
-    ...{ task: '0', source, store, clock, settings: settingsWith({}), limits: PROMPT },
-    ...{ log: silentLog, newToken: () => `token-${tokens++}`, newIdKey: () => '0'.repeat(32) },
+    task: '0',
+    source,
+    store,
+    clock,
+    settings: settingsWith({}),
+    limits: PROMPT,
+    log: silentLog,
+    newToken: () => `token-${tokens++}`,
+    newIdKey: () => '0'.repeat(32),
     stillOurs: async () => true,
     ...(keep === undefined ? {} : { keep }),
   });

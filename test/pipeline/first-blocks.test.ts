@@ -32,8 +32,13 @@ async function run(store: MemoryStore, events: readonly Event[]): Promise<void> 
   });
   const logs = [{ partition: 'p-0', topicId: 't', records }];
   const pipeline = new Pipeline({
-    ...{ task: '0', source: new SimSource({ logs, clock, random: new Random(1) }), store, clock },
-    ...{ limits: LIMITS, log: silentLog, settings: settingsWith({}) },
+    task: '0',
+    source: new SimSource({ logs, clock, random: new Random(1) }),
+    store,
+    clock,
+    limits: LIMITS,
+    log: silentLog,
+    settings: settingsWith({}),
     newToken: () => `token-${Math.random()}`,
     newIdKey: () => '0'.repeat(32),
     stillOurs: async () => true,
@@ -86,7 +91,8 @@ function joined(name: string, parts: readonly Part[]): Part {
   const newest = Math.max(...halves.map((half) => half.newest));
   const published = both((half) =>
     half.published.map(({ slot, rest: [end, ...rest] }) => ({
-      ...{ slot, rest: [end + newest - half.newest, ...rest] },
+      slot,
+      rest: [end + newest - half.newest, ...rest],
     })),
   );
   const cells = both((half) => half.cells);
@@ -134,9 +140,17 @@ async function storeOf(chosen: (parts: readonly Part[]) => Part[]): Promise<Memo
   const isGone = ({ name }: Part) => /^(block|products)\//.test(name) && !names.has(name);
   const fence = await store.claim('0', 'another');
   await store.commit({
-    ...{ task: '0', ...fence, number: number + 1, status: { ...status!, version: 1 } },
-    ...{ parts: old, removedParts: parts.filter(isGone).map(({ name }) => name) },
-    ...{ removals: [], claims: [], results: [], kept: [], comebacks: [] },
+    task: '0',
+    ...fence,
+    number: number + 1,
+    status: { ...status!, version: 1 },
+    parts: old,
+    removedParts: parts.filter(isGone).map(({ name }) => name),
+    removals: [],
+    claims: [],
+    results: [],
+    kept: [],
+    comebacks: [],
   });
   return store;
 }

@@ -26,7 +26,8 @@ test('while records are held until another partition speaks, reading it waits as
   const event = (n: number) =>
     Buffer.from(`{"product_id":"a","timestamp":${FIRST + n * 10_000},"event_type":"click"}`);
   const log = (partition: string, events: number) => ({
-    ...{ partition, topicId: 't' },
+    partition,
+    topicId: 't',
     records: Array.from({ length: events }, (_, offset) => {
       return { offset, arrivalMs: START, bytes: event(offset) };
     }),
@@ -35,7 +36,11 @@ test('while records are held until another partition speaks, reading it waits as
   const logs = [log('p-0', 200), log('p-1', 1)];
   const source = new Waits({ logs, clock, random: new Random(1), batchRecords: 1_000 });
   const pipeline = new Pipeline({
-    ...{ task: '0', source, store: new MemoryStore(), clock, log: silentLog },
+    task: '0',
+    source,
+    store: new MemoryStore(),
+    clock,
+    log: silentLog,
     settings: settingsWith({ idleAfterMs: 60_000 }),
     limits: { ...LIMITS, openCells: 64 },
     newToken: () => 'token',

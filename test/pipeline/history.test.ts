@@ -22,10 +22,12 @@ for (const Kind of [MemoryHarness, SqliteHarness])
     // An event every 10 s; some products come when the others have been known for hours.
     const productOf = (n: number) => (n % 100 === 99 ? `new-${n}` : `p-${n % 2}`);
     const records = Array.from({ length: EVENTS }, (_, offset) => ({
-      ...{ offset, arrivalMs: START + offset * 10_000 },
+      offset,
+      arrivalMs: START + offset * 10_000,
       bytes: Buffer.from(
         JSON.stringify({
-          ...{ product_id: productOf(offset), event_type: 'impression' },
+          product_id: productOf(offset),
+          event_type: 'impression',
           timestamp: START + offset * 10_000,
         }),
       ),
@@ -33,7 +35,12 @@ for (const Kind of [MemoryHarness, SqliteHarness])
     const logs = [{ partition: 'p-0', topicId: 't', records }];
     const pipeline = new Pipeline({
       source: new SimSource({ logs, clock, random: new Random(1), batchRecords: EVENTS / 2 }),
-      ...{ task: '0', store, clock, limits: LIMITS, log: silentLog, settings: settingsWith({}) },
+      task: '0',
+      store,
+      clock,
+      limits: LIMITS,
+      log: silentLog,
+      settings: settingsWith({}),
       newToken: () => 'token',
       newIdKey: () => '0'.repeat(32),
       stillOurs: async () => true,

@@ -43,7 +43,11 @@ async function commitsOf(lastMs: number, silentMs: number, { windowMs = 1_100, t
   const logs = [{ partition: 'p-0', topicId: 't', records }];
   const store = new Timed(clock, tookMs);
   const pipeline = new Pipeline({
-    ...{ task: '0', store, clock, log: silentLog, limits: LIMITS },
+    task: '0',
+    store,
+    clock,
+    log: silentLog,
+    limits: LIMITS,
     source: new SimSource({ logs, clock, random: new Random(1) }),
     settings: settingsWith({ windowMs, watermarkDelayMs: 500, idleAfterMs: 60_000 }),
     newToken: () => 'token',

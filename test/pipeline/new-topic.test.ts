@@ -44,7 +44,12 @@ class Renewable extends SimSource {
 
 function pipelineOf(source: SimSource, store: MemoryStore, clock: SimClock, windowMs = 10_000) {
   return new Pipeline({
-    ...{ task: '0', source, store, clock, limits: LIMITS, log: silentLog },
+    task: '0',
+    source,
+    store,
+    clock,
+    limits: LIMITS,
+    log: silentLog,
     settings: settingsWith({ windowMs }),
     newToken: () => `token-${Math.random()}`,
     newIdKey: () => '0'.repeat(32),

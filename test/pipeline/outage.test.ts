@@ -25,7 +25,8 @@ for (const out of OUTAGES)
     const arrivalOf = (p: number, ts: number) =>
       p === out.partition && ts >= out.fromMs ? Math.max(ts, sentAgainMs) : ts;
     const logs = ['impression', 'click'].map((type, p) => ({
-      ...{ partition: `${type}s-0`, topicId: 't' },
+      partition: `${type}s-0`,
+      topicId: 't',
       records: Array.from({ length: 600 }, (_, offset) => {
         const ts = START + 100 * offset;
         const text = JSON.stringify({ product_id: 'a', timestamp: ts, event_type: type });
@@ -35,7 +36,11 @@ for (const out of OUTAGES)
     const random = new Random(1);
     const pipeline = new Pipeline({
       source: new SimSource({ logs, clock, random, [out.kind]: [out], batchRecords: 1_000 }),
-      ...{ task: '0', store: new MemoryStore(), clock, limits: LIMITS, log: silentLog },
+      task: '0',
+      store: new MemoryStore(),
+      clock,
+      limits: LIMITS,
+      log: silentLog,
       settings: settingsWith({}),
       newToken: () => 'token',
       newIdKey: () => '0'.repeat(32),

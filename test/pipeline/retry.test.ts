@@ -19,7 +19,9 @@ function setUp() {
   const states: (string | null)[] = [];
   const abort = new AbortController();
   const clock: Clock = {
-    ...{ wallMs: () => 0, monotonicMs: () => 0, after: () => () => {} },
+    wallMs: () => 0,
+    monotonicMs: () => 0,
+    after: () => () => {},
     sleep: async (ms) => void waitsMs.push(ms),
   };
   const onState = (reason: string | null) => void states.push(reason);

@@ -31,7 +31,12 @@ async function run(
   const logs = [{ partition: 'p-0', topicId: 't', records }];
   const source = new SimSource({ logs, clock, random: new Random(1) });
   const pipeline = new Pipeline({
-    ...{ task: '0', source, store, clock, limits: LIMITS, log: silentLog },
+    task: '0',
+    source,
+    store,
+    clock,
+    limits: LIMITS,
+    log: silentLog,
     settings: settingsWith(settings),
     newToken: () => `token-${Math.random()}`,
     newIdKey: () => '0'.repeat(32),

@@ -22,7 +22,11 @@ function setUp() {
   const store = new MemoryStore();
   const warnings: string[] = [];
   const pipeline = new Pipeline({
-    ...{ task: '0', store, clock, settings: settingsWith({}), limits: LIMITS },
+    task: '0',
+    store,
+    clock,
+    settings: settingsWith({}),
+    limits: LIMITS,
     source: new SimSource({ logs, clock, random: new Random(1) }),
     log: { ...silentLog, warn: (_, line) => void warnings.push(line) },
     newToken: () => `token-${Math.random()}`,
@@ -64,8 +68,17 @@ test('another owner, who committed or not: nothing of the kind is said', async (
     const { status } = await store.read('0');
     if (commits === 1)
       await store.commit({
-        ...{ task: '0', number: 4, ...fence, status: status!, parts: [], removedParts: [] },
-        ...{ removals: [], claims: [], results: [], kept: [], comebacks: [] },
+        task: '0',
+        number: 4,
+        ...fence,
+        status: status!,
+        parts: [],
+        removedParts: [],
+        removals: [],
+        claims: [],
+        results: [],
+        kept: [],
+        comebacks: [],
       });
     await until(6);
     assert.deepEqual(warnings, ['fenced at commit 4: the state is dropped']);

@@ -96,7 +96,8 @@ export function importRows(document: string): ImportRow[] {
     const groups = [...named].filter(([name]) => what.includes(name)).flatMap(([, paths]) => paths);
     const subject = who.split(':')[0]!.trim();
     return {
-      ...{ who: pathsOf(who), may: [...pathsOf(what), ...groups] },
+      who: pathsOf(who),
+      may: [...pathsOf(what), ...groups],
       rule: `${subject} may import: ${what.trim()} (docs/ARCHITECTURE.md)`,
     };
   });

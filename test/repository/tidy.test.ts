@@ -19,6 +19,7 @@ import {
   onlyCli,
   sharedSlices,
   shortLists,
+  spreadLiterals,
   unmatchedTests,
 } from './tidy.ts';
 
@@ -35,6 +36,12 @@ test('bytes that are kept are copied by what copies them', () => {
   finds(sharedSlices(planted({ 'src/a.ts': 'const part = this.#bytes.slice(0);' })), /copyOf/);
   clean(sharedSlices(planted({ 'src/a.ts': 'keep(copyOf(records.bytes, 1, 2));' })));
   clean(sharedSlices(SRC));
+});
+
+test('no object literal is spread into another', () => {
+  finds(spreadLiterals(planted({ 'src/a.ts': 'f({\n  ...{ a, b },\n});' })), /src\/a\.ts:2/);
+  clean(spreadLiterals(planted({ 'src/a.ts': 'f({ ...(a ? { b } : {}), ...c });' })));
+  clean(spreadLiterals(FILES));
 });
 
 test('random lists are as long as a test says', () => {

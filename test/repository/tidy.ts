@@ -127,6 +127,19 @@ export function sharedSlices(files: readonly SourceFile[]): string[] {
   );
 }
 
+/** Spread, a literal packs lines and hides a property too many from the compiler. */
+export function spreadLiterals(files: readonly SourceFile[]): string[] {
+  return files.flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, i) =>
+        /(^|[{(,])\s*\.\.\.\{/.test(line)
+          ? [`${path}:${i + 1}: write the properties themselves`]
+          : [],
+      ),
+  );
+}
+
 /** Lists of `fast-check` itself have ten items at most, whatever a test says. */
 export function shortLists(files: readonly SourceFile[]): string[] {
   const ours = 'test/support/fast-check.ts';

@@ -21,8 +21,12 @@ export type Bag = {
 /** Each process stops at its first failure. */
 export async function hunt({ from, seeds, events }: Hunt): Promise<Bag> {
   const bag: Bag = {
-    ...{ seeds: 0, happenings: 0, commits: 0, simulatedMs: 0 },
-    ...{ faults: new Map(), failures: [] },
+    seeds: 0,
+    happenings: 0,
+    commits: 0,
+    simulatedMs: 0,
+    faults: new Map(),
+    failures: [],
   };
   const processes = Math.min(availableParallelism(), seeds);
   await Promise.all(

@@ -72,12 +72,17 @@ export class Node {
     let tokens = 0;
     const engine = kafkaEngineIn(
       {
-        ...{ options, settings, limits, log: this.#log(process), resetWindows: false },
+        options,
+        settings,
+        limits,
+        log: this.#log(process),
+        resetWindows: false,
         store: storeSide.link(process),
         onStep: (step) => this.#parts.onStep(process, step),
       },
       {
-        ...{ clock: scheduler.clockOf(process), cluster },
+        clock: scheduler.clockOf(process),
+        cluster,
         newToken: () => `token ${++tokens} of ${name}`,
         newIdKey: () => random.hex(32),
       },

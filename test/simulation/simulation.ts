@@ -64,7 +64,9 @@ export class Simulation {
     const scheduler = this.#scheduler;
     const logs = Array.from({ length: plan.tasks }, (_, task) =>
       taskLogs(random.fork(), {
-        ...{ settings, startMs: this.#startMs, task },
+        settings,
+        startMs: this.#startMs,
+        task,
         events: Math.ceil(plan.events / plan.tasks),
       }),
     );
@@ -79,14 +81,20 @@ export class Simulation {
       return new Watch(settings, readLogs(pair, settings), starts);
     });
     this.outcome = {
-      ...{ happenings: 0, events: plan.events, commits: 0, simulatedMs: 0 },
-      ...{ faults: new Map(), story: [] },
+      happenings: 0,
+      events: plan.events,
+      commits: 0,
+      simulatedMs: 0,
+      faults: new Map(),
+      story: [],
     };
     const tell = (process: Process, line: string) => {
       if (withStory && !process.isDead) this.#tell(`${process.name}: ${line}`);
     };
     this.#network = new Network({
-      ...{ scheduler, random: random.fork(), faults: plan.faults },
+      scheduler,
+      random: random.fork(),
+      faults: plan.faults,
       onFault: (fault, process) => this.#befell(fault, process),
       crash: (process, ms) => this.#crash(process, ms),
     });
@@ -106,8 +114,14 @@ export class Simulation {
       ),
     );
     const world = {
-      ...{ scheduler, network: this.#network, brokers: this.#brokers, group: this.#group },
-      ...{ storeSide: this.#storeSide, settings, limits: drawLimits(random), tasks: plan.tasks },
+      scheduler,
+      network: this.#network,
+      brokers: this.#brokers,
+      group: this.#group,
+      storeSide: this.#storeSide,
+      settings,
+      limits: drawLimits(random),
+      tasks: plan.tasks,
       random: random.fork(),
       onStep: (process: Process, step: number) => this.#onStep(process, step),
       note: tell,
@@ -116,7 +130,9 @@ export class Simulation {
     for (const node of this.#nodes)
       scheduler.after(random.fraction() * 500, null, () => this.#begin(node));
     this.#stage = {
-      ...{ ...world, storeSide: this.#storeSide, nodes: this.#nodes },
+      ...world,
+      storeSide: this.#storeSide,
+      nodes: this.#nodes,
       crash: (process, ms) => this.#crash(process, ms),
       begin: (node) => this.#begin(node),
     };

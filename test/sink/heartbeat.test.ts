@@ -60,7 +60,11 @@ suite('heartbeats', () => {
 
   test('paused while the job is behind any partition, or has never read one', () => {
     const read: DataPartition = {
-      ...{ name: 'clicks-0', first: 0, end: 99, endThen: 90, committed: 90 },
+      name: 'clicks-0',
+      first: 0,
+      end: 99,
+      endThen: 90,
+      committed: 90,
     };
     assert.equal(pauseReason([], 'g-flink'), null);
     assert.equal(pauseReason([read, { ...read, committed: 95 }], 'g-flink'), null);

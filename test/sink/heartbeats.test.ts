@@ -74,7 +74,8 @@ async function beats(world: World) {
     },
   };
   const cluster = {
-    ...{ topic, options: OPTIONS },
+    topic,
+    options: OPTIONS,
     clientOptions: () => clientOptions({ ...OPTIONS, brokers: 'h:1' }),
     bounds: async () => ({ first: 0, end }),
     committed: async () => committed,
@@ -86,9 +87,15 @@ async function beats(world: World) {
     reach: { connect: () => line },
   } as unknown as KafkaCluster;
   const heartbeats = new Heartbeats({
-    ...{ options: OPTIONS, cluster, clock, limits: LIMITS, settings: settingsWith({}) },
-    ...{ log: { debug: note, info: note, warn: note, error: note }, everyMs: 1_000 },
-    ...{ topics: { data: ['events'], heartbeat: 'beats' }, isOwner: () => isOwner },
+    options: OPTIONS,
+    cluster,
+    clock,
+    limits: LIMITS,
+    settings: settingsWith({}),
+    log: { debug: note, info: note, warn: note, error: note },
+    everyMs: 1_000,
+    topics: { data: ['events'], heartbeat: 'beats' },
+    isOwner: () => isOwner,
   });
   const abort = new AbortController();
   const running = heartbeats.run(abort.signal);

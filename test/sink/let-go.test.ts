@@ -8,7 +8,10 @@ const options = { windowMs: 10_000, latenessMs: 5_000, keptWindows: 8 };
 test('windows that may not go yet are not looked through for each that comes', () => {
   let looks = 0;
   const cellAt = (n: number): Cell => ({
-    ...{ start: n * options.windowMs, impressions: 1, clicks: 0, toldS: 1_000 },
+    start: n * options.windowMs,
+    impressions: 1,
+    clicks: 0,
+    toldS: 1_000,
     get from() {
       looks++;
       return 0;

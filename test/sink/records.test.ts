@@ -11,7 +11,11 @@ suite('records of the job', () => {
     const start = '2026-11-23T22:10:00Z';
     const value = { product_id: 'p', window_start: start, window_end: '2026-11-23T22:10:00.500Z' };
     assert.deepEqual(readResult(bytes({ ...value, impressions: 9, clicks: 1 })), {
-      ...{ product: 'p', start: Date.parse(start), impressions: 9, clicks: 1, windowMs: 500 },
+      product: 'p',
+      start: Date.parse(start),
+      impressions: 9,
+      clicks: 1,
+      windowMs: 500,
     });
   });
 
@@ -48,10 +52,12 @@ suite('records of the job', () => {
   test('progress, also before the first watermark', () => {
     const watermark = '2026-11-23T22:10:00.250Z';
     assert.deepEqual(readProgress(bytes({ partition: 1, watermark, heartbeat: 1 })), {
-      ...{ partition: 1, watermark: Date.parse(watermark) },
+      partition: 1,
+      watermark: Date.parse(watermark),
     });
     assert.deepEqual(readProgress(bytes({ partition: 0, watermark: null })), {
-      ...{ partition: 0, watermark: null },
+      partition: 0,
+      watermark: null,
     });
     assert.equal(readProgress(bytes({ watermark })), null);
     assert.equal(readProgress(bytes({ partition: 1, watermark: 'x' })), null);

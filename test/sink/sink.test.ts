@@ -106,8 +106,15 @@ function sinkOf(
 ) {
   let tokens = 0;
   return new Sink({
-    ...{ task: 'sink', store, clock, settings, limits: LIMITS, log: silentLog, owner: 'me' },
-    ...{ source, isGone: (owner) => owner === 'me' },
+    task: 'sink',
+    store,
+    clock,
+    settings,
+    limits: LIMITS,
+    log: silentLog,
+    owner: 'me',
+    source,
+    isGone: (owner) => owner === 'me',
     newToken: () => `${random.int(0, 1e9)}-${tokens++}`,
     writeNumber: async () => (await store.read('sink')).number,
   });
@@ -366,9 +373,16 @@ suite('the loop of the sink', () => {
     const store = new MemoryStore({ writer: 'sink' });
     await run(sinkOf(store, logs, clock, random), async () => (await store.load()).rows.length > 2);
     const sink = new Sink({
-      ...{ task: 'sink', store, clock, limits: LIMITS, log: silentLog, owner: 'me' },
+      task: 'sink',
+      store,
+      clock,
+      limits: LIMITS,
+      log: silentLog,
+      owner: 'me',
       settings: settingsWith({ windowMs: 1_000 }),
-      ...{ source: new SinkLogs(logs, clock, random), isGone: () => true, newToken: () => 'x' },
+      source: new SinkLogs(logs, clock, random),
+      isGone: () => true,
+      newToken: () => 'x',
       writeNumber: async () => 0,
     });
     const { signal } = new AbortController();

@@ -8,11 +8,19 @@ import { fc } from '../support/fast-check.ts';
 
 const WINDOW = 1_000;
 const OPTIONS = {
-  ...{ windowMs: WINDOW, latenessMs: 0, expiryMs: 60_000, keptWindows: 8, blockProducts: 3 },
+  windowMs: WINDOW,
+  latenessMs: 0,
+  expiryMs: 60_000,
+  keptWindows: 8,
+  blockProducts: 3,
 };
 
 const result = (product: string, n: number, impressions: number, clicks = 0): WindowResult => ({
-  ...{ product, start: n * WINDOW, impressions, clicks, from: Math.abs(n) % 2 },
+  product,
+  start: n * WINDOW,
+  impressions,
+  clicks,
+  from: Math.abs(n) % 2,
   // Told one long after the other.
   toldS: n * 1_000,
 });

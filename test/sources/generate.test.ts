@@ -221,7 +221,9 @@ test('traffic of less than an event a second is no more than that', async () => 
   const abort = new AbortController();
   let records = 0;
   const traffic = new GeneratedTraffic({
-    ...{ clock, log: silentLog, generator: { rate: 0.25 } },
+    clock,
+    log: silentLog,
+    generator: { rate: 0.25 },
     push: async ({ count }) => {
       records += count;
       if (clock.wallMs() > START + 60_000 || records > 1_000) abort.abort();

@@ -128,13 +128,11 @@ export async function member(failure: Error | null = null) {
   });
   const assigned: (readonly number[])[] = [];
   const group = new GroupMember({
-    ...{
-      cluster,
-      topic: 'impressions',
-      clock: new StandingClock(0),
-      limits: LIMITS,
-      log: silentLog,
-    },
+    cluster,
+    topic: 'impressions',
+    clock: new StandingClock(0),
+    limits: LIMITS,
+    log: silentLog,
     onAssigned: (partitions) => assigned.push(partitions),
   });
   await group.start();

@@ -60,7 +60,10 @@ function refuses(code: string, sentence: RegExp) {
 
 test('a new group begins at the log: its true beginning needs no floor', async () => {
   assert.deepEqual(await open({ times: [NOW - 5] }), {
-    ...{ topicId: 'id1/3', offset: 0, floorMs: null, missed: 0 },
+    topicId: 'id1/3',
+    offset: 0,
+    floorMs: null,
+    missed: 0,
   });
 });
 
@@ -75,7 +78,10 @@ test('a checkpoint: its position, whatever the group committed', async () => {
   const topic = { times: [1, 2, 3, 4], committed: 1 };
   for (const offset of [0, 3, 4])
     assert.deepEqual(await open(topic, { offset, topicId: 'id1/3' }), {
-      ...{ topicId: 'id1/3', offset, floorMs: null, missed: 0 },
+      topicId: 'id1/3',
+      offset,
+      floorMs: null,
+      missed: 0,
     });
 });
 

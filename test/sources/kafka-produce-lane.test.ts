@@ -67,9 +67,13 @@ async function setUp(t: TestContext, giveUpMs = 10_000) {
   const { broker, port } = await brokerOf(t);
   const leader = async () => ({ host: '127.0.0.1', port, topicId: 'id' });
   const lane = new ProduceLane({
-    ...{ cluster: { leader } as unknown as KafkaCluster, clock: systemClock, giveUpMs },
+    cluster: { leader } as unknown as KafkaCluster,
+    clock: systemClock,
+    giveUpMs,
     client: { clientId: 'c', bootstrapBrokers: [], timeout: 5_000, connectTimeout: 5_000 },
-    ...{ topic: TOPIC, partition: 0, onTrouble: () => {} },
+    topic: TOPIC,
+    partition: 0,
+    onTrouble: () => {},
   });
   t.after(() => lane.close());
   const put = () => {

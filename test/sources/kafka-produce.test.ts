@@ -69,8 +69,13 @@ suite('lane of a partition', () => {
     // Nothing is sent here, so the cluster is never asked.
     const cluster = null as unknown as KafkaCluster;
     const lane = new ProduceLane({
-      ...{ cluster, client: { clientId: 'test', bootstrapBrokers: [] }, clock: systemClock },
-      ...{ topic: 't', partition: 0, giveUpMs: 1_000, onTrouble: () => {} },
+      cluster,
+      client: { clientId: 'test', bootstrapBrokers: [] },
+      clock: systemClock,
+      topic: 't',
+      partition: 0,
+      giveUpMs: 1_000,
+      onTrouble: () => {},
     });
     const put = (bytes: number) => {
       const { batch } = lane.open(bytes);
@@ -171,7 +176,8 @@ suite('batch to send', () => {
           batch.clear(1_700_000_000_000);
           for (const { key, value } of records) add(batch, key, value);
           const expected = records.map(({ key, value }) => ({
-            ...{ key: key?.toString('hex') ?? null, value: value.toString('hex') },
+            key: key?.toString('hex') ?? null,
+            value: value.toString('hex'),
             at: 1_700_000_000_000,
           }));
           assert.deepEqual(readBack(batch.sealed(producer, 9), batch), expected);

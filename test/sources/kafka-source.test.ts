@@ -56,14 +56,17 @@ async function sourceOver(
     reach: { connect: ({ host }: { host: string }) => lineTo(TOPICS.indexOf(host)) },
   } as unknown as KafkaCluster;
   const source = new KafkaSource({
-    ...{ cluster, clock, limits: LIMITS, log, topics: TOPICS, partition: 0 },
-    ...{
-      futureMs: 10_000,
-      idleAfterMs: 1_000,
-      onGap: 'stop',
-      onLostStore: 'hour',
-      onAcknowledge: () => {},
-    },
+    cluster,
+    clock,
+    limits: LIMITS,
+    log,
+    topics: TOPICS,
+    partition: 0,
+    futureMs: 10_000,
+    idleAfterMs: 1_000,
+    onGap: 'stop',
+    onLostStore: 'hour',
+    onAcknowledge: () => {},
   });
   await source.open(TOPICS.map(() => ({ offset: null, topicId: null })));
   return { source, asked, time };

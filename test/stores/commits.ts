@@ -41,9 +41,18 @@ export function commitOf(
   content: Partial<Commit> = {},
 ): Commit {
   return {
-    ...{ task, number, ...fence, status: statusOf(number) },
-    ...{ parts: [], removedParts: [], removals: [], claims: [], results: [] },
-    ...{ kept: [], comebacks: [], ...content },
+    task,
+    number,
+    ...fence,
+    status: statusOf(number),
+    parts: [],
+    removedParts: [],
+    removals: [],
+    claims: [],
+    results: [],
+    kept: [],
+    comebacks: [],
+    ...content,
   };
 }
 
@@ -84,7 +93,10 @@ export async function windowsOf(
 }
 
 const everything = (products: string[] | null) => ({
-  ...{ levels: LEVELS, products, fromMs: -Infinity, toMs: Infinity },
+  levels: LEVELS,
+  products,
+  fromMs: -Infinity,
+  toMs: Infinity,
 });
 
 /** Everything that can be read from a store, in a form that two stores share. */

@@ -78,7 +78,9 @@ for (const historyCells of [1_000, 1])
     const keep = { windowsMs: 30_000, minutesMs: Infinity, quartersMs: Infinity };
     const limits = { historyKeep: keep, historyKeepAtLeast: keep, historyCells };
     const status = statusWith({
-      ...{ allowedLatenessMs: 3_600_000, idMemoryMs: 3_600_000, expiryMs: 7_200_000 },
+      allowedLatenessMs: 3_600_000,
+      idMemoryMs: 3_600_000,
+      expiryMs: 7_200_000,
     });
     for (const { store } of [
       harnessOf(t, limits),

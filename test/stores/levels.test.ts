@@ -147,7 +147,9 @@ suite('the level that gives way', () => {
   const atLeast = { windowsMs: 40_000, minutesMs: 50_000, quartersMs: 60_000 };
   const limits = {
     ...LIMITS,
-    ...{ historyKeep: keep, historyKeepAtLeast: atLeast, historyCells: 100 },
+    historyKeep: keep,
+    historyKeepAtLeast: atLeast,
+    historyCells: 100,
   };
   const NEWEST = 10_000_000;
   const ladderOver = (windowMs: number, latenessMs = 0) => new Ladder(windowMs, 'UTC', latenessMs);

@@ -125,7 +125,8 @@ test('a Redis that lacks replicas says so, writes nothing, and goes on later', {
   for (const content of [{ results: [resultIn('x', 1, 2)] }, { kept: [keptOf(1, START)] }]) {
     const commit = a.build(content);
     await assert.rejects(store.commit(commit), {
-      ...{ code: 'store_unavailable', retry: true },
+      code: 'store_unavailable',
+      retry: true,
       message: /^Redis has too few replicas .* Not enough good replicas to write\.$/,
     });
     await assert.rejects(store.claim('b', 't'), { code: 'store_unavailable', retry: true });

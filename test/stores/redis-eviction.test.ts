@@ -11,7 +11,9 @@ async function warnings(t: Ending, args: readonly string[], user?: string): Prom
   const redis = await startRedis(t, { args });
   const lines: string[] = [];
   const log = {
-    ...{ debug() {}, info() {}, error() {} },
+    debug() {},
+    info() {},
+    error() {},
     warn: (_: object, line: string) => void lines.push(line),
   };
   let { url } = redis;

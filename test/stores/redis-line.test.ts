@@ -178,7 +178,8 @@ test('who may not do transactions, or not refuse in them, is told before', { ski
     return storeAt(t, redis.url.replace('redis://', `redis://${command}:pw@`));
   };
   const told = (command: string) => ({
-    ...{ code: 'config_invalid', retry: false },
+    code: 'config_invalid',
+    retry: false,
     message: RegExp(command, 'i'),
   });
   for (const command of ['set', 'exists', 'rename', 'del']) {

@@ -580,8 +580,11 @@ function readExamples(example: Example): void {
       assert.deepEqual(numbers, [1, 2, 3]);
       for (const change of harness.changes) assert.equal(change.incarnation, incarnation);
       assert.deepEqual(harness.changes[2], {
-        ...{ incarnation, number: 3, windowMs: 10_000 },
-        ...{ rows: [], removals: ['x'] },
+        incarnation,
+        number: 3,
+        windowMs: 10_000,
+        rows: [],
+        removals: ['x'],
       });
     },
   );

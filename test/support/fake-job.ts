@@ -49,7 +49,8 @@ export class FakeJob {
     const value = { partition, watermark: watermark === null ? null : iso(watermark), at };
     await this.#sender.send([
       {
-        ...{ topic: this.#topics.progress, key: Buffer.from(JSON.stringify({ partition })) },
+        topic: this.#topics.progress,
+        key: Buffer.from(JSON.stringify({ partition })),
         value: Buffer.from(JSON.stringify({ ...value, heartbeat: Date.now() })),
       },
     ]);
@@ -58,8 +59,12 @@ export class FakeJob {
   /** An event that was not counted; an offset given again is a repeat. */
   async rejected(reason: string, offset = this.#rejected++): Promise<void> {
     const headers = {
-      ...{ [HEADERS.reason]: reason, [HEADERS.message]: 'said so', [HEADERS.topic]: 'clicks' },
-      ...{ [HEADERS.partition]: '0', [HEADERS.offset]: String(offset), [HEADERS.arrival]: '1' },
+      [HEADERS.reason]: reason,
+      [HEADERS.message]: 'said so',
+      [HEADERS.topic]: 'clicks',
+      [HEADERS.partition]: '0',
+      [HEADERS.offset]: String(offset),
+      [HEADERS.arrival]: '1',
     };
     const value = Buffer.from('{"bad":1}');
     await this.#sender.send([{ topic: this.#topics.rejected, key: null, value, headers }]);

@@ -56,8 +56,10 @@ export async function startFlink(
 ): Promise<FlinkTestCluster> {
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-flink-'));
   const ports: FlinkPorts = {
-    ...{ rest: await freePort(), gateway: await freePort() },
-    ...{ rpc: await freePort(), blob: await freePort() },
+    rest: await freePort(),
+    gateway: await freePort(),
+    rpc: await freePort(),
+    blob: await freePort(),
   };
   const plans = planFlink({ directory, ports, files: flinkFiles(say), slots, properties });
   const processes = plans.map(({ command, args, env }) => {
@@ -75,7 +77,10 @@ export async function startFlink(
   const cluster = {
     jobManagerUrl: `http://127.0.0.1:${ports.rest}`,
     gatewayUrl: `http://127.0.0.1:${ports.gateway}`,
-    ...{ jar: flinkJar(say), jobManager, taskManager, gateway },
+    jar: flinkJar(say),
+    jobManager,
+    taskManager,
+    gateway,
     untilReady: async () => void (await eventually(() => isFlinkReady(ports), START_MS)),
     output: () => processes.map(({ output }) => output()).join('\n'),
     stop: async () => {

@@ -21,7 +21,11 @@ for (let n = 0; n < args.length; n += 2) {
 const { options, settings } = configure(flags, {}, undefined);
 const log = createLogger(options);
 const running = await startKafkaSize({
-  ...{ options, settings, limits: LIMITS, log, resetWindows: false },
+  options,
+  settings,
+  limits: LIMITS,
+  log,
+  resetWindows: false,
   onStep: (at) => {
     if (at !== step) return;
     times++;

@@ -93,7 +93,8 @@ function broker(id: number, port: number, command: string, args: readonly string
   let child: Child | null = null;
   const signal = (name: NodeJS.Signals) => process.kill(child!.process.pid!, name);
   return {
-    ...{ id, port },
+    id,
+    port,
     start: async () => {
       child = start(command, args);
       await outputOf(child, STARTED, START_MS);

@@ -93,8 +93,11 @@ test('equal outcomes have no differences; each altered number, row and verdict i
     altered(({ kept }) => void kept.set('p-0@0', 'not_json')),
     [
       {
-        ...{ engine: 'altered', what: 'event', where: 'p-0@0' },
-        ...{ expected: 'counted or duplicate', found: 'not_json' },
+        engine: 'altered',
+        what: 'event',
+        where: 'p-0@0',
+        expected: 'counted or duplicate',
+        found: 'not_json',
       },
     ],
   );

@@ -20,12 +20,17 @@ test('the history of a product that expired is asked for too', async () => {
     ['here', [one(later)]],
   ]);
   const status = {
-    ...{ settings, watermark: later + 20_000, publishFloor: null, comebacks: [] },
+    settings,
+    watermark: later + 20_000,
+    publishFloor: null,
+    comebacks: [],
     partitions: [{ name: 'topic-0', position: 3 }],
     ledger: { received: 3, verdicts: { counted: 3 }, since: { 'topic-0': 0 }, missed: 0 },
   } as unknown as Status;
   const view = {
-    ...{ statuses: new Map([['0', status]]), comebacks: [], oldest: 0 },
+    statuses: new Map([['0', status]]),
+    comebacks: [],
+    oldest: 0,
     rows: [{ product: 'here', latest: one(later), previous: null }],
     async *histories(products: ReadonlySet<string>) {
       for (const product of products) yield { product, windows: history.get(product) ?? [] };

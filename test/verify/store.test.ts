@@ -215,7 +215,9 @@ test('work grows with what history holds: 3 072 products of 360 windows', async 
   const work = { rows: 0, handedOver: 0 };
   const rows = Array.from({ length: products }, (_, no) => {
     const of = (start: number) => ({
-      ...{ start, impressions: start + (no % CELL_PRODUCTS), clicks: start },
+      start,
+      impressions: start + (no % CELL_PRODUCTS),
+      clicks: start,
     });
     return { product: `product ${no}`, latest: of(windows - 1), previous: of(windows - 2) };
   });

@@ -80,7 +80,10 @@ test('an engine that counts by other rules is seen, event by event', async () =>
   const truth = expected(oracle([log], [], { ...settingsWith({}), publishFloor: null }));
   const run = (allowedLatenessMs: number) =>
     localOutcome({
-      ...{ files: [file], sort: false, log: silentLog, signal: new AbortController().signal },
+      files: [file],
+      sort: false,
+      log: silentLog,
+      signal: new AbortController().signal,
       settings: settingsWith({ allowedLatenessMs }),
       results: join(directory, 'results.ndjson'),
     });

@@ -109,7 +109,8 @@ suite('containers and the stack without them', () => {
   test('Flink', (t) => {
     const directory = temporary(t);
     const files = {
-      ...{ home: '/opt/flink', lib: '/opt/flink/lib' },
+      home: '/opt/flink',
+      lib: '/opt/flink/lib',
       connector: '/opt/flink/clickrate/flink-sql-connector-kafka-5.0.0-2.2.jar',
       zstd: '/opt/flink/clickrate/zstd-jni-1.5.6-10.jar',
       gateway: '/opt/flink/clickrate/flink-sql-gateway-2.2.1.jar',
@@ -144,8 +145,12 @@ suite('containers and the stack without them', () => {
   test('our own processes', (t) => {
     for (const counter of ['sink', 'engine'] as const) {
       const plans = planServices({
-        ...{ directory: temporary(t), brokers: '127.0.0.1:9092', redisPort: 6379 },
-        ...{ apiPort: 8000, counterPort: 8001, counter },
+        directory: temporary(t),
+        brokers: '127.0.0.1:9092',
+        redisPort: 6379,
+        apiPort: 8000,
+        counterPort: 8001,
+        counter,
       });
       for (const plan of plans) {
         const { command = [], ports } = services[plan.name];

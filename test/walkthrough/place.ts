@@ -18,8 +18,12 @@ export type Said = { code: number | NodeJS.Signals; text: string };
 export async function freePlace(directory: string): Promise<Place> {
   return {
     directory,
-    ...{ kafka: await freeRow(), redis: await freePort(), api: await freePort() },
-    ...{ counter: await freePort(), flink: await freePort(), gateway: await freePort() },
+    kafka: await freeRow(),
+    redis: await freePort(),
+    api: await freePort(),
+    counter: await freePort(),
+    flink: await freePort(),
+    gateway: await freePort(),
   };
 }
 
@@ -33,8 +37,12 @@ export async function stack(place: Place, ...words: string[]): Promise<Said> {
 export function portsOf(place: Place): string[] {
   const { kafka, redis, api, counter, flink, gateway } = place;
   const ports = {
-    ...{ 'kafka-port': kafka, 'redis-port': redis, 'api-port': api, 'counter-port': counter },
-    ...{ 'flink-port': flink, 'gateway-port': gateway },
+    'kafka-port': kafka,
+    'redis-port': redis,
+    'api-port': api,
+    'counter-port': counter,
+    'flink-port': flink,
+    'gateway-port': gateway,
   };
   return Object.entries(ports).flatMap(([name, port]) => [`--${name}`, String(port)]);
 }

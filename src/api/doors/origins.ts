@@ -6,6 +6,12 @@ import { AGE_HEADER } from '../age-header.ts';
 /** What a page may send, and what it may read, beside what any page of another origin may. */
 const SENT = 'authorization, content-encoding, content-type, if-none-match, last-event-id';
 const READ = `etag, retry-after, ${AGE_HEADER}`;
+/** What a browser is told that asks before it sends. */
+const PREFLIGHT = Object.entries({
+  'access-control-allow-methods': 'GET, HEAD, POST',
+  'access-control-allow-headers': SENT,
+  'access-control-max-age': '600',
+}).flat();
 
 export class Origins {
   readonly #listed: ReadonlySet<string>;
@@ -33,12 +39,7 @@ export class Origins {
     if (origin === undefined || !this.#has(origin)) return ['vary', 'origin'];
     const allowed = ['vary', 'origin', 'access-control-allow-origin', origin];
     if (request.method !== 'OPTIONS') return [...allowed, 'access-control-expose-headers', READ];
-    return [
-      ...allowed,
-      ...['access-control-allow-methods', 'GET, HEAD, POST'],
-      ...['access-control-allow-headers', SENT],
-      ...['access-control-max-age', '600'],
-    ];
+    return [...allowed, ...PREFLIGHT];
   }
 
   /**

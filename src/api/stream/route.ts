@@ -9,12 +9,12 @@ import { StreamHub } from './hub.ts';
 type Query = { product?: string | string[] };
 
 /** `x-accel-buffering` keeps nginx from gathering what should leave at once. */
-const HEADERS = [
-  ...['content-type', 'text/event-stream; charset=utf-8'],
-  ...['cache-control', 'no-store'],
-  ...['x-accel-buffering', 'no'],
-  ...['connection', 'close'],
-];
+const HEADERS = Object.entries({
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+  connection: 'close',
+}).flat();
 
 export async function streamRoutes(app: FastifyInstance, context: Context): Promise<void> {
   const hub = new StreamHub(context);

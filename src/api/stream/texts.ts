@@ -163,7 +163,8 @@ export async function makeSnapshot(
       if (slot % ROWS_A_TURN === ROWS_A_TURN - 1) await new Promise(setImmediate);
     }
   return {
-    ...{ incarnation, number },
+    incarnation,
+    number,
     pieces: pieces.end(`],"freshness":${freshnessText(context)}}\n\n`),
   };
 }

@@ -3,6 +3,7 @@
  * names topics by id (Kafka 3.1), so that a topic made anew is never taken for the old one.
  * Layout: kafka.apache.org/protocol, FetchRequest and FetchResponse.
  */
+import { protocolErrorsCodesById } from '@platformatic/kafka';
 import { ClickrateError } from '../../errors.ts';
 
 const FETCH_KEY = 1;
@@ -11,8 +12,8 @@ const FETCH_VERSION = 13;
 const READ_COMMITTED = 1;
 const HEADER_BYTES = 14;
 
-/** Codes of the protocol that a fetch can be answered with. */
-export const OFFSET_OUT_OF_RANGE = 1;
+/** The one error code that does not pass. */
+const OFFSET_OUT_OF_RANGE = 1;
 
 /** Bytes of a fetch request, made once; only what changes is written for each one. */
 export class FetchRequest {
@@ -99,8 +100,11 @@ export function readFetchHead(bytes: Buffer): FetchHead {
 }
 
 const NOTHING = {
-  ...{ highWatermark: 0, stableOffset: 0 },
-  ...{ aborted: [], start: 0, end: 0 },
+  highWatermark: 0,
+  stableOffset: 0,
+  aborted: [],
+  start: 0,
+  end: 0,
 };
 
 function headOf(bytes: Buffer): FetchHead {
@@ -129,9 +133,29 @@ function headOf(bytes: Buffer): FetchHead {
   const size = Math.max(0, reader.varint() - 1);
   const start = reader.at;
   if (start + size > bytes.length) throw tornAnswer();
-  const offsets = { highWatermark, stableOffset };
-  const head = { error: partitionError, throttledMs: null, ...offsets, aborted };
-  return { ...head, start, end: start + size };
+  return {
+    error: partitionError,
+    throttledMs: null,
+    highWatermark,
+    stableOffset,
+    aborted,
+    start,
+    end: start + size,
+  };
+}
+
+/** What the error of an answer means: of the topic partition `name`, asked for from `offset` on. */
+export function refusal(code: number, name: string, offset: number): ClickrateError {
+  if (code !== OFFSET_OUT_OF_RANGE)
+    return new ClickrateError(
+      'source_unavailable',
+      `the broker refuses to give ${name}: ${protocolErrorsCodesById[code] ?? code}`,
+    );
+  return new ClickrateError(
+    'source_gap',
+    `the log of ${name} does not hold offset ${offset}: records were deleted before they were ` +
+      'read, or it lost its end; the next start says which',
+  );
 }
 
 function tornAnswer(): ClickrateError {

@@ -2,7 +2,7 @@
  * One topic partition as it is read: one connection to its leader, one fetch in flight, and the
  * next one sent as soon as an answer is handed over. Two answers at most are held.
  */
-import { type BaseOptions, protocolErrorsCodesById } from '@platformatic/kafka';
+import type { BaseOptions } from '@platformatic/kafka';
 import type { Clock } from '../../clock.ts';
 import { type Limits, SETTINGS } from '../../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../../errors.ts';
@@ -12,7 +12,7 @@ import { BatchWalk } from './batches.ts';
 import { answerBuffers } from './buffers.ts';
 import type { KafkaCluster } from './cluster.ts';
 import type { BrokerLine } from './connection.ts';
-import { FetchRequest, OFFSET_OUT_OF_RANGE, readFetchHead } from './fetch.ts';
+import { FetchRequest, readFetchHead, refusal } from './fetch.ts';
 import { type Answered, Reached } from './reached.ts';
 
 export type LaneParts = {
@@ -158,7 +158,8 @@ export class Lane {
       return;
     }
     if (head.error !== 0) {
-      this.#fail(this.#refused(head.error));
+      const { topic, partition } = this.#parts;
+      this.#fail(refusal(head.error, `${topic}-${partition}`, this.position));
       return;
     }
     this.#end = head.stableOffset;
@@ -188,21 +189,6 @@ export class Lane {
     this.#retryAtMs = clock.monotonicMs() + this.#waitMs;
   }
 
-  #refused(code: number): ClickrateError {
-    const { topic, partition } = this.#parts;
-    const name = `${topic}-${partition}`;
-    if (code !== OFFSET_OUT_OF_RANGE)
-      return new ClickrateError(
-        'source_unavailable',
-        `the broker refuses to give ${name}: ${protocolErrorsCodesById[code] ?? code}`,
-      );
-    return new ClickrateError(
-      'source_gap',
-      `the log of ${name} does not hold offset ${this.position}: records were deleted before ` +
-        'they were read, or it lost its end; the next start says which',
-    );
-  }
-
   /**
    * Hands over what has come, to be read until the next call; null when nothing has. Throws
    * `source_gap`, `source_damaged`, `topic_renewed`.
@@ -226,8 +212,12 @@ export class Lane {
     // Behind what is written and not committed yet something is still to come: nobody is idle.
     const end = this.#walk.isDone && this.position >= this.#logEnd;
     return {
-      ...{ partition: index, records: this.#records, next: this.position, end },
-      ...{ sentAtMs: answer.sentAtMs, arrivedAtMs: answer.arrivedAtMs },
+      partition: index,
+      records: this.#records,
+      next: this.position,
+      end,
+      sentAtMs: answer.sentAtMs,
+      arrivedAtMs: answer.arrivedAtMs,
       reachableSinceMs: this.#reached.sinceMs,
     };
   }

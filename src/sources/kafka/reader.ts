@@ -104,7 +104,9 @@ function recordAt(records: RecordBatch, i: number, partition: number): ReadRecor
   const { bytes, starts, ends, offsets, arrivals } = records;
   const [keyStart, keyEnd] = [records.keyStarts![i], records.keyEnds![i]];
   return {
-    ...{ partition, offset: offsets[i], timeMs: arrivals[i] },
+    partition,
+    offset: offsets[i],
+    timeMs: arrivals[i],
     key: keyEnd < keyStart ? null : Buffer.from(bytes.subarray(keyStart, keyEnd)),
     value: Buffer.from(bytes.subarray(starts[i], ends[i])),
     headers: headersAt(bytes, ends[i]),

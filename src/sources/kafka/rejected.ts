@@ -35,7 +35,9 @@ function recordOf(event: KeptEvent, topic: string): Outgoing {
   const key = named !== null && named.length > MOST_ID_BYTES ? null : named;
   const { topic: origin, partition } = originOf(event.partition);
   return {
-    ...{ topic, value, key: key === null ? null : Buffer.from(key) },
+    topic,
+    value,
+    key: key === null ? null : Buffer.from(key),
     headers: {
       [HEADERS.reason]: event.reason,
       [HEADERS.message]: event.message,

@@ -24,7 +24,8 @@ export async function topicsKnown(
   for (const address of addresses) {
     const admin = new Admin({
       ...clientOptions(options),
-      ...{ bootstrapBrokers: [address], retries: 0 },
+      bootstrapBrokers: [address],
+      retries: 0,
     });
     admin.on('error', () => {});
     try {

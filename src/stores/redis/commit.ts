@@ -110,8 +110,14 @@ function commitArguments(
     ...[commit.parts, commit.removedParts, commit.kept, commit.comebacks].map(lengthOf),
   ];
   const args = [...fixed, ...lengths].concat(
-    ...[removals, commit.claims, names, without, history.args],
-    ...[parts, commit.removedParts, keptArguments(commit)],
+    removals,
+    commit.claims,
+    names,
+    without,
+    history.args,
+    parts,
+    commit.removedParts,
+    keptArguments(commit),
   );
   const rows = [
     { key: KEYS.latest, fields: latest },

@@ -40,7 +40,11 @@ export class Commits {
     const { connection, clock, writer, limits } = this.#parts;
     const ready = this.#prepared.get(commit);
     const terms: CommitTerms = {
-      ...{ writer, limits, nowMs: clock.wallMs(), products: this.#products, sent: this.sent },
+      writer,
+      limits,
+      nowMs: clock.wallMs(),
+      products: this.#products,
+      sent: this.sent,
       room: ready?.room ?? this.#rooms.take(),
       ...(ready === undefined ? {} : { prepared: ready }),
       onSent: (answered) => this.#note(commit, answered),

@@ -185,8 +185,11 @@ export class Follower {
     const { number, windowMs, incarnation } = position;
     this.#parts.log.info({ number }, 'the stream of changes broke: results are to be loaded again');
     this.#parts.onChange({
-      ...{ incarnation: this.naming()(incarnation), number, windowMs: windowMs ?? 0 },
-      ...{ rows: [], removals: [] },
+      incarnation: this.naming()(incarnation),
+      number,
+      windowMs: windowMs ?? 0,
+      rows: [],
+      removals: [],
     });
   }
 }

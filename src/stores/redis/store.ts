@@ -55,20 +55,25 @@ export type RedisStoreOptions = RedisAddress & {
   timeoutMs?: number;
 };
 
-/** Products of one commit: at most about 3 ms in which Redis does nothing else. */
-const RESULTS_PER_COMMIT = 500;
-/** A commit takes milliseconds; a paused or failing server is given this long. */
-const TIMEOUT_MS = 5_000;
+const DEFAULTS = {
+  clock: systemClock,
+  limits: LIMITS,
+  log: silentLog,
+  /** Products of one commit: at most about 3 ms in which Redis does nothing else. */
+  resultsPerCommit: 500,
+  timeZone: OPTIONS.timeZone,
+  writer: 'engine',
+  takeOver: false,
+  /** A commit takes milliseconds; a paused or failing server is given this long. */
+  timeoutMs: 5_000,
+} as const;
 
 /** How the stream of changes is followed: what was last heard, and what is wrong, if anything. */
 export type Following = { number: number | null; ageMs: number | null; trouble: string | null };
 
 export class RedisStore implements Store {
   readonly resultsPerCommit: number;
-  readonly #options: RedisStoreOptions;
-  readonly #clock: Clock;
-  readonly #limits: Limits;
-  readonly #writer: Writer;
+  readonly #options: RedisStoreOptions & Required<Omit<RedisStoreOptions, keyof RedisAddress>>;
   readonly #connection: Connection;
   readonly #commits: Commits;
   readonly #listeners = new Listeners();
@@ -83,37 +88,29 @@ export class RedisStore implements Store {
 
   /** Connects with the first call. Throws `config_invalid` for an address that is none. */
   constructor(options: RedisStoreOptions) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#finals = new Finals(this.#clock);
-    this.#limits = options.limits ?? LIMITS;
-    this.#writer = options.writer ?? 'engine';
-    this.#takeOver = options.takeOver ?? false;
-    this.resultsPerCommit = options.resultsPerCommit ?? RESULTS_PER_COMMIT;
-    this.#connection = new Connection(options, this.#timeoutMs);
-    this.#commits = new Commits({
-      ...{ connection: this.#connection, clock: this.#clock },
-      ...{ writer: this.#writer, limits: this.#limits },
-    });
+    this.#options = { ...DEFAULTS, ...options };
+    const { clock, limits, writer, takeOver, resultsPerCommit, timeoutMs } = this.#options;
+    this.#finals = new Finals(clock);
+    this.#takeOver = takeOver;
+    this.resultsPerCommit = resultsPerCommit;
+    this.#connection = new Connection(options, timeoutMs);
+    this.#commits = new Commits({ connection: this.#connection, clock, writer, limits });
     // A time zone that is none is refused now, not with the first commit.
     this.#ladder(null);
   }
 
-  get #timeoutMs(): number {
-    return this.#options.timeoutMs ?? TIMEOUT_MS;
-  }
-
   async claim(task: string, token: string): Promise<Fence> {
     const connection = await this.#ready();
-    const most = numberText(this.#limits.historyProducts);
+    const { writer, limits, log } = this.#options;
+    const most = numberText(limits.historyProducts);
     for (;;) {
       const mayTakeOver = this.#takeOver ? '1' : '0';
-      const args = [task, token, this.#writer, mayTakeOver, randomUUID(), most];
+      const args = [task, token, writer, mayTakeOver, randomUUID(), most];
       const [answer, value] = await connection.run<[string, string]>(CLAIM, args);
       if (answer === 'writer') throw writerOther(value);
       this.#takeOver = false;
       if (answer !== 'ok') continue;
-      await this.#eviction.tell(connection, this.#options.log ?? silentLog);
+      await this.#eviction.tell(connection, log);
       return { epoch: Number(value), token };
     }
   }
@@ -153,11 +150,13 @@ export class RedisStore implements Store {
   }
 
   follow(onChange: (change: Change) => void): () => void {
+    const { clock, log, timeoutMs } = this.#options;
     this.#follower ??= new Follower({
-      connection: new Connection(this.#options, this.#timeoutMs),
-      clock: this.#clock,
-      log: this.#options.log ?? silentLog,
-      ...{ timeoutMs: this.#timeoutMs, sent: this.#commits.sent },
+      connection: new Connection(this.#options, timeoutMs),
+      clock,
+      log,
+      timeoutMs,
+      sent: this.#commits.sent,
       onChange: (change) => this.#listeners.tell(change),
       // Who only reads is told by no answer that a server is the primary no more.
       onLost: (why) => this.#connection.leave(why),
@@ -171,7 +170,7 @@ export class RedisStore implements Store {
     const { number, heardMs, trouble } = this.#follower;
     return {
       number,
-      ageMs: heardMs === null ? null : this.#clock.monotonicMs() - heardMs,
+      ageMs: heardMs === null ? null : this.#options.clock.monotonicMs() - heardMs,
       trouble,
     };
   }
@@ -189,7 +188,7 @@ export class RedisStore implements Store {
   }
 
   #ladder(windowMs: number | null, latenessMs?: number): Ladder {
-    return ladderOf(windowMs, this.#options.timeZone ?? OPTIONS.timeZone, latenessMs);
+    return ladderOf(windowMs, this.#options.timeZone, latenessMs);
   }
 
   /** Waits for what commits left to fold. */
@@ -203,9 +202,9 @@ export class RedisStore implements Store {
     this.#isFolding = true;
     const ladder = this.#ladder(settings.windowMs, settings.allowedLatenessMs);
     const before = this.#finals.least(finalBefore);
-    this.#folding = fold(this.#connection, ladder, this.#limits, before)
+    const { limits, log } = this.#options;
+    this.#folding = fold(this.#connection, ladder, limits, before)
       .catch((error: unknown) => {
-        const { log = silentLog } = this.#options;
         if (!this.#isClosed) log.warn({}, `history is not folded: ${messageOf(error)}`);
       })
       .finally(() => {
