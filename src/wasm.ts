@@ -1,6 +1,6 @@
 /**
- * As much of the binary format of WebAssembly as decode and sources need: code as lists of
- * bytes, and a module of one function over an imported memory. Opcodes and encoding:
+ * As much of the binary format of WebAssembly as decode and sources need: code as lists of bytes
+ * and of code, and a module of one function over an imported memory. Opcodes and encoding:
  * webassembly.github.io/spec/core/binary.
  */
 
@@ -30,8 +30,12 @@ export function functionOf(module: Uint8Array, memory: { buffer: ArrayBuffer }):
   return new WebAssembly.Instance(compiled, { host: { memory } }).exports.run;
 }
 
-/** A piece of code: it may leave values on the stack, or take some. */
-export type Code = readonly number[];
+/** A piece of code, of bytes and other pieces: it may leave values on the stack, or take some. */
+export type Code = readonly (number | Code)[];
+
+function bytesOf(code: Code): number[] {
+  return code.flatMap((part) => (typeof part === 'number' ? part : bytesOf(part)));
+}
 
 /** Value types. */
 export const I32 = 0x7f;
@@ -57,26 +61,22 @@ function signed(value: bigint): number[] {
   }
 }
 
-export const i32 = (value: number): Code => [0x41, ...signed(BigInt(value | 0))];
-export const i64 = (value: bigint): Code => [0x42, ...signed(BigInt.asIntN(64, value))];
+export const i32 = (value: number): Code => [0x41, signed(BigInt(value | 0))];
+export const i64 = (value: bigint): Code => [0x42, signed(BigInt.asIntN(64, value))];
 /** Sixteen bytes. */
-export const v128 = (bytes: ArrayLike<number>): Code => [...simd(12), ...Array.from(bytes)];
+export const v128 = (bytes: ArrayLike<number>): Code => [simd(12), Array.from(bytes)];
 
 /** Sixteen times the same byte. */
 export const splat = (byte: number): Code => v128(new Uint8Array(16).fill(byte));
 
-const simd = (opcode: number): number[] => [0xfd, ...unsigned(opcode)];
+const simd = (opcode: number): Code => [0xfd, unsigned(opcode)];
 
 export const get = (local: number): Code => [0x20, local];
 export const set = (local: number): Code => [0x21, local];
 export const tee = (local: number): Code => [0x22, local];
 
 /** Loads and stores: an address on the stack, and what is added to it. */
-const access = (opcode: readonly number[], offset: number): Code => [
-  ...opcode,
-  0,
-  ...unsigned(offset),
-];
+const access = (opcode: Code, offset: number): Code => [opcode, 0, unsigned(offset)];
 export const load8 = (offset = 0): Code => access([0x2d], offset);
 export const load32 = (offset = 0): Code => access([0x28], offset);
 export const load64 = (offset = 0): Code => access([0x29], offset);
@@ -131,33 +131,41 @@ export const op = {
 } as const satisfies Record<string, Code>;
 
 const EMPTY = 0x40;
-export const loop = (...body: Code[]): Code => [0x03, EMPTY, ...body.flat(), 0x0b];
+export const loop = (...body: Code): Code => [0x03, EMPTY, body, 0x0b];
 export const when = (then: Code, otherwise: Code = []): Code => [
-  ...[0x04, EMPTY, ...then],
-  ...(otherwise.length === 0 ? [] : [0x05, ...otherwise]),
+  0x04,
+  EMPTY,
+  then,
+  otherwise.length === 0 ? [] : [0x05, otherwise],
   0x0b,
 ];
 /** Begins the loop `depth` blocks further out again, if what is on the stack is not zero. */
 export const againIf = (depth: number): Code => [0x0d, depth];
 
-const section = (id: number, content: Code): Code => [id, ...unsigned(content.length), ...content];
-const name = (text: string): Code => [text.length, ...new TextEncoder().encode(text)];
+function section(id: number, content: Code): Code {
+  const bytes = bytesOf(content);
+  return [id, unsigned(bytes.length), bytes];
+}
+
+const name = (text: string): Code => [text.length, Array.from(new TextEncoder().encode(text))];
 
 /**
  * A module that exports one function `run` of `parameters` 32-bit numbers to one, over the memory
  * it imports as `host.memory`; its other locals are of the types `locals`.
  */
 export function moduleOf(parameters: number, locals: readonly number[], body: Code): Uint8Array {
-  const types = [1, 0x60, parameters, ...new Array(parameters).fill(I32), 1, I32];
-  const imports = [1, ...name('host'), ...name('memory'), 2, 0, 1];
-  const declared = locals.flatMap((type) => [1, type]);
-  const code = [...unsigned(locals.length), ...declared, ...body, 0x0b];
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, types),
-    ...section(2, imports),
-    ...section(3, [1, 0]),
-    ...section(7, [1, ...name('run'), 0, 0]),
-    ...section(10, [1, ...unsigned(code.length), ...code]),
-  ]);
+  const types = [1, 0x60, parameters, new Array(parameters).fill(I32), 1, I32];
+  const imports = [1, name('host'), name('memory'), 2, 0, 1];
+  const declared = locals.map((type) => [1, type]);
+  const code = bytesOf([unsigned(locals.length), declared, body, 0x0b]);
+  return Uint8Array.from(
+    bytesOf([
+      [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      section(1, types),
+      section(2, imports),
+      section(3, [1, 0]),
+      section(7, [1, name('run'), 0, 0]),
+      section(10, [1, unsigned(code.length), code]),
+    ]),
+  );
 }

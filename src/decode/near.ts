@@ -64,44 +64,47 @@ const LOCALS = [I32, I32, I32, I32, I32, V128];
 const lookUp = functionOf(moduleOf(3, LOCALS, bodyOf()), MEMORY) as LookUp | null;
 
 function bodyOf(): Code {
-  const of = (column: number) => [...get(ROW), ...load32(column)];
+  const of = (column: number) => [get(ROW), load32(column)];
   const longer = i32(LONGEST + 1);
-  const isUnknown = [...get(FOUND), ...i32(UNKNOWN), ...op.equal];
-  return loop(
-    [...longer, ...of(columns.productEnd), ...of(columns.productStart), ...tee(START)],
-    [...op.subtract, ...tee(LENGTH), ...get(LENGTH), ...longer, ...op.moreUnsigned],
-    [...op.select, ...set(LENGTH)],
-    [...get(START), ...load128(), ...get(LENGTH), ...i32(4), ...op.shiftLeft],
-    [...load128(MASKS_AT), ...op.and128, ...set(KEY)],
-    find([...of(columns.productHash), ...i32(SETS - 1), ...op.and]),
-    // Seldom, so that the branch is foreseen.
-    [...isUnknown, ...when(find([...of(columns.productHash), ...i32(SECOND), ...op.shiftRight]))],
-    [...get(ROW), ...get(FOUND), ...store32(columns.product)],
-    [...isUnknown, ...get(MISSED), ...op.add, ...set(MISSED)],
-    [...get(ROW), ...i32(4), ...op.add, ...tee(ROW), ...get(END), ...op.less, ...againIf(0)],
-  ).concat(get(MISSED));
+  const isUnknown = [get(FOUND), i32(UNKNOWN), op.equal];
+  return [
+    loop(
+      [longer, of(columns.productEnd), of(columns.productStart), tee(START)],
+      [op.subtract, tee(LENGTH), get(LENGTH), longer, op.moreUnsigned],
+      [op.select, set(LENGTH)],
+      [get(START), load128(), get(LENGTH), i32(4), op.shiftLeft],
+      [load128(MASKS_AT), op.and128, set(KEY)],
+      find([of(columns.productHash), i32(SETS - 1), op.and]),
+      // Seldom, so that the branch is foreseen.
+      [isUnknown, when(find([of(columns.productHash), i32(SECOND), op.shiftRight]))],
+      [get(ROW), get(FOUND), store32(columns.product)],
+      [isUnknown, get(MISSED), op.add, set(MISSED)],
+      [get(ROW), i32(4), op.add, tee(ROW), get(END), op.less, againIf(0)],
+    ),
+    get(MISSED),
+  ];
 }
 
 /** Looks into a set, without a branch. */
 function find(number: Code): Code {
   return [
-    ...[...number, ...i32(SET_SHIFT), ...op.shiftLeft, ...set(PLACE), ...i32(UNKNOWN)],
-    ...[...word(1, ID_AT), ...differs(1), ...op.select],
-    ...[...word(0, ID_AT), ...differs(0), ...op.select, ...set(FOUND)],
+    [number, i32(SET_SHIFT), op.shiftLeft, set(PLACE), i32(UNKNOWN)],
+    [word(1, ID_AT), differs(1), op.select],
+    [word(0, ID_AT), differs(0), op.select, set(FOUND)],
   ];
 }
 
 /** A word of the set's first or second place. */
 function word(place: number, at: number): Code {
-  return [...get(PLACE), ...load32(SETS_AT + place * PLACE_BYTES + at)];
+  return [get(PLACE), load32(SETS_AT + place * PLACE_BYTES + at)];
 }
 
 /** Not 0 where the place holds another product. */
 function differs(place: number): Code {
   const key = load128(SETS_AT + place * PLACE_BYTES);
   return [
-    ...[...word(place, MARK_AT), ...get(OWNER), ...get(LENGTH), ...op.or, ...op.xor],
-    ...[...get(PLACE), ...key, ...get(KEY), ...op.xor128, ...op.any128, ...op.or],
+    [word(place, MARK_AT), get(OWNER), get(LENGTH), op.or, op.xor],
+    [get(PLACE), key, get(KEY), op.xor128, op.any128, op.or],
   ];
 }
 

@@ -39,20 +39,23 @@ const [END, AT, BITS, COUNT] = [0, 1, 2, 3];
 
 /** Notes the place of each newline in `[0, end)`, and maybe of some behind it; answers how many. */
 function body(): Code {
-  return loop(
-    [...get(AT), ...load128(), ...splat(NEWLINE), ...op.equalBytes, ...op.bitsOfBytes],
-    [...tee(BITS), ...when(noteAll())],
-    [...get(AT), ...i32(READ_BYTES), ...op.add, ...tee(AT), ...get(END), ...op.less, ...againIf(0)],
-  ).concat(get(COUNT));
+  return [
+    loop(
+      [get(AT), load128(), splat(NEWLINE), op.equalBytes, op.bitsOfBytes],
+      [tee(BITS), when(noteAll())],
+      [get(AT), i32(READ_BYTES), op.add, tee(AT), get(END), op.less, againIf(0)],
+    ),
+    get(COUNT),
+  ];
 }
 
 /** One place for each bit, the lowest first. */
 function noteAll(): Code {
   return loop(
-    [...get(COUNT), ...i32(2), ...op.shiftLeft],
-    [...get(AT), ...get(BITS), ...op.trailingZeros, ...op.add, ...store32(FOUND_AT)],
-    [...get(COUNT), ...i32(1), ...op.add, ...set(COUNT)],
-    [...get(BITS), ...get(BITS), ...i32(1), ...op.subtract, ...op.and, ...tee(BITS)],
+    [get(COUNT), i32(2), op.shiftLeft],
+    [get(AT), get(BITS), op.trailingZeros, op.add, store32(FOUND_AT)],
+    [get(COUNT), i32(1), op.add, set(COUNT)],
+    [get(BITS), get(BITS), i32(1), op.subtract, op.and, tee(BITS)],
     againIf(0),
   );
 }

@@ -86,72 +86,72 @@ const LOCALS = [I32, I32, I32, I32, I32];
 const walk = functionOf(moduleOf(4, LOCALS, bodyOf()), MEMORY) as Walk | null;
 
 function bodyOf(): Code {
-  return loop(
-    [...varint(), ...bad(odd()), ...get(AT), ...half(), ...op.add, ...set(STOP)],
-    bad([...get(STOP), ...get(END), ...op.moreUnsigned]),
-    // Attributes: none are in use.
-    move(i32(1)),
-    [
-      ...varint(),
-      ...put(columns.times, [...half(), ...i32(0), ...odd(), ...op.subtract, ...op.xor]),
-    ],
-    [...varint(), ...bad(odd()), ...get(ROW), ...i32(1), ...op.shiftLeft],
-    [...i32(BASE_AT), ...loadDouble(), ...half(), ...op.doubleFrom32, ...op.addDoubles],
-    storeDouble(columns.offsets),
-    // A key of length -1 is none: it starts behind its end.
-    [...length(), ...put(columns.keyStarts, [...place(), ...odd(), ...op.add])],
-    [...move(half()), ...put(columns.keyEnds, place())],
-    [...length(), ...put(columns.starts, place())],
-    [...move(half()), ...put(columns.ends, place())],
-    // Headers are passed; how many they are takes a byte at least.
-    bad([...get(STOP), ...get(AT), ...op.lessOrEqual]),
-    [...get(BAD), ...when([...i32(-1), ...op.leave])],
-    [...get(STOP), ...set(AT), ...get(ROW), ...i32(4), ...op.add, ...tee(ROW)],
-    [...get(FOUR), ...op.lessUnsigned, ...againIf(0)],
-  ).concat(get(AT));
+  return [
+    loop(
+      [varint(), bad(odd()), get(AT), half(), op.add, set(STOP)],
+      bad([get(STOP), get(END), op.moreUnsigned]),
+      // Attributes: none are in use.
+      move(i32(1)),
+      [varint(), put(columns.times, [half(), i32(0), odd(), op.subtract, op.xor])],
+      [varint(), bad(odd()), get(ROW), i32(1), op.shiftLeft],
+      [i32(BASE_AT), loadDouble(), half(), op.doubleFrom32, op.addDoubles],
+      storeDouble(columns.offsets),
+      // A key of length -1 is none: it starts behind its end.
+      [length(), put(columns.keyStarts, [place(), odd(), op.add])],
+      [move(half()), put(columns.keyEnds, place())],
+      [length(), put(columns.starts, place())],
+      [move(half()), put(columns.ends, place())],
+      // Headers are passed; how many they are takes a byte at least.
+      bad([get(STOP), get(AT), op.lessOrEqual]),
+      [get(BAD), when([i32(-1), op.leave])],
+      [get(STOP), set(AT), get(ROW), i32(4), op.add, tee(ROW)],
+      [get(FOUR), op.lessUnsigned, againIf(0)],
+    ),
+    get(AT),
+  ];
 }
 
 /** A number of at most two bytes into `VALUE`, its sign in the last bit. */
 function varint(): Code {
   const second = [
-    ...[...get(AT), ...load8(), ...tee(BYTE), ...i32(7), ...op.shiftLeft],
-    ...[...get(VALUE), ...i32(0x7f), ...op.and, ...op.or, ...set(VALUE)],
-    ...[...bad([...get(BYTE), ...i32(0x80), ...op.and]), ...move(i32(1))],
+    [get(AT), load8(), tee(BYTE), i32(7), op.shiftLeft],
+    [get(VALUE), i32(0x7f), op.and, op.or, set(VALUE)],
+    [bad([get(BYTE), i32(0x80), op.and]), move(i32(1))],
   ];
   return [
-    ...[...get(AT), ...load8(), ...set(VALUE), ...move(i32(1))],
-    ...[...get(VALUE), ...i32(0x80), ...op.and, ...when(second)],
+    [get(AT), load8(), set(VALUE), move(i32(1))],
+    [get(VALUE), i32(0x80), op.and, when(second)],
   ];
 }
 
 /** A length that is not below -1. */
 function length(): Code {
-  return [...varint(), ...bad([...odd(), ...half(), ...i32(0), ...op.notEqual, ...op.and])];
+  return [varint(), bad([odd(), half(), i32(0), op.notEqual, op.and])];
 }
 
 /** The magnitude in `VALUE`; of -1 it is 0. */
 function half(): Code {
-  return [...get(VALUE), ...i32(1), ...op.shiftRight];
+  return [get(VALUE), i32(1), op.shiftRight];
 }
 
 function odd(): Code {
-  return [...get(VALUE), ...i32(1), ...op.and];
+  return [get(VALUE), i32(1), op.and];
 }
 
 function place(): Code {
-  return [...get(AT), ...get(SHIFT), ...op.subtract];
+  return [get(AT), get(SHIFT), op.subtract];
 }
 
 function move(by: Code): Code {
-  return [...get(AT), ...by, ...op.add, ...set(AT)];
+  return [get(AT), by, op.add, set(AT)];
 }
 
 function bad(code: Code): Code {
-  return [...get(BAD), ...code, ...op.or, ...set(BAD)];
+  return [get(BAD), code, op.or, set(BAD)];
 }
 
 function put(column: number, code: Code): Code {
-  return [...get(ROW), ...code, ...store32(column)];
+  return [get(ROW), code, store32(column)];
 }
 
 /**
