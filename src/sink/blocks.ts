@@ -3,7 +3,7 @@ import { PackReader, PackWriter } from '../engine/packing.ts';
 import { BLOCK_PARTS } from '../part-names.ts';
 import type { Part } from '../status.ts';
 import { type Cell, UNKNOWN_S } from './let-go.ts';
-import type { Block, Entry, Table } from './table.ts';
+import type { Block, Entry, StoredEntry, Table } from './table.ts';
 
 const FORM = 1;
 /** A product id may begin with a byte order mark. */
@@ -51,7 +51,7 @@ export function restoreBlock(table: Table, part: Part, windowMs: number): boolea
   return true;
 }
 
-function decodeEntry(reader: PackReader, windowMs: number): Omit<Entry, 'changed'> {
+function decodeEntry(reader: PackReader, windowMs: number): StoredEntry {
   const name = Uint8Array.from({ length: reader.uint(65_536) }, () => reader.uint(255));
   const floors = Array.from({ length: reader.uint(65_536) }, () => reader.float());
   const cells: Cell[] = [];

@@ -15,24 +15,27 @@ export const UNKNOWN_S = 2 ** 31 - 1;
  */
 const UNORDERED_S = 120;
 
-type Remembered = { cells: Cell[]; floors: number[] };
+/** Newest windows of a product, oldest first, and what was let go of. */
+export type Remembered = {
+  cells: Cell[];
+  /** By partition: windows of it that start at or before this were counted and let go. */
+  floors: number[];
+  /**
+   * By partition: as of when nothing may go, which then holds for all that is told at that time.
+   * While a job catches up each window would be held against all the others.
+   */
+  stuck: { nowS: number; watermark: number }[];
+};
 type LetGoOptions = { windowMs: number; latenessMs: number; keptWindows: number };
-
-/**
- * By partition: as of when nothing may go, which then holds for all that is told at that time.
- * While a job catches up each window would be held against all the others.
- */
-const stuck = new WeakMap<Remembered, { nowS: number; watermark: number }[]>();
 
 /** Of the oldest windows of a partition that told one more just now, where there are too many. */
 export function letGo(
-  remembered: Remembered,
+  { cells, floors, stuck }: Remembered,
   { from, toldS: nowS }: Cell,
   { windowMs, latenessMs, keptWindows }: LetGoOptions,
   watermark: number,
 ): void {
-  const { cells, floors } = remembered;
-  const since = stuck.get(remembered)?.[from];
+  const since = stuck[from];
   if (since?.nowS === nowS && since.watermark === watermark) return;
   let surplus = -keptWindows;
   let isOrdered = false;
@@ -47,9 +50,7 @@ export function letGo(
     const isFinal = start + windowMs + latenessMs <= watermark;
     // Else older ones may be on their way.
     if (!isOrdered && !isFinal) {
-      const all = stuck.get(remembered) ?? [];
-      all[from] = { nowS, watermark };
-      stuck.set(remembered, all);
+      stuck[from] = { nowS, watermark };
       return;
     }
     while (floors.length <= from) floors.push(-Infinity);

@@ -4,21 +4,20 @@
  * begins again too early does no harm. Products lie in blocks; a block is a part of the checkpoint.
  */
 import type { Counts, ProductResult } from '../result.ts';
-import { type Cell, floorOf, letGo } from './let-go.ts';
+import { type Cell, floorOf, letGo, type Remembered } from './let-go.ts';
 
 /** A result as the job writes it: counts of a window so far. */
 export type WindowResult = { product: string } & Cell;
 
-export type Entry = {
+export type Entry = Remembered & {
   product: string;
-  /** Newest windows, oldest first. */
-  cells: Cell[];
-  /** By partition: windows of it that start at or before this were counted and let go. */
-  floors: number[];
   /** To be published, by start. */
   changed: Map<number, Counts>;
   isOwned: boolean;
 };
+
+/** What a checkpoint has of it. */
+export type StoredEntry = Omit<Entry, 'stuck' | 'changed'>;
 
 export type Block = {
   number: number;
@@ -109,7 +108,7 @@ export class Table {
   }
 
   #add(product: string): { entry: Entry; block: Block } {
-    const entry = { product, cells: [], floors: [], changed: new Map(), isOwned: false };
+    const entry = newEntry({ product, cells: [], floors: [], isOwned: false });
     return this.#put(entry, this.#leaving.get(product) ?? this.#roomy());
   }
 
@@ -196,14 +195,18 @@ export class Table {
   }
 
   /** Takes up a block of a checkpoint, before anything is folded in. */
-  restore(number: number, counted: number, entries: readonly Omit<Entry, 'changed'>[]): void {
+  restore(number: number, counted: number, entries: readonly StoredEntry[]): void {
     for (let n = this.#blocks.length; n < number; n++) this.#newBlock(n);
     const block = this.#blocks[number] ?? this.#newBlock(number);
     block.counted = counted;
     block.told = counted;
     this.counted += counted;
-    for (const entry of entries) this.#put({ ...entry, changed: new Map() }, block);
+    for (const entry of entries) this.#put(newEntry(entry), block);
   }
+}
+
+function newEntry(stored: StoredEntry): Entry {
+  return { ...stored, stuck: [], changed: new Map() };
 }
 
 /** Latest and previous are the product's two newest windows; how many windows it publishes. */

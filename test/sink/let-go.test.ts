@@ -17,7 +17,7 @@ test('windows that may not go yet are not looked through for each that comes', (
       return 0;
     },
   });
-  const entry = { cells: [] as Cell[], floors: [] as number[] };
+  const entry = { cells: [] as Cell[], floors: [] as number[], stuck: [] };
   const windows = 1_000;
   for (let n = 0; n < windows; n++) {
     const cell = cellAt(n);
@@ -37,7 +37,7 @@ function leftOf(count: number, laterS: number, watermark: number): number {
     const toldS = n === count - 1 ? 1_000 + laterS : 1_000;
     return { start: n * options.windowMs, impressions: 1, clicks: 0, from: 0, toldS };
   });
-  const entry = { cells, floors: [] as number[] };
+  const entry = { cells, floors: [] as number[], stuck: [] };
   letGo(entry, cells.at(-1)!, options, watermark);
   const floor = (count - cells.length - 1) * options.windowMs;
   assert.equal(floorOf(entry, 0), floor < 0 ? -Infinity : floor);
@@ -64,7 +64,7 @@ test('each partition lets go of its own windows, whatever the other holds', () =
     Array.from({ length: count }, (_, n) => first + n);
   const one = numbers(9, 1).map((n) => cellOf(1, n));
   const other = numbers(9, 100).map((n) => cellOf(0, n));
-  const entry = { cells: [...one, ...other], floors: [] as number[] };
+  const entry = { cells: [...one, ...other], floors: [] as number[], stuck: [] };
   // Only the oldest window is final.
   const watermark = 2 * options.windowMs + options.latenessMs;
   letGo(entry, other.at(-1)!, options, watermark);
