@@ -1,15 +1,13 @@
 /** `clickrate api --store sqlite`: serves a data directory that nobody fills now, as it stands. */
 import { Doors } from '../api/doors/doors.ts';
 import { createServer } from '../api/server.ts';
-import { systemClock } from '../clock.ts';
 import { openToRead } from '../sqlite.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
+import { apiParts } from './api-parts.ts';
 import type { ApiProcess, ApiProcessParts } from './api-process.ts';
 import { existingFileIn } from './data.ts';
 import { listen } from './listen.ts';
 import { lockDirectory } from './lock.ts';
-import { builtPage } from './page.ts';
-import { VERSION } from './version.ts';
 
 /**
  * Serves what the directory holds: read only, and locked, so that nothing changes it meanwhile.
@@ -28,14 +26,9 @@ export async function startDirectoryApi(parts: ApiProcessParts): Promise<ApiProc
     const db = openToRead(file, false);
     closers.push(() => db.close());
     const server = await createServer({
+      ...apiParts(options, settings, log),
       reader: new SqliteStore(db, { limits, timeZone: options.timeZone }),
-      settings,
       limits,
-      clock: systemClock,
-      logger: log,
-      version: VERSION,
-      minSample: options.minSample,
-      page: builtPage(),
       doors: new Doors(options, false),
       // Its tasks ended: what they committed is all there is to tell of them.
       health: () => [],

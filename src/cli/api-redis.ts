@@ -4,12 +4,11 @@ import { createServer } from '../api/server.ts';
 import { systemClock } from '../clock.ts';
 import { isRetryable } from '../errors.ts';
 import { RedisStore } from '../stores/redis/store.ts';
+import { apiParts } from './api-parts.ts';
 import type { ApiProcess, ApiProcessParts } from './api-process.ts';
 import { CommittedHealth } from './committed-health.ts';
 import { listen } from './listen.ts';
 import { limitsOf } from './open-store.ts';
-import { builtPage } from './page.ts';
-import { VERSION } from './version.ts';
 import { shareMetrics } from './worker-metrics.ts';
 import { workerSlot } from './workers.ts';
 
@@ -29,14 +28,9 @@ export async function startRedisApi(parts: ApiProcessParts): Promise<ApiProcess>
       if (!isRetryable(error)) throw error;
     });
     const server = await createServer({
+      ...apiParts(options, settings, log),
       reader: store,
-      settings,
-      clock: systemClock,
-      logger: log,
-      version: VERSION,
       limits: limitsOf({ store: 'redis' }, limits),
-      minSample: options.minSample,
-      page: builtPage(),
       doors: new Doors(options, false),
       ...(slot === null ? {} : { shareMetrics: shareMetrics(slot) }),
       health: () => committed.health(),

@@ -15,12 +15,11 @@ import { Journal } from '../sources/journal.ts';
 import { mustBeInPlace } from '../sqlite.ts';
 import type { TaskHealth } from '../status.ts';
 import { SqliteStore } from '../stores/sqlite/store.ts';
+import { apiParts } from './api-parts.ts';
 import { mustBeFilledBy, openData } from './data.ts';
 import { listen } from './listen.ts';
 import { OWNER } from './owner.ts';
-import { builtPage } from './page.ts';
 import type { Running } from './running.ts';
-import { VERSION } from './version.ts';
 
 /** The one task of the embedded size. */
 const EMBEDDED_TASK = '0';
@@ -81,20 +80,15 @@ export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
     const judge = createJudge(settings);
     const push = (records: RecordSlices) => journal.append(records);
     const server = await createServer({
+      ...apiParts(options, settings, log),
       reader: store,
-      settings,
       limits,
-      clock: systemClock,
       judge: (records) => judge(records, journal.nextArrivalMs),
       push,
       ...(parts.doors === undefined ? {} : { doors: parts.doors }),
       health: () => [withEnd(pipeline.health(), journal.nextOffset)],
       open: (limit) => [pipeline.openCounts(limit)],
       owner: OWNER,
-      ...(options.minSample === undefined ? {} : { minSample: options.minSample }),
-      page: builtPage(),
-      logger: log,
-      version: VERSION,
     });
     // A server that may not listen has begun to follow the store all the same.
     closers.push(() => server.close());

@@ -10,13 +10,12 @@ import type { PipelineParts } from '../pipeline.ts';
 import { KafkaIngest } from '../sources/kafka/ingest.ts';
 import { rejectedWriter } from '../sources/kafka/rejected.ts';
 import { Sender } from '../sources/kafka/sender.ts';
+import { apiParts } from './api-parts.ts';
 import { type EngineOptions, type KafkaEngine, startKafkaEngine } from './kafka-engine.ts';
 import { listen } from './listen.ts';
 import { limitsOf, openStore, type StoreOptions } from './open-store.ts';
 import { OWNER } from './owner.ts';
-import { builtPage } from './page.ts';
 import type { Running } from './running.ts';
-import { VERSION } from './version.ts';
 
 type Own = Pick<Options, 'port' | 'minSample' | 'rejectedTopic'>;
 
@@ -54,19 +53,14 @@ export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
     const ingest = new KafkaIngest(sender, topics, limits);
     const push = (records: RecordSlices) => ingest.push(records);
     const server = await createServer({
+      ...apiParts(options, settings, log),
       reader: store,
-      settings,
-      clock: systemClock,
-      logger: log,
-      version: VERSION,
       limits: limitsOf(options, limits),
       ...(takesEvents ? { push, judge: judgeNow } : {}),
       doors: new Doors(options, takesEvents),
       health: () => engine?.health() ?? [],
       open: (limit) => engine?.openCounts(limit) ?? [],
       owner: OWNER,
-      minSample: options.minSample,
-      page: builtPage(),
       trouble: () => (engine === null ? 'starting' : engine.trouble()),
     });
     closers.push(() => server.close());

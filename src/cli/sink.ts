@@ -13,6 +13,7 @@ import { KafkaSinkSource } from '../sink/source.ts';
 import { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { RedisStore } from '../stores/redis/store.ts';
 import type { Store } from '../stores/store.ts';
+import { apiParts } from './api-parts.ts';
 import {
   configurationOf,
   DOOR_OPTIONS,
@@ -31,9 +32,7 @@ import { createLogger } from './logger.ts';
 import { wholeOf } from './numbers.ts';
 import { limitsOf, openStore } from './open-store.ts';
 import { OWNER } from './owner.ts';
-import { builtPage } from './page.ts';
 import { type Running, untilStopped } from './running.ts';
-import { VERSION } from './version.ts';
 
 /** Silence closes a window no sooner than the next heartbeat. */
 const MOST_HEARTBEAT_MS = 3_600_000;
@@ -112,17 +111,12 @@ async function startSink(parts: SinkProcessParts): Promise<Running> {
   };
   try {
     const server = await createServer({
+      ...apiParts(options, settings, log),
       reader: store,
-      settings,
-      clock,
-      logger: log,
-      version: VERSION,
       limits: limitsOf(options, limits),
       doors: new Doors(options, false),
       health: () => [healthOf(sink, parts, heartbeats)],
       owner: OWNER,
-      minSample: options.minSample,
-      page: builtPage(),
     });
     closers.push(() => server.close());
     const url = await listen(server, options);
