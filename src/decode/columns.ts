@@ -4,6 +4,8 @@
  */
 export const BLOCK_SHIFT = 9;
 export const BLOCK_PRODUCTS = 1 << BLOCK_SHIFT;
+/** What leaves of a dense id the product's place in its block. */
+export const SLOT_MASK = BLOCK_PRODUCTS - 1;
 
 /** The shift of the blocks in a checkpoint of this version: those of the first one were larger. */
 export function blockShiftOf(version: number): number {

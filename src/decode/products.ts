@@ -2,7 +2,7 @@
 import { MOST_PRODUCTS } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import { viewOf } from '../text-bytes.ts';
-import { BLOCK_PRODUCTS, BLOCK_SHIFT } from './columns.ts';
+import { BLOCK_SHIFT, SLOT_MASK } from './columns.ts';
 import { hashOf } from './keys.ts';
 import { NearProducts, UNKNOWN } from './near.ts';
 import { type PartEntry, readPart, writePart } from './products-part.ts';
@@ -178,7 +178,7 @@ export class Products {
     const last = Math.min(this.capacity, (block + 1) << BLOCK_SHIFT);
     for (let id = block << BLOCK_SHIFT; id < last; id++) {
       if (!this.has(id)) continue;
-      entries.push({ slot: id & (BLOCK_PRODUCTS - 1), key: this.#slots.keyOf(id) });
+      entries.push({ slot: id & SLOT_MASK, key: this.#slots.keyOf(id) });
     }
     return entries.length === 0 ? null : writePart(entries);
   }

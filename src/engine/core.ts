@@ -3,7 +3,7 @@
  * next commit. `verdict.ts` moves it event by event, `collect.ts` commit by commit.
  */
 import { type Limits, MOST_ID_BYTES, MOST_PRODUCTS, type Settings } from '../config.ts';
-import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
+import { BLOCK_PRODUCTS, BLOCK_SHIFT, SLOT_MASK } from '../decode/columns.ts';
 import { copyOf, type Reason, type RecordBatch, VERDICTS } from '../event.ts';
 import type { Comeback, KeptEvent } from '../status.ts';
 import { Duplicates } from './duplicates.ts';
@@ -134,5 +134,5 @@ function keyOf({ bytes, keyStarts, keyEnds }: RecordBatch, i: number): Uint8Arra
 
 /** The place of a product in its block. */
 export function slotOf(product: number): number {
-  return product & (BLOCK_PRODUCTS - 1);
+  return product & SLOT_MASK;
 }

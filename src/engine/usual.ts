@@ -2,11 +2,10 @@
  * The short way of `verdict.ts`: events without ids, of an open window whose time has not come, are
  * counted without asking each what such events need not be asked.
  */
-import { BLOCK_PRODUCTS, BLOCK_SHIFT, type EventBatch } from '../decode/columns.ts';
+import { BLOCK_SHIFT, type EventBatch, SLOT_MASK } from '../decode/columns.ts';
 import { COUNTED } from '../event.ts';
 import type { TaskCore } from './core.ts';
 
-const SLOT_MASK = BLOCK_PRODUCTS - 1;
 const NO_CELLS = new Uint32Array(0);
 
 /**

@@ -3,7 +3,7 @@
  * so the way records are cut into batches changes nothing. Rejections were found by decode; here an
  * event is too late, a duplicate, or counted.
  */
-import { BLOCK_PRODUCTS, BLOCK_SHIFT, type EventBatch } from '../decode/columns.ts';
+import { BLOCK_SHIFT, type EventBatch, SLOT_MASK } from '../decode/columns.ts';
 import { COUNTED, DUPLICATE, type RecordBatch, TOO_LATE } from '../event.ts';
 import { windowStart } from '../result.ts';
 import type { TaskCore } from './core.ts';
@@ -12,7 +12,6 @@ import type { Cells, Window } from './windows.ts';
 
 /** So many rows' ids are brought near at once. */
 const TOUCHED_ROWS = 128;
-const SLOT_MASK = BLOCK_PRODUCTS - 1;
 
 /** What `judge` did: how far it came, and how many events were good (neither rejected nor late). */
 export type Judged = { next: number; good: number };

@@ -3,7 +3,7 @@
  * fired, and which products have counts not yet published, is state of the cells, so that a closing
  * can be spread over commits and a crash between two goes on where it stopped.
  */
-import { BLOCK_PRODUCTS, BLOCK_SHIFT } from '../decode/columns.ts';
+import { BLOCK_SHIFT, SLOT_MASK } from '../decode/columns.ts';
 import { windowStart } from '../result.ts';
 
 const SMALLEST_SLOTS = 32;
@@ -61,7 +61,7 @@ export class Windows {
   /** The cells of `product`'s block in `window`, with room for the product. */
   cellsFor(window: Window, product: number): Cells {
     const block = product >>> BLOCK_SHIFT;
-    const slot = product & (BLOCK_PRODUCTS - 1);
+    const slot = product & SLOT_MASK;
     let cells = window.cells[block];
     if (cells === undefined) {
       cells = { counts: new Uint32Array(0), fired: false, unpublished: new Set() };

@@ -131,7 +131,7 @@ export class GroupMember {
         const { message } = unavailable('joining the consumer group', error);
         this.trouble = message;
         log.warn({ waitMs }, message);
-        if (isOfBrokerGone(error as Error) && !signal.aborted) this.#renew();
+        if (isOfBrokerGone(error) && !signal.aborted) this.#renew();
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, limits.retryMaxMs);
       }

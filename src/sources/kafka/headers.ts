@@ -1,4 +1,4 @@
-/** Headers of a record to send. */
+/** Headers of a record: as they are sent, and as they are read. */
 
 export type Headers = Readonly<Record<string, string>>;
 

@@ -228,7 +228,7 @@ export class Lane {
     this.#lent = null;
   }
 
-  /** What was handed over is read no more. */
+  /** As `release`; and nothing more is fetched. */
   close(): void {
     this.#isClosed = true;
     this.#connection?.close();
