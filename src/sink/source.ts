@@ -5,7 +5,7 @@ import type { Limits } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { Lane } from '../sources/kafka/lane.ts';
-import { Troubles } from '../sources/kafka/troubles.ts';
+import { Troubles, troubleOf } from '../sources/kafka/troubles.ts';
 import type { Fetch, Opened, Position, Source } from '../sources/source.ts';
 import type { Kind, Place } from './state.ts';
 
@@ -49,8 +49,7 @@ export class KafkaSinkSource implements SinkSource {
   }
 
   get trouble(): string | null {
-    const troubles = this.#lanes.map((lane) => lane.trouble).filter((text) => text !== null);
-    return troubles.length === 0 ? null : [...new Set(troubles)].join('; ');
+    return troubleOf(this.#lanes);
   }
 
   get retries(): number {

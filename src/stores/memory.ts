@@ -35,23 +35,11 @@ import {
   type Row,
   type Store,
   type StoredEvent,
+  type StoreOptions,
   type TaskState,
   type Writer,
 } from './store.ts';
 import { takesOver } from './writer.ts';
-
-export type MemoryStoreOptions = {
-  /** Without a clock no kept event is too old. */
-  clock?: Clock;
-  limits?: Limits;
-  resultsPerCommit?: number;
-  incarnation?: string;
-  /** Of the days in the history. */
-  timeZone?: string;
-  writer?: Writer;
-  /** Claims although another kind of program wrote this store. */
-  takeOver?: boolean;
-};
 
 export class MemoryStore implements Store {
   readonly resultsPerCommit: number;
@@ -65,7 +53,8 @@ export class MemoryStore implements Store {
   #content = emptyContent();
   #closed = false;
 
-  constructor(options: MemoryStoreOptions = {}) {
+  /** Without a clock no kept event is too old. */
+  constructor(options: StoreOptions & { incarnation?: string } = {}) {
     this.#clock = options.clock ?? null;
     this.#limits = options.limits ?? LIMITS;
     this.resultsPerCommit = options.resultsPerCommit ?? 20_000;

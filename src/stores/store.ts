@@ -6,6 +6,8 @@
  * (`commitBehind`); a commit without an answer is sent again unchanged. Errors thrown are retryable
  * unless their code says otherwise (see `errors.ts`).
  */
+import type { Clock } from '../clock.ts';
+import type { Limits } from '../config.ts';
 import type { Reason } from '../event.ts';
 import type { Level } from '../history.ts';
 import type { Counts, ProductResult } from '../result.ts';
@@ -18,6 +20,18 @@ export type { Comeback, KeptEvent, Part } from '../status.ts';
  * it, its claim first ends all tasks of the former, whose products leave: rows go, history stays.
  */
 export type Writer = 'engine' | 'sink';
+
+/** What every store is made with; left out, it is as for an engine with the usual options. */
+export type StoreOptions = {
+  clock?: Clock;
+  limits?: Limits;
+  resultsPerCommit?: number;
+  /** Of the days in the history. */
+  timeZone?: string;
+  writer?: Writer;
+  /** Claims although another kind of program wrote this store. */
+  takeOver?: boolean;
+};
 
 export type Fence = { epoch: number; token: string };
 

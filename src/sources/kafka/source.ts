@@ -14,7 +14,7 @@ import {
   otherPartitions,
   partitionsOf,
 } from './opening.ts';
-import { Troubles } from './troubles.ts';
+import { Troubles, troubleOf } from './troubles.ts';
 
 export type KafkaSourceParts = OpeningParts & {
   limits: Limits;
@@ -54,8 +54,7 @@ export class KafkaSource implements Source {
   }
 
   get trouble(): string | null {
-    const troubles = this.#lanes.map((lane) => lane.trouble).filter((text) => text !== null);
-    return troubles.length === 0 ? null : [...new Set(troubles)].join('; ');
+    return troubleOf(this.#lanes);
   }
 
   get retries(): number {

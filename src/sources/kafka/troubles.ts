@@ -22,3 +22,9 @@ export class Troubles {
     };
   }
 }
+
+/** Why some of the lanes cannot be read for now, in one sentence; null: all can. */
+export function troubleOf(lanes: readonly { trouble: string | null }[]): string | null {
+  const reasons = lanes.map(({ trouble }) => trouble).filter((reason) => reason !== null);
+  return reasons.length === 0 ? null : [...new Set(reasons)].join('; ');
+}

@@ -3,8 +3,8 @@
  * primary (perhaps with replicas), not a Redis Cluster. Keys and what they hold: `docs/redis.md`.
  */
 import { randomUUID } from 'node:crypto';
-import { type Clock, systemClock } from '../../clock.ts';
-import { LIMITS, type Limits, OPTIONS } from '../../config.ts';
+import { systemClock } from '../../clock.ts';
+import { LIMITS, OPTIONS } from '../../config.ts';
 import { messageOf } from '../../errors.ts';
 import { type Log, silentLog } from '../../log.ts';
 import type { Counts } from '../../result.ts';
@@ -23,8 +23,8 @@ import type {
   RejectedQuery,
   Store,
   StoredEvent,
+  StoreOptions,
   TaskState,
-  Writer,
 } from '../store.ts';
 import { writerOther } from '../writer.ts';
 import { CLAIM } from './claim-script.ts';
@@ -41,19 +41,12 @@ import { loadRows } from './load.ts';
 import { numbersOf } from './products.ts';
 import { type Committed, readCommitted, readTask } from './tasks.ts';
 
-export type RedisStoreOptions = RedisAddress & {
-  clock?: Clock;
-  limits?: Limits;
-  log?: Log;
-  resultsPerCommit?: number;
-  /** Of the days in the history. */
-  timeZone?: string;
-  writer?: Writer;
-  /** Claims although another kind of program wrote this store. */
-  takeOver?: boolean;
-  /** How long an answer may take before the connection is given up. */
-  timeoutMs?: number;
-};
+export type RedisStoreOptions = RedisAddress &
+  StoreOptions & {
+    log?: Log;
+    /** How long an answer may take before the connection is given up. */
+    timeoutMs?: number;
+  };
 
 const DEFAULTS = {
   clock: systemClock,

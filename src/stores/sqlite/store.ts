@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { type Clock, systemClock } from '../../clock.ts';
-import { LIMITS, type Limits, OPTIONS } from '../../config.ts';
+import { LIMITS, OPTIONS } from '../../config.ts';
 import { ClickrateError } from '../../errors.ts';
 import type { Counts } from '../../result.ts';
 import { getMeta, reading, setMeta, transaction } from '../../sqlite.ts';
@@ -25,25 +25,14 @@ import type {
   Row,
   Store,
   StoredEvent,
+  StoreOptions,
   TaskState,
-  Writer,
 } from '../store.ts';
 import { History, StagedCells } from './history.ts';
 import { Kept } from './kept.ts';
 import { Products } from './products.ts';
 import { Rows } from './rows.ts';
 import { Tasks } from './tasks.ts';
-
-export type SqliteStoreOptions = {
-  clock?: Clock;
-  limits?: Limits;
-  resultsPerCommit?: number;
-  /** Of the days in the history. */
-  timeZone?: string;
-  writer?: Writer;
-  /** Claims although another kind of program wrote this store. */
-  takeOver?: boolean;
-};
 
 /** Longest closing in one transaction: about 50 ms. */
 const RESULTS_PER_COMMIT = 5_000;
@@ -65,7 +54,7 @@ export class SqliteStore implements Store {
   #closed = false;
 
   /** Over a database of `openDatabase`, which the caller closes after the store. */
-  constructor(db: DatabaseSync, options: SqliteStoreOptions = {}) {
+  constructor(db: DatabaseSync, options: StoreOptions = {}) {
     const limits = options.limits ?? LIMITS;
     this.#db = db;
     this.#clock = options.clock ?? systemClock;
