@@ -19,5 +19,5 @@ const tally = emptyTally();
 for (const part of await Promise.all([runTypes(), runBiome()])) add(tally, part);
 const files = testFiles();
 for (const part of partsOf(files).filter(({ quick }) => quick))
-  add(tally, await runTests(part.name, files.filter(part.takes), sideBySide()));
+  add(tally, await runTests(part, files, sideBySide()));
 process.exitCode = finish(tally);

@@ -6,6 +6,8 @@ import { availableParallelism } from 'node:os';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { Part } from './parts.ts';
+import { together } from './together.ts';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -67,12 +69,13 @@ async function runCommand(name: string, script: string, args: string[]): Promise
   return tally;
 }
 
-/** Test files, each in its own process, `concurrency` at a time. */
-export async function runTests(name: string, files: string[], concurrency: number): Promise<Tally> {
+/** Test files, `concurrency` processes at a time; quick ones share some. */
+export async function runTests(part: Part, paths: string[], concurrency: number): Promise<Tally> {
   const started = performance.now();
   const tally = emptyTally();
-  const options = { files: files.map((path) => join(ROOT, path)), concurrency, cwd: ROOT };
-  for await (const event of run(options)) {
+  const each = paths.filter(part.takes).map((path) => join(ROOT, path));
+  const files = part.quick ? together(each) : each;
+  for await (const event of run({ files, concurrency, cwd: ROOT })) {
     if (event.type === 'test:fail') {
       const { file = '', details, name: test } = event.data;
       // A suite, or a file, that fails because of a test inside it is no failure of its own.
@@ -91,7 +94,7 @@ export async function runTests(name: string, files: string[], concurrency: numbe
       process.stdout.write(event.data.message);
     }
   }
-  report(name, tally, performance.now() - started);
+  report(part.name, tally, performance.now() - started);
   return tally;
 }
 

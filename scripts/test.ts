@@ -36,8 +36,5 @@ if (wanted('biome')) add(tally, await runBiome());
 if (wanted('types')) add(tally, await runTypes());
 // What measures time or loads the machine runs alone.
 for (const part of parts.filter(({ name }) => wanted(name)))
-  add(
-    tally,
-    await runTests(part.name, files.filter(part.takes), Math.min(part.atOnce, sideBySide())),
-  );
+  add(tally, await runTests(part, files, Math.min(part.atOnce, sideBySide())));
 process.exitCode = finish(tally);
