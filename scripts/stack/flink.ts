@@ -20,6 +20,8 @@ export type FlinkPlan = {
   logLevel?: 'INFO' | 'WARN';
   /** More lines for `config.yaml`. */
   properties?: Readonly<Record<string, string>>;
+  /** More flags of Java, of all of them. */
+  java?: readonly string[];
 };
 
 /** What Flink's scripts put on the command line for Java 17. */
@@ -42,7 +44,7 @@ type Program = { name: string; port: number; memory: string[]; main: string; arg
 
 /** Writes the settings; the processes that are to be started, in this order. */
 export function planFlink(plan: FlinkPlan): ServerPlan[] {
-  const { directory, ports, files } = plan;
+  const { directory, ports, files, java = [] } = plan;
   const conf = writeConfig(plan);
   const configDir = ['--configDir', conf];
   const programs: Program[] = [
@@ -76,7 +78,7 @@ export function planFlink(plan: FlinkPlan): ServerPlan[] {
   ];
   return programs.map(({ name, port, memory, main, args }) => {
     const jars = name === 'sql-gateway' ? [...path, files.gateway] : path;
-    const flags = [...memory, ...OPENS, ...EXPORTS, ...places, '-XX:+UseSerialGC'];
+    const flags = [...memory, ...OPENS, ...EXPORTS, ...places, '-XX:+UseSerialGC', ...java];
     return {
       name,
       port,

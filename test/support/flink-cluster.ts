@@ -10,6 +10,8 @@ import { freePort } from './free-port.ts';
 import { type Child, eventually, start } from './processes.ts';
 
 const START_MS = 120_000;
+/** Where its speed does not matter: what it runs once is compiled in a fraction of the work. */
+export const QUICK_START = ['-XX:TieredStopAtLevel=1'];
 
 export type FlinkProcess = {
   pid(): number;
@@ -53,6 +55,7 @@ function say(sentence: string): void {
 export async function startFlink(
   slots = 4,
   properties: Readonly<Record<string, string>> = {},
+  java: readonly string[] = [],
 ): Promise<FlinkTestCluster> {
   const directory = mkdtempSync(join(tmpdir(), 'clickrate-flink-'));
   const ports: FlinkPorts = {
@@ -61,7 +64,7 @@ export async function startFlink(
     rpc: await freePort(),
     blob: await freePort(),
   };
-  const plans = planFlink({ directory, ports, files: flinkFiles(say), slots, properties });
+  const plans = planFlink({ directory, ports, files: flinkFiles(say), slots, properties, java });
   const processes = plans.map(({ command, args, env }) => {
     let child: Child | null = null;
     return {

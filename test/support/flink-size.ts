@@ -5,7 +5,7 @@ import { OPTIONS } from '../../src/config.ts';
 import { readTopic } from '../../src/sources/kafka/reader.ts';
 import { RedisStore } from '../../src/stores/redis/store.ts';
 import { windowsOf } from '../stores/commits.ts';
-import { type FlinkTestCluster, startFlink } from './flink-cluster.ts';
+import { type FlinkTestCluster, QUICK_START, startFlink } from './flink-cluster.ts';
 import { type KafkaTestCluster, startKafka } from './kafka-cluster.ts';
 import { type Child, outputOf, startNode } from './processes.ts';
 import { type Redis, startRedis } from './redis-server.ts';
@@ -34,7 +34,7 @@ export class FlinkSize {
   async start(brokers: 1 | 3, slots: number): Promise<void> {
     this.redis = await startRedis(this, { aof: 'always' });
     this.kafka = await startKafka({ brokers });
-    this.flink = await startFlink(slots);
+    this.flink = await startFlink(slots, {}, QUICK_START);
   }
 
   async stop(): Promise<void> {

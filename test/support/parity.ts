@@ -15,7 +15,7 @@ import { pause } from '../../src/flink/rest.ts';
 import type { FlinkRun } from '../../src/verify/flink-run.ts';
 import { oracle } from '../../src/verify/oracle.ts';
 import { readRecords } from '../../src/verify/records.ts';
-import { type FlinkTestCluster, startFlink } from './flink-cluster.ts';
+import { type FlinkTestCluster, QUICK_START, startFlink } from './flink-cluster.ts';
 import { type KafkaTestCluster, startKafka } from './kafka-cluster.ts';
 import { startNode, temporary } from './processes.ts';
 
@@ -33,7 +33,10 @@ export type ParityCluster = {
 };
 
 export async function startParity(): Promise<ParityCluster> {
-  const [kafka, flink] = await Promise.all([startKafka({ brokers: 1 }), startFlink(2)]);
+  const [kafka, flink] = await Promise.all([
+    startKafka({ brokers: 1 }),
+    startFlink(2, {}, QUICK_START),
+  ]);
   const stop = async () => void (await Promise.all([kafka.stop(), flink.stop()]));
   return { kafka, flink, stop };
 }
