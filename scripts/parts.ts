@@ -30,6 +30,8 @@ const QUICK = [
   'hostile',
   'bench',
 ];
+/** Folders whose tests wait most of the time: for servers, processes, windows. */
+const WAITING = ['e2e', 'kafka'];
 /** Folders that hold no tests of their own. */
 const NO_TESTS = ['support', 'data'];
 
@@ -54,8 +56,7 @@ export function partsOf(paths: readonly string[]): Part[] {
       name: QUICK.includes(name) ? `${name} (slow)` : name,
       quick: false,
       long: name === 'long',
-      // These wait for real servers most of the time.
-      atOnce: name === 'kafka' ? 2 : 1,
+      atOnce: WAITING.includes(name) ? 2 : 1,
       takes: (path: string) => isTest(path) && !isQuick(path) && folderOf(path) === name,
     })),
   ];
