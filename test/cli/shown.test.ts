@@ -132,7 +132,9 @@ test('what commands share may say more than one of them uses, but no unknown key
   const file = join(temporary(t), 'config.json');
   writeFileSync(file, '{"brokers":"a:1","port":"none","windowMs":5}');
   const environment = {
-    ...{ CLICKRATE_RATE: '-1', CLICKRATE_REDIS_PASSWORD_FILE: '/missing', CLICKRATE_WORKERS: '0' },
+    CLICKRATE_RATE: '-1',
+    CLICKRATE_REDIS_PASSWORD_FILE: '/missing',
+    CLICKRATE_WORKERS: '0',
     CLICKRATE_CLIENT_ID: 'one',
   };
   const { brokers, clientId } = ALL;

@@ -30,8 +30,10 @@ suite('commands of the Kafka size', { skip: withoutKafka() || withoutRedis() }, 
     const name = `c${process.pid}-${names++}`;
     const topics = [`imp-${name}`, `clk-${name}`] as const;
     const shared = {
-      ...{ CLICKRATE_BROKERS: cluster.bootstrap, CLICKRATE_GROUP: `g-${name}` },
-      ...{ CLICKRATE_IMPRESSIONS_TOPIC: topics[0], CLICKRATE_CLICKS_TOPIC: topics[1] },
+      CLICKRATE_BROKERS: cluster.bootstrap,
+      CLICKRATE_GROUP: `g-${name}`,
+      CLICKRATE_IMPRESSIONS_TOPIC: topics[0],
+      CLICKRATE_CLICKS_TOPIC: topics[1],
       CLICKRATE_REJECTED_TOPIC: `rej-${name}`,
     };
     const start = (...args: string[]) => startNode('src/cli/main.ts', args, shared);
