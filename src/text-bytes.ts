@@ -21,13 +21,14 @@ const encoder = new TextEncoder();
 const [ZERO, ONE, POINT, MINUS] = encoder.encode('01.-');
 
 export function pieceOf(text: string): Piece {
-  const words = text.match(/.{1,4}/g) as string[];
-  return { words: Int32Array.from(words, wordOf), length: text.length };
+  const words = new Int32Array(Math.ceil(text.length / 4));
+  for (let n = 0; n < text.length; n++) words[n >> 2] |= text.charCodeAt(n) << (8 * (n & 3));
+  return { words, length: text.length };
 }
 
 /** The number whose bytes in memory are those of up to four letters. */
 export function wordOf(text: string): number {
-  return [...encoder.encode(text)].reduce((sum, byte, n) => sum | (byte << (8 * n)), 0);
+  return pieceOf(text).words[0];
 }
 
 /** The four decimal digits of 0 to 9999, as they lie in memory. */

@@ -154,7 +154,8 @@ export class Results {
   }
 
   #see({ latest }: Row): void {
-    if (latest !== null) this.newestStart = Math.max(latest.start, this.newestStart ?? -Infinity);
+    if (latest === null || latest.start <= (this.newestStart ?? -Infinity)) return;
+    this.newestStart = latest.start;
   }
 
   #touch(slot: number): void {

@@ -93,9 +93,14 @@ export class Rows {
 
   #write(slot: number, which: Which, counts: Counts | null): void {
     const at = slot * WIDTH + OFFSET[which];
-    this.#numbers[at] = counts?.start ?? Number.NaN;
-    this.#numbers[at + 1] = counts?.impressions ?? 0;
-    this.#numbers[at + 2] = counts?.clicks ?? 0;
+    const numbers = this.#numbers;
+    if (counts === null) {
+      numbers[at] = Number.NaN;
+      return;
+    }
+    numbers[at] = counts.start;
+    numbers[at + 1] = counts.impressions;
+    numbers[at + 2] = counts.clicks;
   }
 }
 

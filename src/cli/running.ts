@@ -60,9 +60,10 @@ export async function untilStopped(
 function announceWindows({ store }: Running, log: Logger): () => void {
   let newest = -Infinity;
   return store.follow(({ rows, windowMs }) => {
-    const starts = rows.map(({ latest }) => latest?.start ?? -Infinity);
-    const start = starts.reduce((a, b) => Math.max(a, b), -Infinity);
-    if (start <= newest) return;
+    let start = newest;
+    for (const { latest } of rows)
+      if (latest !== null && latest.start > start) start = latest.start;
+    if (start === newest) return;
     newest = start;
     const window = `window ${clock(start)} to ${clock(start + windowMs)}`;
     log.info(closing(rows, start), `${window} closed; its first commit has`);

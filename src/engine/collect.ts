@@ -6,7 +6,7 @@ import { BLOCK_SHIFT } from '../decode/columns.ts';
 import type { ProductResult } from '../result.ts';
 import { slotOf, type TaskCore } from './core.ts';
 import { newestEnd } from './expire.ts';
-import { Publication } from './publication.ts';
+import { type Names, Publication } from './publication.ts';
 import { ASKED_AGAIN, CLAIM_SENT, ELSEWHERE, OWNED, UNCLAIMED } from './published.ts';
 import { type Cells, hasCounts, type Window } from './windows.ts';
 
@@ -18,9 +18,6 @@ const WAITING_COMMITS = 4;
 
 /** So often, in watermark, products of other tasks are asked for again: they may be free. */
 const ASK_AGAIN_MS = 300_000;
-
-/** Names of products by dense id. */
-export type Names = { name(product: number): string };
 
 /** When there are results to commit: now, soon if time goes on, or later. */
 export type Due = 'now' | 'soon' | 'later';
@@ -52,7 +49,7 @@ export function due(core: TaskCore): Due {
  * Publishes up to about `limit` cells into the owner's table; returns the results of the commit.
  */
 export function publish(core: TaskCore, names: Names, limit: number): ProductResult[] {
-  const published = new Publication();
+  const published = new Publication(names);
   const size = { cells: 0, waiting: 0 };
   core.publishAgain = false;
   for (const window of core.windows.inOrder()) {
@@ -60,19 +57,7 @@ export function publish(core: TaskCore, names: Names, limit: number): ProductRes
     published.beginWindow();
     if (!publishWindow(core, window, published, size, limit)) break;
   }
-  return published.products.map((product, place) => {
-    const block = core.blockOf(product);
-    const slot = slotOf(product);
-    const cells = published.cells[place];
-    // Mostly the latest window is the one published last: then one object says both.
-    const last = cells[cells.length - 1];
-    return {
-      product: names.name(product),
-      latest: block.latestStart[slot] === last.start ? last : block.latest(slot),
-      previous: block.previous(slot),
-      cells,
-    };
-  });
+  return published.results;
 }
 
 /** False when one of the limits was reached before the window's last block. */
@@ -144,7 +129,7 @@ function publishSlot(
   const clicks = cells.counts[2 * slot + 1];
   if (block.holds(slot, window.start)) core.revisions++;
   block.publish(slot, window.start, impressions, clicks);
-  published.add(product, { start: window.start, impressions, clicks });
+  published.add(product, { start: window.start, impressions, clicks }, block, slot);
 }
 
 /** Whether cells take no more events and everything in them is published. */

@@ -2,9 +2,9 @@
 import { BLOCK_SHIFT } from '../decode/columns.ts';
 import type { Counts } from '../result.ts';
 import type { OpenCounts } from '../status.ts';
-import type { Names } from './collect.ts';
 import { slotOf, type TaskCore } from './core.ts';
 import { MostActive } from './most-active.ts';
+import type { Names } from './publication.ts';
 import type { Window } from './windows.ts';
 
 /**

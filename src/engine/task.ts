@@ -10,20 +10,12 @@ import type { RecordBatch } from '../event.ts';
 import type { ProductResult } from '../result.ts';
 import type { Comeback, KeptEvent, OpenCounts, Part, Status } from '../status.ts';
 import { restoreBlock, takeBlockParts } from './checkpoint.ts';
-import {
-  answerClaims,
-  askAgain,
-  type Due,
-  due,
-  free,
-  type Names,
-  publish,
-  takeClaims,
-} from './collect.ts';
+import { answerClaims, askAgain, type Due, due, free, publish, takeClaims } from './collect.ts';
 import { slotOf, TaskCore } from './core.ts';
 import { expire, hasExpired, newestEnd } from './expire.ts';
 import { Tally } from './ledger.ts';
 import { openCounts } from './open.ts';
+import type { Names } from './publication.ts';
 import { partitionsOf, statusOf } from './status.ts';
 import { type Judged, judge } from './verdict.ts';
 import { type Sights, taskWatermark } from './watermark.ts';

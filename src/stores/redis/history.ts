@@ -109,11 +109,13 @@ export function historyArguments(
   const byStart = new Map<number, Texts>();
   // Nearly all cells of a commit are of one window, and many in a row of one bucket.
   let last: { start: number; bucket: string | number; cells: TextBytes } | undefined;
-  for (let i = 0; i < results.length; i++)
-    for (const { start, impressions, clicks } of results[i].cells) {
-      const number = numbers?.[i];
-      const slot = number === undefined ? null : number % TEXT_PRODUCTS;
-      const bucket = number === undefined ? `r${i + 1}` : Math.floor(number / TEXT_PRODUCTS);
+  for (let i = 0; i < results.length; i++) {
+    const number = numbers?.[i];
+    const slot = number === undefined ? null : number % TEXT_PRODUCTS;
+    const bucket = number === undefined ? `r${i + 1}` : Math.floor(number / TEXT_PRODUCTS);
+    const { cells } = results[i];
+    for (let n = 0; n < cells.length; n++) {
+      const { start, impressions, clicks } = cells[n];
       if (last?.start !== start || last.bucket !== bucket) {
         const texts: Texts = given(byStart, start, () => new Map());
         const room = slot === null ? 0 : TEXT_BYTES;
@@ -121,6 +123,7 @@ export function historyArguments(
       }
       writeCell(last.cells, slot, impressions, clicks);
     }
+  }
   const args: Argument[] = [];
   for (const [start, texts] of byStart) {
     args.push(String(start), String(texts.size));
