@@ -54,7 +54,8 @@ export async function untilStopped(
     await running.stop();
     clearTimeout(forced);
   }
-  log.info({}, 'stopped: every accepted event is stored');
+  const stored = running.push === undefined ? 'what was read' : 'every accepted event';
+  log.info({}, `stopped: ${stored} is stored`);
 }
 
 function announceWindows({ store }: Running, log: Logger): () => void {
