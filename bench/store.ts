@@ -3,7 +3,6 @@
  * one, AOF each second), how long Redis does nothing else meanwhile, small commits, snapshots.
  */
 import { SETTINGS } from '../src/config.ts';
-import { VERDICTS, type Verdict } from '../src/event.ts';
 import type { ProductResult } from '../src/result.ts';
 import type { Status } from '../src/status.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type Part,
   type Store,
 } from '../src/stores/store.ts';
+import { commitOf, statusOf } from '../test/stores/commits.ts';
 import { median } from './measure.ts';
 import { benchSnapshot } from './snapshot.ts';
 import { redis, type StoreSample, sqlite, type World } from './store-worlds.ts';
@@ -22,26 +22,8 @@ const START = 1_760_000_000_000;
 const TASK = '0';
 const CLAIMS = 5_000;
 
-const STATUS: Status = {
-  version: 1,
-  partitions: [
-    { name: 'journal-0', topicId: 'j', position: 0, maxTs: 0, watermark: 0, idle: false },
-  ],
-  watermark: 0,
-  finalBefore: 0,
-  comebacks: [],
-  ledger: {
-    received: 0,
-    verdicts: Object.fromEntries(VERDICTS.map((v) => [v, 0])) as Record<Verdict, number>,
-    since: {},
-    missed: 0,
-  },
-  settings: SETTINGS,
-  publishFloor: null,
-  idKey: '0'.repeat(32),
-  heldElsewhere: 0,
-  droppedIds: 0,
-};
+/** Nothing is final yet: no history is folded meanwhile. */
+const STATUS: Status = { ...statusOf(0), finalBefore: 0 };
 
 /** One owner of one task that commits as a pipeline does: one right behind another, two at most. */
 class Owner {
@@ -62,7 +44,7 @@ class Owner {
     };
     for (const content of contents) {
       if (inFlight.length === COMMITS_IN_FLIGHT) await oldest();
-      const commit = this.#commitOf(content);
+      const commit = commitOf(TASK, this.#fence, ++this.#number, { status: STATUS, ...content });
       const behind = inFlight.length > 0 ? this.store.commitBehind?.(commit) : null;
       while (inFlight.length > 0 && !behind) await oldest();
       inFlight.push(behind ?? this.store.commit(commit));
@@ -70,23 +52,6 @@ class Owner {
       await new Promise(setImmediate);
     }
     while (inFlight.length > 0) await oldest();
-  }
-
-  #commitOf(content: Partial<Commit>): Commit {
-    return {
-      ...this.#fence,
-      task: TASK,
-      number: ++this.#number,
-      status: STATUS,
-      parts: [],
-      removedParts: [],
-      removals: [],
-      claims: [],
-      results: [],
-      kept: [],
-      comebacks: [],
-      ...content,
-    };
   }
 }
 

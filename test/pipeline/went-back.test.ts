@@ -5,6 +5,7 @@ import { LIMITS, settingsWith } from '../../src/config.ts';
 import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
+import { commitOf } from '../stores/commits.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SimSource } from '../support/sim-source.ts';
@@ -66,20 +67,7 @@ test('another owner, who committed or not: nothing of the kind is said', async (
     await until(3);
     const fence = await store.claim('0', 'of another');
     const { status } = await store.read('0');
-    if (commits === 1)
-      await store.commit({
-        task: '0',
-        number: 4,
-        ...fence,
-        status: status!,
-        parts: [],
-        removedParts: [],
-        removals: [],
-        claims: [],
-        results: [],
-        kept: [],
-        comebacks: [],
-      });
+    if (commits === 1) await store.commit(commitOf('0', fence, 4, { status: status! }));
     await until(6);
     assert.deepEqual(warnings, ['fenced at commit 4: the state is dropped']);
   }
