@@ -160,6 +160,17 @@ export const DOOR_OPTIONS = pick(
   'rateLimit',
 );
 
+/** Of a process that counts, whether what it reads is in Kafka or sent to it. */
+export const ENGINE_OPTIONS = {
+  ...pick('store', 'data', 'timeZone', 'minSample'),
+  ...DOOR_OPTIONS,
+  ...LOG_OPTIONS,
+  ...KAFKA_OPTIONS,
+  ...TOPICS,
+  ...pick('group', 'groupInstance', 'onGap', 'onLostStore', 'redis', 'redisPassword'),
+  ...SETTINGS,
+};
+
 /** Aborted by SIGINT or SIGTERM; one that comes again ends the process. */
 export function interruption(): AbortSignal {
   const abort = new AbortController();

@@ -1,31 +1,12 @@
 /** `clickrate engine`: counts what Kafka has into the store; takes no events over HTTP. */
 import type { Command } from 'commander';
-import { LIMITS, SETTINGS } from '../config.ts';
-import {
-  configurationOf,
-  DOOR_OPTIONS,
-  type Flags,
-  KAFKA_OPTIONS,
-  LOG_OPTIONS,
-  pick,
-  TOPICS,
-  withEngine,
-  withOptions,
-} from './command.ts';
+import { LIMITS } from '../config.ts';
+import { configurationOf, ENGINE_OPTIONS, type Flags, withEngine, withOptions } from './command.ts';
 import { startKafkaSize } from './kafka-size.ts';
 import { createLogger } from './logger.ts';
 import { untilStopped } from './running.ts';
 
-const OPTIONS = {
-  ...KAFKA_OPTIONS,
-  ...TOPICS,
-  ...pick('group', 'groupInstance', 'onGap', 'onLostStore'),
-  ...DOOR_OPTIONS,
-  ...pick('data', 'redis', 'redisPassword', 'timeZone', 'minSample'),
-  ...LOG_OPTIONS,
-  store: 'redis' as const,
-  ...SETTINGS,
-};
+const OPTIONS = { ...ENGINE_OPTIONS, store: 'redis' as const };
 
 export function addEngine(command: Command): void {
   withEngine(withOptions(command, OPTIONS))

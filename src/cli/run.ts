@@ -1,16 +1,13 @@
 /** `clickrate run`: events in, rates out, until a signal stops it. */
 import type { Command } from 'commander';
 import { Doors } from '../api/doors/doors.ts';
-import { LIMITS, type Options, SETTINGS } from '../config.ts';
+import { LIMITS, type Options } from '../config.ts';
 import { ClickrateError } from '../errors.ts';
 import {
   configurationOf,
-  DOOR_OPTIONS,
+  ENGINE_OPTIONS,
   type Flags,
-  KAFKA_OPTIONS,
-  LOG_OPTIONS,
   pick,
-  TOPICS,
   withEngine,
   withOptions,
 } from './command.ts';
@@ -19,14 +16,8 @@ import { createLogger } from './logger.ts';
 import { type Running, untilStopped } from './running.ts';
 
 const OPTIONS = {
-  ...pick('source', 'store'),
-  ...DOOR_OPTIONS,
-  ...pick('data', 'timeZone', 'minSample', 'generate', 'rate', 'products', 'seed'),
-  ...LOG_OPTIONS,
-  ...KAFKA_OPTIONS,
-  ...TOPICS,
-  ...pick('group', 'groupInstance', 'onGap', 'onLostStore', 'redis', 'redisPassword'),
-  ...SETTINGS,
+  ...pick('source', 'generate', 'rate', 'products', 'seed'),
+  ...ENGINE_OPTIONS,
 };
 
 export function addRun(command: Command): void {
