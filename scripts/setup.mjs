@@ -34,7 +34,7 @@ const version = execFileSync('node', ['--version'], {
 const [major, minor] = version.slice(1).split('.').map(Number);
 if (major < 24 || (major === 24 && minor < 12)) {
   process.stderr.write(
-    `clickrate: this system has no packaged Node 24; the node found is ${version}.\n` +
+    `clickrate: no Node is packaged for this system; the node found is ${version}.\n` +
       'Install Node 24.12 or newer, put it first on the PATH and try again.\n',
   );
   process.exit(1);
