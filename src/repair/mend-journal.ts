@@ -30,7 +30,7 @@ export function mendHead(db: DatabaseSync, damage: readonly Damage[], statuses: 
   const insert = db.prepare('INSERT OR REPLACE INTO journal_head VALUES (1, ?, ?, ?, ?)');
   insert.run(...head, rowSum(...head));
   const does = `it is found again: the next event gets offset ${next}`;
-  return [{ what: damage[0]?.what ?? 'the head of the journal', does, lost: NOTHING }];
+  return [{ what: 'the head of the journal', does, lost: NOTHING }];
 }
 
 function spansOf(db: DatabaseSync): Span[] {

@@ -115,19 +115,42 @@ test('a head that is lost goes on behind what was counted, and behind the last r
   }
 });
 
+test('a head that is lost with the checkpoint is of a new topic', async () => {
+  for (const [rows, next, arrival] of [
+    [[[20, 10, 100]], 30, 100],
+    [[], 0, 0],
+  ] as const) {
+    const { db } = await journalOf(rows as unknown as Row[], 30, 5);
+    db.exec('DELETE FROM journal_head');
+    const [{ what, does }] = mendHead(db, [], new Map());
+    assert.equal(what, 'the head of the journal');
+    assert.equal(does, `it is found again: the next event gets offset ${next}`);
+    assert.deepEqual(
+      brokenRows(db, 100).filter(({ table }) => table === 'journal_head'),
+      [],
+    );
+    const { topic, ...head } = { ...db.prepare('SELECT * FROM journal_head').get() };
+    assert.match(String(topic), /^[0-9a-f-]{36}$/);
+    assert.deepEqual([head.next, head.arrival], [next, arrival]);
+  }
+});
+
 test('without a checkpoint it begins with the oldest row that is, or was, there', async () => {
-  const { db, damaged } = await journalOf(
-    [
-      [20, 10, 100],
-      [30, 10, 200],
-    ],
-    40,
-    20,
-  );
-  db.exec(break_('20'));
-  const steps = mendJournal(db, damaged('journal'), new Map());
-  assert.deepEqual(
-    steps.map(({ what }) => what),
-    ['the journal from offset 20 to 29'],
-  );
+  const rows: Row[] = [
+    [20, 10, 100],
+    [30, 10, 200],
+  ];
+  for (const [broken, what] of [
+    ['20', ['the journal from offset 20 to 29']],
+    ['20, 30', ['the journal from offset 20 to 39']],
+    ['30', ['the journal from offset 30 to 39']],
+  ] as const) {
+    const { db, damaged } = await journalOf(rows, 40, 20);
+    db.exec(break_(broken));
+    const steps = mendJournal(db, damaged('journal'), new Map());
+    assert.deepEqual(
+      steps.map((step) => step.what),
+      what,
+    );
+  }
 });

@@ -16,10 +16,6 @@ export class Tail {
     this.#limitBytes = limitBytes;
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
   push(row: JournalRow): void {
     this.#rows.push(row);
     this.#size += sizeOf(row) + ROW_BYTES;
