@@ -63,18 +63,16 @@ export function mendSchema(file: string): number {
       .map(({ name }) => name);
     const missing = expected.filter(({ name }) => !names.includes(name));
     const unknown = names.filter((name) => !expected.some((one) => one.name === name));
-    if (missing.length === 1 && unknown.length === 1)
-      db.prepare('UPDATE sqlite_schema SET name = ? WHERE name = ?').run(
-        missing[0].name,
-        unknown[0],
-      );
-    let mended = missing.length === 1 ? unknown.length : 0;
+    const renamed = missing.length === 1 && unknown.length === 1 ? missing[0].name : null;
+    if (renamed !== null)
+      db.prepare('UPDATE sqlite_schema SET name = ? WHERE name = ?').run(renamed, unknown[0]);
     const write = db.prepare(
       'UPDATE sqlite_schema SET type = ?1, tbl_name = ?2, sql = ?3 ' +
         'WHERE name = ?4 AND (type IS NOT ?1 OR tbl_name IS NOT ?2 OR sql IS NOT ?3)',
     );
+    let mended = 0;
     for (const { type, name, table, sql } of expected)
-      mended += Number(write.run(type, table, sql, name).changes);
+      if (write.run(type, table, sql, name).changes !== 0 || name === renamed) mended++;
     return mended;
   } finally {
     db.close();

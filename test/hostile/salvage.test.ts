@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { impossible } from '../../src/repair/impossible.ts';
-import { copyTable, salvage } from '../../src/repair/salvage.ts';
+import { copyTable, mendHeader, mendSchema, salvage } from '../../src/repair/salvage.ts';
 import { openDatabase } from '../../src/sqlite.ts';
+import { brokenSchema } from '../../src/sqlite-check.ts';
+import { FORMS_AT, WITH_LOG, WITHOUT_LOG } from '../../src/sqlite-log.ts';
+import { freshSchema } from '../../src/sqlite-tables.ts';
 import { temporary } from '../support/processes.ts';
 
 const ROWS = 3_000;
@@ -42,6 +45,71 @@ test('a full disk is no damage', (t) => {
     assert.equal(impossible('clickrate.db', error).code, 'store_full');
   }
 });
+
+/** A new file of ours, and its bytes. */
+function fresh(t: Parameters<typeof temporary>[0]) {
+  const file = join(temporary(t), 'fresh.db');
+  openDatabase(file).close();
+  return { file, bytes: readFileSync(file) };
+}
+
+/** Numbers of the header that change: four bytes each. */
+const CHANGING = [24, 32, 36, 40, 48, 52, 60, 64];
+
+test('of the header all that never changes is written anew, and nothing else', (t) => {
+  const { file, bytes } = fresh(t);
+  assert.deepEqual(bytes.subarray(FORMS_AT, FORMS_AT + 2), WITH_LOG);
+  for (let at = 0; at < 100; at++) {
+    const damaged = Uint8Array.from(bytes);
+    damaged[at] ^= 0x80;
+    writeFileSync(file, damaged);
+    const isMended = mendHeader(file);
+    const after = readFileSync(file);
+    assert.ok(after.equals(isMended ? bytes : damaged), `byte ${at}`);
+    assert.equal(isMended, at < 72 && !CHANGING.includes(at - (at % 4)), `byte ${at}`);
+  }
+  // A copy of it has no log, and one that was cut off no whole number of pages.
+  bytes.set(WITHOUT_LOG, FORMS_AT);
+  for (const more of [0, 1, 4_095]) {
+    writeFileSync(file, Buffer.concat([bytes, Buffer.alloc(more)]));
+    assert.equal(mendHeader(file), false);
+  }
+});
+
+/** What is done to the definitions, how many are written anew, and whether all are right then. */
+const DEFINITIONS: [sql: string, mended: number, isWhole: boolean][] = [
+  ['SELECT 1', 0, true],
+  ["UPDATE sqlite_schema SET sql = 'nonsense' WHERE name IN ('cells', 'kept')", 2, true],
+  ["UPDATE sqlite_schema SET type = 'view' WHERE name = 'cells'", 1, true],
+  ["UPDATE sqlite_schema SET tbl_name = 'x' WHERE name = 'cells'", 1, true],
+  ["UPDATE sqlite_schema SET name = 'x' WHERE name = 'cells'", 1, true],
+  ["UPDATE sqlite_schema SET name = 'x', sql = 'x' WHERE name = 'cells'", 1, true],
+  ["UPDATE sqlite_schema SET name = 'x' || name WHERE name IN ('cells', 'kept')", 0, false],
+  ["DELETE FROM sqlite_schema WHERE name = 'cells'", 0, false],
+  ['CREATE TABLE another (x)', 0, true],
+  ["CREATE TABLE another (x); UPDATE sqlite_schema SET name = 'x' WHERE name = 'cells'", 0, false],
+];
+
+function hasOurTables(file: string): boolean {
+  const db = new DatabaseSync(file);
+  try {
+    return brokenSchema(db, freshSchema()).length === 0;
+  } catch {
+    return false;
+  } finally {
+    db.close();
+  }
+}
+
+for (const [sql, mended, isWhole] of DEFINITIONS)
+  test(`definitions of tables after: ${sql}`, (t) => {
+    const { file } = fresh(t);
+    const db = new DatabaseSync(file, { defensive: false });
+    db.exec(`PRAGMA writable_schema = ON; ${sql}`);
+    db.close();
+    assert.equal(mendSchema(file), mended);
+    assert.equal(hasOurTables(file), isWhole);
+  });
 
 test('around a damaged page the rows are read, and each table is written at once', (t) => {
   const directory = temporary(t);
