@@ -1,5 +1,6 @@
 /** What is made of damaged rows of the journal, and of gaps, each for itself. */
 import assert from 'node:assert/strict';
+import type { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { mendHead, mendJournal } from '../../src/repair/mend-journal.ts';
 import { rowSum } from '../../src/seal.ts';
@@ -10,6 +11,16 @@ import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { commitOf, statusOf } from '../stores/commits.ts';
 
 type Row = [first: number, count: number, arrival: number];
+
+/** Offsets from `position` on that no row has. */
+function holesFrom(db: DatabaseSync, position: number): number[] {
+  const has = new Set<number>();
+  for (const { first, count } of db.prepare('SELECT first, count FROM journal').all())
+    for (let n = 0; n < Number(count); n++) has.add(Number(first) + n);
+  const next = Number(db.prepare('SELECT next FROM journal_head').get()?.next);
+  const all = Array.from({ length: next - position }, (_, n) => position + n);
+  return all.filter((offset) => !has.has(offset));
+}
 
 /** A journal of `rows` whose next offset is `next`; the task has counted up to `position`. */
 async function journalOf(rows: readonly Row[], next: number, position: number, floor?: number) {
@@ -39,6 +50,7 @@ async function journalOf(rows: readonly Row[], next: number, position: number, f
   const mended = async () => {
     const steps = mendJournal(db, damaged('journal'), statuses);
     assert.deepEqual(brokenRows(db, 100), []);
+    assert.deepEqual(holesFrom(db, position), []);
     const after = (await store.statuses()).get('a')!;
     const { missed } = after.ledger;
     return { said: steps.map(({ what }) => what), missed: missed - 7, floor: after.publishFloor };
@@ -116,19 +128,18 @@ test('a head that is lost goes on behind what was counted, and behind the last r
 });
 
 test('a head that is lost with the checkpoint is of a new topic', async () => {
-  for (const [rows, next, arrival] of [
-    [[[20, 10, 100]], 30, 100],
-    [[], 0, 0],
-  ] as const) {
-    const { db } = await journalOf(rows as unknown as Row[], 30, 5);
-    db.exec('DELETE FROM journal_head');
-    const [{ what, does }] = mendHead(db, [], new Map());
+  const cases: [rows: Row[], sql: string, next: number, arrival: number][] = [
+    [[[20, 10, 100]], 'DELETE FROM journal_head', 30, 100],
+    [[[20, 10, 100]], 'UPDATE journal_head SET next = 7', 30, 100],
+    [[], 'DELETE FROM journal_head', 0, 0],
+  ];
+  for (const [rows, sql, next, arrival] of cases) {
+    const { db, damaged } = await journalOf(rows, 30, 5);
+    db.exec(sql);
+    const [{ what, does }] = mendHead(db, damaged('journal_head'), new Map());
     assert.equal(what, 'the head of the journal');
     assert.equal(does, `it is found again: the next event gets offset ${next}`);
-    assert.deepEqual(
-      brokenRows(db, 100).filter(({ table }) => table === 'journal_head'),
-      [],
-    );
+    assert.deepEqual(damaged('journal_head'), []);
     const { topic, ...head } = { ...db.prepare('SELECT * FROM journal_head').get() };
     assert.match(String(topic), /^[0-9a-f-]{36}$/);
     assert.deepEqual([head.next, head.arrival], [next, arrival]);
@@ -140,13 +151,15 @@ test('without a checkpoint it begins with the oldest row that is, or was, there'
     [20, 10, 100],
     [30, 10, 200],
   ];
-  for (const [broken, what] of [
-    ['20', ['the journal from offset 20 to 29']],
-    ['20, 30', ['the journal from offset 20 to 39']],
-    ['30', ['the journal from offset 30 to 39']],
+  for (const [sql, what] of [
+    ['SELECT 1', []],
+    ['DELETE FROM journal WHERE first = 30', ['the journal from offset 30 to 39']],
+    [break_('20'), ['the journal from offset 20 to 29']],
+    [break_('20, 30'), ['the journal from offset 20 to 39']],
+    [break_('30'), ['the journal from offset 30 to 39']],
   ] as const) {
     const { db, damaged } = await journalOf(rows, 40, 20);
-    db.exec(break_(broken));
+    db.exec(sql);
     const steps = mendJournal(db, damaged('journal'), new Map());
     assert.deepEqual(
       steps.map((step) => step.what),
