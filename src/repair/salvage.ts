@@ -109,16 +109,14 @@ export function salvage(from: string, to: string): Map<string, Salvaged> {
 /** One transaction: each of its own would cost a write to the disk for every row. */
 export function copyTable(source: DatabaseSync, target: DatabaseSync, table: string): Salvaged {
   target.exec(`BEGIN; DELETE FROM ${table}`);
-  const columns = target.prepare(`SELECT name, pk FROM pragma_table_info('${table}')`).all();
+  const columns = target.prepare('SELECT name, pk FROM pragma_table_info(?)').all(table);
   const names = columns.map(({ name }) => String(name));
-  const keys = columns.filter(({ pk }) => Number(pk) > 0).map(({ name }) => String(name));
-  const isRowid = keys.length === 1 && table !== 'meta' && table !== 'cell_counts';
-  const order = isRowid || table === 'parts' || keys.length > 1 ? ['rowid'] : keys;
+  const list = target.prepare('SELECT wr FROM pragma_table_list WHERE name = ?');
+  const hasRowid = list.get(table)?.wr === 0;
+  const order = hasRowid ? 'rowid' : columns.find(({ pk }) => pk === 1)?.name;
   const put = putInto(target, table, names);
-  const read = (direction: string) => {
-    const sorted = order.map((name) => `${name} ${direction}`).join(', ');
-    return eachRow(source, `SELECT * FROM ${table} NOT INDEXED ORDER BY ${sorted}`, put.row);
-  };
+  const read = (direction: string) =>
+    eachRow(source, `SELECT * FROM ${table} NOT INDEXED ORDER BY ${order} ${direction}`, put.row);
   const whole = read('ASC');
   const left = put.left();
   if (!whole) read('DESC');

@@ -10,6 +10,8 @@ import { openDatabase } from '../../src/sqlite.ts';
 import { brokenSchema } from '../../src/sqlite-check.ts';
 import { FORMS_AT, WITH_LOG, WITHOUT_LOG } from '../../src/sqlite-log.ts';
 import { freshSchema } from '../../src/sqlite-tables.ts';
+import { SqliteStore } from '../../src/stores/sqlite/store.ts';
+import { commitOf, keptOf, resultIn } from '../stores/commits.ts';
 import { temporary } from '../support/processes.ts';
 
 const ROWS = 3_000;
@@ -18,7 +20,7 @@ const ROWS = 3_000;
 function source(t: Parameters<typeof temporary>[0]): DatabaseSync {
   const db = new DatabaseSync(join(temporary(t), 'from.db'));
   t.after(() => db.close());
-  db.exec(`CREATE TABLE comebacks (id INTEGER PRIMARY KEY, task, partition, position, watermark);
+  db.exec(`CREATE TABLE comebacks (id, task, partition, position, watermark);
     WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < ${ROWS})
     INSERT INTO comebacks SELECT id, 'a', '${'p'.repeat(100)}', id, id FROM n`);
   return db;
@@ -28,9 +30,10 @@ test('a row that the new table does not take is left out, and only that', (t) =>
   const from = source(t);
   from.exec("UPDATE comebacks SET position = 'no number' WHERE id = 7");
   from.exec('UPDATE comebacks SET task = NULL WHERE id = 8');
+  from.exec("UPDATE comebacks SET id = 'no number' WHERE id = 9");
   const target = openDatabase(':memory:');
   t.after(() => target.close());
-  assert.deepEqual(copyTable(from, target, 'comebacks'), { rows: ROWS - 2, left: 2, whole: true });
+  assert.deepEqual(copyTable(from, target, 'comebacks'), { rows: ROWS - 3, left: 3, whole: true });
 });
 
 test('a full disk is no damage', (t) => {
@@ -44,6 +47,63 @@ test('a full disk is no damage', (t) => {
   } catch (error) {
     assert.equal(impossible('clickrate.db', error).code, 'store_full');
   }
+});
+
+test('what is wrong with the machine is no damage either', (t) => {
+  const target = openDatabase(':memory:');
+  t.after(() => target.close());
+  for (const [errcode, is] of [
+    [7, 'store_unavailable'],
+    [10 + 256 * 3, 'store_unavailable'],
+    [13, 'store_full'],
+  ] as const) {
+    const prepare = () => {
+      throw Object.assign(new Error('answered'), { errcode });
+    };
+    const from = { prepare } as unknown as DatabaseSync;
+    assert.throws(
+      () => copyTable(from, target, 'comebacks'),
+      (error) => impossible('clickrate.db', error).code === is,
+    );
+    target.exec('ROLLBACK');
+  }
+});
+
+test('every table of ours is copied whole, also numbers that JavaScript does not have', async (t) => {
+  const directory = temporary(t);
+  const [from, to] = [join(directory, 'from.db'), join(directory, 'to.db')];
+  const db = openDatabase(from);
+  const store = new SqliteStore(db);
+  const fence = await store.claim('0', 'token');
+  const content = {
+    parts: [{ name: 'block/0', bytes: Uint8Array.of(1) }],
+    claims: ['x', 'y'],
+    results: [resultIn('x', 1, 7)],
+    kept: [keptOf(1, Date.now())],
+    comebacks: [{ partition: 'p', offset: 1, watermark: 2 }],
+  };
+  await store.commit(commitOf('0', fence, 1, content));
+  await store.commit(commitOf('0', fence, 2, { parts: content.parts, removals: ['y'] }));
+  db.exec("INSERT INTO journal VALUES (9007199254740993, 1, 1, 1, x'', x'', 1)");
+  const names = [...freshSchema().keys()]
+    .filter((what) => what.startsWith('table ') && !what.includes('sqlite_'))
+    .map((what) => what.slice('table '.length));
+  const contents = (of: DatabaseSync) =>
+    names.map((name): [string, unknown[]] => {
+      const rows = of.prepare(`SELECT * FROM ${name}`);
+      rows.setReadBigInts(true);
+      return [name, rows.all()];
+    });
+  const all = contents(db);
+  for (const [name, rows] of all) assert.ok(rows.length > 0, `${name} has rows`);
+  db.close();
+  assert.deepEqual(
+    salvage(from, to),
+    new Map(all.map(([name, rows]) => [name, { rows: rows.length, left: 0, whole: true }])),
+  );
+  const copied = new DatabaseSync(to);
+  t.after(() => copied.close());
+  assert.deepEqual(contents(copied), all);
 });
 
 /** A new file of ours, and its bytes. */
