@@ -59,7 +59,7 @@ export class CsvRow {
 
   /** The row ends at `at`; a return before it is not part of it. */
   #end(at: number): number {
-    const hasReturn = at > this.#starts[this.count - 1] && this.#bytes[at - 1] === RETURN;
+    const hasReturn = this.#bytes[at - 1] === RETURN;
     this.#ends[this.count - 1] = hasReturn ? at - 1 : at;
     return at;
   }
@@ -78,7 +78,7 @@ export class CsvRow {
     if (n >= this.count) return undefined;
     const start = this.#starts[n];
     const end = this.#ends[n];
-    if (this.#bytes[start] !== QUOTE || start === end) return this.#text(start, end);
+    if (this.#bytes[start] !== QUOTE) return this.#text(start, end);
     const behind = behindQuotes(this.#bytes, start + 1, end);
     const close = behind < 0 ? end : behind - 1;
     return this.#text(start + 1, close).replaceAll('""', '"') + this.#text(close + 1, end);

@@ -123,6 +123,33 @@ test('quotes that are closed a MiB behind the beginning of their row tear it, no
   const open = Buffer.from(`"a\n${'b'.repeat(most)}`);
   const end = (length: number) => new CsvRow().read(open, 0, length, false);
   assert.deepEqual([end(most - 1), end(most)], [-1, 2]);
+  const line = Buffer.from(`"${'b'.repeat(most)}`);
+  const ends = [false, true].map((isLast) => new CsvRow().read(line, 0, line.length, isLast));
+  assert.deepEqual(ends, [-1, line.length]);
+});
+
+test('a row ends with its line, known as soon as that is there', () => {
+  const row = new CsvRow();
+  // What stood elsewhere before is of no matter.
+  const before = Buffer.from('a,b\n"c,d"\n');
+  assert.equal(row.read(before, 4, before.length, false), 9);
+  const cases: [text: string, at: number, fields: string[], raw: string, isTorn: boolean][] = [
+    ['"a"\n"b', 3, ['a'], '"a"', false],
+    ['"a\nb"\n', 5, ['a\nb'], '"a\nb"', false],
+    ['x,"a\n""\r\n"\r\ny', 11, ['x', 'a\n"\r\n'], 'x,"a\n""\r\n"', false],
+    ['a,\r\n', 3, ['a', ''], 'a,', false],
+    ['\r\n', 1, [''], '', false],
+    ['"a\r\nb"c,d\r\n', 3, ['a'], '"a', true],
+    ['x,"a\nb"c', 4, ['x,"a'], 'x,"a', true],
+  ];
+  for (const [text, at, fields, raw, isTorn] of cases) {
+    const bytes = Buffer.from(text);
+    const end = row.read(bytes, 0, bytes.length, false);
+    const found = Array.from({ length: row.count }, (_, n) => row.field(n));
+    const all = [end, found, row.raw.toString(), row.isTorn, row.isBlank];
+    assert.deepEqual(all, [at, fields, raw, isTorn, raw === ''], JSON.stringify(text));
+  }
+  assert.equal(row.field(1), undefined);
 });
 
 test('any bytes at all: the same records for any pieces; without quotes, one a line', async (t) => {
