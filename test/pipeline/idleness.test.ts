@@ -99,6 +99,18 @@ test('nor does time pass one that was idle before, until its producers could be 
   idleness.note(1, fetch(29_900, 29_950), 1);
   idleness.note(0, { ...fetch(30_100, 30_101), ...back }, 0);
   assert.equal(passed(idleness)[0], false);
+  assert.equal(idleness.needsProbe(0), true);
   idleness.note(0, { ...fetch(31_000, 31_001), ...back }, 0);
   assert.equal(passed(idleness)[0], true);
+  assert.equal(idleness.needsProbe(0), false);
+});
+
+test('quiet is what has no good event, of each partition since its own last one', () => {
+  const idleness = new Idleness(2, 1_000, 50);
+  idleness.note(0, fetch(400, 500), 1);
+  idleness.note(1, fetch(600, 700), 0);
+  const quietMs = (nowMs: number) => [0, 1].map((p) => idleness.quietMs(p, nowMs));
+  assert.deepEqual(quietMs(900), [400, 850]);
+  // An arrival may be told a little ahead of now.
+  assert.deepEqual(quietMs(499), [0, 449]);
 });
