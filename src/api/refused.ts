@@ -26,7 +26,7 @@ export class Refused {
     const trouble = this.#troubles.get(code);
     if (trouble === undefined) {
       this.#log.warn(fields, message);
-      this.#await(code, message);
+      this.#await(code);
       return;
     }
     trouble.untold++;
@@ -44,16 +44,16 @@ export class Refused {
     this.#troubles.clear();
   }
 
-  #await(code: ErrorCode, last: string): void {
+  #await(code: ErrorCode): void {
     // Requests that still come while the server closes wait for nobody.
     if (this.#isStopped) return;
     const cancel = this.#clock.after(EVERY_MS, () => {
       this.#troubles.delete(code);
       if (trouble.untold === 0) return;
       this.#tell(trouble);
-      this.#await(code, trouble.last);
+      this.#await(code);
     });
-    const trouble = { untold: 0, last, cancel };
+    const trouble = { untold: 0, last: '', cancel };
     this.#troubles.set(code, trouble);
   }
 

@@ -2,7 +2,6 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { openDatabase } from '../sqlite.ts';
-import { teachSums } from '../sqlite-check.ts';
 import { FORMS_AT, WITH_LOG, WITHOUT_LOG } from '../sqlite-log.ts';
 import { freshSchema } from '../sqlite-tables.ts';
 
@@ -93,7 +92,6 @@ export function salvage(from: string, to: string): Map<string, Salvaged> {
   const target = openDatabase(to);
   const source = new DatabaseSync(from, { readOnly: true });
   try {
-    teachSums(source);
     for (const what of freshSchema().keys()) {
       const [type, table] = what.split(' ');
       if (type === 'table' && !table.startsWith('sqlite_'))
