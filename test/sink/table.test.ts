@@ -147,6 +147,21 @@ suite('table of the sink', () => {
     assert.equal(kept.counted, 31);
   });
 
+  test('clicks alone count; a window without counts, or one that is long over, says nothing', () => {
+    const table = new Table(OPTIONS);
+    assert.equal(table.isDirty, false);
+    assert.equal(table.fold(result('p', 1, 0, 0)), false);
+    assert.equal(table.isDirty, false);
+    assert.equal(table.fold(result('p', 1, 0, 2)), true);
+    assert.equal(table.isDirty, true);
+    // Over is [1 000, 2 000), with the time for expiry behind it.
+    table.expire(61_999);
+    assert.equal(table.fold(result('q', 1, 1)), true);
+    table.expire(62_000);
+    assert.equal(table.fold(result('r', 1, 1)), false);
+    assert.equal(table.fold(result('r', 2, 1)), true);
+  });
+
   test('a product that comes back while it leaves is not taken away afterwards', () => {
     const table = new Table(OPTIONS);
     const kept = new Kept();

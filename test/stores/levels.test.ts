@@ -104,6 +104,7 @@ suite('levels of history', () => {
         '1d Asia/Kolkata',
         '1d Europe/Rome',
       ]);
+    assert.deepEqual(new Ladder(7_000, 'UTC').withFormer(['1m']), ['window', '1m']);
   });
 
   test('of windows of another length are folded on, into days of the zone that is now', () => {
