@@ -10,6 +10,7 @@ import type { Flags } from './command.ts';
 import { numberOf, wholeOf } from './numbers.ts';
 import { isSameFile, Output } from './output.ts';
 import { Progress } from './progress.ts';
+import { atOnce, type Steps } from './steps.ts';
 
 /** Events written at once. */
 const BATCH = 8_192;
@@ -31,6 +32,11 @@ export type GenerateOptions = {
  * for a file that cannot be written.
  */
 export function generateCommand(options: GenerateOptions): Truth {
+  return atOnce(generateSteps(options));
+}
+
+/** The same, a batch a step. */
+export function* generateSteps(options: GenerateOptions): Steps<Truth> {
   for (const name of ['events', 'startMs'] as const)
     if (!Number.isSafeInteger(options[name]) || options[name] < 0)
       throw new ClickrateError(
@@ -54,12 +60,13 @@ export function generateCommand(options: GenerateOptions): Truth {
       write(linesOf(generator.next(Infinity, Math.min(BATCH, left))));
       const share = generator.events / options.events;
       progress.show({ bytesRead: out.written, bytesTotal: Math.round(out.written / share) });
+      yield;
     }
     write(linesOf(generator.rest()));
   } finally {
     out.close();
+    progress.end();
   }
-  progress.end();
   if (options.truth !== undefined) writeTruth(options.truth, generator);
   return generator.truth();
 }

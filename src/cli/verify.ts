@@ -7,9 +7,10 @@ import { type Options, SETTINGS, type Settings } from '../config.ts';
 import { ClickrateError, isOf } from '../errors.ts';
 import { csvOf } from '../sources/csv.ts';
 import { FILE_PARTITION } from '../sources/file.ts';
+import type { Truth } from '../sources/generate.ts';
 import { type Difference, differences } from '../verify/compare.ts';
 import type { FlinkRunOptions } from '../verify/flink-run.ts';
-import { type Answer, type LogRecord, oracle } from '../verify/oracle.ts';
+import { type Answer, type LogRecord, oracleSteps } from '../verify/oracle.ts';
 import { expected, type Outcome } from '../verify/outcome.ts';
 import { type Files, readRecords } from '../verify/records.ts';
 import { differenceTable, ledgerTable, summaryLine } from '../verify/table.ts';
@@ -25,9 +26,10 @@ import {
   withOptions,
 } from './command.ts';
 import { JAR_OPTION } from './flink-job.ts';
-import { generateCommand } from './generate.ts';
+import { generateSteps } from './generate.ts';
 import { createLogger } from './logger.ts';
 import { numberOf, wholeOf } from './numbers.ts';
+import { type Steps, unlessAborted } from './steps.ts';
 import { flinkDifferences } from './verify-flink.ts';
 import { localOutcome } from './verify-local.ts';
 import { verifyDirectory, verifyRedis } from './verify-store.ts';
@@ -105,16 +107,20 @@ async function verify(files: string[], flags: Flags): Promise<void> {
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
   try {
     const made = join(directory, 'events.ndjson');
-    if (generate !== undefined) makeEvents(made, Number(generate), Number(seed), Number(late));
+    if (generate !== undefined) {
+      const events = eventsOf(made, Number(generate), Number(seed), Number(late));
+      if ((await unlessAborted(events, signal)) === null) throw interrupted();
+    }
     const input: Files = {
       files: generate === undefined ? files : [made],
       sort: flags.sort === true,
       ...csvOf(files, flags.csv),
     };
     const records = await readRecords(input, Date.now());
-    if (signal.aborted) throw interrupted();
     const numbers = { ...settings, publishFloor: null };
-    const answer = oracle([{ partition: FILE_PARTITION, records }], [], numbers);
+    const steps = oracleSteps([{ partition: FILE_PARTITION, records }], [], numbers);
+    const answer = await unlessAborted(steps, signal);
+    if (answer === null) throw interrupted();
     const jar = String(flags.jar);
     const more = { options, settings, jar, directory, signal };
     const one: Case = { input, records, answer, ...more };
@@ -149,9 +155,9 @@ function enginesOf(names: string): Engine[] {
   return engines;
 }
 
-function makeEvents(out: string, events: number, seed: number, late: number): void {
+function eventsOf(out: string, events: number, seed: number, late: number): Steps<Truth> {
   const generator = { ...TRAFFIC, seed, late };
-  generateCommand({ events, out, startMs: GENERATED_FROM_MS, generator });
+  return generateSteps({ events, out, startMs: GENERATED_FROM_MS, generator });
 }
 
 async function compare(one: Case, engines: Engine[], show: number): Promise<void> {

@@ -53,11 +53,23 @@ export type Event = {
   id: string | null;
 };
 
-export function oracle(
+/** Records judged in a step of `oracleSteps`. */
+const STEP = 4_096;
+
+export function oracle(...of: Parameters<typeof oracleSteps>): Answer {
+  const steps = oracleSteps(...of);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same; between its steps the caller may do something else. */
+export function* oracleSteps(
   logs: readonly Log[],
   comebacks: readonly ComebackEntry[],
   numbers: Numbers,
-): Answer {
+): Generator<void, Answer> {
   const answer: Answer = {
     judged: new Map(),
     cells: new Map(),
@@ -68,7 +80,7 @@ export function oracle(
     maxTs: new Map(),
     complaints: [],
   };
-  for (const log of logs) judgeLog(log, comebacks, numbers, answer);
+  for (const log of logs) yield* judgeLog(log, comebacks, numbers, answer);
   for (const [product, cells] of answer.cells) {
     const row = newestTwo([...cells.values()], numbers.publishFloor);
     if (row !== null) answer.rows.set(product, row);
@@ -77,20 +89,22 @@ export function oracle(
 }
 
 /** Walks one log from its first record to its last. */
-function judgeLog(
+function* judgeLog(
   log: Log,
   comebacks: readonly ComebackEntry[],
   numbers: Numbers,
   answer: Answer,
-): void {
+): Generator<void, void> {
   const jumps = new Map<number, number>();
   for (const entry of comebacks)
     if (entry.partition === log.partition) jumps.set(entry.offset, entry.watermark);
   const { complaints, cells } = answer;
   const walk = new LogWalk(log.partition, numbers, cells, complaints);
-  const judged = log.records.map((record) =>
-    walk.next(record.offset, decode(record, numbers), jumps),
-  );
+  const judged: Judged[] = [];
+  for (const record of log.records) {
+    judged.push(walk.next(record.offset, decode(record, numbers), jumps));
+    if (judged.length % STEP === 0) yield;
+  }
   for (const offset of jumps.keys())
     complaints.push(`comeback at ${log.partition} ${offset}, where no event is judged`);
   answer.judged.set(log.partition, judged);
