@@ -1,9 +1,9 @@
 /** A copy of a data directory's one file, taken while its process runs. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, linkSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { ClickrateError, messageOf } from '../errors.ts';
+import { ClickrateError, type ErrorCode, messageOf } from '../errors.ts';
 import { refuseForeign } from '../sqlite.ts';
 import {
   brokenPages,
@@ -21,10 +21,14 @@ const BUSY_MS = 10_000;
 /** How file systems without links refuse one. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
+/** SQLite's primary result codes that a person can do something about. */
+const [READONLY, IOERR, FULL, CANTOPEN] = [8, 10, 13, 14];
+
 /**
  * Writes everything that `file` holds at one instant to the new file `copy`, and checks the copy as
- * a start would. Throws `file_unreadable`, also when `copy` exists, and `checkpoint_damaged` or
- * `journal_damaged`. It has its name only when it is whole; what was begun is removed again.
+ * a start would. Throws `file_unreadable`, also when `copy` exists, `store_full`, and
+ * `checkpoint_damaged` or `journal_damaged`. It has its name only when it is whole; what was begun
+ * is removed again.
  */
 export function backUp(file: string, copy: string): void {
   if (existsSync(copy)) throw taken(copy);
@@ -35,6 +39,9 @@ export function backUp(file: string, copy: string): void {
   // A name of its own: what a run that was killed has left is in nobody's way.
   const unfinished = `${copy}.unfinished-${randomUUID()}`;
   try {
+    // The system's own words are the clearer ones, and tell the two files apart.
+    mustOpen(`read ${file}`, file, 'r');
+    mustOpen(`write into ${dirname(copy)}, name another file`, unfinished, 'wx');
     const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_MS });
     try {
       db.prepare('VACUUM INTO ?').run(unfinished);
@@ -44,12 +51,47 @@ export function backUp(file: string, copy: string): void {
     mustBeWhole(file, unfinished);
     giveName(unfinished, copy);
   } catch (error) {
-    if (error instanceof ClickrateError) throw error;
-    throw new ClickrateError('file_unreadable', `cannot copy ${file}: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw whyNot(file, copy, error);
   } finally {
     for (const end of ['', '-journal']) rmSync(unfinished + end, { force: true });
+  }
+}
+
+function mustOpen(what: string, file: string, flags: string): void {
+  try {
+    closeSync(openSync(file, flags, 0o644));
+  } catch (error) {
+    const message = `cannot ${what}: ${messageOf(error)}`;
+    throw new ClickrateError('file_unreadable', message, { cause: error });
+  }
+}
+
+/** Why `file`, which can be opened, cannot be copied to `copy`, which was begun. */
+export function whyNot(file: string, copy: string, error: unknown): ClickrateError {
+  if (error instanceof ClickrateError) return error;
+  const [from, to] = [dirname(file), dirname(copy)];
+  const refused = (sentence: string, code: ErrorCode = 'file_unreadable') =>
+    new ClickrateError(code, sentence, { cause: error });
+  switch (((error as { errcode?: number }).errcode ?? 0) & 0xff) {
+    case FULL:
+      return refused(
+        `no room in ${to} for a copy of ${file}: free some, or name a file on another disk`,
+        'store_full',
+      );
+    // To read a file with a log SQLite needs a file for locks: it finds one, or makes it.
+    case READONLY:
+    case CANTOPEN:
+      return refused(
+        `${from} cannot be written, and without ${file}-shm nobody can read it there: copy the ` +
+          'whole directory to where it can be written, and back up that',
+      );
+    case IOERR:
+      return refused(
+        `cannot copy ${file}: ${messageOf(error)}; see to the disks of ${from} and ${to}: one ` +
+          'may be full, failing, or over a quota',
+      );
+    default:
+      return refused(`cannot copy ${file}: ${messageOf(error)}`);
   }
 }
 

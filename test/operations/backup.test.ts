@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -14,7 +15,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { lockDirectory } from '../../src/cli/lock.ts';
-import { backUp } from '../../src/repair/backup.ts';
+import { backUp, whyNot } from '../../src/repair/backup.ts';
 import { tryRepair } from '../../src/repair/repair.ts';
 import { openDatabase, openToRead } from '../../src/sqlite.ts';
 import { change, outcomeOf as dataOf, engineOn, use, used } from '../hostile/directory.ts';
@@ -109,6 +110,39 @@ test('a backup is refused where it would overwrite, or has nothing to copy', asy
   assert.throws(() => backUp(file, join(data, 'y')), /cannot copy/);
   assert.deepEqual(readdirSync(data).toSorted(), ['clickrate.db', 'x']);
 });
+
+test('what the system refuses is told in words that say what to do', (t) => {
+  const [data, copies] = [temporary(t), temporary(t)];
+  const [file, copy] = [join(data, 'clickrate.db'), join(copies, 'copy.db')];
+  openDatabase(file).close();
+  const refused = (directory: string, message: RegExp) => {
+    for (const one of [data, copies]) chmodSync(one, one === directory ? 0o555 : 0o777);
+    asAnyUser(() => assert.throws(() => backUp(file, copy), { code: 'file_unreadable', message }));
+    assert.deepEqual([...readdirSync(data), ...readdirSync(copies)], ['clickrate.db']);
+  };
+  refused(copies, /^cannot write into .*, name another file: EACCES: permission denied/);
+  refused(
+    data,
+    /cannot be written, and without .*-shm .*: copy the whole directory to where it can/,
+  );
+  chmodSync(file, 0);
+  refused('', /^cannot read .*clickrate\.db: EACCES: permission denied/);
+  const full = Object.assign(new Error('database or disk is full'), { errcode: 13 });
+  const { code, message } = whyNot('data/clickrate.db', 'small/x.db', full);
+  assert.equal(code, 'store_full');
+  assert.match(message, /^no room in small for a copy of data\/clickrate\.db: free some, or name/);
+});
+
+/** Root may do everything: then as nobody. */
+function asAnyUser(body: () => void): void {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) process.seteuid?.(65_534);
+  try {
+    body();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}
 
 test('what a start would refuse is not called a backup', async (t) => {
   const copy = join(temporary(t), 'copy.db');
