@@ -25,7 +25,7 @@ async function mustServe(t: TestContext, format: string, stderr: number | 'pipe'
   child.stderr?.destroy();
   const ended = once(child, 'exit');
   const isLive = async () => (await fetch(`http://127.0.0.1:${port}/livez`)).ok;
-  const [code] = await Promise.race([eventually(isLive).then(() => [null]), ended]);
+  const [code] = await Promise.race([eventually(isLive, 60_000).then(() => [null]), ended]);
   assert.equal(code, null, 'it ended');
   child.kill('SIGINT');
   assert.deepEqual(await ended, [0, null]);
