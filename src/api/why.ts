@@ -73,7 +73,7 @@ function behind(
     least.watermark === null
       ? `${least.name} has had no event yet and is not idle`
       : `${least.name} is ${seconds(behindMs)} of event time behind the furthest partition and ` +
-        `holds the watermark at ${timeText(least.watermark)}`;
+        'holds the watermark back';
   return { why: `${where}; ${release}`, holds };
 }
 
@@ -129,9 +129,4 @@ function silent(status: Status, health: TaskHealth | null): Held {
 
 function seconds(ms: number): string {
   return Number.isFinite(ms) ? `${(ms / 1_000).toFixed(1)} s` : 'an unknown time';
-}
-
-function timeText(ms: number): string {
-  // Beyond what a calendar can say, the number must do.
-  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
 }

@@ -52,14 +52,14 @@ test('before the first event, and before the first claim', () => {
   assert.match(whyHeld(null, healthOf({ live: null }), NOW).why ?? '', /not been claimed yet/);
 });
 
-test('a partition that is behind is named, with how far and where it stands', () => {
+test('a partition that is behind is named, with how far, and by no time of a zone', () => {
   const both = [partition('impressions-0', far), partition('clicks-0')];
   const held = why(both, START - 3_000);
   assert.equal(held.holds, 1);
   assert.equal(
     held.why,
-    'clicks-0 is 60.0 s of event time behind the furthest partition and holds the watermark at ' +
-      '2025-10-09T08:53:17.000Z; its next events release it, or 1.0 s without any',
+    'clicks-0 is 60.0 s of event time behind the furthest partition and holds the watermark ' +
+      'back; its next events release it, or 1.0 s without any',
   );
   const backlog = why(both, START - 3_000, sights(100, 350));
   assert.match(backlog.why ?? '', /clicks-0 is 60\.0 s .*; reading its 250 waiting records/);
@@ -123,12 +123,4 @@ test('in silence time goes on until the newest window is final', () => {
   assert.deepEqual(why(idle, START + 14_999), { why: null, holds: null });
   const elsewhere = whyHeld(statusWith(idle, START - 1_000), null, NOW);
   assert.match(elsewhere.why ?? '', /^no events come: time goes on by silence/);
-});
-
-test('times that no calendar has are numbers', () => {
-  const odd = [
-    partition('a-0', { maxTs: 9e15, watermark: 9e15 - 3_000 }),
-    partition('b-0', { maxTs: -9e15, watermark: -9e15 }),
-  ];
-  assert.match(why(odd, -9e15).why ?? '', /holds the watermark at -9000000000000000;/);
 });
