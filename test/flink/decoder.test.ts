@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { compileJava } from '../../scripts/flink-jar.ts';
+import { flinkFiles } from '../../scripts/stack/flink-artifacts.ts';
 import { SETTINGS } from '../../src/config.ts';
 import { judgeReference } from '../../src/decode/reference.ts';
 import { CLICK } from '../../src/event.ts';
@@ -28,7 +29,8 @@ suite('the decoder of the Flink job', { skip: withoutFlink() }, () => {
     const lines = samples.map(
       ({ bytes, arrivalMs }) => `${Buffer.from(bytes).toString('base64')} ${arrivalMs}\n`,
     );
-    const done = spawnSync('java', ['-cp', classes, 'clickrate.flink.Corpus'], {
+    const path = [classes, join(flinkFiles(() => {}).lib, '*')].join(delimiter);
+    const done = spawnSync('java', ['-cp', path, 'clickrate.flink.Corpus'], {
       input: lines.join(''),
       encoding: 'utf8',
       maxBuffer: 1 << 28,
@@ -62,6 +64,20 @@ suite('the decoder of the Flink job', { skip: withoutFlink() }, () => {
       return { name: `seed ${seed}, sample ${n}`, ...made };
     });
     agree(samples);
+  });
+
+  test('takes a record to which its producer gave no time for one that arrives now', () => {
+    const sample = (timestamp: number) => {
+      const event = { product_id: 'p', timestamp, event_type: 'click' };
+      return { name: String(timestamp), bytes: Buffer.from(JSON.stringify(event)), arrivalMs: -1 };
+    };
+    const nowMs = Date.now();
+    const found = judge([sample(nowMs), sample(nowMs + 1e6), sample(9_000)]);
+    assert.deepEqual(found, [
+      `${nowMs} true u.112 null`,
+      'future_timestamp',
+      '9000 true u.112 null',
+    ]);
   });
 });
 

@@ -21,7 +21,12 @@ public final class Functions {
     final Event event = new Event();
     byte[] record;
     boolean isRead;
+    /** When it was first asked; 0: it was not. */
+    long nowMs;
   }
+
+  /** What Kafka calls no timestamp: the producer gave none. */
+  private static final long NO_TIME = -1;
 
   private static final ThreadLocal<Last> LAST = ThreadLocal.withInitial(Last::new);
 
@@ -30,7 +35,16 @@ public final class Functions {
     if (last.isRead && last.record == record) return last.event;
     last.record = record;
     last.isRead = true;
+    last.nowMs = 0;
     return last.event.read(record);
+  }
+
+  /** Of a record that was read; one without a time arrives now, the same for every mention of it. */
+  private static long arrivalOf(TimestampData time) {
+    if (time.getMillisecond() != NO_TIME) return time.getMillisecond();
+    Last last = LAST.get();
+    if (last.nowMs == 0) last.nowMs = System.currentTimeMillis();
+    return last.nowMs;
   }
 
   /** Null where the event cannot be counted for what it is, so that it moves no watermark. */
@@ -43,7 +57,7 @@ public final class Functions {
         @DataTypeHint("BIGINT") Long futureMs) {
       Event event = read(record);
       if (isHeartbeat) return event.hasTime ? TimestampData.fromEpochMillis(event.time) : null;
-      if (event.reason != null || event.time > arrival.getMillisecond() + futureMs) return null;
+      if (event.reason != null || event.time > arrivalOf(arrival) + futureMs) return null;
       return TimestampData.fromEpochMillis(event.time);
     }
   }
@@ -60,7 +74,7 @@ public final class Functions {
         @DataTypeHint("BIGINT") Long futureMs) {
       long at = watermark == null ? Verdict.NO_WATERMARK : watermark.getMillisecond();
       Event event = read(record);
-      String reason = Verdict.of(event, arrival.getMillisecond(), at, windowMs, latenessMs, futureMs);
+      String reason = Verdict.of(event, arrivalOf(arrival), at, windowMs, latenessMs, futureMs);
       return reason == null ? null : StringData.fromString(reason);
     }
   }
@@ -118,10 +132,11 @@ public final class Functions {
         @DataTypeHint("INT") Integer partition,
         @DataTypeHint("BIGINT") Long offset,
         @DataTypeHint(value = "TIMESTAMP_LTZ(3)", bridgedTo = TimestampData.class) TimestampData arrival) {
-      long arrivalMs = arrival.getMillisecond();
+      Event event = read(record);
+      long arrivalMs = arrivalOf(arrival);
       Map<String, byte[]> headers = new HashMap<>();
       headers.put("reason", reason.getBytes(UTF_8));
-      headers.put("message", Verdict.explain(reason, read(record), record, arrivalMs).getBytes(UTF_8));
+      headers.put("message", Verdict.explain(reason, event, record, arrivalMs).getBytes(UTF_8));
       headers.put("topic", topic.getBytes(UTF_8));
       headers.put("partition", Integer.toString(partition).getBytes(UTF_8));
       headers.put("offset", Long.toString(offset).getBytes(UTF_8));

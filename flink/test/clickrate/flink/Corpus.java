@@ -5,19 +5,27 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.util.Base64;
+import org.apache.flink.table.data.StringData;
+import org.apache.flink.table.data.TimestampData;
 
 /** For a test: judges each line {@code base64 arrivalMs} of standard input. */
 public final class Corpus {
   public static void main(String[] args) throws Exception {
     BufferedReader in = new BufferedReader(new InputStreamReader(System.in, UTF_8));
     Event event = new Event();
+    Functions.VerdictOf verdict = new Functions.VerdictOf();
+    Functions.Rowtime rowtime = new Functions.Rowtime();
     StringBuilder out = new StringBuilder();
     for (String line; (line = in.readLine()) != null; ) {
       int space = line.indexOf(' ');
       byte[] record = Base64.getDecoder().decode(line.substring(0, space));
       long arrivalMs = Long.parseLong(line.substring(space + 1));
-      String reason = Verdict.of(event.read(record), arrivalMs, Verdict.NO_WATERMARK, 10_000, 5_000, 10_000);
-      out.append(reason != null ? reason : fields(event)).append('\n');
+      TimestampData arrival = TimestampData.fromEpochMillis(arrivalMs);
+      TimestampData time = rowtime.eval(record, arrival, false, 10_000L);
+      StringData reason = verdict.eval(record, arrival, null, 10_000L, 5_000L, 10_000L);
+      // A window takes no record without a row time.
+      if ((time == null) == (reason == null)) throw new IllegalStateException(line);
+      out.append(reason != null ? reason.toString() : fields(event.read(record))).append('\n');
     }
     System.out.print(out);
   }
