@@ -42,6 +42,23 @@ describe('the looks of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () =>
     await close();
   });
 
+  test('the longest id leaves a phone room for the figures, and can be read to its end', async (t) => {
+    const fixture = await startFixture({ products: 1, past: 30 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, 'about:blank', { width: 360, height: 780 });
+    await page.goto(`${fixture.url}/#/product/${'long-id-'.repeat(32)}`);
+    const name = page.locator('h1.product-name');
+    await name.waitFor();
+    const [shown, whole] = await name.evaluate((e) => [e.clientHeight, e.scrollHeight]);
+    assert.ok(shown < 120, `${shown} px high`);
+    assert.ok(whole > 200, `${whole} px of text`);
+    await name.hover();
+    await page.mouse.wheel(0, whole);
+    const end = whole - shown;
+    await eventually(async () => (await name.evaluate((e) => e.scrollTop)) >= end - 1);
+    await close();
+  });
+
   test('where colours are forced, a chart is drawn in more than one', async (t) => {
     const fixture = await startFixture({ products: 5, past: 350 });
     t.after(() => fixture.close());
