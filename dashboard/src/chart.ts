@@ -3,7 +3,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { type ChartData, columns, topOfClicks } from './chart-data.ts';
 import { type Colours, coloursOf } from './colours.ts';
-import { short } from './format.ts';
+import { axisCount } from './format.ts';
 import { aloneIn, breaksIn, gapsOf } from './gaps.ts';
 
 const COLOURS_DEPEND_ON = ['(prefers-color-scheme: dark)', '(forced-colors: active)', 'print'];
@@ -180,7 +180,7 @@ function countsOptions(colours: Colours, shared: Partial<uPlot.Options>): uPlot.
     from: 'y',
     range: (plot, _low, top) => [0, topOfClicks(plot.data[2]!, top)],
   };
-  const [times, impressions] = axes(colours, short);
+  const [times, impressions] = axes(colours, axisCount);
   const right = {
     ...(impressions as uPlot.Axis),
     scale: 'clicks',

@@ -21,6 +21,12 @@ export function short(n: number): string {
   return unit === undefined ? count(n) : `${(n / unit[0]).toPrecision(4)}${GROUP}${unit[1]}`;
 }
 
+/** A round count where there is room for six characters, as beside an axis. */
+export function axisCount(n: number): string {
+  const unit = n < 1e5 ? undefined : [...UNITS, [1e3, 'k'] as const].find(([size]) => n >= size);
+  return unit === undefined ? count(n) : `${Number((n / unit[0]).toFixed(2))}${GROUP}${unit[1]}`;
+}
+
 /** More clicks by far than impressions: no rate that anybody needs the digits of. */
 const NO_RATE = 100;
 

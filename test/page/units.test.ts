@@ -9,6 +9,7 @@ import { csvOf } from '../../dashboard/src/csv.ts';
 import { EventParser } from '../../dashboard/src/events.ts';
 import { finalBeforeOf, isFinal } from '../../dashboard/src/final.ts';
 import {
+  axisCount,
   count,
   duration,
   percent,
@@ -96,6 +97,15 @@ test('figures as people read them', () => {
   assert.deepEqual(
     [400, 9_900, 61_000, 3_600_000, 90_000_000].map(duration),
     ['0.4', '9.9', '61', '60', '25'].map((n, i) => `${n}\u202f${['s', 's', 's', 'min', 'h'][i]}`),
+  );
+});
+
+test('counts beside an axis are short, or a part of them would be cut off', () => {
+  const counts = [0, 20_000, 100_000, 250_000, 5_000_000, 12_500_000, 1e12];
+  const texts = ['0', '20 000', '100 k', '250 k', '5 M', '12.5 M', '1 tn'];
+  assert.deepEqual(
+    counts.map(axisCount),
+    texts.map((text) => text.replaceAll(' ', '\u00a0')),
   );
 });
 
