@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { run } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { endWithParent } from './end-with-parent.ts';
 import type { Part } from './parts.ts';
 import { together } from './together.ts';
 
@@ -13,6 +14,9 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 // Each test file is a process, and most load the same modules: compiled once, not 90 times.
 process.env.NODE_COMPILE_CACHE ??= join(ROOT, 'node_modules/.cache/clickrate-tests');
+
+// Without npm, one that was started in the background outlives its shell.
+if (process.env.npm_lifecycle_event !== undefined) endWithParent();
 
 export type Tally = { passed: number; failed: number; skipped: string[] };
 

@@ -1,9 +1,10 @@
 /** Child processes of a test: started with the Node at hand, found by their output, never left. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endWithParent } from '../../scripts/end-with-parent.ts';
 import { nodeFlags } from '../../scripts/node-flags.ts';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -17,11 +18,18 @@ export type Child = {
   kill(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 };
 
-/** Those that run: an end of this process, also by its own `exit`, ends them. */
+/** Those that run: an end of this process, also by its own `exit` or a signal, ends them. */
 const living = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of living) signalGroup(child, 'SIGKILL');
 });
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
+
+if (process.env.NODE_TEST_CONTEXT !== undefined) endWithParent();
+
+/** Where this process itself is killed, Linux ends what it has started. */
+const DIES_WITH_US = ['setpriv', '--pdeathsig', 'KILL', '--'];
+const canDie = spawnSync(DIES_WITH_US[0], [...DIES_WITH_US.slice(1), 'true']).status === 0;
 
 function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   try {
@@ -38,7 +46,8 @@ export function start(
   args: readonly string[],
   options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
 ): Child {
-  const child = spawn(command, args, {
+  const [program, ...words] = [...(canDie ? DIES_WITH_US : []), command, ...args];
+  const child = spawn(program, words, {
     cwd: options.cwd ?? ROOT,
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -39,7 +39,7 @@ public final class Functions {
     return last.event.read(record);
   }
 
-  /** Of a record that was read; one without a time arrives now, the same for every mention of it. */
+  /** Of a record that was read: one without a time arrives now, at every mention of it. */
   private static long arrivalOf(TimestampData time) {
     if (time.getMillisecond() != NO_TIME) return time.getMillisecond();
     Last last = LAST.get();
