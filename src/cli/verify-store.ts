@@ -125,17 +125,25 @@ export async function verifyRedis(options: RedisOptions, signal: AbortSignal): P
   const store = new RedisStore({ url: options.redis, password: options.redisPassword });
   try {
     const before = await store.committed();
+    const mustBeQuiet = async () => {
+      const after = await store.committed();
+      if (before.some(({ number }, i) => number !== after[i]?.number))
+        throw new ClickrateError(
+          'not_ready',
+          'an engine commits while the store is read: ' +
+            'stop the engines, or verify when all is quiet',
+        );
+    };
     const view = await viewOf(store, historiesIn(store));
-    const after = await store.committed();
-    if (before.some(({ number }, i) => number !== after[i]?.number))
-      throw new ClickrateError(
-        'not_ready',
-        'an engine commits while the store is read: stop the engines, or verify when all is quiet',
-      );
+    // All records take long to read.
+    await mustBeQuiet();
     const logs: CountedLog[] = [];
     for (const topic of [options.impressionsTopic, options.clicksTopic])
       logs.push(...(await topicLogs(options, topic, signal)));
-    return { ...(await recount(view, logs)), how: await completeness(options) };
+    const found = await recount(view, logs);
+    // Histories are read product by product, last.
+    await mustBeQuiet();
+    return { ...found, how: await completeness(options) };
   } finally {
     await store.close();
   }
