@@ -45,6 +45,16 @@ test('commands with an exact output', (t) => {
     for (const { command, output } of commands) assert.equal(run(command, copy), output, command);
 });
 
+test('no command takes the node of the machine, which may be too old for the sources', () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const commands = [...readme.matchAll(/^[$>] (.*)$/gm)].map(([, command]) => command);
+  assert.ok(commands.length > 15);
+  assert.deepEqual(
+    commands.filter((command) => /(^|[|&;] *)node /.test(command)),
+    [],
+  );
+});
+
 /** Numbers, and cursors made of them, differ from run to run. */
 function shapeOf(text: string): string {
   return text
