@@ -1,6 +1,7 @@
 /** For whoever is on call: is it fresh, is anything stuck, is anything lost. */
 import { aged, behindMs } from './aged.ts';
 import { clock, count, DASH, duration, rate } from './format.ts';
+import { heldLines } from './held.ts';
 import { useModel, useNow } from './hooks.ts';
 import { LedgerBar } from './ledger-bar.tsx';
 import type { Rates } from './line.ts';
@@ -113,20 +114,13 @@ function Unknown({ seenMs }: { seenMs: number }) {
 
 /** What holds time back, and what would release it. */
 function Why({ status }: { status: PipelineStatus }) {
-  const reasons = status.tasks.flatMap(({ task, why }) => (why === null ? [] : [{ task, why }]));
-  const { why } = status.freshness;
-  // What troubles the process beside its tasks, such as a store that does not answer.
-  if (why !== null && !reasons.some((reason) => why.endsWith(reason.why)))
-    reasons.unshift({ task: '', why });
-  if (reasons.length === 0)
+  const lines = heldLines(status);
+  if (lines.length === 0)
     return <p class="why-line calm">Nothing holds time back: windows close as they end.</p>;
   return (
     <ul class="why-line">
-      {reasons.map(({ task, why }) => (
-        <li key={task}>
-          {status.tasks.length > 1 && task !== '' && <b>{task}: </b>}
-          {why}
-        </li>
+      {lines.map((line) => (
+        <li key={line}>{line}</li>
       ))}
     </ul>
   );

@@ -19,6 +19,7 @@ import {
   short,
 } from '../../dashboard/src/format.ts';
 import { aloneIn, breaksIn } from '../../dashboard/src/gaps.ts';
+import { heldLines } from '../../dashboard/src/held.ts';
 import { ordered, realUpTo, SORT_KEYS, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
 import { lineOf } from '../../dashboard/src/line.ts';
 import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.ts';
@@ -341,6 +342,21 @@ test('time makes windows final, and no period whose counts are of some time ago'
   const window = (start: number) => isFinal(at(start, { status: 'provisional' }), before);
   assert.deepEqual([70_000, 80_000].map(window), [true, false]);
   assert.equal(finalBeforeOf('window', null), null);
+});
+
+test('what holds time back is told once, with the tasks that it holds', () => {
+  const statusOf = (why: string | null, whys: (string | null)[]) =>
+    ({
+      freshness: { why } as Freshness,
+      tasks: whys.map((each, i) => ({ task: String(i), why: each }) as TaskTime),
+    }) as PipelineStatus;
+  assert.deepEqual(heldLines(statusOf(null, [null, null])), []);
+  assert.deepEqual(heldLines(statusOf('no event', ['no event'])), ['no event']);
+  assert.deepEqual(heldLines(statusOf('task 0: no answer', ['no answer', 'idle', 'no answer'])), [
+    'tasks 0, 2: no answer',
+    'task 1: idle',
+  ]);
+  assert.deepEqual(heldLines(statusOf('no store', [null, 'idle'])), ['no store', 'task 1: idle']);
 });
 
 test('what is told of a task grows old while there is no news', () => {
