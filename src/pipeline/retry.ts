@@ -8,6 +8,8 @@ import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 
 export type Retry = {
+  /** Whose calls they are, for the log. */
+  task: string;
   clock: Clock;
   limits: Limits;
   log: Log;
@@ -24,7 +26,7 @@ export async function withRetry<T>(what: string, retry: Retry, call: () => Promi
     try {
       const value = await call();
       if (failures > 1) {
-        retry.log.info({ what, failures: failures - 1 }, `${what} works again`);
+        retry.log.info({ task: retry.task, failures: failures - 1 }, `${what} works again`);
         retry.onState(null);
       }
       return value;
@@ -34,7 +36,7 @@ export async function withRetry<T>(what: string, retry: Retry, call: () => Promi
         throw new ClickrateError('stopping', `stopped while ${what} failed`, { cause: error });
       const reason = `${what} fails: ${messageOf(error)}`;
       if (isPowerOfTwo(failures) || reason !== logged)
-        retry.log.warn({ what, failures, waitMs }, reason);
+        retry.log.warn({ task: retry.task, failures, waitMs }, reason);
       logged = reason;
       retry.onState(reason);
       await retry.clock.sleep(waitMs, retry.signal);

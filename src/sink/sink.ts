@@ -41,11 +41,11 @@ export class Sink {
 
   constructor(parts: SinkParts) {
     this.#parts = parts;
-    this.#health = new Health(parts.task);
-    const { clock, limits, log } = parts;
+    const { task, clock, limits, log } = parts;
+    this.#health = new Health(task);
     const { signal } = this.#abort;
     const onState = (reason: string | null) => this.#health.troubled(reason);
-    this.#retry = { clock, limits, log, signal, onState };
+    this.#retry = { task, clock, limits, log, signal, onState };
     this.#reading = new PatientReading({ clock, limits, signal, health: this.#health });
   }
 

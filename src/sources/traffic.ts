@@ -36,7 +36,10 @@ export class GeneratedTraffic {
       const behindMs = nowMs - generator.nowMs;
       // The clock jumped or the store was away: begin anew instead of flooding with old events.
       if (behindMs > CATCH_UP_MS || behindMs + generator.slotMs < -CATCH_UP_MS) {
-        log.warn({ behindMs }, 'generated traffic begins anew: it was too far from the time');
+        log.warn(
+          { behindMs: Math.round(behindMs) },
+          'generated traffic begins anew: it was too far from the time',
+        );
         generator = this.#begin(++round);
       }
       await this.#pushUntil(generator, nowMs, signal);

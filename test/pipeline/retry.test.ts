@@ -25,7 +25,8 @@ function setUp() {
     sleep: async (ms) => void waitsMs.push(ms),
   };
   const onState = (reason: string | null) => void states.push(reason);
-  const retry: Retry = { clock, limits, log: silentLog, signal: abort.signal, onState };
+  const { signal } = abort;
+  const retry: Retry = { task: '7', clock, limits, log: silentLog, signal, onState };
   /** Fails so often, then answers. */
   const failing = (times: number) => async () => {
     if (times-- > 0) throw passing();
@@ -50,7 +51,11 @@ test('a call is made again after waits that grow up to a limit, and each time is
 test('the log has the first failures, ever fewer of those behind, and another reason', async () => {
   const { retry } = setUp();
   const logged: number[] = [];
-  const log = { ...silentLog, warn: ({ failures }: { failures: number }) => logged.push(failures) };
+  const warn = ({ task, failures }: { task: string; failures: number }) => {
+    assert.equal(task, '7');
+    logged.push(failures);
+  };
+  const log = { ...silentLog, warn };
   let tries = 0;
   await withRetry('the call', { ...retry, log: log as never }, async () => {
     tries++;

@@ -405,7 +405,7 @@ suite('standing by', () => {
     const { signal } = new AbortController();
     const states: (string | null)[] = [];
     const onState = (state: string | null) => states.push(state);
-    const retry = { clock, limits: LIMITS, log: silentLog, signal, onState };
+    const retry = { task: 'sink', clock, limits: LIMITS, log: silentLog, signal, onState };
     const store = { read: async () => owned(ownerAt(clock.monotonicMs())) };
     const writeNumber = async () => numberAt(clock.monotonicMs());
     const parts = { task: 'sink', store, clock, log: silentLog, writeNumber };

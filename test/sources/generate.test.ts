@@ -189,9 +189,13 @@ test('live traffic keeps its rate, sends again what was refused, and starts anew
   let refuse = 3;
   let jumped = false;
   const times: number[] = [];
+  const behind: number[] = [];
+  const warn = ({ behindMs }: { behindMs?: number }) => {
+    if (behindMs !== undefined) behind.push(behindMs);
+  };
   const traffic = new GeneratedTraffic({
     clock,
-    log: silentLog,
+    log: { ...silentLog, warn },
     generator: {},
     push: async (records) => {
       if (refuse-- > 0) throw new ClickrateError('journal_full', 'full');
@@ -214,6 +218,7 @@ test('live traffic keeps its rate, sends again what was refused, and starts anew
   );
   const after = times.length - before.length;
   assert.ok(after > 500 && after < 3_000, `${after}: an hour away is not made up for`);
+  assert.deepEqual(behind.map(Number.isInteger), [true]);
 });
 
 test('traffic of less than an event a second is no more than that', async () => {
