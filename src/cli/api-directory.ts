@@ -17,28 +17,22 @@ export async function startDirectoryApi(parts: ApiProcessParts): Promise<ApiProc
   const { options, settings, limits, log } = parts;
   // Before the lock, which would make the directory.
   const file = existingFileIn(options.data);
+  await using closers = new AsyncDisposableStack();
   const lock = lockDirectory(options.data);
-  const closers: (() => unknown)[] = [() => lock.release()];
-  const stop = async () => {
-    for (const close of closers.splice(0).reverse()) await close();
-  };
-  try {
-    const db = openToRead(file, false);
-    closers.push(() => db.close());
-    const server = await createServer({
-      ...apiParts(options, settings, log),
-      reader: new SqliteStore(db, { limits, timeZone: options.timeZone }),
-      limits,
-      doors: new Doors(options, false),
-      // Its tasks ended: what they committed is all there is to tell of them.
-      health: () => [],
-    });
-    closers.push(() => server.close());
-    const url = await listen(server, options);
-    lock.update({ url });
-    return { url, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  closers.defer(() => lock.release());
+  const db = openToRead(file, false);
+  closers.defer(() => db.close());
+  const server = await createServer({
+    ...apiParts(options, settings, log),
+    reader: new SqliteStore(db, { limits, timeZone: options.timeZone }),
+    limits,
+    doors: new Doors(options, false),
+    // Its tasks ended: what they committed is all there is to tell of them.
+    health: () => [],
+  });
+  closers.defer(() => server.close());
+  const url = await listen(server, options);
+  lock.update({ url });
+  const started = closers.move();
+  return { url, stop: () => started.disposeAsync() };
 }

@@ -19,39 +19,32 @@ import { workerSlot } from './workers.ts';
  */
 export async function startRedisApi(parts: ApiProcessParts): Promise<ApiProcess> {
   const { options, settings, limits, log } = parts;
-  const { redis: url, redisPassword: password } = options;
-  const store = new RedisStore({ url, password, timeZone: options.timeZone, limits, log });
+  const { redis, redisPassword: password, timeZone } = options;
+  await using closers = new AsyncDisposableStack();
+  let looking = Promise.resolve();
+  // The last one waited for: it may itself wait for a store that is not closed.
+  closers.defer(() => looking);
+  const store = new RedisStore({ url: redis, password, timeZone, limits, log });
+  closers.defer(() => store.close());
   const committed = new CommittedHealth(store, systemClock);
   const slot = workerSlot();
-  try {
-    await store.committed().catch((error: unknown) => {
-      if (!isRetryable(error)) throw error;
-    });
-    const server = await createServer({
-      ...apiParts(options, settings, log),
-      reader: store,
-      limits: limitsOf({ store: 'redis' }, limits),
-      doors: new Doors(options, false),
-      ...(slot === null ? {} : { shareMetrics: shareMetrics(slot) }),
-      health: () => committed.health(),
-      trouble: () => committed.trouble(),
-      staleMs: () => committed.staleMs(),
-    });
-    const looking = committed.run();
-    const stop = async () => {
-      committed.stop();
-      await server.close();
-      await store.close();
-      await looking;
-    };
-    try {
-      return { url: await listen(server, options), stop };
-    } catch (error) {
-      await stop();
-      throw error;
-    }
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
+  await store.committed().catch((error: unknown) => {
+    if (!isRetryable(error)) throw error;
+  });
+  const server = await createServer({
+    ...apiParts(options, settings, log),
+    reader: store,
+    limits: limitsOf({ store: 'redis' }, limits),
+    doors: new Doors(options, false),
+    ...(slot === null ? {} : { shareMetrics: shareMetrics(slot) }),
+    health: () => committed.health(),
+    trouble: () => committed.trouble(),
+    staleMs: () => committed.staleMs(),
+  });
+  closers.defer(() => server.close());
+  looking = committed.run();
+  closers.defer(() => committed.stop());
+  const url = await listen(server, options);
+  const started = closers.move();
+  return { url, stop: () => started.disposeAsync() };
 }

@@ -45,71 +45,62 @@ export type Embedded = Running & { pipeline: Pipeline; journal: Journal; store: 
 export async function startEmbedded(parts: EmbeddedParts): Promise<Embedded> {
   const { settings, log, options } = parts;
   const limits = parts.limits ?? LIMITS;
-  const closers: (() => unknown)[] = [];
-  const undo = async () => {
-    for (const close of closers.reverse()) await close();
+  await using closers = new AsyncDisposableStack();
+  const { lock, db } = openData(options.data, log);
+  closers.defer(() => lock.release());
+  closers.defer(() => db.close());
+  const store = new SqliteStore(db, {
+    limits,
+    ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),
+  });
+  mustBeFilledBy(store, EMBEDDED_TASK, options.data);
+  const journal = new Journal(db, { limits, clock: systemClock, futureMs: settings.futureMs });
+  closers.defer(() => journal.close());
+  const pipeline = new Pipeline({
+    task: EMBEDDED_TASK,
+    source: journal,
+    store,
+    clock: systemClock,
+    settings,
+    limits,
+    log,
+    newToken: randomUUID,
+    newIdKey: () => randomBytes(16).toString('hex'),
+    // Whoever holds the directory's lock owns its only task.
+    stillOurs: async () => lock.held(),
+    ...(parts.resetWindows === undefined ? {} : { resetWindows: parts.resetWindows }),
+    ...(parts.onStep === undefined ? {} : { onStep: parts.onStep }),
+  });
+  const judge = createJudge(settings);
+  const push = (records: RecordSlices) => journal.append(records);
+  const server = await createServer({
+    ...apiParts(options, settings, log),
+    reader: store,
+    limits,
+    judge: (records) => judge(records, journal.nextArrivalMs),
+    push,
+    ...(parts.doors === undefined ? {} : { doors: parts.doors }),
+    health: () => [withEnd(pipeline.health(), journal.nextOffset)],
+    open: (limit) => [pipeline.openCounts(limit)],
+    owner: OWNER,
+  });
+  // A server that may not listen has begun to follow the store all the same.
+  closers.defer(() => server.close());
+  const url = await listen(server, options);
+  lock.update({ url });
+  const abort = new AbortController();
+  const finished = pipeline.run(abort.signal);
+  finished.catch(() => {});
+  const started = closers.move();
+  const stop = async () => {
+    await server.close();
+    await journal.flush();
+    await drained(pipeline, journal, limits);
+    abort.abort();
+    // What was accepted is stored only where a start will find it.
+    await finished.then(() => mustBeInPlace(db)).finally(() => started.disposeAsync());
   };
-  try {
-    const { lock, db } = openData(options.data, log);
-    closers.push(
-      () => lock.release(),
-      () => db.close(),
-    );
-    const store = new SqliteStore(db, {
-      limits,
-      ...(options.timeZone === undefined ? {} : { timeZone: options.timeZone }),
-    });
-    mustBeFilledBy(store, EMBEDDED_TASK, options.data);
-    const journal = new Journal(db, { limits, clock: systemClock, futureMs: settings.futureMs });
-    closers.push(() => journal.close());
-    const pipeline = new Pipeline({
-      task: EMBEDDED_TASK,
-      source: journal,
-      store,
-      clock: systemClock,
-      settings,
-      limits,
-      log,
-      newToken: randomUUID,
-      newIdKey: () => randomBytes(16).toString('hex'),
-      // Whoever holds the directory's lock owns its only task.
-      stillOurs: async () => lock.held(),
-      ...(parts.resetWindows === undefined ? {} : { resetWindows: parts.resetWindows }),
-      ...(parts.onStep === undefined ? {} : { onStep: parts.onStep }),
-    });
-    const judge = createJudge(settings);
-    const push = (records: RecordSlices) => journal.append(records);
-    const server = await createServer({
-      ...apiParts(options, settings, log),
-      reader: store,
-      limits,
-      judge: (records) => judge(records, journal.nextArrivalMs),
-      push,
-      ...(parts.doors === undefined ? {} : { doors: parts.doors }),
-      health: () => [withEnd(pipeline.health(), journal.nextOffset)],
-      open: (limit) => [pipeline.openCounts(limit)],
-      owner: OWNER,
-    });
-    // A server that may not listen has begun to follow the store all the same.
-    closers.push(() => server.close());
-    const url = await listen(server, options);
-    lock.update({ url });
-    const abort = new AbortController();
-    const finished = pipeline.run(abort.signal);
-    finished.catch(() => {});
-    const stop = async () => {
-      await server.close();
-      await journal.flush();
-      await drained(pipeline, journal, limits);
-      abort.abort();
-      // What was accepted is stored only where a start will find it.
-      await finished.then(() => mustBeInPlace(db)).finally(undo);
-    };
-    return { url, pipeline, journal, store, push, finished, stop };
-  } catch (error) {
-    await undo();
-    throw error;
-  }
+  return { url, pipeline, journal, store, push, finished, stop };
 }
 
 /** The journal's end is known here and now; the pipeline knows only what it has read. */

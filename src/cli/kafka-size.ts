@@ -38,40 +38,35 @@ export type KafkaSizeParts = {
  */
 export async function startKafkaSize(parts: KafkaSizeParts): Promise<Running> {
   const { options, settings, limits, log, takeOver = false, takesEvents = true } = parts;
+  await using closers = new AsyncDisposableStack();
   const store = openStore({ options, limits, log, writer: 'engine', takeOver });
-  const closers: (() => unknown)[] = [() => store.close()];
-  const undo = async () => {
-    for (const close of closers.reverse()) await close();
-  };
+  closers.defer(() => store.close());
   let engine: KafkaEngine | null = null;
-  try {
-    const judge = createJudge(settings);
-    const judgeNow = (records: RecordSlices) => judge(records, systemClock.wallMs());
-    const sender = new Sender(options);
-    closers.push(() => sender.close());
-    const topics = { impressions: options.impressionsTopic, clicks: options.clicksTopic };
-    const ingest = new KafkaIngest(sender, topics, limits);
-    const push = (records: RecordSlices) => ingest.push(records);
-    const server = await createServer({
-      ...apiParts(options, settings, log),
-      reader: store,
-      limits: limitsOf(options, limits),
-      ...(takesEvents ? { push, judge: judgeNow } : {}),
-      doors: new Doors(options, takesEvents),
-      health: () => engine?.health() ?? [],
-      open: (limit) => engine?.openCounts(limit) ?? [],
-      owner: OWNER,
-      trouble: () => (engine === null ? 'starting' : engine.trouble()),
-    });
-    closers.push(() => server.close());
-    const url = await listen(server, options);
-    const { rejectedTopic } = options;
-    const keep = rejectedTopic === '' ? {} : { keep: rejectedWriter(sender, rejectedTopic) };
-    engine = startKafkaEngine({ ...parts, store, ...keep });
-    closers.push(engine.stop);
-    return { url, store, finished: engine.finished, stop: undo, ...(takesEvents ? { push } : {}) };
-  } catch (error) {
-    await undo();
-    throw error;
-  }
+  const judge = createJudge(settings);
+  const judgeNow = (records: RecordSlices) => judge(records, systemClock.wallMs());
+  const sender = new Sender(options);
+  closers.defer(() => sender.close());
+  const topics = { impressions: options.impressionsTopic, clicks: options.clicksTopic };
+  const ingest = new KafkaIngest(sender, topics, limits);
+  const push = (records: RecordSlices) => ingest.push(records);
+  const server = await createServer({
+    ...apiParts(options, settings, log),
+    reader: store,
+    limits: limitsOf(options, limits),
+    ...(takesEvents ? { push, judge: judgeNow } : {}),
+    doors: new Doors(options, takesEvents),
+    health: () => engine?.health() ?? [],
+    open: (limit) => engine?.openCounts(limit) ?? [],
+    owner: OWNER,
+    trouble: () => (engine === null ? 'starting' : engine.trouble()),
+  });
+  closers.defer(() => server.close());
+  const url = await listen(server, options);
+  const { rejectedTopic } = options;
+  const keep = rejectedTopic === '' ? {} : { keep: rejectedWriter(sender, rejectedTopic) };
+  engine = startKafkaEngine({ ...parts, store, ...keep });
+  closers.defer(engine.stop);
+  const started = closers.move();
+  const stop = () => started.disposeAsync();
+  return { url, store, finished: engine.finished, stop, ...(takesEvents ? { push } : {}) };
 }

@@ -35,20 +35,17 @@ function openSqlite(
   { data, timeZone }: Pick<Options, 'data' | 'timeZone'>,
   settings: Omit<StoreChoice, 'options'>,
 ): Store {
+  using closers = new DisposableStack();
   const { lock, db } = openData(data, settings.log);
+  closers.defer(() => lock.release());
+  closers.defer(() => db.close());
   const store = new SqliteStore(db, { ...settings, timeZone });
-  try {
-    mustNotBeReplayed(store, data);
-  } catch (error) {
-    db.close();
-    lock.release();
-    throw error;
-  }
+  mustNotBeReplayed(store, data);
+  const opened = closers.move();
   const close = store.close.bind(store);
   store.close = async () => {
     await close();
-    db.close();
-    lock.release();
+    opened.dispose();
   };
   return store;
 }

@@ -141,19 +141,14 @@ function interrupted({ data, results }: ReplayOptions, cause: unknown): Clickrat
 
 function openStore({ data, log }: ReplayOptions): { store: Store; close(): Promise<void> } {
   if (data === undefined) return inMemory();
+  using closers = new DisposableStack();
   const { lock, db } = openData(data, log);
-  const undo = () => {
-    db.close();
-    lock.release();
-  };
-  try {
-    const store = new SqliteStore(db);
-    mustBeFilledBy(store, FILE_TASK, data);
-    return { store, close: () => store.close().then(undo) };
-  } catch (error) {
-    undo();
-    throw error;
-  }
+  closers.defer(() => lock.release());
+  closers.defer(() => db.close());
+  const store = new SqliteStore(db);
+  mustBeFilledBy(store, FILE_TASK, data);
+  const opened = closers.move();
+  return { store, close: () => store.close().then(() => opened.dispose()) };
 }
 
 /** Results and kept events are not stored: nobody could read them, and they fill the memory. */

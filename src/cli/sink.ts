@@ -64,9 +64,12 @@ export type SinkProcessParts = {
 /** Starts everything. Throws `port_in_use`, `config_invalid`, `directory_locked`. */
 async function startSink(parts: SinkProcessParts): Promise<Running> {
   const { options, settings, limits, log, takeOver } = parts;
+  await using closers = new AsyncDisposableStack();
   const store = openStore({ options, limits, log, writer: 'sink', takeOver });
+  closers.defer(() => store.close());
   const clock = systemClock;
   const cluster = new KafkaCluster({ ...options, groupInstance: '' });
+  closers.defer(() => cluster.close());
   const topics = {
     results: options.resultsTopic,
     progress: options.progressTopic,
@@ -91,6 +94,7 @@ async function startSink(parts: SinkProcessParts): Promise<Running> {
     group: `${options.group}-flink`,
     groupInstance: '',
   });
+  closers.defer(() => ofJob.close());
   const heartbeats = new Heartbeats({
     options,
     cluster: ofJob,
@@ -105,35 +109,27 @@ async function startSink(parts: SinkProcessParts): Promise<Running> {
     },
     everyMs: parts.heartbeatMs,
   });
-  const closers = [() => store.close(), () => cluster.close(), () => ofJob.close()];
-  const undo = async () => {
-    for (const close of closers.reverse()) await close();
-  };
-  try {
-    const server = await createServer({
-      ...apiParts(options, settings, log),
-      reader: store,
-      limits: limitsOf(options, limits),
-      doors: new Doors(options, false),
-      health: () => [healthOf(sink, parts, heartbeats)],
-      owner: OWNER,
-    });
-    closers.push(() => server.close());
-    const url = await listen(server, options);
-    const abort = new AbortController();
-    const finished = sink.run(abort.signal).finally(() => source.close());
-    finished.catch(() => {});
-    const beating = parts.heartbeatMs > 0 ? heartbeats.run(abort.signal) : Promise.resolve();
-    closers.push(async () => {
-      abort.abort();
-      await finished.catch(() => {});
-      await beating;
-    });
-    return { url, store, finished, stop: undo };
-  } catch (error) {
-    await undo();
-    throw error;
-  }
+  const server = await createServer({
+    ...apiParts(options, settings, log),
+    reader: store,
+    limits: limitsOf(options, limits),
+    doors: new Doors(options, false),
+    health: () => [healthOf(sink, parts, heartbeats)],
+    owner: OWNER,
+  });
+  closers.defer(() => server.close());
+  const url = await listen(server, options);
+  const abort = new AbortController();
+  const finished = sink.run(abort.signal).finally(() => source.close());
+  finished.catch(() => {});
+  const beating = parts.heartbeatMs > 0 ? heartbeats.run(abort.signal) : Promise.resolve();
+  closers.defer(async () => {
+    abort.abort();
+    await finished.catch(() => {});
+    await beating;
+  });
+  const started = closers.move();
+  return { url, store, finished, stop: () => started.disposeAsync() };
 }
 
 /** While heartbeats pause, silence closes nothing: said, but not a reason to be not ready. */
