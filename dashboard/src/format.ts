@@ -36,6 +36,15 @@ export function percent(ratio: number | null): string {
   return ratio < NO_RATE ? (ratio * 100).toFixed(2) : `>${GROUP}${count(NO_RATE * 100 - 1)}`;
 }
 
+/** A part of a whole as percent; only what is all of it is told as 100. */
+export function share(n: number, of: number): string {
+  if (of === 0) return '';
+  const percent = (n / of) * 100;
+  if (percent < 0.01) return '< 0.01 %';
+  if (percent >= 99.95 && n < of) return '> 99.9 %';
+  return `${percent.toFixed(percent < 1 ? 2 : 1)} %`;
+}
+
 /** From one ratio to another as percent, without the sign; null: there are none. */
 export function percents(low: number | null, high: number | null): string {
   return low === null || high === null ? DASH : `${percent(low)}–${percent(high)}`;

@@ -1,5 +1,5 @@
 /** What became of every event, as one bar that adds up. */
-import { count, words } from './format.ts';
+import { count, share, words } from './format.ts';
 import type { Counted } from './types.ts';
 
 const CLASSES: Record<string, string> = {
@@ -49,10 +49,4 @@ export function LedgerBar({ ledger }: { ledger: Counted }) {
 
 function isRejection(verdict: string): boolean {
   return CLASSES[verdict] === undefined;
-}
-
-function share(n: number, of: number): string {
-  if (of === 0) return '';
-  const percent = (n / of) * 100;
-  return percent < 0.01 ? '< 0.01 %' : `${percent.toFixed(percent < 1 ? 2 : 1)} %`;
 }

@@ -16,6 +16,7 @@ import {
   percents,
   points,
   scaleText,
+  share,
   short,
 } from '../../dashboard/src/format.ts';
 import { aloneIn, breaksIn } from '../../dashboard/src/gaps.ts';
@@ -86,6 +87,11 @@ test('figures as people read them', () => {
   assert.equal(percent(99.9), '9990.00');
   assert.equal(percent(1e6), '>\u00a09\u00a0999');
   assert.equal(points(-0.0213), '2.13');
+  assert.equal(share(1, 1_000_000), '< 0.01 %');
+  assert.equal(share(999_999, 1_000_000), '> 99.9 %');
+  assert.equal(share(9_994, 10_000), '99.9 %');
+  assert.equal(share(2, 2), '100.0 %');
+  assert.equal(share(0, 0), '');
   assert.equal(percents(0.1, 0.125), '10.00–12.50');
   assert.equal(percents(null, null), '–');
   assert.deepEqual(
