@@ -27,8 +27,9 @@ function areCommands(top: Command, words: readonly string[]): boolean {
 }
 
 /** The library's words; where it takes an option of other commands for a misspelt one, ours. */
-export function errorText(text: string): string {
-  const [line, flag] = /^error: unknown option '(--[\w-]+).*\n/.exec(text) ?? [];
+export function errorText(words: string): string {
+  const text = words.replace(/^error: /, 'clickrate: ');
+  const [line, flag] = /^clickrate: unknown option '(--[\w-]+).*\n/.exec(text) ?? [];
   if (line === undefined || !Object.keys(ALL).some((name) => flagOf(name) === flag)) return text;
   return `${line}(other commands have it; this one would not use it)\n`;
 }

@@ -13,7 +13,7 @@ test('help of a command that there is not says so, in each way to ask for it', (
   for (const line of ['help nosuch', 'flink help nosuch']) {
     const { status, stdout, stderr } = clickrate(line);
     assert.deepEqual([status, stdout], [2, ''], line);
-    assert.equal(stderr, "error: unknown command 'nosuch'\n(add --help for the options)\n");
+    assert.equal(stderr, "clickrate: unknown command 'nosuch'\n(add --help for the options)\n");
   }
 });
 
