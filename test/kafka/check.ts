@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { Settings } from '../../src/config.ts';
 import type { Status } from '../../src/status.ts';
 import type { Comeback, Store } from '../../src/stores/store.ts';
@@ -11,7 +12,7 @@ import { type Answer, type Cell, type Log, oracle } from '../../src/verify/oracl
 import { keptText } from '../oracle/compare.ts';
 import { windowsOf } from '../stores/commits.ts';
 import { eventually } from '../support/processes.ts';
-import { readTopics } from './log-reader.ts';
+import { endsOf, readTopics } from './log-reader.ts';
 
 export type Comebacks = { comebacks(): Promise<(Comeback & { task: string })[]> };
 export type Checked = Store & Comebacks;
@@ -29,15 +30,21 @@ export type CheckOptions = {
   keptBefore?: boolean;
 };
 
-/** Waits until every task has committed to the end of its logs with every window closed. */
+/**
+ * Waits until every task has committed to the end of its logs with every window closed. A broker
+ * may append later what its producer has given up, so logs that grew meanwhile are read again.
+ */
 export async function settled(options: CheckOptions, waitMs: number): Promise<Log[]> {
-  const logs = await readTopics(options.bootstrap, options.topics);
+  const { bootstrap, topics } = options;
+  const before = await endsOf(bootstrap, topics);
+  const logs = await readTopics(bootstrap, topics);
   const ends = logs.map(({ partition, records }) => ({
     partition,
     last: records.at(-1)?.offset ?? null,
   }));
   await committedTo(options.store, ends, waitMs);
-  return logs;
+  const hasGrown = !isDeepStrictEqual(await endsOf(bootstrap, topics), before);
+  return hasGrown ? settled(options, waitMs) : logs;
 }
 
 /** Waits until every task has committed past the last record of its logs, all windows closed. */
