@@ -56,7 +56,7 @@ export class TaskCore {
     this.duplicates = new Duplicates(settings, names.length);
     // A checkpoint may be of a time when more products were allowed.
     this.changedBlocks = new Uint8Array(MOST_PRODUCTS / BLOCK_PRODUCTS);
-    this.tally = new Tally({}, null);
+    this.tally = new Tally(null);
   }
 
   /** The largest event time seen. */

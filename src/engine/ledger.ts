@@ -8,14 +8,13 @@ export class Tally {
   since: Record<string, number>;
   missed: number;
 
-  constructor(since: Record<string, number>, ledger: Ledger | null) {
-    this.since = ledger?.since ?? since;
+  /** As `ledger` stands; null: from nothing on. */
+  constructor(ledger: Ledger | null) {
+    this.since = ledger?.since ?? {};
     this.missed = ledger?.missed ?? 0;
-    if (ledger !== null) {
-      VERDICTS.forEach((verdict, code) => {
-        this.counts[code] = ledger.verdicts[verdict] ?? 0;
-      });
-    }
+    VERDICTS.forEach((verdict, code) => {
+      this.counts[code] = ledger?.verdicts[verdict] ?? 0;
+    });
   }
 
   /** The ledger as it stands. */

@@ -82,7 +82,7 @@ export class Task {
     const isLater = core.settings.allowedLatenessMs > status.settings.allowedLatenessMs;
     if (isLater && status.finalBefore !== null) this.raiseFloor(status.finalBefore - 1);
     core.comebacks = [...status.comebacks];
-    core.tally = new Tally({}, status.ledger);
+    core.tally = new Tally(status.ledger);
     core.duplicates.dropped = status.droppedIds;
     const inOrder = [...parts].sort((a, b) =>
       a.name.localeCompare(b.name, 'en', { numeric: true }),
