@@ -31,7 +31,7 @@ const LIVING = [
   'FAILING',
   'CANCELLING',
 ];
-export function isLiving({ state }: JobListed): boolean {
+export function isLiving({ state }: Pick<JobListed, 'state'>): boolean {
   return LIVING.includes(state);
 }
 
@@ -167,8 +167,7 @@ export class JobManager {
   }
 
   async #untilEnded(id: string): Promise<void> {
-    while (isLiving({ ...(await this.stateOf(id)), id, name: '', startedMs: 0 }))
-      await pause(LOOK_MS);
+    while (isLiving(await this.stateOf(id))) await pause(LOOK_MS);
   }
 
   async cancel(id: string): Promise<void> {
