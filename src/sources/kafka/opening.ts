@@ -21,11 +21,17 @@ export type OpeningParts = {
 /** What an hour ago means for a store that was lost. */
 const LOST_STORE_MS = 3_600_000;
 
-/** A topic's id, and how many partitions it had, as kept in the checkpoint. */
-export type TopicIdentity = { id: string; partitions: number };
-
-export function identityText({ id, partitions }: TopicIdentity): string {
+/** A topic's identity, as kept in the checkpoint: its id, and how many partitions it had. */
+function identityOf(id: string, partitions: number): string {
   return `${id}/${partitions}`;
+}
+
+export function idOf(identity: string): string {
+  return identity.split('/')[0];
+}
+
+export function partitionsOf(identity: string): number {
+  return Number(identity.split('/')[1]);
 }
 
 /**
@@ -39,8 +45,9 @@ export async function openPartition(
   at: Position,
 ): Promise<Opened> {
   const { id, partitionsCount } = await parts.cluster.topic(topic, true);
-  const identity = identityText({ id, partitions: partitionsCount });
-  if (at.topicId !== null) mustHavePartitions(topic, at.topicId, partitionsCount);
+  const identity = identityOf(id, partitionsCount);
+  if (at.topicId !== null && partitionsOf(at.topicId) !== partitionsCount)
+    throw otherPartitions(topic, at.topicId, partitionsCount);
   const place = new Place(parts, topic, partition, identity);
   if (at.topicId === null || at.offset === null) return place.first();
   if (at.topicId !== identity) return place.begin();
@@ -48,15 +55,6 @@ export async function openPartition(
 }
 
 /** With other partitions the products would change tasks in the middle of their windows. */
-function mustHavePartitions(topic: string, kept: string, partitions: number): void {
-  if (partitionsOf(kept) !== partitions) throw otherPartitions(topic, kept, partitions);
-}
-
-/** How many partitions a topic of this identity has. */
-export function partitionsOf(identity: string): number {
-  return Number(identity.split('/')[1]);
-}
-
 export function otherPartitions(topic: string, kept: string, partitions: number): ClickrateError {
   const before = partitionsOf(kept);
   return new ClickrateError(
@@ -91,7 +89,7 @@ class Place {
   /** The log's beginning; where its first records are gone, the first window may lack events. */
   async begin(): Promise<Opened> {
     const { first } = await this.#bounds();
-    return this.#opened(first, first === 0 ? null : await this.#floorAt(0));
+    return this.#opened(first, first === 0 ? null : await this.#floorAtFirst());
   }
 
   async #anHourAgo(): Promise<Opened> {
@@ -122,18 +120,19 @@ class Place {
     if (onGap !== 'skip')
       throw new ClickrateError('source_gap', `${what}; --on-gap skip goes on without them`);
     log.warn({ topic: this.#topic, partition: this.#partition }, `${what}: skipped`);
-    const at = offset < first ? first : end;
-    const floorMs = await this.#floorAt(offset < first ? 0 : null);
-    return { ...this.#opened(at, floorMs), missed: Math.max(0, first - offset) };
+    if (offset > end) return this.#opened(end, this.#floorAtEnd());
+    return { ...this.#opened(first, await this.#floorAtFirst()), missed: first - offset };
   }
 
-  /** The floor for a start at the first record since `timeMs`; null: at the log's end. */
-  async #floorAt(timeMs: number | null): Promise<number> {
-    const { cluster, clock } = this.#parts;
-    const nowMs = Math.floor(clock.wallMs());
-    if (timeMs === null) return nowMs + this.#parts.futureMs;
-    const found = await cluster.firstSince(this.#topic, this.#partition, timeMs);
-    return (found?.timeMs ?? nowMs) + this.#parts.futureMs;
+  /** The floor for a start at the first record that is left. */
+  async #floorAtFirst(): Promise<number> {
+    const { cluster, futureMs } = this.#parts;
+    const found = await cluster.firstSince(this.#topic, this.#partition, 0);
+    return found === null ? this.#floorAtEnd() : found.timeMs + futureMs;
+  }
+
+  #floorAtEnd(): number {
+    return Math.floor(this.#parts.clock.wallMs()) + this.#parts.futureMs;
   }
 
   #bounds(): Promise<{ first: number; end: number }> {

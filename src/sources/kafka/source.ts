@@ -8,7 +8,7 @@ import { ClickrateError } from '../../errors.ts';
 import type { Fetch, Opened, Position, Source } from '../source.ts';
 import { Lane } from './lane.ts';
 import {
-  identityText,
+  idOf,
   type OpeningParts,
   openPartition,
   otherPartitions,
@@ -112,8 +112,7 @@ export class KafkaSource implements Source {
     const kept = this.#topicIds[index];
     const { id, partitionsCount } = await this.#parts.cluster.topic(topic, true);
     // Another topic of this name is noticed by its id, when it is read.
-    const isSame = kept === identityText({ id, partitions: partitionsOf(kept) });
-    if (!isSame || partitionsCount <= partitionsOf(kept)) return;
+    if (id !== idOf(kept) || partitionsCount <= partitionsOf(kept)) return;
     this.#failure = otherPartitions(topic, kept, partitionsCount);
   }
 
@@ -123,11 +122,7 @@ export class KafkaSource implements Source {
     const onTrouble = this.#troubles.of(this.partitions[index]);
     const topic = topics[index];
     const parts = { cluster, client: this.#client, clock, limits, topic, partition, index };
-    return new Lane(
-      { ...parts, idleAfterMs, onArrival, onTrouble },
-      at.topicId.split('/')[0],
-      at.offset,
-    );
+    return new Lane({ ...parts, idleAfterMs, onArrival, onTrouble }, idOf(at.topicId), at.offset);
   }
 
   async read(wanted: readonly boolean[], waitMs: number): Promise<Fetch[]> {
