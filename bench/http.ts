@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
 import { createServer } from '../src/api/server.ts';
 import { systemClock } from '../src/clock.ts';
 import { LIMITS, SETTINGS } from '../src/config.ts';
@@ -54,7 +55,7 @@ async function serve(products: number, push?: Push) {
     limits: LIMITS,
     clock: systemClock,
     health: () => [],
-    logger: false,
+    log: pino({ level: 'silent' }),
     version: 'bench',
     ...(push === undefined ? {} : { push, judge: judgeNow }),
   });

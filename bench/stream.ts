@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { pino } from 'pino';
 import { createServer } from '../src/api/server.ts';
 import { systemClock } from '../src/clock.ts';
 import { LIMITS, SETTINGS } from '../src/config.ts';
@@ -140,7 +141,7 @@ async function withReaders<T>(
     limits: LIMITS,
     clock: systemClock,
     health: () => [],
-    logger: false,
+    log: pino({ level: 'silent' }),
     version: 'bench',
   });
   await app.listen({ host: '127.0.0.1', port: 0 });

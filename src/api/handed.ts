@@ -34,6 +34,6 @@ export type ApiParts = {
   doors?: Doors;
   /** Makes the text of `/metrics` of this process that of several. */
   shareMetrics?(own: () => Promise<string>): () => Promise<string>;
-  logger: Logger | false;
+  log: Logger;
   version: string;
 };

@@ -34,7 +34,7 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
   const own = async () => {
     // Metrics must come above all when the store does not answer.
     const kept = await parts.reader.keptTotals().catch((error) => {
-      if (parts.logger !== false) parts.logger.debug({ err: messageOf(error) }, 'no kept totals');
+      parts.log.debug({ err: messageOf(error) }, 'no kept totals');
       return null;
     });
     const health = parts.health();

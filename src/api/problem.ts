@@ -40,8 +40,8 @@ export function sendError(
   reply: FastifyReply,
 ): void {
   const known = knownError(error, request);
-  const { logger: log } = context.parts;
-  if (known.status >= 500 && log !== false) {
+  const { log } = context.parts;
+  if (known.status >= 500) {
     const fields = { method: request.method, path: request.url.split('?', 1)[0] };
     // A probe that asks and hears no is what it is for.
     if (known.code === 'not_ready') log.debug(fields, known.message);

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
-import { type Log, silentLog } from '../log.ts';
+import type { Log } from '../log.ts';
 import type { Change, Loaded, ResultReader, Row } from '../stores/store.ts';
 import { SerialisedBody } from './bodies.ts';
 import { Rows } from './rows.ts';
@@ -19,7 +19,7 @@ export type ResultsParts = {
   windowMs: number;
   limits: Limits;
   clock: Clock;
-  log?: Log;
+  log: Log;
 };
 
 /** Who wants to hear what happens to the rows, after it has. */
@@ -31,7 +31,6 @@ export type ResultsListener = {
 
 export class Results {
   readonly #parts: ResultsParts;
-  readonly #log: Log;
   readonly #stopped = new AbortController();
   #unfollow: () => void = () => {};
   #rows: Rows;
@@ -53,7 +52,6 @@ export class Results {
 
   constructor(parts: ResultsParts) {
     this.#parts = parts;
-    this.#log = parts.log ?? silentLog;
     this.#rows = new Rows(parts.windowMs);
     this.#latest = new SerialisedBody(this.#rows, 'latest');
     this.#previous = new SerialisedBody(this.#rows, 'previous');
@@ -177,7 +175,7 @@ export class Results {
 
   /** Tries until it has loaded; never rejects. */
   async #load(onTried: () => void): Promise<void> {
-    const { reader, clock, limits } = this.#parts;
+    const { reader, clock, limits, log } = this.#parts;
     const { signal } = this.#stopped;
     let waitMs = limits.retryMinMs;
     if (this.#freshlyLoaded) await clock.sleep(waitMs, signal);
@@ -190,7 +188,7 @@ export class Results {
         if (signal.aborted) return;
         this.trouble = `results cannot be loaded: ${messageOf(error)}`;
         // Where it is one of ours its sentence says all; else it matters where it comes from.
-        this.#log.warn(isRetryable(error) ? { waitMs } : { err: error, waitMs }, this.trouble);
+        log.warn(isRetryable(error) ? { waitMs } : { err: error, waitMs }, this.trouble);
         onTried();
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, limits.retryMaxMs);

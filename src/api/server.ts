@@ -2,7 +2,6 @@
 import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { ClickrateError } from '../errors.ts';
-import { silentLog } from '../log.ts';
 import { Metrics } from '../metrics.ts';
 import { Connections } from './connections.ts';
 import { describeRoutes, docsRoutes } from './docs.ts';
@@ -46,20 +45,14 @@ const LINGER_MS = 1_000;
  * it goes on trying, answers 503, and `/readyz` says why.
  */
 export async function createServer(parts: ApiParts): Promise<FastifyInstance> {
-  const { reader, settings, limits, clock, logger } = parts;
-  const results = new Results({
-    reader,
-    limits,
-    clock,
-    windowMs: settings.windowMs,
-    ...(logger === false ? {} : { log: logger }),
-  });
-  const traffic = new Traffic(clock, limits.slowMs, logger);
+  const { reader, settings, limits, clock, log } = parts;
+  const results = new Results({ reader, limits, clock, windowMs: settings.windowMs, log });
+  const traffic = new Traffic(clock, limits.slowMs, log);
   const watch = new TaskWatch(parts, results);
   const open = new OpenWindows(parts);
   const stream = { readers: 0, dropped: 0, coalesced: 0, snapshots: 0 };
   const metrics = new Metrics();
-  const refused = new Refused(clock, logger === false ? silentLog : logger);
+  const refused = new Refused(clock, log);
   const context = { parts, results, refused, watch, open, traffic, metrics, stream };
   traffic.register(metrics.registry);
   const app = bareServer(context);

@@ -82,7 +82,7 @@ export class TaskWatch implements ResultsListener {
 
   /** Reads the statuses anew; those known stay when the store does not answer. */
   async look(): Promise<void> {
-    const { reader, clock, logger } = this.#parts;
+    const { reader, clock, log } = this.#parts;
     const doubts = this.#doubts;
     try {
       this.#committed = await reader.statuses();
@@ -91,7 +91,7 @@ export class TaskWatch implements ResultsListener {
       this.#received.push({ atMs, events: this.#events() });
       if (this.#received.length > RATE_LOOKS) this.#received.shift();
     } catch (error) {
-      if (logger !== false) logger.debug({ err: messageOf(error) }, 'no statuses of the tasks');
+      log.debug({ err: messageOf(error) }, 'no statuses of the tasks');
     }
     this.#seen = null;
   }

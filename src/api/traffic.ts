@@ -40,14 +40,14 @@ export class Traffic {
   readonly #routes = new Map<string, RouteTraffic>();
   readonly #clock: Clock;
   readonly #slowMs: number;
-  readonly #log: Logger | false;
+  readonly #log: Logger;
   readonly #debug: boolean;
 
-  constructor(clock: Clock, slowMs: number, log: Logger | false) {
+  constructor(clock: Clock, slowMs: number, log: Logger) {
     this.#clock = clock;
     this.#slowMs = slowMs;
     this.#log = log;
-    this.#debug = log !== false && log.isLevelEnabled('debug');
+    this.#debug = log.isLevelEnabled('debug');
   }
 
   route(pattern: string): RouteTraffic {
@@ -72,7 +72,7 @@ export class Traffic {
     const traffic = request.traffic ?? this.route('*');
     request.traffic = null;
     traffic.add(status, elapsedMs);
-    if (this.#log === false || !(this.#debug || elapsedMs >= this.#slowMs)) return;
+    if (!this.#debug && elapsedMs < this.#slowMs) return;
     const fields = { method: request.method, route: traffic.route, status, elapsedMs };
     if (elapsedMs >= this.#slowMs) this.#log.info(fields, 'slow answer');
     else this.#log.debug(fields, 'answered');

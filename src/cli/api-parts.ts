@@ -10,13 +10,13 @@ import { VERSION } from './version.ts';
 /** The same seen from src/cli and from the package's dist/cli. */
 const PAGE = fileURLToPath(new URL('../../dist/page', import.meta.url));
 
-type Common = 'settings' | 'clock' | 'logger' | 'version' | 'minSample' | 'page';
+type Common = 'settings' | 'clock' | 'log' | 'version' | 'minSample' | 'page';
 
 export function apiParts(
   { minSample = OPTIONS.minSample }: Partial<Pick<Options, 'minSample'>>,
   settings: Settings,
-  logger: Logger,
+  log: Logger,
 ): Pick<ApiParts, Common> {
   const page = readPage(PAGE);
-  return { settings, clock: systemClock, logger, version: VERSION, minSample, page };
+  return { settings, clock: systemClock, log, version: VERSION, minSample, page };
 }

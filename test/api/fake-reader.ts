@@ -1,5 +1,6 @@
 /** A store's reading side that a test changes by hand, and the parts of an API around it. */
 
+import { pino } from 'pino';
 import type { ApiParts } from '../../src/api/handed.ts';
 import { systemClock } from '../../src/clock.ts';
 import { LIMITS, SETTINGS } from '../../src/config.ts';
@@ -259,7 +260,7 @@ export function partsWith(reader: ResultReader, overrides: Partial<ApiParts> = {
       return { offset: 0, arrivalMs: START };
     },
     health: () => [healthOf()],
-    logger: false,
+    log: pino({ level: 'silent' }),
     version: '1.2.3',
     ...overrides,
   };

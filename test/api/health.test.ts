@@ -151,10 +151,10 @@ test('metrics come without the store, and before the first claim', async (t) => 
 
 test('a store that does not answer is told in a sentence, without a stack', async (t) => {
   const lines: string[] = [];
-  const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
   const reader = new FakeReader();
   reader.failure = new ClickrateError('store_unavailable', 'no answer');
-  const app = await createServer(partsWith(reader, { logger }).parts);
+  const app = await createServer(partsWith(reader, { log }).parts);
   t.after(() => app.close());
   assert.equal((await app.inject('/v1/ledger')).statusCode, 503);
   assert.ok(lines.length >= 2, String(lines));
@@ -197,10 +197,10 @@ test('of requests refused for one trouble the first is told, then how many more'
 
 test('a server tells a trouble of its requests once, and the rest when it stops', async () => {
   const lines: string[] = [];
-  const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+  const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
   const full = new ClickrateError('store_full', 'the disk is full');
   const push = () => Promise.reject(full);
-  const app = await createServer(partsWith(new FakeReader(), { logger, push }).parts);
+  const app = await createServer(partsWith(new FakeReader(), { log, push }).parts);
   const payload = JSON.stringify({ product_id: 'a', timestamp: START, event_type: 'click' });
   const headers = { 'content-type': 'application/json' };
   for (let i = 0; i < 5; i++) {
@@ -215,9 +215,9 @@ test('a server tells a trouble of its requests once, and the rest when it stops'
 /** What a server logs at a level while `urls` are asked. */
 async function logged(level: string, urls: string[], slowMs?: number): Promise<string[]> {
   const lines: string[] = [];
-  const logger = pino({ level }, { write: (line: string) => void lines.push(line) });
+  const log = pino({ level }, { write: (line: string) => void lines.push(line) });
   const reader = new FakeReader();
-  const { parts } = partsWith(reader, { logger });
+  const { parts } = partsWith(reader, { log });
   const limits = { ...parts.limits, slowMs: slowMs ?? parts.limits.slowMs };
   const app = await createServer({ ...parts, limits });
   reader.failure = new TypeError('a bug');

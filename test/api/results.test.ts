@@ -35,7 +35,7 @@ function handClock() {
 }
 
 function resultsOver(reader: FakeReader, clock: Clock = handClock().clock) {
-  return new Results({ reader, windowMs: WINDOW_MS, limits: LIMITS, clock });
+  return new Results({ reader, windowMs: WINDOW_MS, limits: LIMITS, clock, log: silentLog });
 }
 
 async function settled(): Promise<void> {

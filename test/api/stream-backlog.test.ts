@@ -5,13 +5,15 @@ import type { Context } from '../../src/api/parts.ts';
 import { Results } from '../../src/api/results.ts';
 import { Backlog } from '../../src/api/stream/backlog.ts';
 import { LIMITS, SETTINGS } from '../../src/config.ts';
+import { silentLog } from '../../src/log.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { counts, FakeReader, row, START } from './fake-reader.ts';
 
 async function setUp(limits = LIMITS) {
   const reader = new FakeReader();
   const clock = new SimClock(START);
-  const results = new Results({ reader, clock, limits, windowMs: SETTINGS.windowMs });
+  const { windowMs } = SETTINGS;
+  const results = new Results({ reader, clock, limits, windowMs, log: silentLog });
   const watch = { now: () => ({}), finalBefore: () => null };
   const parts = { limits, clock };
   const context = { parts, results, watch, stream: { coalesced: 0 } } as unknown as Context;

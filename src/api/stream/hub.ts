@@ -167,8 +167,7 @@ export class StreamHub implements ResultsListener, Supply {
       reader.isWaiting = false;
       reader.pump();
     } catch (error) {
-      const { logger } = this.#context.parts;
-      if (logger !== false) logger.warn({ err: messageOf(error) }, 'a snapshot failed');
+      this.#context.parts.log.warn({ err: messageOf(error) }, 'a snapshot failed');
       reader.drop();
     }
   }
