@@ -100,13 +100,13 @@ export function sendJson(
   sendSerialised(context, request, reply, serialised(Buffer.from(text)));
 }
 
-/** Sends JSON text that is of this moment: it tells its age, so nobody may keep it. */
+/** Sends text that is of this moment: nobody may keep it. */
 export function sendFresh(
   context: Context,
   request: FastifyRequest,
   reply: FastifyReply,
   text: string,
+  type = JSON_TYPE,
 ): void {
-  const headers = ['cache-control', 'no-store', 'content-type', JSON_TYPE];
-  send(context, request, reply, 200, headers, text);
+  send(context, request, reply, 200, ['cache-control', 'no-store', 'content-type', type], text);
 }

@@ -2,19 +2,17 @@
 import type { FastifyInstance } from 'fastify';
 import { messageOf } from '../errors.ts';
 import type { Status, TaskHealth } from '../status.ts';
-import { JSON_TYPE, send } from './answer.ts';
+import { sendFresh } from './answer.ts';
 import { livezSchema, metricsSchema, readyzSchema } from './operations.ts';
 import type { Context } from './parts.ts';
 import { ProblemError } from './problem-error.ts';
 import { whyHeld } from './why.ts';
 
-const NOT_CACHED = ['cache-control', 'no-store', 'content-type'];
-
 export async function healthRoutes(app: FastifyInstance, context: Context): Promise<void> {
   const { parts, results, metrics, stream } = context;
 
   app.get('/livez', { schema: livezSchema }, (request, reply) => {
-    send(context, request, reply, 200, [...NOT_CACHED, JSON_TYPE], '{"status":"ok"}');
+    sendFresh(context, request, reply, '{"status":"ok"}');
   });
 
   app.get<{ Querystring: { verbose?: string } }>(
@@ -27,7 +25,7 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
       const body = readiness(parts.health(), troubleOf(context), all ? nowMs : null);
       if (!body.ready)
         throw new ProblemError('not_ready', body.reasons.join('; ') || 'a task is not ready', body);
-      send(context, request, reply, 200, [...NOT_CACHED, JSON_TYPE], JSON.stringify(body));
+      sendFresh(context, request, reply, JSON.stringify(body));
     },
   );
 
@@ -53,8 +51,7 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
   };
   const all = parts.shareMetrics?.(own) ?? own;
   app.get('/metrics', { schema: metricsSchema }, async (request, reply) => {
-    const headers = [...NOT_CACHED, metrics.registry.contentType];
-    send(context, request, reply, 200, headers, await all());
+    sendFresh(context, request, reply, await all(), metrics.registry.contentType);
   });
 }
 

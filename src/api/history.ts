@@ -5,10 +5,10 @@ import { ClickrateError } from '../errors.ts';
 import { zoneOf } from '../history.ts';
 import type { Counts } from '../result.ts';
 import type { LevelHeld } from '../stores/store.ts';
-import { send, sendFresh } from './answer.ts';
+import { sendFresh } from './answer.ts';
 import { csvText, type Told } from './export.ts';
 import { freshnessText } from './freshness.ts';
-import { addLive, headOf, textOf } from './live.ts';
+import { addLive, headOf, noResult, textOf } from './live.ts';
 import { historySchema, keptSchema, totalsSchema } from './operations-history.ts';
 import type { ProductParams } from './original.ts';
 import { type Context, yardstickOf } from './parts.ts';
@@ -36,8 +36,7 @@ export async function historyRoutes(app: FastifyInstance, context: Context): Pro
       const newest = latest?.start ?? -Infinity;
       const periods = await periodsOf(context, asked, [product], newest);
       // A product that has left latest may still have a past; one that has neither is unknown.
-      if (slot === undefined && periods.length === 0)
-        throw new ClickrateError('not_found', `no result of product ${JSON.stringify(product)}`);
+      if (slot === undefined && periods.length === 0) throw noResult(product);
       sendPeriods(context, request, reply, { asked, periods, product });
     },
   );
@@ -145,17 +144,16 @@ function sendPeriods(
 ): void {
   const { step, fromMs, toMs } = asked;
   const format = request.query.format ?? formatOf(request.headers.accept);
-  const noStore = ['cache-control', 'no-store', 'content-type'];
   const { minSample } = yardstickOf(context);
   if (format === 'csv') {
-    const headers = [...noStore, 'text/csv; charset=utf-8; header=present'];
-    send(context, request, reply, 200, headers, csvText(product, periods, minSample));
+    const text = csvText(product, periods, minSample);
+    sendFresh(context, request, reply, text, 'text/csv; charset=utf-8; header=present');
     return;
   }
   const texts = periods.map((period) => periodText(product, period, minSample));
   if (format === 'ndjson') {
     const text = texts.map((line) => `${line}\n`).join('');
-    send(context, request, reply, 200, [...noStore, 'application/x-ndjson'], text);
+    sendFresh(context, request, reply, text, 'application/x-ndjson');
     return;
   }
   const whose = product === null ? '' : `"product_id":${JSON.stringify(product)},`;

@@ -105,9 +105,12 @@ export type Pair = { product: string; latest: Counts | null; previous: Counts | 
 export function pairOf(rows: Rows, product: string): Pair {
   const slot = rows.slotOf(product);
   const pair = slot === undefined ? null : pairAt(rows, slot);
-  if (pair === null || (pair.latest === null && pair.previous === null))
-    throw new ClickrateError('not_found', `no result of product ${JSON.stringify(product)}`);
+  if (pair === null || (pair.latest === null && pair.previous === null)) throw noResult(product);
   return pair;
+}
+
+export function noResult(product: string): ClickrateError {
+  return new ClickrateError('not_found', `no result of product ${JSON.stringify(product)}`);
 }
 
 export function pairAt(rows: Rows, slot: number): Pair {
