@@ -5,7 +5,7 @@ import type { Connection } from './connection.ts';
 import { scriptOf } from './connection.ts';
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
 import { PRELUDE_LUA, RELEASE_LUA } from './lua.ts';
-import { readTask } from './tasks.ts';
+import { millisecondsOf, readTask } from './tasks.ts';
 
 export type DamagedTask = {
   task: string;
@@ -72,12 +72,11 @@ async function copyOf(connection: Connection, task: string) {
       return [keys[i], Object.fromEntries(pairs)];
     }),
   );
-  const [at, time] = await connection.sendAll<string | string[]>([
-    ['HGET', keys[0], 'at'],
+  const [[at], time] = await connection.sendAll<(string | null)[]>([
+    ['HMGET', keys[0], 'at'],
     ['TIME'],
   ]);
-  const nowMs = Number(time[0]) * 1_000 + Math.floor(Number(time[1]) / 1_000);
-  return { copy, ageMs: Math.max(0, nowMs - Number(at ?? 0)) };
+  return { copy, ageMs: Math.max(0, millisecondsOf(time) - Number(at ?? 0)) };
 }
 
 export async function dropCheckpoint(connection: Connection, task: string): Promise<void> {

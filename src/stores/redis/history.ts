@@ -9,6 +9,7 @@ import { type Level, WINDOW } from '../../history.ts';
 import type { Counts, ProductResult } from '../../result.ts';
 import { TextBytes } from '../../text-bytes.ts';
 import type { Connection } from './connection.ts';
+import { numberText } from './kept.ts';
 import { HISTORY_PREFIX, KEYS, PERIODS_PREFIX } from './keys.ts';
 import type { Argument } from './line.ts';
 import { lastOf, parseLog, writeCell } from './logs.ts';
@@ -181,7 +182,7 @@ async function readLevel(
   level: Level,
   { fromMs, toMs }: Omit<Span, 'levels'>,
 ): Promise<Counts[]> {
-  const command = ['ZRANGEBYSCORE', startsKey(level), bound(fromMs), `(${bound(toMs)}`];
+  const command = ['ZRANGEBYSCORE', startsKey(level), numberText(fromMs), `(${numberText(toMs)}`];
   const starts = await connection.send<string[]>(command);
   const slots = numbers === null ? null : slotsByBucket(numbers);
   if (slots?.size === 0) return [];
@@ -212,12 +213,6 @@ function slotsByBucket(numbers: readonly number[]): Map<string, number[]> {
     buckets.set(bucket, slots);
   }
   return buckets;
-}
-
-/** A bound as Redis writes it; its infinities are called otherwise. */
-function bound(ms: number): string {
-  if (ms === Infinity) return '+inf';
-  return ms === -Infinity ? '-inf' : String(ms);
 }
 
 /** What the logs have together, each of its slots (null: of all of them); null: nothing. */

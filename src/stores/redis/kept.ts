@@ -106,7 +106,7 @@ export function keptLimits({ keptMs, keptTotalBytes }: Limits, nowMs: number): A
   return [numberText(nowMs - keptMs), numberText(keptTotalBytes)];
 }
 
-/** A number as Lua reads it, infinities too. */
+/** A number as Redis and Lua read it, infinities too. */
 export function numberText(value: number): string {
   if (value === Infinity) return 'inf';
   return value === -Infinity ? '-inf' : String(value);

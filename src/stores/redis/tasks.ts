@@ -23,7 +23,7 @@ export async function readTask(connection: Connection, task: string): Promise<Ta
     ['HMGET', TASK_PREFIX + task, 'number', 'status', 'parts'],
     ['HGETALL', PARTS_PREFIX + task],
   ]);
-  const [number, status, count] = row;
+  const [number, json, count] = row;
   const where = `${PARTS_PREFIX}${task} in Redis at ${connection.where}`;
   // Written since form 3.
   if (count !== null && Number(count) !== fields.length / 2)
@@ -31,21 +31,22 @@ export async function readTask(connection: Connection, task: string): Promise<Ta
       'checkpoint_damaged',
       `${where} has ${fields.length / 2} checkpoint parts, not ${count}; ${WAY_OUT}`,
     );
+  const status = json === null ? null : openStatus(whereOf(connection, task), task, String(json));
   const parts = [];
-  for (let i = 0; i < fields.length; i += 2)
-    parts.push({ name: fields[i]!.toString(), bytes: fields[i + 1]! });
-  return {
-    number: number === null ? 0 : Number(number),
-    status: status === null ? null : openStatus(whereOf(connection, task), task, String(status)),
-    parts: parts.map(({ name, bytes }) => ({
-      name,
-      bytes: new Uint8Array(openPart(where, name, bytes)),
-    })),
-  };
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = String(fields[i]);
+    parts.push({ name, bytes: new Uint8Array(openPart(where, name, fields[i + 1]!)) });
+  }
+  return { number: number === null ? 0 : Number(number), status, parts };
 }
 
 function whereOf({ where }: Connection, task: string): string {
   return `${TASK_PREFIX}${task} in Redis at ${where}`;
+}
+
+/** Of what Redis answers to `TIME`: seconds and microseconds. */
+export function millisecondsOf([seconds, micros]: readonly (string | null)[]): number {
+  return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
 }
 
 /** The last commit of every task that has one, by name. */
@@ -55,7 +56,7 @@ export async function readCommitted(connection: Connection): Promise<Committed[]
     ['TIME'],
     ...tasks.map((task) => ['HMGET', TASK_PREFIX + task, 'status', 'at', 'epoch', 'number']),
   ]);
-  const nowMs = Number(time[0]) * 1_000 + Math.floor(Number(time[1]) / 1_000);
+  const nowMs = millisecondsOf(time);
   const found: Committed[] = [];
   for (const [i, [status, at, epoch, number]] of rows.entries()) {
     if (status === null) continue;
