@@ -9,7 +9,7 @@ import { ClickrateError } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
 import { JOURNAL_PARTITION } from '../sqlite.ts';
 import { BatchBuilder } from './journal/batch.ts';
-import { type Group, newGroup } from './journal/group.ts';
+import { type Appended, type Group, newGroup } from './journal/group.ts';
 import { behindHoles, rowsFrom } from './journal/reading.ts';
 import { type JournalRow, sizeOf, sizeOfRecords } from './journal/row.ts';
 import { JournalTable } from './journal/table.ts';
@@ -18,9 +18,6 @@ import type { Fetch, Opened, Position, Source } from './source.ts';
 
 /** `futureMs`: how far an event may be ahead of its arrival. */
 export type JournalOptions = { limits: Limits; clock: Clock; futureMs?: number };
-
-/** Where an append came to lie: offset of its first record, and its receive time. */
-export type Appended = { offset: number; arrivalMs: number };
 
 /** Newest rows held in memory. */
 const TAIL_BYTES = 4_194_304;

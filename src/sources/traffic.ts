@@ -1,6 +1,6 @@
 /** Generated traffic in real time, with back-pressure: what is not accepted yet is sent again. */
 import type { Clock } from '../clock.ts';
-import { LIMITS } from '../config.ts';
+import { LIMITS, OPTIONS } from '../config.ts';
 import { isRetryable, messageOf } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
 import type { Log } from '../log.ts';
@@ -49,7 +49,7 @@ export class GeneratedTraffic {
 
   #begin(round: number): Generator {
     const { clock, generator: options } = this.#parts;
-    const seed = (options.seed ?? 1) + round;
+    const seed = (options.seed ?? OPTIONS.seed) + round;
     return new Generator(clock.wallMs(), { ...options, seed, truthWindows: 2 });
   }
 
