@@ -205,7 +205,7 @@ export class StreamHub implements ResultsListener, Supply {
       // Changes that do not concern its filter move its place all the same.
       const id =
         filter === null || place === null ? '' : `id: ${this.#backlog.incarnation}-${place}\n`;
-      reader.write(Buffer.from(id === '' ? HEARTBEAT : `${id}${HEARTBEAT}`));
+      reader.write(Buffer.from(id + HEARTBEAT));
     }
   }
 }
