@@ -182,10 +182,10 @@ async function readLevel(
   level: Level,
   { fromMs, toMs }: Omit<Span, 'levels'>,
 ): Promise<Counts[]> {
-  const command = ['ZRANGEBYSCORE', startsKey(level), numberText(fromMs), `(${numberText(toMs)}`];
-  const starts = await connection.send<string[]>(command);
   const slots = numbers === null ? null : slotsByBucket(numbers);
   if (slots?.size === 0) return [];
+  const command = ['ZRANGEBYSCORE', startsKey(level), numberText(fromMs), `(${numberText(toMs)}`];
+  const starts = await connection.send<string[]>(command);
   const found: Counts[] = [];
   for (let from = 0; from < starts.length; from += READ_PERIODS) {
     const some = starts.slice(from, from + READ_PERIODS);
