@@ -167,8 +167,20 @@ test('a missing column is named with those there are; a bad mapping too', async 
     code: 'usage',
     message: /no column nope; its columns are a, b/,
   });
-  for (const bad of ['', 'time=a', 'time=a,product=', 'time=a,product=b,x=c', 'time=a,time=b'])
-    assert.throws(() => parseCsvMapping(bad), { code: 'usage' });
+  const said = parseCsvMapping(' product = b c , time = a ');
+  assert.deepEqual(said, { time: 'a', product: 'b c', clicked: null });
+  for (const bad of [
+    '',
+    'time=a',
+    'product=b',
+    'timex,product=b',
+    'time=a,product=',
+    'time=a,product=b,clicked=',
+    'time=a,product=b,x=c',
+    'time=a,time=b',
+    'time=a,time=b,product=c',
+  ])
+    assert.throws(() => parseCsvMapping(bad), { code: 'usage' }, bad);
 });
 
 test('a file that is called CSV is not read as something else', () => {
