@@ -73,8 +73,8 @@ export function batchesOf(file: string): RecordBatch[] {
   const splitter = new LineSplitter();
   const batches: RecordBatch[] = [];
   for (let at = 0; at < bytes.length; ) {
-    const batch = recordBatch(bytes, BATCH);
-    at = splitter.split(bytes, at, bytes.length, at, true, batch, BATCH);
+    const batch = recordBatch(bytes.subarray(at), BATCH);
+    at += splitter.split(batch.bytes, at, true, batch);
     batch.arrivals.fill(START + 1e9, 0, batch.count);
     batches.push(batch);
   }

@@ -22,10 +22,11 @@ export class CsvRow {
   readonly #ends: number[] = [];
 
   /**
-   * Takes the row that begins at `start`; returns where its newline is (`end`: the file ends), or
-   * -1 when it lies behind `end`.
+   * Takes the row that begins at `start`; returns where its newline is (where `bytes` end: the file
+   * does), or -1 when it lies behind them.
    */
-  read(bytes: Uint8Array, start: number, end: number, isLast: boolean): number {
+  read(bytes: Uint8Array, start: number, isLast: boolean): number {
+    const end = bytes.length;
     if (bytes.buffer !== this.#bytes.buffer || bytes.byteOffset !== this.#bytes.byteOffset)
       this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset);
     this.#start = start;
@@ -33,28 +34,27 @@ export class CsvRow {
     this.isTorn = false;
     for (let at = start; ; at++) {
       const from = at;
-      if (bytes[at] === QUOTE && at < end) {
+      if (bytes[at] === QUOTE) {
         at = behindQuotes(bytes, at + 1, Math.min(end, start + MAX_QUOTED_BYTES));
         if (at < 0 && !isLast && end < start + MAX_QUOTED_BYTES) return -1;
-        if (at < 0 || isInText(bytes, from, at, end)) return this.#tear(bytes, end, isLast);
+        if (at < 0 || isInText(bytes, from, at)) return this.#tear(bytes, isLast);
       }
       while (at < end && bytes[at] !== COMMA && bytes[at] !== NEWLINE) at++;
       this.#starts[this.count] = from;
       this.#ends[this.count++] = at;
-      if (at < end && bytes[at] === COMMA) continue;
+      if (bytes[at] === COMMA) continue;
       return at < end || isLast ? this.#end(at) : -1;
     }
   }
 
   /** The row is its first line. */
-  #tear(bytes: Uint8Array, end: number, isLast: boolean): number {
+  #tear(bytes: Uint8Array, isLast: boolean): number {
     const newline = bytes.indexOf(NEWLINE, this.#start);
-    const isWhole = newline >= 0 && newline < end;
-    if (!isWhole && !isLast) return -1;
+    if (newline < 0 && !isLast) return -1;
     this.isTorn = true;
     this.count = 1;
     this.#starts[0] = this.#start;
-    return this.#end(isWhole ? newline : end);
+    return this.#end(newline < 0 ? bytes.length : newline);
   }
 
   /** The row ends at `at`; a return before it is not part of it. */
@@ -93,9 +93,9 @@ export class CsvRow {
  * Whether quotes from `from` to `behind` reach over lines and end in the middle of a text: then
  * they most likely were never closed, and end where other quotes begin.
  */
-function isInText(bytes: Uint8Array, from: number, behind: number, end: number): boolean {
+function isInText(bytes: Uint8Array, from: number, behind: number): boolean {
   const next = bytes[behind];
-  if (behind >= end || next === COMMA || next === NEWLINE || next === RETURN) return false;
+  if (next === undefined || next === COMMA || next === NEWLINE || next === RETURN) return false;
   const newline = bytes.indexOf(NEWLINE, from);
   return newline >= 0 && newline < behind;
 }

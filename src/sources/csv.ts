@@ -26,7 +26,7 @@ export function parseCsvMapping(text: string): CsvMapping {
     const key = pair.slice(0, at).trim();
     const column = pair.slice(at + 1).trim();
     const isKnown = ['time', 'product', 'clicked'].includes(key);
-    if (at < 1 || !isKnown || column === '' || columns.has(key))
+    if (at < 0 || !isKnown || column === '' || columns.has(key))
       throw new ClickrateError('usage', `it must be ${FLAG}, not ${text}`);
     columns.set(key, column);
   }
@@ -80,38 +80,30 @@ export class CsvSplitter implements Splitter {
     this.#unfinished.from = -1;
   }
 
-  split(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    base: number,
-    isLast: boolean,
-    batch: RecordBatch,
-    room: number,
-  ): number {
+  split(bytes: Uint8Array, base: number, isLast: boolean, batch: RecordBatch): number {
     if (batch.count === 0) this.#used = 0;
-    let at = start;
-    if (!isLast && this.#isUnfinished(bytes, start, end, base)) return start;
-    while (at < end && batch.count + this.recordsPerCut <= room) {
-      const stop = this.#row.read(bytes, at, end, isLast);
+    if (!isLast && this.#isUnfinished(bytes, base)) return 0;
+    const end = bytes.length;
+    let at = 0;
+    while (at < end && batch.count + this.recordsPerCut <= batch.starts.length) {
+      const stop = this.#row.read(bytes, at, isLast);
       if (stop < 0) {
         // With one among its quotes it may end there, once they are too far from their beginning.
-        const isOneLine = !hasNewline(bytes, at, end);
-        const [from, to] = [base + (at - start), base + (end - start)];
-        this.#unfinished = { from: isOneLine ? from : -1, to };
+        const isOneLine = !bytes.includes(NEWLINE, at);
+        this.#unfinished = { from: isOneLine ? base + at : -1, to: base + end };
         break;
       }
-      if (!this.#row.isBlank) this.#take(base + (at - start), batch);
+      if (!this.#row.isBlank) this.#take(base + at, batch);
       at = Math.min(end, stop + 1);
     }
     return at;
   }
 
   /** Whether what has come behind a row that was not whole does not end it either. */
-  #isUnfinished(bytes: Uint8Array, start: number, end: number, base: number): boolean {
+  #isUnfinished(bytes: Uint8Array, base: number): boolean {
     const { from, to } = this.#unfinished;
-    if (from !== base || hasNewline(bytes, start + (to - from), end)) return false;
-    this.#unfinished.to = base + (end - start);
+    if (from !== base || bytes.includes(NEWLINE, to - from)) return false;
+    this.#unfinished.to = base + bytes.length;
     return true;
   }
 
@@ -208,9 +200,4 @@ export class CsvSplitter implements Splitter {
 /** False where bytes that are no UTF-8 would make different products one. */
 function isText(text: string, row: CsvRow): boolean {
   return !text.includes('\ufffd') || isUtf8(row.raw);
-}
-
-function hasNewline(bytes: Uint8Array, from: number, end: number): boolean {
-  const at = bytes.indexOf(NEWLINE, from);
-  return at >= 0 && at < end;
 }

@@ -24,8 +24,6 @@ export type Cut = {
   batch: RecordBatch;
   /** Offset behind the bytes of this cut. */
   next: number;
-  /** Nothing comes after it; the end may also come without saying so. */
-  isEnd: boolean;
 };
 
 export type CutParts = {
@@ -46,17 +44,16 @@ export async function* cuts(parts: CutParts, from: number): AsyncGenerator<Cut, 
     Math.max(splitter.recordsPerCut, limits.batchRecords),
   );
   const place = { base: 0 };
-  for (const [n, file] of files.entries()) {
+  for (const file of files) {
     const behind = file.isGzip ? 0 : Math.max(0, from - place.base);
-    if (behind >= file.size && !file.isGzip) {
+    if (behind >= file.size) {
       place.base += file.size;
       parts.progress.bytesRead += file.size;
       continue;
     }
     const start = splitter.needsBegin ? 0 : behind;
     place.base += start;
-    for await (const cut of cutsOfFile(parts, file, start, batch, place))
-      yield { ...cut, isEnd: cut.isEnd && n === files.length - 1 };
+    yield* cutsOfFile(parts, file, start, batch, place);
   }
 }
 
@@ -98,7 +95,7 @@ async function* cutsOfFile(
       }
       const { base } = place;
       place.base += skipped + newline + 1;
-      yield { batch: overlong(held.bytes, base, batch), next: place.base, isEnd: false };
+      yield { batch: overlong(held.bytes, base, batch), next: place.base };
       held.take(held.bytes.length);
       if (ahead.done !== true) ahead.value = ahead.value.subarray(newline + 1);
     }
@@ -118,13 +115,11 @@ function* cutsOfHeld(
   for (let used = -1; used !== 0; ) {
     const { bytes } = held;
     batch.count = 0;
-    const room = batch.starts.length;
-    used = splitter.split(bytes, 0, bytes.length, place.base, isLast, batch, room);
+    used = splitter.split(bytes, place.base, isLast, batch);
     batch.bytes = splitter.output ?? bytes;
     place.base += used;
     held.take(used);
-    if (batch.count > 0)
-      yield { batch, next: place.base, isEnd: isLast && held.bytes.length === 0 };
+    if (batch.count > 0) yield { batch, next: place.base };
   }
 }
 

@@ -95,10 +95,10 @@ export class FileSource implements Source {
     const { clock } = this.#parts;
     const sentAtMs = clock.monotonicMs();
     if (this.#cuts === null) throw new ClickrateError('internal', 'the files are not open');
-    const { value } = await this.#cuts.next();
-    const cut = value ?? { batch: NOTHING, next: this.#next, isEnd: true };
+    const { value, done } = await this.#cuts.next();
+    const cut = value ?? { batch: NOTHING, next: this.#next };
     this.#next = Math.max(this.#next, cut.next);
-    this.ended = cut.isEnd;
+    this.ended = done === true;
     return {
       partition: 0,
       records: cut.batch,

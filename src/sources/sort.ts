@@ -30,8 +30,8 @@ export async function* sortByTime(
   const kept = await collected(cuts, maxBytes);
   const { time, count } = kept;
   const order = Uint32Array.from({ length: count }, (_, i) => i);
-  // Places decide among equal times, also where both are -Infinity.
-  order.sort((a, b) => time[a] - time[b] || a - b);
+  // Stable, also where both are -Infinity: what is no number counts as 0.
+  order.sort((a, b) => time[a] - time[b]);
   for (let from = 0; from < count; ) {
     const cut = nextCut(kept, order, from, limits);
     yield cut;
@@ -61,7 +61,7 @@ function nextCut(kept: Kept, order: Uint32Array, from: number, limits: Limits): 
     batch.ends[i] = at;
     batch.offsets[i] = place;
   }
-  return { batch, next: to, isEnd: to === kept.count };
+  return { batch, next: to };
 }
 
 async function collected(cuts: AsyncIterable<Cut>, maxBytes: number): Promise<Kept> {

@@ -5,20 +5,12 @@ import { CHUNK_BYTES, findNewlines, found } from './newlines.ts';
 const RETURN = 0x0d;
 
 /**
- * Cuts records out of `bytes[start, end)`, whose first byte lies at `base` of all bytes, and adds
- * them to `batch` while it has room for the records of one more cut. `isLast`: the file ends here.
+ * Cuts records out of `bytes`, whose first one lies at `base` of all bytes, and adds them to
+ * `batch` while it has room for the records of one more cut. `isLast`: the file ends here.
  */
 export interface Splitter {
   /** Returns where the bytes that were used end. */
-  split(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    base: number,
-    isLast: boolean,
-    batch: RecordBatch,
-    room: number,
-  ): number;
+  split(bytes: Uint8Array, base: number, isLast: boolean, batch: RecordBatch): number;
   /** A new file begins. */
   begin(): void;
   /** The bytes that the batch's starts and ends mean; null: those given to `split`. */
@@ -37,26 +29,20 @@ export class LineSplitter implements Splitter {
 
   begin(): void {}
 
-  split(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    base: number,
-    isLast: boolean,
-    batch: RecordBatch,
-    room: number,
-  ): number {
-    let at = start;
-    for (let from = start; from < end && batch.count < room; from += CHUNK_BYTES) {
-      const newlines = findNewlines(bytes.subarray(from, Math.min(from + CHUNK_BYTES, end)));
+  split(bytes: Uint8Array, base: number, isLast: boolean, batch: RecordBatch): number {
+    const end = bytes.length;
+    const room = batch.starts.length;
+    let at = 0;
+    for (let from = 0; from < end && batch.count < room; from += CHUNK_BYTES) {
+      const newlines = findNewlines(bytes.subarray(from, from + CHUNK_BYTES));
       for (let n = 0; n < newlines && batch.count < room; n++) {
         const stop = from + found[n];
-        addLine(batch, bytes, at, stop, base + (at - start));
+        addLine(batch, bytes, at, stop, base + at);
         at = stop + 1;
       }
     }
     if (isLast && at < end && batch.count < room) {
-      addLine(batch, bytes, at, end, base + (at - start));
+      addLine(batch, bytes, at, end, base + at);
       at = end;
     }
     return at;
