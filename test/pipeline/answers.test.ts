@@ -115,3 +115,40 @@ test('a flush waits for the commit on its way, also where nothing is new', async
   await pipeline.flush();
   assert.deepEqual([(await store.read('0')).number, store.positions.length], [1, 1]);
 });
+
+test('what is closed at once is all committed, however little fits a commit', async () => {
+  const clock = new SimClock(START);
+  const store = new MemoryStore({ resultsPerCommit: 1 });
+  const events = Array.from({ length: 30 }, (_, n) => n * 1_000);
+  const { pipeline } = taskOf('0', store, clock, events);
+  await pipeline.start();
+  clock.advance(30_000);
+  await pipeline.step();
+  await pipeline.close();
+  const windows = await windowsOf(store, 'a', 0, Number.MAX_SAFE_INTEGER);
+  assert.deepEqual(
+    windows.map(({ clicks }) => clicks),
+    [10, 10, 10],
+  );
+});
+
+test('a commit that waits behind one that is fenced is not sent', async () => {
+  const sent: number[] = [];
+  class Fencing extends MemoryStore {
+    override async commit(commit: Commit): Promise<CommitAnswer> {
+      sent.push(commit.number);
+      for (let n = 0; n < 3; n++) await new Promise(setImmediate);
+      return sent.length === 2 ? { answer: 'fenced' } : super.commit(commit);
+    }
+  }
+  const clock = new SimClock(START);
+  // The first claims the product; then each window is a commit, sent behind the one before.
+  const store = new Fencing({ resultsPerCommit: 1 });
+  const events = Array.from({ length: 40 }, (_, n) => n * 1_000);
+  const { pipeline } = taskOf('0', store, clock, events);
+  await pipeline.start();
+  clock.advance(60_000);
+  await turns(clock, [pipeline], 20);
+  assert.equal(pipeline.health().fenced, 1);
+  assert.deepEqual(sent.slice(0, 4), [1, 2, 2, 3]);
+});

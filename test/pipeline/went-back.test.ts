@@ -34,15 +34,18 @@ function setUp() {
     newIdKey: () => '0'.repeat(32),
     stillOurs: async () => true,
   });
+  const step = async () => {
+    clock.advance(200);
+    await pipeline.step();
+  };
   /** Until the store has taken so many commits. */
   const until = async (number: number) => {
     while ((await store.read('0')).number < number) {
-      clock.advance(200);
-      await pipeline.step();
+      await step();
       await new Promise(setImmediate);
     }
   };
-  return { store, pipeline, warnings, until };
+  return { store, pipeline, warnings, step, until };
 }
 
 test('a store that went back: how far, and that nothing is lost', async () => {
@@ -71,4 +74,16 @@ test('another owner, who committed or not: nothing of the kind is said', async (
     await until(6);
     assert.deepEqual(warnings, ['fenced at commit 4: the state is dropped']);
   }
+});
+
+test('another owner met while stopping is told, and nothing more is committed', async () => {
+  const { store, pipeline, warnings, step, until } = setUp();
+  await pipeline.start();
+  await until(3);
+  await store.claim('0', 'of another');
+  await step();
+  await pipeline.stop();
+  assert.deepEqual(warnings, ['fenced while stopping at commit 4']);
+  assert.equal(pipeline.health().state, 'stopped');
+  assert.equal((await store.read('0')).number, 3);
 });
