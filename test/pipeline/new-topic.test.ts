@@ -186,6 +186,19 @@ test('rows of products that the new topic does not have leave; those it has stay
   for (const { latest } of rows) assert.equal(latest?.start, START + 90_000);
 });
 
+test('rows of former products leave before a stop, also where nothing new comes', async () => {
+  const clock = new SimClock(START + 5_000);
+  const store = new MemoryStore();
+  await runAll(pipelineOf(new Renewable('old', clock, many(3_000, START)), store, clock), clock);
+  assert.ok((await store.read('0')).parts.length > 4);
+  await runAll(pipelineOf(new Renewable('new', clock, []), store, clock), clock, 1);
+  const { parts } = await store.read('0');
+  assert.deepEqual(
+    parts.map(({ name }) => name),
+    [],
+  );
+});
+
 test('a byte order mark at the beginning of a former product id is part of it', async () => {
   const clock = new SimClock(START + 5_000);
   const store = new MemoryStore();
