@@ -139,7 +139,7 @@ export class JobManager {
     return all.find(({ key }) => key === name)?.value ?? null;
   }
 
-  /** The path of the savepoint. Rejects with `flink_failed` when it cannot be taken. */
+  /** The path of the savepoint. Rejects with `flink_failed` where it, or the end, does not come. */
   async stop(id: string): Promise<string> {
     const begun = await this.#post<{ 'request-id': string }>(`/jobs/${id}/stop`, { drain: false });
     for (const untilMs = Date.now() + STOP_MS; Date.now() < untilMs; await pause(LOOK_MS)) {
@@ -158,7 +158,7 @@ export class JobManager {
       const way = 'deploy goes on from the newest checkpoint of a job that was cancelled';
       throw new ClickrateError('flink_failed', `no savepoint was taken: ${why}; ${way}`);
     }
-    throw new ClickrateError('flink_failed', `no savepoint within ${STOP_MS} ms`);
+    throw new ClickrateError('flink_failed', `no savepoint within ${STOP_MS / 1_000} s`);
   }
 
   /** Has a savepoint deleted. */
@@ -167,9 +167,20 @@ export class JobManager {
   }
 
   async #untilEnded(id: string): Promise<void> {
-    while (isLiving(await this.stateOf(id))) await pause(LOOK_MS);
+    const untilMs = Date.now() + STOP_MS;
+    for (;;) {
+      const { state } = await this.stateOf(id);
+      if (!isLiving({ state })) return;
+      if (Date.now() >= untilMs)
+        throw new ClickrateError(
+          'flink_failed',
+          `job ${id} has not ended within ${STOP_MS / 1_000} s: it is ${state}`,
+        );
+      await pause(LOOK_MS);
+    }
   }
 
+  /** Rejects with `flink_failed` when it does not end. */
   async cancel(id: string): Promise<void> {
     await this.#request('PATCH', `/jobs/${id}?mode=cancel`);
     await this.#untilEnded(id);

@@ -56,6 +56,17 @@ test('a stop that failed says why, and how to go on', async (t) => {
   await assert.rejects(manager.stop('j'), { code: 'flink_failed', message });
 });
 
+test('a job that does not end is not waited for without an end', { timeout: 10_000 }, async (t) => {
+  const manager = await managerThat(t, () => ({ state: 'CANCELLING', vertices: [] }));
+  let nowMs = Date.now();
+  t.mock.method(Date, 'now', () => {
+    nowMs += 100_000;
+    return nowMs;
+  });
+  const message = 'job j has not ended within 300 s: it is CANCELLING';
+  await assert.rejects(manager.cancel('j'), { code: 'flink_failed', message });
+});
+
 test('one that does not answer is said to be silent, for how long', async (t) => {
   const silent = createServer(() => {});
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
