@@ -21,10 +21,11 @@ import { percentiles } from './percentiles.ts';
 
 const HELP = `npm run bench:latency -- [closings] [rate]
 
-  closings   of windows, to wait for (300)
+  closings   of windows, to wait for (900: tasks close together, so the last hundredth of 300
+             would be that of one second)
   rate       impressions and tries of clicks a second (12200: some 10 000 become events)`;
 
-const [CLOSINGS, RATE] = countsAsked([300, 12_200], HELP);
+const [CLOSINGS, RATE] = countsAsked([900, 12_200], HELP);
 const PRODUCTS = 1_000;
 const DELAY_MS = 500;
 const WINDOW_MS = 1_000;

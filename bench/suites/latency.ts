@@ -20,12 +20,10 @@ const ASKED = [
 export async function latency(report: Report, isQuick: boolean): Promise<void> {
   const why = withoutKafka() || withoutRedis();
   if (why) return report.leaveOut('latency', why);
-  const closings = isQuick ? 30 : 300;
-  // Tasks close together: the last hundredth of 300 closings would be those of one second.
-  await told(report, 'engine', 'bench/latency.ts', isQuick ? closings : 3 * closings);
+  await told(report, 'engine', 'bench/latency.ts', isQuick ? 30 : 900);
   const withoutIt = withoutFlink();
   if (withoutIt) return report.leaveOut('latency', `Flink's: ${withoutIt}`);
-  await told(report, 'flink', 'bench/flink-latency.ts', closings);
+  await told(report, 'flink', 'bench/flink-latency.ts', isQuick ? 30 : 300);
 }
 
 /** Tells all ways of one program. */

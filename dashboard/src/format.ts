@@ -39,10 +39,10 @@ export function percent(ratio: number | null): string {
 /** A part of a whole as percent; only what is all of it is told as 100. */
 export function share(n: number, of: number): string {
   if (of === 0) return '';
-  const percent = (n / of) * 100;
-  if (percent < 0.01) return '< 0.01 %';
-  if (percent >= 99.95 && n < of) return '> 99.9 %';
-  return `${percent.toFixed(percent < 1 ? 2 : 1)} %`;
+  const hundredths = (n / of) * 100;
+  if (hundredths < 0.01) return '< 0.01 %';
+  if (hundredths >= 99.95 && n < of) return '> 99.9 %';
+  return `${hundredths.toFixed(hundredths < 1 ? 2 : 1)} %`;
 }
 
 /** From one ratio to another as percent, without the sign; null: there are none. */
