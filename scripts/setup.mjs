@@ -5,7 +5,7 @@
  * Plain JavaScript, because the machine's own Node may be too old for the rest.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildPage } from './build-page.mjs';
@@ -32,10 +32,13 @@ const version = execFileSync('node', ['--version'], {
   shell: process.platform === 'win32',
 }).trim();
 const [major, minor] = version.slice(1).split('.').map(Number);
-if (major < 24 || (major === 24 && minor < 12)) {
+const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const needed = engines.node.slice('>='.length);
+const [leastMajor, leastMinor] = needed.split('.').map(Number);
+if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
   process.stderr.write(
     `clickrate: no Node is packaged for this system; the node found is ${version}.\n` +
-      'Install Node 24.12 or newer, put it first on the PATH and try again.\n',
+      `Install Node ${needed} or newer, put it first on the PATH and try again.\n`,
   );
   process.exit(1);
 }

@@ -5,8 +5,9 @@ import { Command, CommanderError } from 'commander';
 import { exitCodeOf, isPipeClosed } from './exit.ts';
 import { argumentsOf, errorText } from './help.ts';
 import { misspelt } from './misspelt.ts';
+import { oldNode } from './old-node.ts';
 import { concealCommandLine } from './secrets.ts';
-import { VERSION } from './version.ts';
+import { ENGINES, VERSION } from './version.ts';
 import { workerSlot } from './workers.ts';
 
 /** Gives a command its flags, its help and what it does. */
@@ -101,6 +102,12 @@ function exitByThrowing(command: Command): void {
 
 // A log that nobody takes ends nothing.
 process.stderr.on('error', () => {});
+
+const old = oldNode(process.versions.node, ENGINES.node);
+if (old !== null) {
+  process.stderr.write(`clickrate: ${old}\n`);
+  process.exit(1);
+}
 
 if (workerSlot() === null)
   for (const [variable, meant] of misspelt(process.env))

@@ -1,6 +1,8 @@
-/** The version of package.json, the same from source and from the built package. */
+/** What package.json says of clickrate and of its Node, the same from source and when built. */
 import { readFileSync } from 'node:fs';
+
+type Manifest = { version: string; engines: { node: string } };
 
 const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
 
-export const VERSION: string = (JSON.parse(manifest) as { version: string }).version;
+export const { version: VERSION, engines: ENGINES } = JSON.parse(manifest) as Manifest;
