@@ -6,7 +6,7 @@ import { KafkaIngest } from '../../src/sources/kafka/ingest.ts';
 import { type Outgoing, Sender, type SenderOptions } from '../../src/sources/kafka/sender.ts';
 import { freePort } from '../support/free-port.ts';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
-import { startNode } from '../support/processes.ts';
+import { eventually, startNode } from '../support/processes.ts';
 import { startProxy } from '../support/proxy.ts';
 import { recordsOf } from '../support/records.ts';
 import { readTopics } from './log-reader.ts';
@@ -177,7 +177,8 @@ suite('sending to Kafka', { skip: withoutKafka() }, () => {
     const flags = ['--brokers', cluster.bootstrap];
     flags.push('--impressions-topic', topics[0], '--clicks-topic', topics[1]);
     const producing = startNode('src/cli/main.ts', ['produce', ...flags]);
-    await pause(4_000);
+    const begun = async () => (await Promise.all(topics.map(valuesOf))).flat(2).length > 0;
+    await eventually(begun, 30_000);
     await cluster.brokers[0].kill();
     await pause(1_000);
     producing.process.kill('SIGINT');
