@@ -1,6 +1,7 @@
 /** The client library's consumer as far as our code uses it, at the simulated brokers and group. */
 import { EventEmitter } from 'node:events';
 import { type Connection, type Consumer, Reader, Writer } from '@platformatic/kafka';
+import { FETCH_KEY, FETCH_VERSION } from '../../src/sources/kafka/fetch.ts';
 import type { Brokers } from './broker.ts';
 import type { Group, Member } from './group.ts';
 import type { Network } from './network.ts';
@@ -83,6 +84,10 @@ export class SimConsumer extends EventEmitter implements Member {
     const id = this.memberId;
     this.memberId = null;
     if (id !== null) await this.#ask(() => this.#group.leave(id));
+  }
+
+  async listApis() {
+    return [{ apiKey: FETCH_KEY, maxVersion: FETCH_VERSION }];
   }
 
   metadata({ topics: [name] }: { topics: [string] }) {

@@ -9,6 +9,7 @@ import {
 import { ClickrateError, messageOf } from '../../errors.ts';
 import { clientOptions, type KafkaOptions } from './client.ts';
 import { type BrokerAddress, BrokerConnection, type BrokerLine } from './connection.ts';
+import { FETCH_KEY, FETCH_VERSION } from './fetch.ts';
 
 /** Tries of the library itself are few and quick: whoever calls tries again, and says so. */
 const RETRIES = { retries: 1, retryDelay: 200 };
@@ -42,6 +43,8 @@ export class KafkaCluster {
   readonly reach: Reach;
   #client: BaseOptions | null = null;
   #consumer: Consumer;
+  /** Brokers have said that they know the requests that fetch. */
+  #isNew = false;
 
   constructor(options: KafkaOptions & Group, reach: Reach = NETWORK) {
     this.options = options;
@@ -109,6 +112,7 @@ export class KafkaCluster {
   }
 
   async #metadata(name: string, forceUpdate: boolean) {
+    await this.#mustBeNew();
     try {
       return await this.consumer.metadata({ topics: [name], forceUpdate });
     } catch (error) {
@@ -116,6 +120,27 @@ export class KafkaCluster {
       const failure = unavailable('asking for the topics', error);
       // The library may have found out by itself.
       throw /unknown topic/i.test(failure.message) ? noTopic(name) : failure;
+    }
+  }
+
+  /** A broker that does not know a request closes the connection without a word. */
+  async #mustBeNew(): Promise<void> {
+    if (this.#isNew) return;
+    const last = await this.#lastFetchVersion();
+    if (last < FETCH_VERSION)
+      throw new ClickrateError(
+        'source_unavailable',
+        `the brokers take Fetch up to version ${last}; ${FETCH_VERSION} is needed, as of Kafka 3.1`,
+      );
+    this.#isNew = true;
+  }
+
+  async #lastFetchVersion(): Promise<number> {
+    try {
+      const apis = await this.consumer.listApis();
+      return apis.find(({ apiKey }) => apiKey === FETCH_KEY)?.maxVersion ?? 0;
+    } catch (error) {
+      throw unavailable('asking the brokers what they know', error);
     }
   }
 

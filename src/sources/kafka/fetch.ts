@@ -6,8 +6,8 @@
 import { protocolErrorsCodesById } from '@platformatic/kafka';
 import { ClickrateError } from '../../errors.ts';
 
-const FETCH_KEY = 1;
-const FETCH_VERSION = 13;
+export const FETCH_KEY = 1;
+export const FETCH_VERSION = 13;
 
 const READ_COMMITTED = 1;
 const HEADER_BYTES = 14;
