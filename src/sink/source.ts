@@ -1,5 +1,4 @@
 /** All partitions of the job's topics, read as one source. */
-import type { BaseOptions } from '@platformatic/kafka';
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
 import type { Log } from '../log.ts';
@@ -32,7 +31,6 @@ type At = Place & { topic: string; partition: number };
 
 export class KafkaSinkSource implements SinkSource {
   readonly #parts: KafkaSinkSourceParts;
-  readonly #client: BaseOptions;
   readonly #troubles: Troubles;
   #places: At[] = [];
   #lanes: Lane[] = [];
@@ -40,7 +38,6 @@ export class KafkaSinkSource implements SinkSource {
 
   constructor(parts: KafkaSinkSourceParts) {
     this.#parts = parts;
-    this.#client = parts.cluster.clientOptions();
     this.#troubles = new Troubles(parts.log);
   }
 
@@ -106,7 +103,7 @@ export class KafkaSinkSource implements SinkSource {
     const { name, topic, partition } = this.#places[index];
     const onTrouble = this.#troubles.of(name);
     const onArrival = () => this.#wake?.abort(ARRIVED);
-    const parts = { cluster, client: this.#client, clock, limits, topic, partition, index };
+    const parts = { cluster, clock, limits, topic, partition, index };
     return new Lane({ ...parts, onArrival, onTrouble }, at.topicId, at.offset);
   }
 

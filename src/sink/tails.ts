@@ -1,5 +1,4 @@
 /** The newest records of the data topics: the largest event time that they tell. */
-import type { BaseOptions } from '@platformatic/kafka';
 import type { Clock } from '../clock.ts';
 import type { Limits, Settings } from '../config.ts';
 import { judgeReference } from '../decode/reference.ts';
@@ -25,7 +24,6 @@ const ANSWER_MS = 2_000;
 
 export class Tails {
   readonly #parts: TailsParts;
-  readonly #client: BaseOptions;
   readonly #lanes = new Map<string, Lane>();
   #wake: AbortController | null = null;
   /** The acceptable event with the largest time so far. */
@@ -33,7 +31,6 @@ export class Tails {
 
   constructor(parts: TailsParts) {
     this.#parts = parts;
-    this.#client = parts.cluster.clientOptions();
   }
 
   /** First offset and end of each partition of `topics`. Rejects where one has no leader. */
@@ -80,7 +77,7 @@ export class Tails {
     const { cluster, clock, limits } = this.#parts;
     const { id } = await cluster.topic(topic);
     const onArrival = () => this.#wake?.abort('arrived');
-    const parts = { cluster, client: this.#client, clock, limits, topic, partition, index: 0 };
+    const parts = { cluster, clock, limits, topic, partition, index: 0 };
     return new Lane({ ...parts, onArrival }, id, from);
   }
 

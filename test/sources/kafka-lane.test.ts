@@ -39,17 +39,18 @@ function laneOver(answers: Buffer[], tookMs: readonly number[] = [], limits = LI
   } satisfies BrokerLine & { closes: number };
   const leader = { topicId: TOPIC_ID, asked: Promise.resolve() };
   const cluster = {
+    options: { clientId: 'c' },
+    clientOptions: () => ({ clientId: 'c', bootstrapBrokers: ['h:1'] }),
     leader: async () => {
       await leader.asked;
       return { host: 'h', port: 1, topicId: leader.topicId };
     },
     reach: { connect: () => line },
   } as unknown as KafkaCluster;
-  const client = { clientId: 'c', bootstrapBrokers: ['h:1'] };
   const place = { topic: 'clicks', partition: 0, index: 0 };
   const arrivals: (() => void)[] = [];
   const onArrival = () => arrivals.shift()?.();
-  const lane = new Lane({ cluster, client, clock, limits, ...place, onArrival }, TOPIC_ID, 7);
+  const lane = new Lane({ cluster, clock, limits, ...place, onArrival }, TOPIC_ID, 7);
   /** Asks, and waits for what comes; answers whether anything was asked. */
   const ask = async () => {
     const before = asked;

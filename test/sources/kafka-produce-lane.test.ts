@@ -66,11 +66,12 @@ async function brokerOf(t: TestContext) {
 async function setUp(t: TestContext, giveUpMs = 10_000) {
   const { broker, port } = await brokerOf(t);
   const leader = async () => ({ host: '127.0.0.1', port, topicId: 'id' });
+  const options = { clientId: 'c', bootstrapBrokers: [], timeout: 5_000, connectTimeout: 5_000 };
+  const cluster = { leader, options, clientOptions: () => options };
   const lane = new ProduceLane({
-    cluster: { leader } as unknown as KafkaCluster,
+    cluster: cluster as unknown as KafkaCluster,
     clock: systemClock,
     giveUpMs,
-    client: { clientId: 'c', bootstrapBrokers: [], timeout: 5_000, connectTimeout: 5_000 },
     topic: TOPIC,
     partition: 0,
     onTrouble: () => {},

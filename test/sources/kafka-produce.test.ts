@@ -67,10 +67,9 @@ suite('partition of a key', () => {
 suite('lane of a partition', () => {
   test('a record that would make a batch too long for a broker begins another', () => {
     // Nothing is sent here, so the cluster is never asked.
-    const cluster = null as unknown as KafkaCluster;
+    const cluster = { options: { clientId: 'test' } } as KafkaCluster;
     const lane = new ProduceLane({
       cluster,
-      client: { clientId: 'test', bootstrapBrokers: [] },
       clock: systemClock,
       topic: 't',
       partition: 0,

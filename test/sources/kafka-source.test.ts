@@ -1,6 +1,7 @@
 /** The two lanes of a task together, over brokers that answer or fail as a test says. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { BaseOptions } from '@platformatic/kafka';
 import type { Clock } from '../../src/clock.ts';
 import { LIMITS } from '../../src/config.ts';
 import { type Log, silentLog } from '../../src/log.ts';
@@ -21,6 +22,8 @@ async function sourceOver(
 ) {
   const time = { ms: 1_000 };
   const asked = [0, 0];
+  /** What is in the file of trusted certificates, and what each connection was made with. */
+  const tls = { ca: 'old', used: [] as unknown[] };
   const clock: Clock = {
     wallMs: () => time.ms,
     monotonicMs: () => time.ms,
@@ -48,12 +51,18 @@ async function sourceOver(
     },
   });
   const cluster = {
-    clientOptions: () => ({ clientId: 'c', bootstrapBrokers: ['h:1'] }),
+    options: { clientId: 'c' },
+    clientOptions: () => ({ clientId: 'c', bootstrapBrokers: ['h:1'], tls: { ca: tls.ca } }),
     topic: async (name: string) => ({ id: ID, partitionsCount: partitionsOf(name) }),
     bounds: async () => ({ first: 0, end: 0 }),
     committed: async () => null,
     leader: async (topic: string) => ({ host: topic, port: 1, topicId: ID }),
-    reach: { connect: ({ host }: { host: string }) => lineTo(TOPICS.indexOf(host)) },
+    reach: {
+      connect: ({ host }: { host: string }, client: BaseOptions) => {
+        tls.used.push(client.tls?.ca);
+        return lineTo(TOPICS.indexOf(host));
+      },
+    },
   } as unknown as KafkaCluster;
   const source = new KafkaSource({
     cluster,
@@ -69,7 +78,7 @@ async function sourceOver(
     onAcknowledge: () => {},
   });
   await source.open(TOPICS.map(() => ({ offset: null, topicId: null })));
-  return { source, asked, time };
+  return { source, asked, time, tls };
 }
 
 test('a partition that is only probed is asked again after a failure, when it is time', async () => {
@@ -129,5 +138,22 @@ test('an outage of a partition is told once, as is its end, and each try is coun
   await readFor(20_000);
   assert.match(lines[0]!, /^clicks-0 cannot be read: .*NOT_LEADER/);
   assert.deepEqual(lines.slice(1), ['clicks-0 is read again']);
+  await source.close();
+});
+
+test('a connection that is made anew has the certificates that were exchanged meanwhile', async () => {
+  const isLed = [true, false];
+  const { source, time, tls } = await sourceOver(isLed);
+  const readFor = async (ms: number) => {
+    for (const until = time.ms + ms; time.ms < until; time.ms += 500)
+      await source.read([true, true], LIMITS.readWaitMs);
+  };
+  await readFor(10_000);
+  assert.ok(tls.used.length > 2 && tls.used.every((ca) => ca === 'old'), String(tls.used));
+  tls.ca = 'new';
+  isLed[1] = true;
+  await readFor(10_000);
+  assert.equal(source.trouble, null);
+  assert.equal(tls.used.at(-1), 'new');
   await source.close();
 });

@@ -57,8 +57,9 @@ export class KafkaCluster {
   }
 
   /**
-   * Options of clients of this cluster, with certificates as they are now; as they were read last,
-   * where they cannot be read: they may be being exchanged, and nobody waits for that here.
+   * Options to connect with, asked for by each connection: with certificates as they are now; as
+   * they were read last, where they cannot be read: they may be being exchanged, and nobody waits
+   * for that here.
    */
   clientOptions(): BaseOptions {
     try {

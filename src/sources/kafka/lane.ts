@@ -2,7 +2,6 @@
  * One topic partition as it is read: one connection to its leader, one fetch in flight, and the
  * next one sent as soon as an answer is handed over. Two answers at most are held.
  */
-import type { BaseOptions } from '@platformatic/kafka';
 import type { Clock } from '../../clock.ts';
 import { type Limits, SETTINGS } from '../../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../../errors.ts';
@@ -17,7 +16,6 @@ import { type Answered, Reached } from './reached.ts';
 
 export type LaneParts = {
   cluster: KafkaCluster;
-  client: BaseOptions;
   clock: Clock;
   limits: Limits;
   topic: string;
@@ -64,12 +62,13 @@ export class Lane {
   position: number;
 
   constructor(parts: LaneParts, topicId: string, position: number) {
-    const { topic, partition, limits, client, idleAfterMs = SETTINGS.idleAfterMs } = parts;
+    const { cluster, topic, partition, limits, idleAfterMs = SETTINGS.idleAfterMs } = parts;
     this.#parts = parts;
     this.#reached = new Reached(idleAfterMs);
     this.#topicId = topicId;
     this.position = position;
-    this.#request = new FetchRequest(client.clientId, topicId, partition, limits.fetchBytes);
+    const { clientId } = cluster.options;
+    this.#request = new FetchRequest(clientId, topicId, partition, limits.fetchBytes);
     this.#walk = new BatchWalk(`${topic}-${partition}`, limits.fetchBytes);
   }
 
@@ -131,11 +130,11 @@ export class Lane {
       if (!this.#connection.isClosed) return this.#connection;
       this.#reached.lost();
     }
-    const { cluster, topic, partition, client } = this.#parts;
+    const { cluster, topic, partition } = this.#parts;
     const { topicId, ...address } = await cluster.leader(topic, partition);
     if (topicId !== this.#topicId)
       throw new ClickrateError('topic_renewed', `topic ${topic} was deleted and made anew`);
-    const connection = cluster.reach.connect(address, client);
+    const connection = cluster.reach.connect(address, cluster.clientOptions());
     this.#connection = connection;
     await connection.open();
     if (this.#isClosed) connection.close();

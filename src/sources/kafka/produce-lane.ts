@@ -3,12 +3,7 @@
  * next one filled meanwhile. A batch that was sent stays as it is and is sent again, the same
  * bytes, until it is acknowledged: the broker knows its number and takes it once.
  */
-import {
-  type BaseOptions,
-  type Connection,
-  initProducerIdV4,
-  protocolErrorsCodesById,
-} from '@platformatic/kafka';
+import { type Connection, initProducerIdV4, protocolErrorsCodesById } from '@platformatic/kafka';
 import type { Clock } from '../../clock.ts';
 import { LIMITS } from '../../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../../errors.ts';
@@ -34,7 +29,6 @@ const LOST_NUMBERS = [
 
 export type ProduceLaneParts = {
   cluster: KafkaCluster;
-  client: BaseOptions;
   clock: Clock;
   topic: string;
   partition: number;
@@ -80,8 +74,9 @@ export class ProduceLane {
     // The first of the queue is in flight while the lane runs.
     const isFree = last !== undefined && !(this.#isRunning && this.#queue.length === 1);
     if (isFree && last.batch.size + recordBytes <= BATCH_BYTES) return last;
-    const { client, topic, partition, clock, giveUpMs } = this.#parts;
-    const batch = this.#spares.pop() ?? new ProduceBatch(client.clientId, topic, partition);
+    const { cluster, topic, partition, clock, giveUpMs } = this.#parts;
+    const { clientId } = cluster.options;
+    const batch = this.#spares.pop() ?? new ProduceBatch(clientId, topic, partition);
     batch.clear(clock.wallMs());
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     // Whoever waits hears of it; nobody has to.
@@ -157,9 +152,9 @@ export class ProduceLane {
 
   async #connected(): Promise<BrokerConnection> {
     if (this.#connection !== null && !this.#connection.isClosed) return this.#connection;
-    const { cluster, topic, partition, client } = this.#parts;
+    const { cluster, topic, partition } = this.#parts;
     const { host, port } = await cluster.leader(topic, partition);
-    const connection = new BrokerConnection({ host, port }, client);
+    const connection = new BrokerConnection({ host, port }, cluster.clientOptions());
     this.#connection = connection;
     await connection.open();
     return connection;

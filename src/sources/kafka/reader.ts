@@ -67,11 +67,10 @@ export async function* readTopic(
 
 async function placesOf(cluster: KafkaCluster, { topic, from }: ReadPlan, onArrival: () => void) {
   const { id, partitionsCount } = await cluster.topic(topic, true);
-  const client = cluster.clientOptions();
   return Promise.all(
     Array.from({ length: partitionsCount }, async (_, partition): Promise<Place> => {
       const { first, end } = await cluster.bounds(topic, partition);
-      const parts = { cluster, client, clock: systemClock, limits: LIMITS, topic, partition };
+      const parts = { cluster, clock: systemClock, limits: LIMITS, topic, partition };
       const at = from === 'earliest' ? first : end;
       const lane = new Lane({ ...parts, index: partition, onArrival }, id, at);
       return { partition, end, lane, troubledAtMs: null };

@@ -1,6 +1,6 @@
 /** Writes records to Kafka, once each: acknowledged by all in-sync replicas, numbered. */
 import { systemClock } from '../../clock.ts';
-import { clientOptions, type KafkaOptions } from './client.ts';
+import type { KafkaOptions } from './client.ts';
 import { KafkaCluster } from './cluster.ts';
 import { type Headers, headerBytes } from './headers.ts';
 import { type Delivery, ProduceLane } from './produce-lane.ts';
@@ -30,7 +30,6 @@ const GIVE_UP_MS = 20_000;
 const NO_KEY = new Uint8Array(0);
 
 export class Sender {
-  readonly #options: KafkaOptions;
   readonly #cluster: KafkaCluster;
   readonly #giveUpMs: number;
   readonly #onTrouble: (sentence: string) => void;
@@ -45,7 +44,6 @@ export class Sender {
   lost = 0;
 
   constructor(options: KafkaOptions, { giveUpMs, onTrouble }: SenderOptions = {}) {
-    this.#options = options;
     this.#giveUpMs = giveUpMs ?? GIVE_UP_MS;
     this.#onTrouble = onTrouble ?? (() => {});
     this.#cluster = new KafkaCluster({ ...options, group: options.clientId, groupInstance: '' });
@@ -63,8 +61,7 @@ export class Sender {
     const known = this.#topics.get(name);
     if (known !== undefined) return known;
     const { partitionsCount } = await this.#cluster.topic(name, true);
-    const client = clientOptions(this.#options);
-    const parts = { cluster: this.#cluster, client, clock: systemClock, topic: name };
+    const parts = { cluster: this.#cluster, clock: systemClock, topic: name };
     const more = { giveUpMs: this.#giveUpMs, onTrouble: this.#onTrouble };
     const lanes = Array.from(
       { length: partitionsCount },

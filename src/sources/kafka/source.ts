@@ -2,7 +2,6 @@
  * The Kafka source of one task: partition n of impressions and partition n of clicks. Which tasks
  * are ours is for the group to say (`group.ts`); this reads, from wherever it is told.
  */
-import type { BaseOptions } from '@platformatic/kafka';
 import type { Limits } from '../../config.ts';
 import { ClickrateError } from '../../errors.ts';
 import type { Fetch, Opened, Position, Source } from '../source.ts';
@@ -35,7 +34,6 @@ const LOOK_MS = 30_000;
 export class KafkaSource implements Source {
   readonly partitions: readonly string[];
   readonly #parts: KafkaSourceParts;
-  readonly #client: BaseOptions;
   readonly #troubles: Troubles;
   #lanes: Lane[] = [];
   /** Ids of the topics and how many partitions they had, as they were opened. */
@@ -48,7 +46,6 @@ export class KafkaSource implements Source {
 
   constructor(parts: KafkaSourceParts) {
     this.#parts = parts;
-    this.#client = parts.cluster.clientOptions();
     this.#troubles = new Troubles(parts.log);
     this.partitions = parts.topics.map((topic) => `${topic}-${parts.partition}`);
   }
@@ -121,7 +118,7 @@ export class KafkaSource implements Source {
     const onArrival = () => this.#wake?.();
     const onTrouble = this.#troubles.of(this.partitions[index]);
     const topic = topics[index];
-    const parts = { cluster, client: this.#client, clock, limits, topic, partition, index };
+    const parts = { cluster, clock, limits, topic, partition, index };
     return new Lane({ ...parts, idleAfterMs, onArrival, onTrouble }, idOf(at.topicId), at.offset);
   }
 
