@@ -36,6 +36,7 @@ async function brokerOf(t: TestContext) {
     next: new Map<bigint, number>(),
     /** Answers to requests to write that are lost with their connection, but written. */
     lost: 0,
+    sockets: new Set<Socket>(),
   };
   const write = (request: Buffer): number => {
     const at = batchAt(request);
@@ -49,6 +50,7 @@ async function brokerOf(t: TestContext) {
     return 0;
   };
   const onRequest = (socket: Socket, request: Buffer) => {
+    broker.sockets.add(socket);
     const body = Buffer.alloc(30);
     if (request.readInt16BE(4) !== PRODUCE) body.writeBigInt64BE(BigInt(++broker.producers), 6);
     else {
@@ -65,7 +67,11 @@ async function brokerOf(t: TestContext) {
 
 async function setUp(t: TestContext, giveUpMs = 10_000) {
   const { broker, port } = await brokerOf(t);
-  const leader = async () => ({ host: '127.0.0.1', port, topicId: 'id' });
+  const looked = { up: Promise.resolve() };
+  const leader = async () => {
+    await looked.up;
+    return { host: '127.0.0.1', port, topicId: 'id' };
+  };
   const options = { clientId: 'c', bootstrapBrokers: [], timeout: 5_000, connectTimeout: 5_000 };
   const cluster = { leader, options, clientOptions: () => options };
   const lane = new ProduceLane({
@@ -84,7 +90,7 @@ async function setUp(t: TestContext, giveUpMs = 10_000) {
     lane.run();
     return delivery;
   };
-  return { broker, put };
+  return { broker, put, lane, looked };
 }
 
 test('what was taken although its answer was lost is taken once, and no failure', async (t) => {
@@ -122,4 +128,16 @@ test('a batch that was sent takes no more records', async (t) => {
   assert.equal(third, second);
   await Promise.all([first.done, second.done]);
   assert.equal(broker.taken, 3);
+});
+
+test('closed while its leader is looked for it connects to nobody, and gives up what waits', async (t) => {
+  const { broker, put, lane, looked } = await setUp(t);
+  const found = Promise.withResolvers<void>();
+  looked.up = found.promise;
+  const { done } = put();
+  lane.close();
+  found.resolve();
+  // A connection made now would be nobody's to end: the process would stay for it.
+  await assert.rejects(done, { code: 'source_unavailable', message: /closed before/ });
+  assert.deepEqual([broker.taken, broker.sockets.size], [0, 0]);
 });

@@ -115,7 +115,7 @@ export class ProduceLane {
     this.#isUncertain = false;
     for (let waitMs = LIMITS.retryMinMs; ; waitMs = Math.min(waitMs * 2, LIMITS.retryMaxMs)) {
       try {
-        if (signal.aborted) throw this.#failure('closed before it was acknowledged');
+        this.#mustBeOpen();
         if (clock.monotonicMs() > deadlineMs) throw this.#failure('it is not taken in time');
         await this.#attempt(batch);
         return;
@@ -154,6 +154,8 @@ export class ProduceLane {
     if (this.#connection !== null && !this.#connection.isClosed) return this.#connection;
     const { cluster, topic, partition } = this.#parts;
     const { host, port } = await cluster.leader(topic, partition);
+    // `close` ends the connection that there is: nobody would end a later one.
+    this.#mustBeOpen();
     const connection = new BrokerConnection({ host, port }, cluster.clientOptions());
     this.#connection = connection;
     await connection.open();
@@ -169,6 +171,10 @@ export class ProduceLane {
     } catch (error) {
       throw isRetryable(error) ? error : unavailable('asking for a producer id', error);
     }
+  }
+
+  #mustBeOpen(): void {
+    if (this.#stop.signal.aborted) throw this.#failure('closed before it was acknowledged');
   }
 
   #failure(why: string): ClickrateError {
