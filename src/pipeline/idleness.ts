@@ -49,19 +49,19 @@ export class Idleness {
     });
   }
 
-  /** Proof that partition `p` held nothing good when the others' last good events had arrived. */
-  #passed(p: number): boolean {
-    return this.#goodAtMs.every((at, q) => q === p || this.#emptySentAtMs[p] >= at);
-  }
-
   /** What a producer had to hold while nobody was reached comes soon after: it is waited for. */
   #isBack(p: number): boolean {
     return this.#emptySentAtMs[p] - this.#reachableSinceMs[p] >= this.#idleAfterMs;
   }
 
+  /** Proof that partition `p` held nothing good when the last good event, of any, had arrived. */
+  #passed(p: number): boolean {
+    return this.#isBack(p) && this.#emptySentAtMs[p] >= Math.max(...this.#goodAtMs);
+  }
+
   /** Whether an idle partition `p` needs a fresh fetch before time may move past it. */
   needsProbe(p: number): boolean {
-    return !this.#isBack(p) || !this.#passed(p);
+    return !this.#passed(p);
   }
 
   /** Milliseconds since the last event of partition `p` that is not junk, or since the start. */
@@ -75,7 +75,7 @@ export class Idleness {
       const isBack = this.#isBack(p);
       return {
         idle: isBack && emptySentAtMs - goodAtMs >= this.#idleAfterMs,
-        passed: isBack && this.#passed(p) && emptySentAtMs >= goodAtMs,
+        passed: this.#passed(p),
       };
     });
     const heardMs = this.#emptySentAtMs.map((atMs, p) => atMs - this.#awayMs[p]);
