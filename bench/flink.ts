@@ -5,7 +5,7 @@ import { GatewaySession } from '../src/flink/gateway.ts';
 import { type Job, jobSettings } from '../src/flink/job.ts';
 import { JobManager } from '../src/flink/jobmanager.ts';
 import { kafkaProperties } from '../src/flink/kafka-properties.ts';
-import { jobStatements, sessionProperties } from '../src/flink/sql.ts';
+import { definitions, sessionProperties, statementSet } from '../src/flink/sql.ts';
 import { endsOf } from '../test/kafka/log-reader.ts';
 import type { FlinkTestCluster } from '../test/support/flink-cluster.ts';
 import type { KafkaTestCluster } from '../test/support/kafka-cluster.ts';
@@ -37,7 +37,7 @@ export async function runJob(
   const before = cpuSecondsOf(pid);
   const [properties, statements] =
     way === 'job'
-      ? [sessionProperties(job), jobStatements(job)]
+      ? [sessionProperties(job), [...definitions(job), `EXECUTE ${statementSet(job)}`]]
       : [jsonSession(job), jsonStatements(job)];
   const session = await GatewaySession.open(flink.gatewayUrl, properties);
   let jobId = '';

@@ -13,9 +13,8 @@ import {
   slotsLacking,
 } from '../flink/deploy.ts';
 import { MOST_CHECKPOINT_MS } from '../flink/heartbeat.ts';
-import { fingerprint, type Job } from '../flink/job.ts';
+import { fingerprint, type Job, KEEP_MS } from '../flink/job.ts';
 import { type JobListed, JobManager } from '../flink/jobmanager.ts';
-import { KEEP_MS } from '../flink/sql.ts';
 import { configurationOf, type Flags, KAFKA_OPTIONS, pick, withOptions } from './command.ts';
 import {
   type DeploymentOptions,

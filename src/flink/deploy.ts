@@ -8,7 +8,7 @@ import { GatewaySession } from './gateway.ts';
 import { fingerprint, type Job, type JobStart } from './job.ts';
 import { isLiving, type JobListed, type JobManager } from './jobmanager.ts';
 import { pause } from './rest.ts';
-import { jobStatements, restoring, sessionProperties } from './sql.ts';
+import { definitions, restoring, sessionProperties, statementSet } from './sql.ts';
 
 const READY_MS = 120_000;
 const LOOK_MS = 100;
@@ -56,9 +56,8 @@ export async function slotsLacking(
 export async function prepare(gateway: string, job: Job): Promise<GatewaySession> {
   const session = await GatewaySession.open(gateway, sessionProperties(job));
   try {
-    const statements = jobStatements(job);
-    for (const statement of statements.slice(0, -1)) await session.run(statement);
-    await session.run(`EXPLAIN ${statements.at(-1)?.replace(/^EXECUTE /, '')}`);
+    for (const statement of definitions(job)) await session.run(statement);
+    await session.run(`EXPLAIN ${statementSet(job)}`);
   } catch (error) {
     await session.close();
     throw error;
@@ -83,7 +82,7 @@ export async function launch(
   let jobId: string | null = null;
   try {
     if (restoreFrom !== null) await session.run(restoring(restoreFrom));
-    jobId = (await session.run(jobStatements(job).at(-1) as string)).jobId;
+    jobId = (await session.run(`EXECUTE ${statementSet(job)}`)).jobId;
   } finally {
     await session.close();
   }

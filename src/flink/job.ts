@@ -46,6 +46,13 @@ export type Watermarks = 'on-event' | 'periodic';
 /** Where a job without a checkpoint begins: the logs' begin, or an append time (epoch ms). */
 export type JobStart = 'earliest' | number;
 
+/**
+ * Right after a restart no watermark is known, and an event is counted that is too late: it must
+ * find the counts of its window in the state, or it would publish a window of one event over the
+ * finished one. Longer costs memory, and goes beyond the windows that a sink remembers.
+ */
+export const KEEP_MS = 60_000;
+
 export type Job = {
   /** Tells it from the cluster's other jobs. */
   name: string;
@@ -65,7 +72,7 @@ export type Job = {
   watermarks: Watermarks;
   /** Drop events whose `event_id` was counted already, remembered for this long; 0: do not look. */
   dedupMs: number;
-  /** How much longer a window stays in the state than events of it are counted; default: 60 s. */
+  /** How much longer a window stays in the state than its events are counted; none: `KEEP_MS`. */
   keepMs?: number;
 };
 

@@ -1,5 +1,5 @@
 /** The job as Flink SQL: one source, one verdict a record, three outputs. */
-import type { Job } from './job.ts';
+import { type Job, KEEP_MS } from './job.ts';
 
 /** A text as SQL writes it. */
 function quoted(text: string): string {
@@ -15,13 +15,6 @@ function intervalOf(ms: number): string {
 function bigint(value: number): string {
   return `CAST(${value} AS BIGINT)`;
 }
-
-/**
- * Right after a restart no watermark is known, and an event is counted that is too late: it must
- * find the counts of its window in the state, or it would publish a window of one event over the
- * finished one. Longer costs memory, and goes beyond the windows that a sink remembers.
- */
-export const KEEP_MS = 60_000;
 
 /** Properties of the session that submits the job. */
 export function sessionProperties(job: Job): Record<string, string> {
@@ -61,15 +54,13 @@ const FUNCTIONS = {
   ctr_kept_value: 'KeptValue',
 };
 
-/** Statements in their order; the last one is the job. */
-export function jobStatements(job: Job): string[] {
+/** What there must be before the job: functions, tables and views, in their order. */
+export function definitions(job: Job): string[] {
   const functions = Object.entries(FUNCTIONS).map(
     ([name, type]) =>
       `CREATE TEMPORARY FUNCTION ${name} AS 'clickrate.flink.Functions$${type}' LANGUAGE JAVA ` +
       `USING JAR ${quoted(job.jar.includes('://') ? job.jar : `file://${job.jar}`)}`,
   );
-  const outputs = [insertResults(job), insertProgress(job)];
-  if (job.topics.rejected !== '') outputs.push(INSERT_REJECTED);
   return [
     ...functions,
     events(job),
@@ -78,8 +69,14 @@ export function jobStatements(job: Job): string[] {
     results(job),
     progress(job),
     ...(job.topics.rejected === '' ? [] : [rejected(job)]),
-    `EXECUTE STATEMENT SET BEGIN\n${outputs.join(';\n')};\nEND;`,
   ];
+}
+
+/** The job itself, to be executed or explained. */
+export function statementSet(job: Job): string {
+  const outputs = [insertResults(job), insertProgress(job)];
+  if (job.topics.rejected !== '') outputs.push(INSERT_REJECTED);
+  return `STATEMENT SET BEGIN\n${outputs.join(';\n')};\nEND;`;
 }
 
 function withOptions(job: Job, options: Record<string, string>): string {

@@ -6,7 +6,7 @@ import { suite, test } from 'node:test';
 import { MOST_ID_BYTES, OPTIONS, SETTINGS } from '../../src/config.ts';
 import { fingerprint, type Job, jobSettings } from '../../src/flink/job.ts';
 import { kafkaProperties } from '../../src/flink/kafka-properties.ts';
-import { jobStatements, restoring, sessionProperties } from '../../src/flink/sql.ts';
+import { definitions, restoring, sessionProperties, statementSet } from '../../src/flink/sql.ts';
 import { MAX_RECORD_BYTES } from '../../src/sources/kafka/ingest.ts';
 import { ROOT, temporary } from '../support/processes.ts';
 
@@ -32,14 +32,14 @@ const JOB: Job = {
   watermarks: 'periodic',
 };
 
-const textOf = (job: Job) => jobStatements(job).join('\n');
+const textOf = (job: Job) => [...definitions(job), statementSet(job)].join('\n');
 const statement = (job: Job, begin: string) =>
-  jobStatements(job).find((text) => text.startsWith(begin)) as string;
+  definitions(job).find((text) => text.startsWith(begin)) as string;
 
 suite('the SQL of the job', () => {
   test('counts by product and window, upserted by both', () => {
-    const job = jobStatements(JOB).at(-1) as string;
-    assert.match(job, /^EXECUTE STATEMENT SET BEGIN\nINSERT INTO results/);
+    const job = statementSet(JOB);
+    assert.match(job, /^STATEMENT SET BEGIN\nINSERT INTO results/);
     assert.match(
       job,
       /FROM counted GROUP BY product_id, TUMBLE\(`rowtime`, INTERVAL '10' SECOND\(2, 3\)\)/,
