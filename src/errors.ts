@@ -66,6 +66,12 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Why a file cannot be read, as an error of the table. */
+export function unreadable(file: string, error: unknown): ClickrateError {
+  const sentence = `cannot read ${file}: ${messageOf(error)}`;
+  return new ClickrateError('file_unreadable', sentence, { cause: error });
+}
+
 /** Whether the same call may succeed later: unknown errors may not. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof ClickrateError && error.retry;

@@ -1,7 +1,7 @@
 /** The options of our Kafka clients as properties of Java's. */
 import { readFileSync } from 'node:fs';
 import type { Options } from '../config.ts';
-import { ClickrateError, messageOf } from '../errors.ts';
+import { unreadable } from '../errors.ts';
 
 type Login = Pick<Options, 'saslMechanism' | 'saslUsername' | 'saslPassword'>;
 type Certificates = Pick<Options, 'tlsCa' | 'tlsCert' | 'tlsKey'>;
@@ -49,6 +49,6 @@ function read(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ClickrateError('file_unreadable', messageOf(error));
+    throw unreadable(file, error);
   }
 }

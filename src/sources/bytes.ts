@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { crc32c } from '../crc32c.ts';
-import { ClickrateError, messageOf } from '../errors.ts';
+import { ClickrateError, unreadable } from '../errors.ts';
 import { mustBePadding } from './padding.ts';
 
 /** The least zlib takes. */
@@ -56,10 +56,6 @@ function endsOf(file: number, size: number): Uint8Array {
   ])
     if (readSync(file, ends, from, to - from, at) < to - from) throw new Error('it became shorter');
   return ends;
-}
-
-function unreadable(name: string, error: unknown): ClickrateError {
-  return new ClickrateError('file_unreadable', `cannot read ${name}: ${messageOf(error)}`);
 }
 
 /**

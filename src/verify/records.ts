@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { systemClock } from '../clock.ts';
 import { LIMITS } from '../config.ts';
-import { ClickrateError, messageOf } from '../errors.ts';
+import { unreadable } from '../errors.ts';
 import { copyOf } from '../event.ts';
 import type { CsvMapping } from '../sources/csv.ts';
 import { FileSource } from '../sources/file.ts';
@@ -68,7 +68,7 @@ async function unpacked(file: string): Promise<Buffer> {
     for await (const chunk of plain) chunks.push(chunk as Buffer);
     if (gunzip !== null) mustBePadding(file, gunzip.bytesWritten, size);
   } catch (error) {
-    throw new ClickrateError('file_unreadable', `cannot read ${file}: ${messageOf(error)}`);
+    throw unreadable(file, error);
   }
   return Buffer.concat(chunks);
 }

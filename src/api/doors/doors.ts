@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { FastifyRequest, RouteOptions } from 'fastify';
 import type { Options } from '../../config.ts';
-import { ClickrateError, messageOf } from '../../errors.ts';
+import { ClickrateError, messageOf, unreadable } from '../../errors.ts';
 import { ProblemError } from '../problem-error.ts';
 import { Hosts, isLoopback } from './hosts.ts';
 import { Keys, keyOf } from './keys.ts';
@@ -138,6 +138,6 @@ function contentOf(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ClickrateError('file_unreadable', `cannot read ${file}: ${messageOf(error)}`);
+    throw unreadable(file, error);
   }
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { BaseOptions } from '@platformatic/kafka';
 import type { Options } from '../../config.ts';
-import { ClickrateError, messageOf } from '../../errors.ts';
+import { ClickrateError, unreadable } from '../../errors.ts';
 
 /** The options that a Kafka client needs. */
 export type KafkaOptions = Pick<
@@ -68,7 +68,7 @@ function contentOf(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new ClickrateError('file_unreadable', `cannot read ${file}: ${messageOf(error)}`);
+    throw unreadable(file, error);
   }
 }
 
