@@ -6,6 +6,7 @@ import { sendFresh } from './answer.ts';
 import { livezSchema, metricsSchema, readyzSchema } from './operations.ts';
 import type { Context } from './parts.ts';
 import { ProblemError } from './problem-error.ts';
+import { readinessOf } from './readiness.ts';
 import { whyHeld } from './why.ts';
 
 export async function healthRoutes(app: FastifyInstance, context: Context): Promise<void> {
@@ -22,7 +23,7 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
       const { verbose } = request.query;
       const all = verbose !== undefined && verbose !== 'false' && verbose !== '0';
       const nowMs = parts.clock.wallMs();
-      const body = readiness(parts.health(), troubleOf(context), all ? nowMs : null);
+      const body = readyBody(context, all ? nowMs : null);
       if (!body.ready)
         throw new ProblemError('not_ready', body.reasons.join('; ') || 'a task is not ready', body);
       sendFresh(context, request, reply, JSON.stringify(body));
@@ -44,7 +45,7 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
       stream,
       wallMs,
       version: parts.version,
-      ready: readiness(health, troubleOf(context), null).ready,
+      ready: readinessOf(context, health).ready,
       staleMs: parts.staleMs?.() ?? null,
       keptLimitBytes: parts.limits.keptTotalBytes,
     });
@@ -55,17 +56,14 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
   });
 }
 
-function troubleOf({ results, parts }: Context): string | null {
-  return results.trouble ?? parts.trouble?.() ?? null;
-}
-
 /** `nowMs` is given where more is asked for: the wall clock. */
-function readiness(health: readonly TaskHealth[], trouble: string | null, nowMs: number | null) {
+function readyBody(context: Context, nowMs: number | null) {
+  const health = context.parts.health();
+  const { ready, trouble } = readinessOf(context, health);
   const reasons = health.flatMap(({ task, reasons }) =>
     reasons.map((reason) => `task ${task}: ${reason}`),
   );
   if (trouble !== null) reasons.push(trouble);
-  const ready = trouble === null && health.every((task) => task.ready);
   return { ready, reasons, tasks: health.map((task) => taskBody(task, nowMs)) };
 }
 

@@ -7,6 +7,7 @@ import type { Status, TaskHealth } from '../status.ts';
 import type { Change } from '../stores/store.ts';
 import { finalBeforeOf, isClosed, watermarkOf } from './finality.ts';
 import type { ApiParts } from './handed.ts';
+import { readinessOf } from './readiness.ts';
 import type { Results, ResultsListener } from './results.ts';
 import { type Held, whyHeld } from './why.ts';
 
@@ -150,14 +151,15 @@ export class TaskWatch implements ResultsListener {
       ...task,
       ...whyHeld(task.status, task.health, wallMs),
     }));
-    const trouble = this.#results.trouble ?? parts.trouble?.() ?? null;
+    const health = tasks.flatMap((task) => task.health ?? []);
+    const { ready, trouble } = readinessOf({ parts, results: this.#results }, health);
     const held = tasks.find(({ why }) => why !== null);
     const named = held === undefined ? null : `task ${held.task}: ${held.why}`;
     return {
       tasks,
       watermark: watermarkOf(tasks.flatMap(({ status }) => status ?? [])),
       finalBefore: this.finalBefore(Infinity),
-      ready: trouble === null && tasks.every(({ health }) => health?.ready !== false),
+      ready,
       why: trouble ?? (tasks.length === 1 ? (held?.why ?? null) : named),
     };
   }
