@@ -3,7 +3,7 @@
  * Write-ahead log with full synchronous writes: what was answered is on disk.
  */
 import { randomUUID } from 'node:crypto';
-import { type Stats, statSync } from 'node:fs';
+import { existsSync, type Stats, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, type ErrorCode, messageOf } from './errors.ts';
 import { rowSum, WAY_OUT } from './seal.ts';
@@ -59,6 +59,12 @@ const IOERR = 10;
 /** The one I/O error that means "no room": IOERR_SHMSIZE. A write without room is told as FULL. */
 const NO_ROOM = 4874;
 const SEE_TO_DISK = 'see to the disk: it may be read-only, failing, or over a quota';
+
+/** Throws `file_unreadable` where there is no file to be read. */
+export function mustExist(file: string): void {
+  if (!existsSync(file))
+    throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+}
 
 /** Files of databases that are written, as they were when they were opened. */
 const OPENED = new WeakMap<DatabaseSync, ReturnType<typeof filesOf>>();

@@ -6,7 +6,7 @@ import { ClickrateError, isOf, messageOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { COPY_NAME } from '../repair/steps.ts';
 import { WAY_OUT } from '../seal.ts';
-import { FILE_NAME, openDatabase } from '../sqlite.ts';
+import { FILE_NAME, mustExist, openDatabase } from '../sqlite.ts';
 import type { SqliteStore } from '../stores/sqlite/store.ts';
 import { type DirectoryLock, lockDirectory } from './lock.ts';
 
@@ -20,8 +20,8 @@ export function fileIn(directory: string): string {
 /** The same, of a directory that is there to be read. Throws `file_unreadable` without one. */
 export function existingFileIn(directory: string): string {
   const file = fileIn(directory);
-  if (existsSync(file)) return file;
-  throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+  mustExist(file);
+  return file;
 }
 
 /** There from before a new database is made until it is whole. */

@@ -4,7 +4,7 @@ import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync } from 'n
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, type ErrorCode, messageOf } from '../errors.ts';
-import { refuseForeign } from '../sqlite.ts';
+import { mustExist, refuseForeign } from '../sqlite.ts';
 import {
   brokenPages,
   brokenRows,
@@ -32,8 +32,7 @@ const [READONLY, IOERR, FULL, CANTOPEN] = [8, 10, 13, 14];
  */
 export function backUp(file: string, copy: string): void {
   if (existsSync(copy)) throw taken(copy);
-  if (!existsSync(file))
-    throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+  mustExist(file);
   if (!existsSync(dirname(copy)))
     throw new ClickrateError('file_unreadable', `there is no directory ${dirname(copy)}`);
   // A name of its own: what a run that was killed has left is in nobody's way.

@@ -21,7 +21,7 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError } from '../errors.ts';
-import { FILE_NAME, openDatabase } from '../sqlite.ts';
+import { FILE_NAME, mustExist, openDatabase } from '../sqlite.ts';
 import { brokenPages, brokenSchema, schemaOf, teachSums } from '../sqlite-check.ts';
 import { isOfOther, lostIn } from '../sqlite-log.ts';
 import { freshSchema, SCHEMA_VERSION, versionOf } from '../sqlite-tables.ts';
@@ -44,8 +44,7 @@ export type Repair = {
 /** Of the directory, which the caller has locked. Throws what cannot be repaired. */
 export function tryRepair(directory: string): Repair {
   const file = join(directory, FILE_NAME);
-  if (!existsSync(file))
-    throw new ClickrateError('file_unreadable', `${file} does not exist; is --data right?`);
+  mustExist(file);
   if (lstatSync(file).isSymbolicLink())
     throw new ClickrateError(
       'file_unreadable',
