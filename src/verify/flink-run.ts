@@ -68,7 +68,7 @@ export class FlinkRun {
     const driftMs = Math.max(settings.driftMs, Math.ceil(parts.spanMs / ALIGNMENT_STEPS));
     this.#parts = parts;
     this.#manager = new JobManager(options.jobManager);
-    this.topics = new VerifyTopics(options, prefix, shape, prefix);
+    this.topics = new VerifyTopics(options, prefix, shape);
     this.#job = {
       name: prefix,
       group: prefix,

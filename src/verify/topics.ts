@@ -37,12 +37,12 @@ export class VerifyTopics {
   readonly #options: KafkaOptions;
   readonly #cluster: KafkaCluster;
 
-  /** `group` is the one whose committed offsets tell how far the job is. */
-  constructor(options: KafkaOptions, prefix: string, shape: Shape, group: string) {
+  /** The job's group is called `prefix` too: its committed offsets tell how far it is. */
+  constructor(options: KafkaOptions, prefix: string, shape: Shape) {
     this.names = topicNames(prefix, shape);
     this.#shape = shape;
     this.#options = options;
-    this.#cluster = new KafkaCluster({ ...options, group, groupInstance: '' });
+    this.#cluster = new KafkaCluster({ ...options, group: prefix, groupInstance: '' });
   }
 
   get dataTopics(): string[] {
