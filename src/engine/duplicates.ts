@@ -46,8 +46,8 @@ export class Duplicates {
   }
 
   /**
-   * Whether the id in `words[4i..]` was counted before. The scope is mixed into its first word by
-   * a bijection, so equal ids of two scopes never meet.
+   * Whether the id in `words[4i..]` was counted before, in this scope: topic partition, product and
+   * kind.
    */
   seen(words: Uint32Array, i: number, partition: number, product: number, kind: number): boolean {
     const id = this.#id;
@@ -141,9 +141,9 @@ export class Duplicates {
   takeParts(): { parts: Part[]; removed: string[] } {
     const parts: Part[] = [];
     for (const bucket of this.#buckets.values()) {
+      if (bucket.written === bucket.count) continue;
       const from = bucket.written - (bucket.written % PART_IDS);
       for (let first = from; first < bucket.count; first += PART_IDS) {
-        if (bucket.written === bucket.count) break;
         const bytes = new Uint8Array(this.#words(bucket, first).buffer);
         parts.push({ name: partName(bucket.partition, bucket.end, first), bytes });
       }
@@ -191,7 +191,7 @@ export class Duplicates {
   }
 }
 
-/** Mixed into an id's first word: equal ids of two scopes never meet. */
+/** Mixed into an id's first word by a bijection: equal ids of two scopes never meet. */
 function scopeOf(partition: number, product: number, kind: number): number {
   return Math.imul((product << 2) | (partition << 1) | kind, 0x9e3779b1);
 }
