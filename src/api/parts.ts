@@ -9,7 +9,6 @@ import type { Results } from './results.ts';
 import type { TaskWatch } from './tasks.ts';
 import type { Traffic } from './traffic.ts';
 
-/** Shared by the routes of one server. */
 export type Context = {
   parts: ApiParts;
   results: Results;

@@ -1,7 +1,6 @@
 /** An error of the table with what only HTTP has: members of its document, headers. */
 import { ClickrateError, type ErrorCode } from '../errors.ts';
 
-/** An error that carries more members of its problem document, or headers of its answer. */
 export class ProblemError extends ClickrateError {
   readonly members: object;
   readonly headers: string[];

@@ -1,6 +1,5 @@
 /** What the records of the job's topics say. Null: the record is none of these. */
-import type { Reason } from '../event.ts';
-import { REASONS } from '../event.ts';
+import { REASONS, type Reason } from '../event.ts';
 import { parseFlinkTime } from '../flink/iso-time.ts';
 import type { WindowResult } from './table.ts';
 

@@ -5,8 +5,14 @@
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { BaseOptions, Callback, Connection, ResponseParser } from '@platformatic/kafka';
-import { Reader, Writer } from '@platformatic/kafka';
+import {
+  type BaseOptions,
+  type Callback,
+  type Connection,
+  Reader,
+  type ResponseParser,
+  Writer,
+} from '@platformatic/kafka';
 import { ClickrateError, messageOf } from '../../errors.ts';
 import { login } from './login.ts';
 

@@ -1,8 +1,7 @@
 /** Damaged checkpoints in Redis: found, copied out, dropped. */
 import { randomUUID } from 'node:crypto';
 import { ClickrateError } from '../../errors.ts';
-import type { Connection } from './connection.ts';
-import { scriptOf } from './connection.ts';
+import { type Connection, scriptOf } from './connection.ts';
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
 import { PRELUDE_LUA, RELEASE_LUA } from './lua.ts';
 import { millisecondsOf, readTask } from './tasks.ts';
