@@ -10,6 +10,11 @@ import type { Counts } from './result.ts';
 /** Owners commit every 5 s at least: one that has not for this long is taken for dead. */
 export const SILENT_MS = 15_000;
 
+/** The order of tasks, and of a checkpoint's parts, by their names: 2 comes before 10. */
+export function compareNames(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
 /** Named bytes of a checkpoint, opaque to a store. */
 export type Part = { name: string; bytes: Uint8Array };
 

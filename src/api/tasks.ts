@@ -3,7 +3,7 @@
  * present of those that run in this process. Freshness on every answer comes from here.
  */
 import { messageOf } from '../errors.ts';
-import type { Status, TaskHealth } from '../status.ts';
+import { compareNames, type Status, type TaskHealth } from '../status.ts';
 import type { Change } from '../stores/store.ts';
 import { finalBeforeOf, isClosed, watermarkOf } from './finality.ts';
 import type { ApiParts } from './handed.ts';
@@ -168,8 +168,7 @@ export class TaskWatch implements ResultsListener {
   #tasks(): { task: string; status: Status | null; health: TaskHealth | null }[] {
     const here = new Map(this.#parts.health().map((health) => [health.task, health]));
     const names = [...new Set([...here.keys(), ...this.#committed.keys()])];
-    names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-    return names.map((task) => {
+    return names.sort(compareNames).map((task) => {
       const health = here.get(task) ?? null;
       return { task, status: health?.live ?? this.#committed.get(task) ?? null, health };
     });

@@ -8,7 +8,14 @@ import { BLOCK_SHIFT, blockShiftOf, type EventBatch } from '../decode/columns.ts
 import { ClickrateError } from '../errors.ts';
 import type { RecordBatch } from '../event.ts';
 import type { ProductResult } from '../result.ts';
-import type { Comeback, KeptEvent, OpenCounts, Part, Status } from '../status.ts';
+import {
+  type Comeback,
+  compareNames,
+  type KeptEvent,
+  type OpenCounts,
+  type Part,
+  type Status,
+} from '../status.ts';
 import { restoreBlock, takeBlockParts } from './checkpoint.ts';
 import { answerClaims, askAgain, type Due, due, free, publish, takeClaims } from './collect.ts';
 import { slotOf, TaskCore } from './core.ts';
@@ -84,9 +91,8 @@ export class Task {
     core.comebacks = [...status.comebacks];
     core.tally = new Tally(status.ledger);
     core.duplicates.dropped = status.droppedIds;
-    const inOrder = [...parts].sort((a, b) =>
-      a.name.localeCompare(b.name, 'en', { numeric: true }),
-    );
+    // The ids of a bucket take the places that they had.
+    const inOrder = [...parts].sort((a, b) => compareNames(a.name, b.name));
     const shift = blockShiftOf(status.version);
     for (const part of inOrder) if (!restoreBlock(core, part, shift)) core.duplicates.restore(part);
     core.duplicates.restored();

@@ -1,7 +1,7 @@
 /** A task's checkpoint and status as they stand in Redis. */
 import { ClickrateError } from '../../errors.ts';
 import { openPart, openStatus, WAY_OUT } from '../../seal.ts';
-import type { Status } from '../../status.ts';
+import { compareNames, type Status } from '../../status.ts';
 import type { TaskState } from '../store.ts';
 import type { Connection } from './connection.ts';
 import { KEYS, PARTS_PREFIX, TASK_PREFIX } from './keys.ts';
@@ -68,5 +68,5 @@ export async function readCommitted(connection: Connection): Promise<Committed[]
       number: Number(number),
     });
   }
-  return found.sort((a, b) => (a.task < b.task ? -1 : 1));
+  return found.sort((a, b) => compareNames(a.task, b.task));
 }
