@@ -8,7 +8,7 @@ import { COPY_NAME } from '../repair/steps.ts';
 import { WAY_OUT } from '../seal.ts';
 import { FILE_NAME, mustExist, openDatabase } from '../sqlite.ts';
 import type { SqliteStore } from '../stores/sqlite/store.ts';
-import { type DirectoryLock, lockDirectory } from './lock.ts';
+import { type DirectoryLock, LOCK_NAME, lockDirectory } from './lock.ts';
 
 export type DataDirectory = { lock: DirectoryLock; db: DatabaseSync };
 
@@ -29,7 +29,7 @@ const BEGINNING = 'beginning';
 
 /** Locks the directory and opens its database; throws as both do, and holds nothing then. */
 export function openData(directory: string, log: Log): DataDirectory {
-  const wasUsed = existsSync(join(directory, 'lock.db'));
+  const wasUsed = existsSync(join(directory, LOCK_NAME));
   const lock = lockDirectory(directory);
   try {
     return { lock, db: begin(directory, wasUsed, log) };

@@ -28,6 +28,9 @@ export type DirectoryLock = {
 
 type Holder = { pid: number; since: string; url?: string };
 
+/** In a directory that was used. */
+export const LOCK_NAME = 'lock.db';
+
 const SQLITE_BUSY = 5;
 /** SQLITE_CORRUPT and SQLITE_NOTADB. */
 const DAMAGED = [11, 26];
@@ -38,7 +41,7 @@ const HELD = new Set<DatabaseSync>();
 /** Locks `directory`, made if need be; throws `directory_locked` naming the holder. */
 export function lockDirectory(directory: string): DirectoryLock {
   const holderFile = join(directory, 'holder.json');
-  const lockFile = join(directory, 'lock.db');
+  const lockFile = join(directory, LOCK_NAME);
   const db = acquire(directory, lockFile, holderFile);
   HELD.add(db);
   const { dev, ino } = statSync(lockFile);
