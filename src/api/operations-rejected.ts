@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { LIMITS } from '../config.ts';
 import { REASONS } from '../event.ts';
-import { limit, query, time } from './queries.ts';
+import { keptId, limit, query, time } from './queries.ts';
 import { answers, jsonAnswer } from './responses.ts';
 import { Kept, unusableMembers } from './schema.ts';
 import { count, nullable } from './schema-words.ts';
@@ -11,9 +11,7 @@ const KEPT_FOR =
   `${LIMITS.keptMs / 86_400_000} days or ${LIMITS.keptTotalBytes / 2 ** 30} GB; ` +
   `in Redis ${LIMITS.keptRedisBytes / 2 ** 20} MiB`;
 
-const params = Type.Object({
-  id: Type.Integer({ minimum: 0, description: 'As `/v1/rejected` tells it' }),
-});
+const params = Type.Object({ id: keptId('As `/v1/rejected` tells it') });
 
 export const rejectedSchema = {
   summary: 'Events that were not counted, newest first, with their original bytes',
@@ -24,7 +22,7 @@ export const rejectedSchema = {
     ),
     from: time('Arrived at or after it'),
     to: time('Arrived before it'),
-    before: Type.Optional(Type.Integer({ minimum: 0, description: '`next` of the page before' })),
+    before: Type.Optional(keptId('`next` of the page before')),
     limit: limit(100),
   }),
   response: answers(

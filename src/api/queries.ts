@@ -11,5 +11,8 @@ export const time = (description: string) =>
   );
 export const limit = (standard: number) =>
   Type.Optional(Type.Integer({ minimum: 1, maximum: LIMITS.pageRows, default: standard }));
+/** What kept events are numbered by. */
+export const keptId = (description: string) =>
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description });
 export const query = (properties: Parameters<typeof Type.Object>[0]) =>
   Type.Object(properties, { additionalProperties: false });

@@ -35,8 +35,17 @@ const CURSOR_CHARS = 8;
 /** What a URL has beside such an id, and a request's head beside its URL. */
 const URL_REST_BYTES = 1_024;
 const HEAD_REST_BYTES = 8_192;
-/** Schemas are held to JSON Schema by a test: at each start that took longer than all the rest. */
-const AJV = { removeAdditional: false, coerceTypes: true, meta: false, validateSchema: false };
+/**
+ * Schemas are held to JSON Schema by a test: at each start that took longer than all the rest.
+ * `Infinity` and `1e400` are coerced to a number, which strict numbers would hold to no bound.
+ */
+const AJV = {
+  removeAdditional: false,
+  coerceTypes: true,
+  strictNumbers: false,
+  meta: false,
+  validateSchema: false,
+};
 /** How long whoever sent no request has to read why it was refused. */
 const LINGER_MS = 1_000;
 

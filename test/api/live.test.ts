@@ -260,7 +260,8 @@ test('one rejected event can be looked at, and sent again after a fix', async (t
   const { app, json, pushed } = await served(t, reader);
   assert.equal((await json('/v1/rejected/2')).text, 'not JSON');
   assert.equal((await json('/v1/rejected/3')).code, 'not_found');
-  assert.equal((await json('/v1/rejected/x')).code, 'bad_request');
+  for (const id of ['x', 'Infinity', '1e300'])
+    assert.equal((await json(`/v1/rejected/${id}`)).code, 'bad_request', id);
   const replay = (id: number) => app.inject({ url: `/v1/rejected/${id}/replay`, method: 'POST' });
   const answer = await replay(1);
   assert.equal(answer.statusCode, 202);

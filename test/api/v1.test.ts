@@ -192,6 +192,10 @@ test('a query that cannot be is refused by the name of its parameter', async (t)
   await assertRefused(app, '/v1/products?limit=0', /limit/);
   await assertRefused(app, '/v1/products?limit=1001', /limit/);
   await assertRefused(app, '/v1/products?limit=x', /limit/);
+  // What becomes an infinity is a number, and over every bound.
+  for (const number of ['Infinity', '1e400', '-1e400', '9007199254740992'])
+    for (const path of ['products?limit', 'rejected?limit', 'rejected?before'])
+      await assertRefused(app, `/v1/${path}=${number}`, /limit|before/);
   await assertRefused(app, '/v1/products?sort=price', /sort .*-impressions/);
   await assertRefused(app, '/v1/products?limt=5', /limt is not known/);
   // Where there is no parameter, too; the original's clients may add what they like.

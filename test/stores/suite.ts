@@ -555,6 +555,8 @@ function readExamples(example: Example): void {
     assert.deepEqual(await harness.store.rejected({ limit: 2 }), all.slice(0, 2));
     const rest = await harness.store.rejected({ limit: 2, before: all[1]!.id });
     assert.deepEqual(rest, all.slice(2));
+    for (const before of [0, 1, all[2]!.id])
+      assert.deepEqual(await harness.store.rejected({ limit: 2, before }), [], `before ${before}`);
     assert.deepEqual(await harness.store.rejected({ limit: 9, reason: 'too_late' }), [all[1]]);
     const { bytes, ...event } = all[0]!;
     const { bytes: _, ...expected } = keptOf(2, START);

@@ -122,7 +122,8 @@ export async function readRejected(
   const { before, limit, maxBytes = Infinity } = query;
   const found: StoredEvent[] = [];
   let bytes = 0;
-  let end = before === undefined ? '+' : `(${Math.max(0, before)}-0`;
+  // Numbers begin at 1, and Redis knows nothing before 0.
+  let end = before === undefined ? '+' : `(${Math.max(1, before)}-0`;
   let count = Math.min(FIRST_EVENTS, limit);
   while (found.length < limit) {
     const command = ['XREVRANGE', KEYS.rejected, end, '-', 'COUNT', String(count)];
