@@ -57,8 +57,6 @@ export function sendError(
   const body = problemOf(known.code, known.message, request.url, members);
   const headers = ['content-type', PROBLEM_TYPE, 'cache-control', 'no-store'];
   if (known.retry) headers.push('retry-after', RETRY_AFTER_S);
-  // The rest of such a body is not read, so the connection cannot be used again.
-  if (known.status === 413 || known.status === 415) headers.push('connection', 'close');
   if (known instanceof ProblemError) headers.push(...known.headers);
   send(context, request, reply, known.status, headers, JSON.stringify(body));
 }

@@ -1,6 +1,6 @@
 /** Bytes of bodies that are held for requests under way: many at once must not fill the memory. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ProblemError } from './problem-error.ts';
+import { ClickrateError } from '../errors.ts';
 
 type Payload = NodeJS.ReadableStream;
 
@@ -27,13 +27,12 @@ export class UnderWay {
     const body = { bytes: 0, isUsed: false, isAnswered: false };
     this.#bodies.set(request, body);
     payload.on('data', (chunk: Buffer) => {
-      // What still comes of a body that was refused is thrown away.
+      // What still comes of a body that was refused is thrown away: who is cut off while it sends
+      // sees a broken connection, and not why.
       if (body.isAnswered) return;
       this.#add(body, chunk.length);
       if (this.bytes <= this.#maxBytes || reply.sent) return;
-      // The rest is not read: whoever sends it must come back on another connection.
-      const headers = ['connection', 'close'];
-      payload.emit('error', new ProblemError('journal_full', TOO_MANY, {}, headers));
+      payload.emit('error', new ClickrateError('journal_full', TOO_MANY));
     });
     reply.raw.once('close', () => {
       body.isAnswered = true;
@@ -48,7 +47,8 @@ export class UnderWay {
     try {
       await use({
         take: (bytes) => {
-          if (this.bytes + bytes > this.#maxBytes) throw new ProblemError('journal_full', TOO_MANY);
+          if (this.bytes + bytes > this.#maxBytes)
+            throw new ClickrateError('journal_full', TOO_MANY);
           this.#add(body, bytes);
         },
         giveBack: (bytes) => this.#add(body, -bytes),

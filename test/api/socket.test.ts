@@ -88,6 +88,31 @@ test('answers, tags and errors over a real connection', async (t) => {
   assert.equal(refused.status, 415);
 });
 
+test('a body that is refused may come to its end: who sends it hears why', async (t) => {
+  const { port } = await listening(t);
+  const bytes = LIMITS.bodyBytes + 1;
+  for (const [type, framing, status] of [
+    ['application/json', `Content-Length: ${bytes}`, 413],
+    ['image/png', `Content-Length: ${bytes}`, 415],
+    ['application/json', 'Transfer-Encoding: chunked', 413],
+  ] as const) {
+    const socket = connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    const isChunked = framing.startsWith('Transfer');
+    socket.write(
+      `POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\n${framing}\r\n\r\n`,
+    );
+    if (isChunked) socket.write(`${bytes.toString(16)}\r\n`);
+    socket.write(Buffer.alloc(isChunked ? bytes : 1, ' '));
+    const [answer] = await once(socket, 'data');
+    assert.match(String(answer), new RegExp(`^HTTP/1.1 ${status} `));
+    // Much is on its way when the answer comes; programs read it when they have sent everything.
+    socket.write(isChunked ? '\r\n0\r\n\r\n' : Buffer.alloc(bytes - 1, ' '));
+    socket.write('GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1.1 200 /, `${type}, ${framing}`);
+  }
+});
+
 test('who says that nothing more will come hears the answer all the same', async (t) => {
   const { port } = await listening(t, { push: () => sleep(20) });
   const body = '{"product_id":"a"}';
