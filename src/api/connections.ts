@@ -2,11 +2,11 @@
  * Ends connections when the server closes. Node ends those that wait for their next request; it
  * would wait for those that have not sent a first one: browsers open some ahead.
  */
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /** A socket of Node's server knows the answer under way. */
-type HttpSocket = Socket & { _httpMessage?: object | null };
+export type HttpSocket = Socket & { _httpMessage?: ServerResponse | null };
 
 export class Connections {
   readonly #sockets = new Set<HttpSocket>();

@@ -1,9 +1,8 @@
 /** The HTTP server, built without listening: the caller listens, tests inject. */
-import type { Socket } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { ClickrateError } from '../errors.ts';
 import { Metrics } from '../metrics.ts';
-import { Connections } from './connections.ts';
+import { Connections, type HttpSocket } from './connections.ts';
 import { describeRoutes, docsRoutes } from './docs.ts';
 import { Doors } from './doors/doors.ts';
 import type { ApiParts } from './handed.ts';
@@ -142,13 +141,14 @@ function bareServer(context: Context): FastifyInstance {
 }
 
 /** Answers what is not a request, and lets go of the connection whatever its other end does. */
-function refuse(code: string | undefined, socket: Socket): void {
+function refuse(code: string | undefined, socket: HttpSocket): void {
   // Without a handshake nothing can be said; without a reader neither.
   if (code?.startsWith('ERR_TLS') || code === 'EPROTO' || !socket.writable) {
     socket.destroy();
     return;
   }
-  socket.end(clientErrorText(code));
+  // Within an answer that has begun it would be taken for a part of it.
+  socket.end(socket._httpMessage?.headersSent ? '' : clientErrorText(code));
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
 

@@ -113,6 +113,19 @@ test('a body that is refused may come to its end: who sends it hears why', async
   }
 });
 
+test('nothing is written into an answer that has begun', async (t) => {
+  const { port } = await listening(t);
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET /v1/stream HTTP/1.1\r\nHost: x\r\n\r\n');
+  let answer = String((await once(socket, 'data'))[0]);
+  socket.on('data', (part) => {
+    answer += part;
+  });
+  socket.write('this is no request\r\n\r\n');
+  await once(socket, 'close');
+  assert.equal(answer.match(/HTTP\/1\.1/g)?.length, 1);
+});
+
 test('who says that nothing more will come hears the answer all the same', async (t) => {
   const { port } = await listening(t, { push: () => sleep(20) });
   const body = '{"product_id":"a"}';
