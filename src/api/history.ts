@@ -5,6 +5,7 @@ import { ClickrateError } from '../errors.ts';
 import { zoneOf } from '../history.ts';
 import type { Counts } from '../result.ts';
 import type { LevelHeld } from '../stores/store.ts';
+import { preferred } from './accept.ts';
 import { sendFresh } from './answer.ts';
 import { csvText, type Told } from './export.ts';
 import { freshnessText } from './freshness.ts';
@@ -171,7 +172,8 @@ function periodText(product: string | null, period: Told, minSample: number): st
   return textOf((bytes) => addLive(bytes, head, period, lengthMs, yardstick, more));
 }
 
-function formatOf(accept = ''): Format {
-  if (accept.includes('text/csv')) return 'csv';
-  return accept.includes('application/x-ndjson') ? 'ndjson' : 'json';
+function formatOf(accept: string | undefined): Format {
+  const type = preferred(accept, ['text/csv', 'application/x-ndjson', 'application/json']);
+  if (type === 'text/csv') return 'csv';
+  return type === 'application/x-ndjson' ? 'ndjson' : 'json';
 }

@@ -1,6 +1,7 @@
 /** The endpoints of the original demo: same paths, same JSON. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Counts } from '../result.ts';
+import { preferred } from './accept.ts';
 import { JSON_TYPE, send, sendJson, sendSerialised } from './answer.ts';
 import type { SerialisedBody } from './bodies.ts';
 import { pairOf } from './live.ts';
@@ -86,5 +87,5 @@ function twoWindows({ results }: Context, product: string): string {
 
 /** Whether a person with a browser asks, rather than a program. */
 function wantsPage(accept: string | undefined): boolean {
-  return accept?.includes('text/html') ?? false;
+  return preferred(accept, ['text/html', 'application/json']) === 'text/html';
 }

@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ClickrateError } from '../errors.ts';
+import { preferred } from './accept.ts';
 import { send, sendBytes } from './answer.ts';
 import type { Context } from './parts.ts';
 
@@ -46,7 +47,8 @@ export async function pageRoutes(app: FastifyInstance, context: Context): Promis
   app.get('/assets/*', { schema: { hide: true } }, (request, reply) => {
     const asset = page.assets.get(request.url.split('?', 1)[0]!);
     if (asset === undefined) throw new ClickrateError('not_found', 'no such file of the page');
-    const packed = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+    const encodings = String(request.headers['accept-encoding'] ?? '');
+    const packed = preferred(encodings, ['gzip', 'identity']) === 'gzip';
     const headers = ['content-type', asset.type, 'cache-control', FOR_EVER];
     headers.push('vary', 'accept-encoding');
     if (packed) headers.push('content-encoding', 'gzip');

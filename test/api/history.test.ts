@@ -186,6 +186,11 @@ suite('history over HTTP', () => {
     const lines = await app.inject(`${url}?format=ndjson`);
     assert.equal(JSON.parse(lines.body.trim()).product_id, name);
     assert.equal((await app.inject(`${url}?format=csv`)).body, csv.body);
+    const accept = 'application/json, Text/CSV ; q=0.5, application/x-ndjson;q=0';
+    const json = await app.inject({ url, headers: { accept } });
+    assert.match(String(json.headers['content-type']), /^application\/json/);
+    const rather = { accept: accept.replace('json,', 'json;q=0.4,') };
+    assert.equal((await app.inject({ url, headers: rather })).body, csv.body);
   });
 
   test('a period is complete when it is final and nothing of it may be elsewhere', async (t) => {

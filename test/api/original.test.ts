@@ -203,6 +203,10 @@ test('the root is JSON, and a page to a browser', async (t) => {
     const method = url === '/v1/events' ? 'POST' : url === '/v1/stream' ? 'HEAD' : 'GET';
     assert.notEqual((await app.inject({ url, method })).statusCode, 404, url);
   }
+  for (const accept of ['application/json, text/html;q=0.9', 'text/html;q=0, */*']) {
+    const { headers } = await app.inject({ url: '/', headers: { accept } });
+    assert.match(String(headers['content-type']), /^application\/json/, accept);
+  }
   const page = await app.inject({ url: '/', headers: { accept: 'text/html,*/*;q=0.8' } });
   assert.match(String(page.headers['content-type']), /^text\/html/);
   assert.match(String(page.headers['content-security-policy']), /default-src 'none'/);

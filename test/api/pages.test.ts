@@ -9,6 +9,19 @@ import { FakeReader, partsWith } from './fake-reader.ts';
 
 type Closers = { after(fn: () => unknown): void };
 
+test('a file of the page is packed for whom takes it so', async (t) => {
+  const asset = { type: 'text/css', plain: Buffer.from('plain'), gzip: Buffer.from('packed') };
+  const page = { index: '', assets: new Map([['/assets/a.css', asset]]) };
+  const app = await createServer(partsWith(new FakeReader(), { page }).parts);
+  t.after(() => app.close());
+  const asked = async (encodings: string) =>
+    (await app.inject({ url: '/assets/a.css', headers: { 'accept-encoding': encodings } })).body;
+  for (const encodings of ['gzip, deflate, br, zstd', 'GZIP;q=0.5', 'br;q=1.0, gzip;q=0.001'])
+    assert.equal(await asked(encodings), 'packed', encodings);
+  for (const encodings of ['', 'br', 'gzip;q=0', 'identity, gzip; q=0.0', 'identity, gzip;q=0.5'])
+    assert.equal(await asked(encodings), 'plain', encodings);
+});
+
 async function serverWith(t: Closers, options: Partial<DoorOptions> = {}) {
   const { parts } = partsWith(new FakeReader(), { judge: () => [] });
   const doors = new Doors({ ...OPTIONS, ...options }, true);
