@@ -15,9 +15,7 @@ const STEP =
 const span = {
   from: time('Periods from the one that holds it on; default: an hour before `to`'),
   to: time('Periods that start before it; default: the end of the latest window'),
-  step: Type.Optional(
-    Type.Unsafe<string>({ type: 'string', enum: STEPS, default: 'window', description: STEP }),
-  ),
+  step: Type.Optional(listOf(STEPS, { default: 'window', description: STEP })),
   tz: Type.Optional(
     Type.String({
       description: 'Time zone of days and hours (IANA name); default: the store’s',
@@ -26,15 +24,13 @@ const span = {
     }),
   ),
   format: Type.Optional(
-    Type.Unsafe<string>({
-      type: 'string',
-      enum: ['json', 'csv', 'ndjson'],
+    listOf(['json', 'csv', 'ndjson'], {
       description: 'Instead of an Accept header: text/csv, application/x-ndjson',
     }),
   ),
 };
 const told = {
-  step: listOf([...STEPS]),
+  step: listOf(STEPS),
   from: timeMs('Start of the first period that was asked for'),
   to: timeMs('End of the last one'),
   freshness: Type.Ref('Freshness#'),
@@ -61,6 +57,7 @@ function exported(schema: object) {
 }
 
 export const historySchema = {
+  operationId: 'getProductHistory',
   summary: "A product's history, oldest first; periods without an event are left out",
   tags: ['v1'],
   params: productParams,
@@ -78,6 +75,7 @@ export const historySchema = {
 };
 
 export const totalsSchema = {
+  operationId: 'getHistory',
   summary: 'Products together over time, oldest first: sums, and the ratio of the sums',
   tags: ['v1'],
   querystring: query({
@@ -95,6 +93,7 @@ export const totalsSchema = {
 };
 
 export const keptSchema = {
+  operationId: 'getHistoryKept',
   summary: 'What is kept of history: every window is in one of these levels',
   tags: ['v1'],
   response: answers(

@@ -5,7 +5,7 @@ import { SORTS } from './order.ts';
 import { limit, productParams, query } from './queries.ts';
 import { answers, jsonAnswer, textAnswer } from './responses.ts';
 import { Counted } from './schema.ts';
-import { count, nullable, timeMs } from './schema-words.ts';
+import { count, listOf, nullable, timeMs } from './schema-words.ts';
 
 const Difference = Type.Object({
   difference: Type.Number({ description: 'Rate of the latest window less that of the one before' }),
@@ -16,13 +16,12 @@ const Difference = Type.Object({
 });
 
 export const productsSchema = {
+  operationId: 'listProducts',
   summary: 'All products, page by page',
   tags: ['v1'],
   querystring: query({
     sort: Type.Optional(
-      Type.Unsafe<string>({
-        type: 'string',
-        enum: SORTS,
+      listOf(SORTS, {
         default: 'product_id',
         description: "By the latest window; '-' for descending; no rate is below every rate",
       }),
@@ -46,6 +45,7 @@ export const productsSchema = {
 };
 
 export const productSchema = {
+  operationId: 'getProduct',
   summary: 'A product',
   tags: ['v1'],
   params: productParams,
@@ -64,6 +64,7 @@ export const productSchema = {
 };
 
 export const ledgerSchema = {
+  operationId: 'getLedger',
   summary: 'What became of every event, by task and in total',
   description: 'As of the last commit of each task.',
   tags: ['v1'],
@@ -89,6 +90,7 @@ export const ledgerSchema = {
 };
 
 export const watermarkSchema = {
+  operationId: 'getWatermark',
   summary: 'Why is it not closed? Time in every task, and what holds it back',
   tags: ['v1'],
   response: answers(
@@ -104,12 +106,14 @@ export const watermarkSchema = {
 };
 
 export const openSchema = {
+  operationId: 'getOpen',
   summary: 'Counts of the windows that are not closed yet',
   tags: ['v1'],
   response: answers(jsonAnswer(Type.Ref('Open#')), []),
 };
 
 export const streamSchema = {
+  operationId: 'followStream',
   summary: 'Everything live, as server-sent events',
   description:
     'First `snapshot` (all rows), then `change` as it is published: `{number, rows, removed, ' +

@@ -5,7 +5,7 @@ import { REASONS } from '../event.ts';
 import { keptId, limit, query, time } from './queries.ts';
 import { answers, jsonAnswer } from './responses.ts';
 import { Kept, unusableMembers } from './schema.ts';
-import { count, nullable } from './schema-words.ts';
+import { count, listOf, nullable } from './schema-words.ts';
 
 const KEPT_FOR =
   `${LIMITS.keptMs / 86_400_000} days or ${LIMITS.keptTotalBytes / 2 ** 30} GB; ` +
@@ -14,12 +14,11 @@ const KEPT_FOR =
 const params = Type.Object({ id: keptId('As `/v1/rejected` tells it') });
 
 export const rejectedSchema = {
+  operationId: 'listRejected',
   summary: 'Events that were not counted, newest first, with their original bytes',
   tags: ['v1'],
   querystring: query({
-    reason: Type.Optional(
-      Type.Unsafe<string>({ type: 'string', enum: REASONS, description: 'Only these' }),
-    ),
+    reason: Type.Optional(listOf(REASONS, { description: 'Only these' })),
     from: time('Arrived at or after it'),
     to: time('Arrived before it'),
     before: Type.Optional(keptId('`next` of the page before')),
@@ -43,6 +42,7 @@ export const rejectedSchema = {
 };
 
 export const rejectedOneSchema = {
+  operationId: 'getRejected',
   summary: 'One event that was not counted',
   tags: ['v1'],
   params,
@@ -50,6 +50,7 @@ export const rejectedOneSchema = {
 };
 
 export const replaySchema = {
+  operationId: 'replayRejected',
   summary: 'Take an event again that was not counted, after a fix',
   description: 'Judged as a new event with a new arrival; the kept one stays.',
   tags: ['v1'],

@@ -11,6 +11,7 @@ const byProduct = Type.Record(Type.String(), Type.Ref('Result#'), {
 });
 
 export const latestSchema = {
+  operationId: 'getLatest',
   summary: 'The latest window of every product',
   tags: ['original'],
   response: answers(jsonAnswer(byProduct, { etag: true }), [503]),
@@ -18,10 +19,12 @@ export const latestSchema = {
 
 export const previousSchema = {
   ...latestSchema,
+  operationId: 'getPrevious',
   summary: 'The window before it, of every product',
 };
 
 export const productCtrSchema = {
+  operationId: 'getProductCtr',
   summary: 'Both windows of a product',
   tags: ['original'],
   params: productParams,
@@ -29,6 +32,7 @@ export const productCtrSchema = {
 };
 
 export const rootSchema = {
+  operationId: 'getRoot',
   summary: 'What this is and where to go on; a browser gets a page',
   tags: ['original'],
   response: answers(
@@ -70,6 +74,7 @@ const textMedia = (description: string, example: string) => ({
 const MOST = `At most ${LIMITS.bodyBytes} bytes, unpacked, and ${LIMITS.bodyEvents} events.`;
 
 export const eventsSchema = {
+  operationId: 'sendEvents',
   summary: 'Take events',
   description:
     'Answers after the events are on disk. One JSON object, an array of them, or one a line. ' +
@@ -95,6 +100,7 @@ export const eventsSchema = {
 };
 
 export const livezSchema = {
+  operationId: 'getLiveness',
   summary: 'Whether the process answers',
   tags: ['operations'],
   security: [],
@@ -102,6 +108,7 @@ export const livezSchema = {
 };
 
 export const readyzSchema = {
+  operationId: 'getReadiness',
   summary: 'Whether events are counted and results are current, and why not',
   tags: ['operations'],
   security: [],
@@ -114,12 +121,14 @@ export const readyzSchema = {
 };
 
 export const metricsSchema = {
+  operationId: 'getMetrics',
   summary: 'Metrics in the Prometheus text format',
   tags: ['operations'],
   response: answers(textAnswer('text/plain', 'Text format 0.0.4'), []),
 };
 
 export const openapiSchema = {
+  operationId: 'getOpenapi',
   summary: 'This document',
   tags: ['operations'],
   response: answers(

@@ -7,5 +7,5 @@ export const count = (description: string) => Type.Integer({ minimum: 0, descrip
 export const timeMs = (description: string) =>
   Type.Integer({ description: `${description}, epoch milliseconds`, examples: [START] });
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-export const listOf = <T extends readonly string[]>(values: T) =>
-  Type.Union(values.map((value) => Type.Literal(value)));
+export const listOf = (values: readonly string[], options: object = {}) =>
+  Type.Unsafe<string>({ type: 'string', enum: values, ...options });

@@ -13,6 +13,7 @@ import { counts, FakeReader, healthOf, keptEvent, partsWith, row, START } from '
 
 type Parameter = { name: string; required?: boolean; schema: { default?: unknown } };
 type Operation = {
+  operationId?: string;
   parameters?: Parameter[];
   requestBody?: { content: Record<string, { schema: object; example?: unknown }> };
   responses: Record<string, { description: string; content?: object; headers?: object }>;
@@ -103,6 +104,17 @@ test('every schema is one that JSON Schema allows', async (t) => {
     app.get(path.replaceAll(/[{}]/g, '-'), { schema }, () => '');
   }
   await app.ready();
+});
+
+test('what makes a client of the document finds a name for each operation, and lists of words', async (t) => {
+  const { document } = await served(t);
+  const names = Object.values(document.paths)
+    .flatMap((operations) => Object.values(operations))
+    .map(({ operationId }) => operationId);
+  assert.equal(new Set(names).size, names.length);
+  for (const name of names) assert.match(String(name), /^[a-z]+([A-Z][a-z]+)*$/);
+  // One word after the other, each a schema of its own, becomes as many types.
+  assert.doesNotMatch(JSON.stringify(document), /"anyOf":\[\{[^}]*"const"/);
 });
 
 test('a parameter with a default need not be given', async (t) => {
