@@ -81,7 +81,8 @@ export const totalsSchema = {
   querystring: query({
     ...span,
     product: Type.Optional(
-      Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: MOST_PRODUCTS })], {
+      // Where neither fits, what is wrong with the first is told.
+      Type.Union([Type.Array(Type.String(), { maxItems: MOST_PRODUCTS }), Type.String()], {
         description: 'A product; may be given several times. None: all products',
       }),
     ),

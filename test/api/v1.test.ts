@@ -213,6 +213,8 @@ test('a query that cannot be is refused by the name of its parameter', async (t)
     `/v1/products?sort=ctr&cursor=${next}`,
     /cursor belongs to sort=product_id/,
   );
+  const many = Array.from({ length: 101 }, (_, i) => `product=${i}`).join('&');
+  await assertRefused(app, `/v1/history?${many}`, /product must NOT have more than 100 items/);
   await assertRefused(app, '/v1/products/a/history?from=yesterday', /from/);
   await assertRefused(app, '/v1/products/a/history?from=2&to=1', /from must not be after to/);
   await assertRefused(app, '/v1/products/a/history?to=2026-13-01', /to must be/);
