@@ -116,9 +116,10 @@ export function brokerGone(): Error {
 }
 
 /** @param failure of the first client's joins */
-export async function member(failure: Error | null = null) {
+export async function member(failure: Error | null = null, groupInstance = '') {
   const consumers: FakeConsumer[] = [];
-  const cluster = new KafkaCluster(OPTIONS, {
+  const options = { ...OPTIONS, groupInstance };
+  const cluster = new KafkaCluster(options, {
     consumer: () => {
       const consumer = new FakeConsumer();
       if (consumers.push(consumer) === 1) consumer.failure = failure;
@@ -127,16 +128,17 @@ export async function member(failure: Error | null = null) {
     connect: () => assert.fail('nothing is fetched'),
   });
   const assigned: (readonly number[])[] = [];
+  const warnings: string[] = [];
   const group = new GroupMember({
     cluster,
     topic: 'impressions',
     clock: new StandingClock(0),
     limits: LIMITS,
-    log: silentLog,
+    log: { ...silentLog, warn: (_, line) => void warnings.push(line) },
     onAssigned: (partitions) => assigned.push(partitions),
   });
   await group.start();
-  return { consumers, cluster, group, assigned };
+  return { consumers, cluster, group, assigned, warnings };
 }
 
 export const turn = () => new Promise(setImmediate);

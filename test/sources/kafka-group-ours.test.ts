@@ -5,11 +5,12 @@ import { member, turn } from './group-member.ts';
 
 const UNKNOWN_MEMBER_ID = 25;
 const REBALANCE_IN_PROGRESS = 27;
+const FENCED_INSTANCE_ID = 82;
 const { signal } = new AbortController();
 
 /** A member with the partitions 0 and 1, whose coordinator can be asked. */
-async function joined() {
-  const world = await member();
+async function joined(groupInstance = '') {
+  const world = await member(null, groupInstance);
   const [consumer] = world.consumers;
   consumer.isReached = true;
   consumer.joined(1, 0);
@@ -46,6 +47,25 @@ test('an answer about the member that we were is none: what was shared out anew 
   };
   assert.equal(await group.isOurs(0, signal), false);
   assert.deepEqual(group.assigned, [1]);
+});
+
+test('a second process of the same name is told of, once until the name is ours again', async (t) => {
+  const { consumer, group, warnings } = await joined('one');
+  t.after(() => group.stop());
+  consumer.reply = async () => FENCED_INSTANCE_ID;
+  // Two tasks that were fenced ask at once; the library joins again under the name meanwhile.
+  const answers = [group.isOurs(0, signal), group.isOurs(1, signal)];
+  assert.deepEqual(await Promise.all(answers), [false, false]);
+  const told = /another process is in the consumer group as one, too: .*--group-instance/;
+  assert.match(group.trouble ?? '', told);
+  assert.deepEqual(warnings.length, 1);
+  assert.match(warnings[0], told);
+  consumer.joined(0, 1);
+  assert.equal(group.trouble, null);
+  // The name may be taken again before anybody is fenced: then positions are refused.
+  group.acknowledge('impressions', 0, 5);
+  await group.stop();
+  assert.equal(warnings.length, 2);
 });
 
 test('while partitions are shared out the new ones are waited for, but not by who stops', async (t) => {

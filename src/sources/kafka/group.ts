@@ -3,11 +3,11 @@
  * tasks, are ours. The library joins and sends heartbeats; safety does not rest on it, but on the
  * store's fence: two owners for a moment cost one of them its uncommitted work.
  */
-import { findErrorBy, heartbeatV4, offsetCommitV8 } from '@platformatic/kafka';
 import type { Clock } from '../../clock.ts';
 import type { Limits } from '../../config.ts';
 import type { Log } from '../../log.ts';
 import { isOfBrokerGone, type KafkaCluster, reasonOf, unavailable } from './cluster.ts';
+import { heartbeat, isNameTaken, isOutOfGroup, isRebalancing, tell } from './coordinator.ts';
 
 /** A member that is not heard for this long is out of the group. */
 const SESSION_MS = 10_000;
@@ -19,8 +19,6 @@ const REBALANCE_MS = 15_000;
 const ACKNOWLEDGE_MS = 1_000;
 /** Heartbeats that fail for this long: the session is over, and another client begins. */
 const STALLED_MS = 15_000;
-/** Codes that say: you are no member any more. */
-const OUT_OF_GROUP = ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'];
 
 export type GroupParts = {
   cluster: KafkaCluster;
@@ -166,38 +164,38 @@ export class GroupMember {
    */
   async isOurs(partition: number, stopping: AbortSignal): Promise<boolean> {
     const { consumer } = this.#parts.cluster;
-    const { memberId, generationId, groupId, groupInstanceId } = consumer;
+    const { memberId } = consumer;
     if (memberId === null || !this.#isMember) return false;
     const nextJoin = this.#nextJoin.signal;
     try {
-      const connection = await this.#coordinator();
-      await heartbeatV4.api.async(connection, groupId, generationId, memberId, groupInstanceId);
+      await heartbeat(consumer, memberId);
     } catch (error) {
-      if (OUT_OF_GROUP.some((id) => findErrorBy(error as Error, 'apiId', id))) {
+      if (isOutOfGroup(error)) {
         // The answer may be about the member that we were before the group shared out anew.
         if (nextJoin.aborted) return this.assigned.includes(partition);
         this.#isMember = false;
-        this.trouble = 'out of the consumer group: joining it again';
+        if (!this.#hasNamesake(error)) this.trouble = 'out of the consumer group: joining it again';
         return false;
       }
-      if (!findErrorBy(error as Error, 'apiId', 'REBALANCE_IN_PROGRESS'))
-        throw unavailable('asking the coordinator', error);
+      if (!isRebalancing(error)) throw unavailable('asking the coordinator', error);
       await this.#parts.clock.sleep(REBALANCE_MS, AbortSignal.any([nextJoin, stopping]));
     }
     return this.assigned.includes(partition);
   }
 
   /**
-   * The one that the library's heartbeats go to. Asking for it ourselves would make the library
-   * believe an answer that is out of date by the time of its next heartbeat.
+   * Whether it failed because another process has our name, which is told: each takes it from the
+   * other for ever, and the library does so in silence.
    */
-  async #coordinator() {
-    const { consumer } = this.#parts.cluster;
-    const id = consumer.coordinatorId;
-    if (id === null) throw new Error('nobody knows yet who it is now');
-    const connection = (await consumer.connectToBrokers([id])).get(id);
-    if (connection === undefined) throw new Error('it cannot be reached');
-    return connection;
+  #hasNamesake(error: unknown): boolean {
+    if (!isNameTaken(error)) return false;
+    const { cluster, log } = this.#parts;
+    const sentence =
+      `another process is in the consumer group as ${cluster.options.groupInstance}, too: ` +
+      'each needs a --group-instance of its own';
+    if (this.trouble !== sentence) log.warn({}, sentence);
+    this.trouble = sentence;
+    return true;
   }
 
   /** Remembers a position that a commit has made durable; the group is told soon. */
@@ -218,22 +216,14 @@ export class GroupMember {
   /** Never rejects: the store has the positions, these here are told again with the next ones. */
   async #tellPositions(): Promise<void> {
     const { consumer } = this.#parts.cluster;
-    const { memberId, generationId, groupId, groupInstanceId } = consumer;
+    const { memberId } = consumer;
     if (this.#positions.size === 0 || memberId === null) return;
-    const topics = [...this.#positions].map(([name, positions]) => ({
-      name,
-      partitions: [...positions].map(([partitionIndex, offset]) => ({
-        partitionIndex,
-        committedOffset: BigInt(offset),
-        committedLeaderEpoch: -1,
-        committedMetadata: null,
-      })),
-    }));
+    const positions = new Map(this.#positions);
     this.#positions.clear();
     try {
-      const to = await this.#coordinator();
-      await offsetCommitV8.api.async(to, groupId, generationId, memberId, groupInstanceId, topics);
+      await tell(consumer, memberId, positions);
     } catch (error) {
+      this.#hasNamesake(error);
       this.#parts.log.debug({}, unavailable('telling the group our positions', error).message);
     }
   }
