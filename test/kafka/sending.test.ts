@@ -1,6 +1,7 @@
 /** What is sent to Kafka, when brokers and answers are lost: all of it, once, in order. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { Admin } from '@platformatic/kafka';
 import { LIMITS, OPTIONS } from '../../src/config.ts';
 import { KafkaIngest } from '../../src/sources/kafka/ingest.ts';
 import { type Outgoing, Sender, type SenderOptions } from '../../src/sources/kafka/sender.ts';
@@ -112,6 +113,32 @@ suite('sending to Kafka', { skip: withoutKafka() }, () => {
     }
     const [values] = await valuesOf(topic);
     assert.deepEqual(values, ['before', 'after']);
+  });
+
+  test('a topic made anew with fewer partitions takes what was for the others', async (t) => {
+    const topic = await topicOf(3);
+    const sender = senderOf(t, { giveUpMs: 2_000 });
+    const each = (text: string) =>
+      ['a', 'bb', 'ccc', 'dddd', 'eeeee'].map((key) => record(topic, key, `${text} ${key}`));
+    await sender.send(each('before'));
+    assert.ok((await valuesOf(topic)).every((values) => values.length > 0));
+    const admin = new Admin({ clientId: 't', bootstrapBrokers: cluster.bootstrap.split(',') });
+    await admin.deleteTopics({ topics: [topic] });
+    await admin.close();
+    await eventually(
+      async () => {
+        await cluster.createTopics([topic], 1);
+        return true;
+      },
+      10_000,
+      500,
+    );
+    await eventually(async () => {
+      await sender.send(each('after'));
+      return true;
+    });
+    const [values] = await valuesOf(topic);
+    for (const { value } of each('after')) assert.ok(values.includes(value.toString()));
   });
 
   test('what Kafka does not take is refused by name, and holds up nothing', async (t) => {

@@ -34,11 +34,14 @@ export class Sender {
   readonly #giveUpMs: number;
   readonly #onTrouble: (sentence: string) => void;
   readonly #topics = new Map<string, SendTopic>();
+  /** Whose partitions are being counted again. */
+  readonly #counting = new Set<SendTopic>();
   /** What was put and is not yet acknowledged, oldest first. */
   readonly #underWay = new Set<Delivery>();
   #failure: unknown = null;
   /** Partition of records without a key: the next one for each call. */
   #turn = 0;
+  #isClosed = false;
   /** Records that were acknowledged, and that were given up: those may be in the log or not. */
   sent = 0;
   lost = 0;
@@ -114,8 +117,26 @@ export class Sender {
         this.lost += delivery.records;
         this.#failure ??= error;
         this.#underWay.delete(delivery);
+        // Where nobody answers, the next one that is given up asks again.
+        this.#countAgain(delivery.lane).catch(() => {});
       },
     );
+  }
+
+  /** A topic made anew may have fewer partitions: what goes to the others nobody would take. */
+  async #countAgain(lane: ProduceLane): Promise<void> {
+    const topic = [...this.#topics.values()].find(({ lanes }) => lanes.includes(lane));
+    if (topic === undefined || this.#counting.has(topic) || this.#isClosed) return;
+    this.#counting.add(topic);
+    const { name, lanes } = topic;
+    try {
+      const { partitionsCount } = await this.#cluster.topic(name, true);
+      if (partitionsCount >= lanes.length) return;
+      this.#topics.set(name, { name, lanes: lanes.slice(0, partitionsCount) });
+      for (const gone of lanes.slice(partitionsCount)) gone.close();
+    } finally {
+      this.#counting.delete(topic);
+    }
   }
 
   /** Resolves when all are acknowledged. Rejects when some are not, after all were tried. */
@@ -167,6 +188,7 @@ export class Sender {
 
   /** Gives up what is not acknowledged. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     for (const { lanes } of this.#topics.values()) for (const lane of lanes) lane.close();
     await Promise.allSettled([...this.#underWay].map(({ done }) => done));
     await this.#cluster.close();
