@@ -41,7 +41,17 @@ export const ALERT_CASES: readonly AlertCase[] = [
     },
   },
   one('ClickrateNoCommits', '1m', `clickrate_commit_age_seconds${T}`, '20x20', '5x20'),
-  one('ClickrateOffsetsMissed', '2m', `clickrate_missed_offsets_total${T}`, '0 0 0 5x20', '5x20'),
+  {
+    alert: 'ClickrateOffsetsMissed',
+    at: '65m',
+    // By the engine that was down for an hour and skipped as it started, after an older gap.
+    fires: { [`clickrate_missed_offsets_total${T}`]: '3x10 _x235 5x30' },
+    // A gap of long ago, told by an engine and by another that has taken the task over.
+    calm: {
+      [`clickrate_missed_offsets_total${T}`]: '5x250',
+      [`clickrate_missed_offsets_total${T.replace('"a"', '"b"')}`]: '_x250 5x30',
+    },
+  },
   one(
     ...(['ClickrateRestarting', '12m', `clickrate_process_uptime_seconds${A}`] as const),
     ...(['0+15x10 0+15x10 0+15x10 0+15x20', '0+15x20 0+15x30'] as const),
