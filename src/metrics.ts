@@ -26,6 +26,7 @@ const SCRAPED = {
   held_elsewhere_products: ['gauge', 'Products met that another task owns', ['task']],
   dropped_ids_total: ['counter', 'Event ids forgotten early because of the limit', ['task']],
   sink_lag_records: ['gauge', 'Records of the Flink job that the sink has not read', ['task']],
+  heartbeats_paused: ['gauge', '1 while the sink sends no heartbeats to the Flink job', ['task']],
   task_standby: ['gauge', '1 while another process owns the task and this one waits', ['task']],
   task_ready: ['gauge', '1 while records are read and commits succeed', ['task']],
   kept_events: ['gauge', 'Rejected and too late events in the store', []],
@@ -174,6 +175,8 @@ function putTask(put: Put, health: TaskHealth, wallMs: number): void {
   put('task_standby', health.state === 'standby' ? 1 : 0, { task });
   put('task_ready', health.ready ? 1 : 0, { task });
   if (health.lagRecords !== undefined) put('sink_lag_records', health.lagRecords, { task });
+  if (health.heartbeatsPause !== undefined)
+    put('heartbeats_paused', health.heartbeatsPause ? 1 : 0, { task });
   if (live === null) return;
   for (const [verdict, count] of Object.entries(live.ledger.verdicts))
     put('events_total', count, { task, verdict });

@@ -133,6 +133,8 @@ export type TaskHealth = {
   sights?: PartitionSight[];
   /** The sink: records of the job's topics that wait to be read. */
   lagRecords?: number;
+  /** The sink that owns the results: whether its heartbeats pause; absent where none are due. */
+  heartbeatsPause?: boolean;
   /** Monotonic milliseconds since the last successful commit; null before the first. */
   commitAgeMs: number | null;
   /** How long the last commit took, and how many bytes its parts had. */

@@ -135,10 +135,10 @@ async function startSink(parts: SinkProcessParts): Promise<Running> {
 /** While heartbeats pause, silence closes nothing: said, but not a reason to be not ready. */
 function healthOf(sink: Sink, { heartbeatMs }: SinkProcessParts, { paused }: Heartbeats) {
   const health = sink.health();
-  const isOurs = heartbeatMs > 0 && sink.isOwner && paused !== null;
-  return isOurs
-    ? { ...health, reasons: [...health.reasons, `heartbeats pause: ${paused}`] }
-    : health;
+  if (heartbeatMs === 0 || !sink.isOwner) return health;
+  if (paused === null) return { ...health, heartbeatsPause: false };
+  const reasons = [...health.reasons, `heartbeats pause: ${paused}`];
+  return { ...health, reasons, heartbeatsPause: true };
 }
 
 /** The write number without the checkpoint, where the store can tell. */

@@ -134,6 +134,17 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
     await running();
   });
 
+  test('reads partitions that were added from their beginning', async () => {
+    await addPartitions(5, 'impressions', 'clicks');
+    await sendToEach({ product_id: 'spread', timestamp: Date.now(), event_type: 'impression' });
+    await size.deploy('--replace', '--flink-idle-ms', '2000');
+    const closed = async () => {
+      await send('other', Date.now());
+      return (await impressionsOf('spread')).at(-1) === 5;
+    };
+    await eventually(closed, 60 * SECONDS, SECONDS);
+  });
+
   const topicsThere = async () => {
     const topics = new Topics(options());
     try {
@@ -152,12 +163,22 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
     return logs.every(({ end, committed }) => end === (committed ?? 0));
   };
 
+  const adminOf = () =>
+    new Admin({ clientId: 'deploy', bootstrapBrokers: size.kafka.bootstrap.split(',') });
+
+  const addPartitions = async (count: number, ...names: string[]) => {
+    const admin = adminOf();
+    try {
+      const topics = names.map((name) => ({ name, count, assignments: null }));
+      await admin.createPartitions({ topics });
+    } finally {
+      await admin.close();
+    }
+  };
+
   /** All that a topic holds. */
   const deleteRecords = async (name: string) => {
-    const admin = new Admin({
-      clientId: 'deploy',
-      bootstrapBrokers: size.kafka.bootstrap.split(','),
-    });
+    const admin = adminOf();
     try {
       const { topics } = await admin.metadata({ topics: [name] });
       const all = Array.from({ length: topics.get(name)!.partitionsCount }, (_, partition) => ({
@@ -171,6 +192,16 @@ suite('a job that is deployed again', { skip, timeout: 300 * SECONDS }, () => {
   };
 
   const options = () => ({ ...OPTIONS, brokers: size.kafka.bootstrap });
+
+  /** An event into each partition of impressions. */
+  const sendToEach = async (event: object) => {
+    const sender = new Sender(options());
+    try {
+      await sender.sendToEach('impressions', Buffer.from(JSON.stringify(event)));
+    } finally {
+      await sender.close();
+    }
+  };
 
   /** Impressions of a product at these times. */
   const send = async (product_id: string, ...times: number[]) => {

@@ -193,9 +193,12 @@ suite('the sink', { skip: withoutKafka() || withoutRedis() }, () => {
     await committed(cluster.bootstrap, `g-${name}-flink`, data.impressions, 2);
     await outputOf(sink, /heartbeats pause: the job is behind/);
     assert.match((await ready(sink)).reasons.join(), /heartbeats pause/);
+    const told = async () => (await fetch(`${sink.url}/metrics`)).text();
+    assert.match(await told(), /clickrate_heartbeats_paused\{task="sink"\} 1/);
     assert.deepEqual(await beats(), []);
     await committed(cluster.bootstrap, `g-${name}-flink`, data.impressions, 3);
     await outputOf(sink, /heartbeats are sent/);
+    assert.match(await told(), /clickrate_heartbeats_paused\{task="sink"\} 0/);
     const final = Math.floor(time / WINDOW) * WINDOW + WINDOW - 1 + 5_000 + 3_000;
     await eventually(async () => (await beats()).filter((at) => at === final).length > 1);
     const all = await beats();

@@ -73,6 +73,7 @@ export const ALERT_CASES: readonly AlertCase[] = [
     ...(['ClickrateSinkLagGrows', '15m', `clickrate_sink_lag_records${T}`] as const),
     ...(['20000+100x100', '20000x100'] as const),
   ),
+  one('ClickrateHeartbeatsPaused', '5m', `clickrate_heartbeats_paused${T}`, '1x20', '1x6 0x20'),
   {
     alert: 'ClickrateWatermarkBehind',
     at: '10m',
