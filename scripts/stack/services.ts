@@ -8,6 +8,7 @@ import { type ServerPlan, startServer, untilReady } from './server.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const COMMAND = [...nodeFlags(MAIN), MAIN];
+const API = 'serving-api';
 
 export type ServicesPlan = {
   directory: string;
@@ -30,7 +31,7 @@ export function planServices(plan: ServicesPlan): ServerPlan[] {
   const api = ['api', ...redis, ...at(apiPort)];
   const counting = [counter, '--store', 'redis', ...redis, ...kafka, ...at(counterPort)];
   return [
-    { ...processOf(directory, 'serving-api', api), port: apiPort },
+    { ...processOf(directory, API, api), port: apiPort },
     { ...processOf(directory, counter, counting), port: counterPort },
   ];
 }
@@ -58,14 +59,20 @@ export async function startServices(
   const made = spawnSync(process.execPath, [...COMMAND, ...topics], { encoding: 'utf8' });
   if (made.status !== 0) throw new Error(`making the topics failed:\n${made.stderr}`);
   for (const plan of plans) await startServer(plan);
-  for (const plan of plans) await untilReady(plan, () => isServing(plan.port));
+  for (const plan of plans) await untilReady(plan, () => isServing(plan));
 }
 
-/** Whether a service answers over HTTP. */
-async function isServing(port: number): Promise<boolean> {
+/**
+ * Whether a service answers over HTTP. Who counts answers before it has its tasks, which the store
+ * may refuse; the API waits for what is counted.
+ */
+async function isServing({ name, port }: ServerPlan): Promise<boolean> {
+  const path = name === API ? 'livez' : 'readyz';
   try {
     const signal = AbortSignal.timeout(2_000);
-    return (await fetch(`http://127.0.0.1:${port}/livez`, { signal })).ok;
+    const response = await fetch(`http://127.0.0.1:${port}/${path}`, { signal });
+    const { tasks } = (await response.json()) as { tasks?: unknown[] };
+    return response.ok && tasks?.length !== 0;
   } catch {
     return false;
   }

@@ -92,6 +92,17 @@ suite('stack', { skip: withoutKafka() || withoutRedis() }, () => {
     assert.match(await cli('topics', 'list'), /ctr-rejected {2}1 partitions {2}3 replicas/);
   });
 
+  test('up says why who counts has ended: its store is of another writer', async () => {
+    await redis('hset', 'ctr:store', 'form', '4', 'incarnation', 'i', 'writer', 'sink');
+    const [api, counter] = [await freePort(), await freePort()].map(String);
+    const services = ['--lite', '--api-port', api, '--counter-port', counter];
+    const { code, text } = await stack('up', ...places(), ...services);
+    assert.equal(code, 1, text);
+    assert.match(text, /engine ended; its log ends:[\s\S]*the store is written by the sink/);
+    process.kill(await pidOf('serving-api'));
+    await redis('unlink', 'ctr:store');
+  });
+
   test('down leaves nothing running and keeps the data; --clean deletes them', async () => {
     await redis('set', 'kept', 'yes');
     const servers = runningServers(directory);
