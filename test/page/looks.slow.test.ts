@@ -34,6 +34,9 @@ describe('the looks of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () =>
       await page.locator('.rows .row', { hasText: 'lost' }).waitFor();
       await page.waitForTimeout(300);
       assert.deepEqual(await page.evaluate(`(${SPILLED})()`), [], `at ${width}`);
+      const change = page.locator('.totals .delta');
+      const lines = await change.evaluate((e) => e.getClientRects().length);
+      assert.equal(lines, 1, `the change, at ${width}: its arrow stands apart`);
     }
     const huge = page.locator('.rows .row', { hasText: 'huge' });
     assert.equal(await textOf(page, '.rows .row:has-text("huge") .impressions'), '1.000 tn');
