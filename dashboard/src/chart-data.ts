@@ -1,25 +1,26 @@
 /** What the two charts of a product draw, as the columns their library takes. */
 import type { AlignedData } from 'uplot';
+import type { Counts } from './statistics.ts';
 import type { Live, OpenWindow } from './types.ts';
 
 export type ChartData = {
   windows: readonly Live[];
-  open: OpenWindow | null;
+  /** Later than the windows, in order. */
+  open: readonly OpenWindow[];
   fromMs: number;
   toMs: number;
 };
 
-/** Columns of both charts; the open window is a row more. */
+/** Columns of both charts; each open window is a row more. */
 export function columns({ windows, open }: ChartData): [rate: AlignedData, counts: AlignedData] {
   const last = windows.at(-1);
-  const tail = last === undefined || (open?.window_start ?? 0) > last.window_start ? open : null;
-  const column = (of: (window: Live) => number | null, ofTail: number | null = null) => {
-    const closed = windows.map(of);
-    return tail === null ? closed : [...closed, ofTail];
-  };
-  const times = [...windows, ...(tail === null ? [] : [tail])].map((w) => w.window_start / 1_000);
+  const column = (of: (window: Live) => number | null, ofOpen: OfOpen = () => null) => [
+    ...windows.map(of),
+    ...open.map(ofOpen),
+  ];
+  const times = [...windows, ...open].map((w) => w.window_start / 1_000);
   // From the last rate that is known to the one of now.
-  const openLine = column((w) => (tail !== null && w === last ? rateOf(w) : null), rateOf(tail));
+  const openLine = column((w) => (open.length > 0 && w === last ? rateOf(w) : null), rateOf);
   const rate: AlignedData = [
     times,
     column((w) => scaled(w.ctr_high)),
@@ -28,8 +29,8 @@ export function columns({ windows, open }: ChartData): [rate: AlignedData, count
     column((w) => ((w.revisions ?? 0) > 0 ? rateOf(w) : null)),
     openLine,
   ];
-  const impressions = column((w) => w.impressions, tail?.impressions);
-  const clicks = column((w) => w.clicks, tail?.clicks);
+  const impressions = column(impressionsOf, impressionsOf);
+  const clicks = column(clicksOf, clicksOf);
   return [rate, [times, impressions, clicks]];
 }
 
@@ -42,10 +43,14 @@ export function topOfClicks(clicks: ArrayLike<number | null | undefined>, top: n
   return Math.max(most, Math.min(most * 3, top));
 }
 
+type OfOpen = (window: OpenWindow) => number | null;
+
+const impressionsOf = ({ impressions }: Counts) => impressions;
+const clicksOf = ({ clicks }: Counts) => clicks;
+
 /** The exact ratio in percent; `ctr` itself has four decimals. */
-function rateOf(window: Pick<Live, 'impressions' | 'clicks'> | null): number | null {
-  if (window === null || window.impressions === 0) return null;
-  return (window.clicks / window.impressions) * 100;
+function rateOf({ impressions, clicks }: Counts): number | null {
+  return impressions === 0 ? null : (clicks / impressions) * 100;
 }
 
 function scaled(ratio: number | null): number | null {

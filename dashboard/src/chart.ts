@@ -78,11 +78,11 @@ export class Charts {
     ];
   }
 
-  /** Seconds. The range asked for, or what there is of it, and the open window. */
+  /** Seconds. The range asked for, or what there is of it, and the open windows. */
   #range(): [number, number] {
     const { windows, open, fromMs, toMs } = this.#data;
     const first = windows[0]?.window_start ?? fromMs;
-    const end = Math.max(toMs, open?.window_end ?? toMs);
+    const end = Math.max(toMs, open.at(-1)?.window_end ?? toMs);
     // A product that began a moment ago is not drawn into a corner.
     const from = Math.max(fromMs, Math.min(first, end - 60_000));
     return [from / 1_000, end / 1_000];

@@ -12,6 +12,7 @@ import { difference, realUpTo } from './league.ts';
 import { Delta } from './league-row.tsx';
 import { useTop } from './left-place.ts';
 import type { Model } from './model.ts';
+import { openOf, sumOf } from './open.ts';
 import { nameText } from './raw.ts';
 import type { Product } from './route.ts';
 import { RANGES, type Range, STEPS, type Step, stepsOf } from './steps.ts';
@@ -29,7 +30,7 @@ export function ProductView({ model, route, onRoute, back }: Props) {
   const step = isStep ? (route.step as Step) : (steps[0] as Step);
   const history = useHistory(model, product, range, step);
   const row = model.rows?.get(product) ?? null;
-  const open = openOf(model, product);
+  const open = openOf(model.open, product, row?.latest ?? null, model.windowMs);
   const finalBefore = finalBeforeOf(step, model.freshness);
   const real = useReal(model);
   const onStep = (next: Step) => onRoute({ ...route, step: next === steps[0] ? null : next });
@@ -84,7 +85,7 @@ export function ProductView({ model, route, onRoute, back }: Props) {
       )}
       {ready !== null && ready.windows.length > 0 && (
         <>
-          <ChartPair data={{ ...ready, open: step === 'window' ? open : null }} />
+          <ChartPair data={{ ...ready, open: step === 'window' ? open : [] }} />
           <WindowTable windows={ready.windows} finalBefore={finalBefore} />
         </>
       )}
@@ -108,10 +109,11 @@ function ProductHead({
 }: {
   product: string;
   row: Row | null;
-  open: OpenWindow | null;
+  open: readonly OpenWindow[];
   real: number;
 }) {
   const latest = row?.latest ?? null;
+  const running = sumOf(open);
   const change = row === null ? null : difference(row);
   const isReal = row !== null && row.p_value !== null && row.p_value <= real;
   return (
@@ -149,11 +151,11 @@ function ProductHead({
             <dt>Clicks</dt>
             <dd>{count(latest.clicks)}</dd>
           </div>
-          {open !== null && (
-            <div title="Running counts of the window that has not closed">
+          {running !== null && (
+            <div title="Running counts of windows that have not closed; they are in no rate yet">
               <dt>Open now</dt>
               <dd>
-                {short(open.impressions)} <small>imp · {short(open.clicks)} clicks</small>
+                {short(running.impressions)} <small>imp · {short(running.clicks)} clicks</small>
               </dd>
             </div>
           )}
@@ -161,14 +163,6 @@ function ProductHead({
       )}
     </>
   );
-}
-
-/** The newest open window of the product, where it is among the most active. */
-function openOf(model: Model, product: string): OpenWindow | null {
-  const found = (model.open?.products ?? []).filter((open) => open.product_id === product);
-  if (found.length === 0) return null;
-  const newest = found.reduce((a, b) => (a.window_start >= b.window_start ? a : b));
-  return { ...newest, window_end: newest.window_start + model.windowMs };
 }
 
 /** A product id may hold anything; a file name may not. */

@@ -24,6 +24,7 @@ import { heldLines } from '../../dashboard/src/held.ts';
 import { ordered, realUpTo, SORT_KEYS, scaleOf, totalsOf } from '../../dashboard/src/league.ts';
 import { lineOf } from '../../dashboard/src/line.ts';
 import { fetchedAgain, gapBefore, withNewest } from '../../dashboard/src/newest.ts';
+import { openOf, sumOf } from '../../dashboard/src/open.ts';
 import { nameText, rawText } from '../../dashboard/src/raw.ts';
 import { hashOf, productHash, type Route, routeOf } from '../../dashboard/src/route.ts';
 import { ofLastHour } from '../../dashboard/src/sparks.ts';
@@ -36,7 +37,14 @@ import {
   stepsOf,
   zoneFor,
 } from '../../dashboard/src/steps.ts';
-import type { Freshness, Live, PipelineStatus, Row, TaskTime } from '../../dashboard/src/types.ts';
+import type {
+  Freshness,
+  Live,
+  Open,
+  PipelineStatus,
+  Row,
+  TaskTime,
+} from '../../dashboard/src/types.ts';
 import { benjaminiHochberg, twoProportionP } from '../../src/api/statistics.ts';
 import { Step } from '../../src/api/steps.ts';
 import { fc } from '../support/fast-check.ts';
@@ -432,11 +440,11 @@ test('a line is broken where windows are missing, and a window between two break
   }
 });
 
-test('the charts go from the last window to the open one, where that is a later one', () => {
+test('the charts go from the last window over all that are open', () => {
   const windows = [live('a', 100, 10), live('a', 100, 30, { window_start: 20_000 })];
   const open = { window_start: 30_000, window_end: 40_000, impressions: 8, clicks: 4 };
   const data = { windows, fromMs: 0, toMs: 40_000 };
-  const [rate, counts] = columns({ ...data, open });
+  const [rate, counts] = columns({ ...data, open: [open] });
   assert.deepEqual(
     [rate[0], rate[3], rate[5]],
     [
@@ -450,16 +458,47 @@ test('the charts go from the last window to the open one, where that is a later 
     [100, 100, 8],
     [10, 30, 4],
   ]);
-  for (const none of [null, { ...open, window_start: 20_000 }]) {
-    const [line, bars] = columns({ ...data, open: none });
-    assert.deepEqual(
-      [line[5], bars[2]],
-      [
-        [null, null],
-        [10, 30],
-      ],
-    );
-  }
+  const [line, bars] = columns({ ...data, open: [] });
+  assert.deepEqual(
+    [line[5], bars[2]],
+    [
+      [null, null],
+      [10, 30],
+    ],
+  );
+  // One that has ended and waits for late events is no hole.
+  const [both, bothBars] = columns({ ...data, open: [open, { ...open, window_start: 40_000 }] });
+  assert.deepEqual(
+    [both[0], both[5], bothBars[1]],
+    [
+      [10, 20, 30, 40],
+      [null, 30, 50, 50],
+      [100, 100, 8, 8],
+    ],
+  );
+});
+
+test('open are the windows of a product that were not published meanwhile', () => {
+  const of = (window_start: number, product_id = 'a') => ({
+    product_id,
+    window_start,
+    impressions: 8,
+    clicks: 4,
+  });
+  const products = [of(40_000), of(20_000), of(30_000, 'b'), of(30_000)];
+  const told: Open = { at: 0, available: true, windows: [], products };
+  const latest = live('a', 100, 30, { window_start: 20_000 });
+  const open = openOf(told, 'a', latest, 10_000);
+  assert.deepEqual(
+    open.map((w) => [w.window_start, w.window_end]),
+    [
+      [30_000, 40_000],
+      [40_000, 50_000],
+    ],
+  );
+  assert.deepEqual(sumOf(open), { impressions: 16, clicks: 8 });
+  assert.equal(openOf(told, 'a', null, 10_000).length, 3);
+  assert.equal(sumOf(openOf(null, 'a', latest, 10_000)), null);
 });
 
 test('bars of clicks show the rate, but where they would be too small to be seen', () => {
