@@ -94,11 +94,8 @@ export function ProductView({ model, route, onRoute, back }: Props) {
 }
 
 /** The p-value up to which changes are real, among all products: as in the table. */
-function useReal({ rows, windowsVersion }: Model): number {
-  return useMemo(
-    () => (rows === null ? 0 : realUpTo([...rows.keys()], rows)),
-    [rows, windowsVersion],
-  );
+function useReal({ rows, version }: Model): number {
+  return useMemo(() => (rows === null ? 0 : realUpTo([...rows.keys()], rows)), [rows, version]);
 }
 
 function ProductHead({

@@ -182,6 +182,22 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await close();
   });
 
+  test('a product tells a change as the table does, also after a late revision of others', async (t) => {
+    const fixture = await startFixture({ products: 0 });
+    t.after(() => fixture.close());
+    const at = Math.floor(Date.now() / WINDOW_MS) * WINDOW_MS - 2 * WINDOW_MS;
+    const before = at - WINDOW_MS;
+    fixture.reader.publish([
+      row('other', counts(at, 2_000, 1_000), counts(before, 2_000, 1_001)),
+      row('borderline', counts(at, 2_000, 1_069), counts(before, 2_000, 1_000)),
+    ]);
+    const { page, close } = await openPage(browser, `${fixture.url}/#/product/borderline`);
+    await page.locator('.lead .delta.muted').waitFor();
+    fixture.reader.publish([row('other', counts(at, 2_000, 1_300), counts(before, 2_000, 1_001))]);
+    await page.locator('.lead .delta.up').waitFor({ timeout: 5_000 });
+    await close();
+  });
+
   test('stale is shown as stale, with the reason, and ends with news', async (t) => {
     const fixture = await startFixture({ products: 5, ageMs: 27_000 });
     t.after(() => fixture.close());
