@@ -1,5 +1,5 @@
 /** The charts of a product with their legend, which gives way to the window under the cursor. */
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Charts } from './chart.ts';
 import type { ChartData } from './chart-data.ts';
 import { count, moment, percent, percents } from './format.ts';
@@ -27,14 +27,13 @@ export function ChartPair({ data }: { data: ChartData }) {
   }, []);
   useEffect(() => charts.current?.update(data));
   const window = point === null ? undefined : data.windows[point];
-  const summary = useMemo(() => summaryOf(data.windows), [data.windows, data.windows.length]);
   if (failed) return <Missing />;
   return (
     <figure class="charts">
       <figcaption class="readout" aria-hidden="true">
         {window === undefined ? <Legend /> : <Readout window={window} />}
       </figcaption>
-      <div ref={place} class="plots" role="img" aria-label={summary} />
+      <div ref={place} class="plots" role="img" aria-label={summaryOf(data.windows)} />
     </figure>
   );
 }

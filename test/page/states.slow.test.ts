@@ -269,6 +269,24 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await close();
   });
 
+  test('what a chart is said to show keeps up where a window comes as another leaves', async (t) => {
+    const fixture = await startFixture({ products: 1, past: 400 });
+    t.after(() => fixture.close());
+    const name = fixture.shop.names[0]!;
+    const { page, close } = await openPage(browser, `${fixture.url}/#/product/${name}`);
+    const chart = page.locator('.plots');
+    await page.getByText('Show older windows (300 more)').waitFor();
+    const { latest } = fixture.reader.rows.get(name)!;
+    fixture.reader.publish([row(name, counts(latest!.start + WINDOW_MS, 1_000, 990), latest)]);
+    await page.getByText('Show older windows (300 more)').waitFor();
+    await eventually(async () =>
+      /^Chart of 360 windows: .* and 99\.00 percent/.test(
+        String(await chart.getAttribute('aria-label')),
+      ),
+    );
+    await close();
+  });
+
   test('charts that cannot be had leave the figures, and say what helps', async (t) => {
     const fixture = await startFixture({ products: 1, past: 30 });
     t.after(() => fixture.close());
