@@ -185,6 +185,8 @@ function Mark() {
 
 function onSearchKey(event: KeyboardEvent, search: string, set: (text: string) => void): void {
   const field = event.currentTarget as HTMLInputElement;
+  // Keys that end or choose a character that is composed, as in Japanese.
+  if (event.isComposing) return;
   if (event.key === 'Escape') {
     event.preventDefault();
     if (search === '') field.blur();

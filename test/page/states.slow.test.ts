@@ -554,6 +554,19 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await close();
   });
 
+  test('while characters are composed, Enter and Escape belong to that', async (t) => {
+    const fixture = await startFixture({ products: 5 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url);
+    const field = page.getByRole('searchbox');
+    await field.fill('desk');
+    for (const key of ['Enter', 'Escape'])
+      await field.dispatchEvent('keydown', { key, isComposing: true });
+    assert.equal(await field.inputValue(), 'desk');
+    assert.equal(await page.evaluate('document.activeElement?.type'), 'search');
+    await close();
+  });
+
   test('everything by keyboard', async (t) => {
     const fixture = await startFixture({ products: 24 });
     t.after(() => fixture.close());
