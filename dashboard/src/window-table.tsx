@@ -47,7 +47,7 @@ export function WindowTable({ windows, finalBefore }: Props) {
               <td class="clicks number">{count(window.clicks)}</td>
               <td class="revisions number">{window.revisions ?? ''}</td>
               <td class="status">
-                {isFinal(window, finalBefore) ? '✓ final' : '… provisional'}
+                <span>{isFinal(window, finalBefore) ? '✓ final' : '… provisional'}</span>
                 {window.few && <small class="tag">few views</small>}
               </td>
             </tr>

@@ -62,6 +62,22 @@ describe('the looks of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () =>
     await close();
   });
 
+  test('the columns of windows stay where they are when one becomes final', async (t) => {
+    const fixture = await startFixture({ products: 1, past: 30 });
+    t.after(() => fixture.close());
+    const name = fixture.shop.names[0]!;
+    const { page, close } = await openPage(browser, `${fixture.url}/#/product/${name}`);
+    const provisional = page.locator('.windows .status', { hasText: 'provisional' }).first();
+    await provisional.waitFor();
+    const heads = () => page.evaluate<number[]>(LEFTS);
+    const before = await heads();
+    const status = fixture.reader.statusMap.get('0')!;
+    fixture.reader.statusMap.set('0', { ...status, finalBefore: Date.now() + WINDOW_MS });
+    await provisional.waitFor({ state: 'detached' });
+    assert.deepEqual(await heads(), before);
+    await close();
+  });
+
   test('where colours are forced, a chart is drawn in more than one', async (t) => {
     const fixture = await startFixture({ products: 5, past: 350 });
     t.after(() => fixture.close());
@@ -118,6 +134,9 @@ const SPILLED = `() => {
   const cells = '.rows [role=cell]:not(.product, .spark), .totals dd';
   return [...document.querySelectorAll(cells)].filter(isOut).map((e) => e.textContent);
 }`;
+const LEFTS = `[...document.querySelectorAll('.windows thead th')].map(
+  (head) => head.getBoundingClientRect().left,
+)`;
 /** Colours that fill more than a hundredth of a chart; the system's own may let some through. */
 const PAINTED = `(index) => {
   const canvas = document.querySelectorAll('.plots canvas')[index];
