@@ -25,7 +25,8 @@ export function ChartPair({ data }: { data: ChartData }) {
       charts.current?.destroy();
     };
   }, []);
-  useEffect(() => charts.current?.update(data));
+  // Not for each window that the cursor meets: thousands of them take long to draw.
+  useEffect(() => charts.current?.update(data), [data]);
   const window = point === null ? undefined : data.windows[point];
   if (failed) return <Missing />;
   return (

@@ -95,6 +95,28 @@ describe('the looks of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () =>
     await close();
   });
 
+  test('charts are not drawn again for a cursor that moves over them', async (t) => {
+    const fixture = await startFixture({ products: 5, past: 350 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, 'about:blank');
+    await page.addInitScript(COUNT_DRAWINGS);
+    await page.goto(`${fixture.url}/${PRODUCT}`);
+    const chart = page.locator('.plots .u-over').first();
+    await chart.waitFor();
+    const { x, y } = (await chart.boundingBox())!;
+    // What the stream tells each second draws them, too.
+    const steps = 30;
+    await page.evaluate('drawings = 0');
+    for (let step = 1; step <= steps; step++) {
+      await page.mouse.move(x + 20 * step, y + 100);
+      await page.evaluate(TWO_FRAMES);
+    }
+    await page.locator('.readout b').waitFor();
+    const drawings = await page.evaluate<number>('drawings');
+    assert.ok(drawings < steps, `${drawings} drawings in ${steps} steps`);
+    await close();
+  });
+
   test('charts that are left are not drawn again when colours change', async (t) => {
     const fixture = await startFixture({ products: 5, past: 30 });
     t.after(() => fixture.close());
@@ -149,6 +171,16 @@ const PAINTED = `(index) => {
     }
   return [...seen].filter(([, pixels]) => pixels > data.length / 400).map(([colour]) => colour);
 }`;
+const TWO_FRAMES =
+  'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))';
+const COUNT_DRAWINGS = `
+  globalThis.drawings = 0;
+  const { clearRect } = CanvasRenderingContext2D.prototype;
+  CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+    drawings++;
+    return clearRect.apply(this, box);
+  };
+`;
 const COUNT_CANVASES = `
   globalThis.canvases = 0;
   const create = document.createElement.bind(document);
