@@ -193,6 +193,32 @@ test('where a store takes one at a time the next waits for the answer', async ()
   assert.equal(world.store.most, 1);
 });
 
+test('with two on their way a step waits where results do; else it reads on', async () => {
+  const { store, pipeline, clock, source } = setUp(new Pipelined({ resultsPerCommit: 1_000 }));
+  store.turns = MANY_TURNS;
+  let reads = 0;
+  const read = source.read.bind(source);
+  source.read = (...asked) => {
+    reads++;
+    return read(...asked);
+  };
+  const steps: { hasRead: boolean; inFlight: number }[] = [];
+  await pipeline.start();
+  for (let n = 0; n < 150; n++) {
+    clock.advance(200);
+    const isFull = store.inFlight === 2;
+    const readsBefore = reads;
+    await pipeline.step();
+    if (isFull) steps.push({ hasRead: reads > readsBefore, inFlight: store.inFlight });
+    await new Promise(setImmediate);
+  }
+  await pipeline.stop();
+  const waited = steps.filter(({ inFlight }) => inFlight < 2);
+  const readOn = steps.filter(({ hasRead, inFlight }) => hasRead && inFlight === 2);
+  assert.ok(waited.length > 0 && readOn.length > 0, `${waited.length}, ${readOn.length}`);
+  assert.equal(waited.length + readOn.length, steps.length, 'a step that does nothing spins');
+});
+
 test('a stop waits for both that are on their way', async () => {
   const { store, pipeline, clock } = setUp(new Pipelined({ resultsPerCommit: 1_000 }));
   store.turns = MANY_TURNS;
