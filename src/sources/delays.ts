@@ -74,8 +74,7 @@ export class DelayQueue {
       heap[at] = heap[child];
       at = child;
     }
-    // An empty heap has no place: its slots are all free.
-    if (this.#size > 0) heap[at] = slot;
+    heap[at] = slot;
   }
 
   #isBefore(a: number, b: number): boolean {
