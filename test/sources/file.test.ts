@@ -181,6 +181,39 @@ test('sorted: read on from any place, and more than fits in memory is refused', 
   }
   const sorted = sortByTime(cuts(), LIMITS, 100);
   await assert.rejects(sorted.next(), { code: 'file_unreadable', message: /more than 100 bytes/ });
+  assert.equal((await sortByTime(cuts(), LIMITS, 101).next()).value?.batch.count, 2);
+});
+
+test('sorted: thousands, wherever in their batches they lie, in full batches again', async () => {
+  const random = new Random(4);
+  const events = Array.from({ length: 3_000 }, (_, n) => {
+    // Some are longer than a batch.
+    const rest = 'x'.repeat(n % 500 === 0 ? 200 : random.int(0, 9));
+    return { timestamp: random.int(0, 500), n, rest };
+  });
+  async function* cuts(): AsyncGenerator<Cut, void> {
+    for (let from = 0; from < events.length; from += 700) {
+      const some = events.slice(from, from + 700).map((event) => JSON.stringify(event));
+      const batch = recordsOf(['passed over', ...some], 0);
+      const [starts, ends] = [batch.starts.subarray(1), batch.ends.subarray(1)];
+      yield { batch: { ...batch, starts, ends, count: some.length }, next: 0 };
+    }
+  }
+  const texts = events
+    .toSorted((a, b) => a.timestamp - b.timestamp || a.n - b.n)
+    .map((event) => JSON.stringify(event));
+  let at = 0;
+  for await (const { batch, next } of sortByTime(cuts(), batchesOf(7, 150))) {
+    const expected = texts.slice(at, next);
+    assert.equal(Buffer.from(batch.bytes).toString(), expected.join(''));
+    assert.deepEqual([batch.count, batch.offsets[0]], [expected.length, at]);
+    const hasRoom = (size: number) => size <= 150;
+    assert.ok(batch.count === 1 || (batch.count <= 7 && hasRoom(batch.bytes.length)));
+    const withNext = batch.bytes.length + (texts[next]?.length ?? Infinity);
+    assert.ok(batch.count === 7 || !hasRoom(withNext), `${batch.count} from ${at} on`);
+    at = next;
+  }
+  assert.equal(at, events.length);
 });
 
 test('a byte order mark at the beginning of a file is no part of a record', async (t) => {
