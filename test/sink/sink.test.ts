@@ -222,15 +222,26 @@ suite('the loop of the sink', () => {
     const { logs } = play(random, 30);
     const store = new MemoryStore({ writer: 'sink' });
     const sink = sinkOf(store, logs, clock, random);
-    const commit = store.commit.bind(store);
-    let isTaken = false;
+    const [commit, claim] = [store.commit.bind(store), store.claim.bind(store)];
+    let takenMs = 0;
     store.commit = async (one) => {
-      if (one.number === 3 && !isTaken) await store.claim('sink', 'another');
-      isTaken ||= one.number === 3;
+      if (one.number === 3 && takenMs === 0) {
+        takenMs = clock.monotonicMs();
+        await claim('sink', 'another');
+      }
       return await commit(one);
     };
+    const claimsMs: number[] = [];
+    store.claim = async (task, token) => {
+      claimsMs.push(clock.monotonicMs());
+      return await claim(task, token);
+    };
     await run(sink, async () => clock.monotonicMs() > 60_000);
-    assert.deepEqual([isTaken, sink.health().fenced], [true, 1]);
+    assert.equal(sink.health().fenced, 1);
+    // The other one would have written its name by then: an owner commits that often.
+    const waitedMs = claimsMs[1] - takenMs;
+    assert.ok(waitedMs > LIMITS.commitMaxMs && waitedMs < 10_000, `${waitedMs} ms`);
+    assert.deepEqual([claimsMs.length, sink.isOwner, sink.health().state], [2, false, 'stopped']);
   });
 
   test('who owns the results again after a fence stands by no more for that', async () => {
