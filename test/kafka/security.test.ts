@@ -7,6 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { Admin, alterUserScramCredentialsV0 } from '@platformatic/kafka';
+import { OPTIONS } from '../../src/config.ts';
+import { KafkaCluster } from '../../src/sources/kafka/cluster.ts';
+import { Sender } from '../../src/sources/kafka/sender.ts';
 import { freePort } from '../support/free-port.ts';
 import { type KafkaTestCluster, startKafka, withoutKafka } from '../support/kafka-cluster.ts';
 import { eventually } from '../support/processes.ts';
@@ -14,7 +17,7 @@ import { withoutRedis } from '../support/redis-server.ts';
 import { allRunning, readiness } from './engines.ts';
 import { pause, setUp } from './setup.ts';
 
-/** A key and a certificate for 127.0.0.1, as Java and as PEM. */
+/** A key and a certificate for 127.0.0.1, as Java and as PEM; made again, they are others. */
 function certificate(directory: string) {
   const store = join(directory, 'broker.p12');
   const pem = join(directory, 'ca.pem');
@@ -22,6 +25,7 @@ function certificate(directory: string) {
     const done = spawnSync(command, args, { encoding: 'utf8' });
     if (done.status !== 0) throw new Error(`${command}: ${done.stderr}${done.stdout}`);
   };
+  rmSync(store, { force: true });
   const common = ['-keystore', store, '-storetype', 'PKCS12', '-storepass', 'changeit'];
   run(
     'keytool',
@@ -141,6 +145,32 @@ suite('TLS and login', { skip: withoutKafka() || withoutRedis() }, () => {
         throw new Error(`it says ${reasons}`);
       });
     assert.doesNotMatch(stranger.output(), /guessed/);
+  });
+
+  test('certificates are exchanged and brokers restarted: what runs goes on', async (t) => {
+    const { engine: start, feed, mustBeExact, impressions } = await setUp(t, cluster);
+    const brokers = bootstrap.get('tls')!;
+    const engine = await start({ bootstrap: brokers, flags: ['--tls', '--tls-ca', pem] });
+    const group = { group: 'exchanged', groupInstance: '' };
+    const options = { ...OPTIONS, brokers, tls: true, tlsCa: pem, ...group };
+    const sender = new Sender(options);
+    t.after(() => sender.close());
+    const asking = new KafkaCluster(options);
+    t.after(() => asking.close());
+    await allRunning([engine], 3);
+    await sender.send([{ topic: impressions, key: null, value: Buffer.from('first') }]);
+    await asking.bounds(impressions, 0);
+    const [broker] = cluster.brokers;
+    await broker.kill();
+    certificate(directory);
+    await broker.start();
+    await eventually(() => asking.bounds(impressions, 0), 20_000);
+    await sender.send([{ topic: impressions, key: null, value: Buffer.from('second') }]);
+    await allRunning([engine], 3);
+    const feeding = feed({ rate: 300 });
+    await pause(1_500);
+    await feeding.stop();
+    await mustBeExact();
   });
 });
 

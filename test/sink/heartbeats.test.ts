@@ -76,7 +76,7 @@ async function beats(world: World) {
   const cluster = {
     topic,
     options: OPTIONS,
-    clientOptions: () => clientOptions({ ...OPTIONS, brokers: 'h:1' }),
+    clientOptions: clientOptions({ ...OPTIONS, brokers: 'h:1' }),
     bounds: async () => ({ first: 0, end }),
     committed: async () => committed,
     firstSince: async (_topic: string, _partition: number, sinceMs: number) => {

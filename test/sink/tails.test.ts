@@ -11,7 +11,7 @@ import { SimClock } from '../support/sim-clock.ts';
 test('a lost broker rejects what is asked, and nothing that nobody hears', async () => {
   const partitions = { 0: { leader: 1 }, 1: { leader: -1 } };
   const cluster = {
-    clientOptions: () => clientOptions({ ...OPTIONS, brokers: 'h:1' }),
+    clientOptions: clientOptions({ ...OPTIONS, brokers: 'h:1' }),
     topic: async () => ({ partitions }),
     bounds: async () => {
       throw new Error('the broker is gone');

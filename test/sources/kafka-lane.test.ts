@@ -40,7 +40,7 @@ function laneOver(answers: Buffer[], tookMs: readonly number[] = [], limits = LI
   const leader = { topicId: TOPIC_ID, asked: Promise.resolve() };
   const cluster = {
     options: { clientId: 'c' },
-    clientOptions: () => ({ clientId: 'c', bootstrapBrokers: ['h:1'] }),
+    clientOptions: { clientId: 'c', bootstrapBrokers: ['h:1'] },
     leader: async () => {
       await leader.asked;
       return { host: 'h', port: 1, topicId: leader.topicId };

@@ -73,7 +73,7 @@ async function setUp(t: TestContext, giveUpMs = 10_000) {
     return { host: '127.0.0.1', port, topicId: 'id' };
   };
   const options = { clientId: 'c', bootstrapBrokers: [], timeout: 5_000, connectTimeout: 5_000 };
-  const cluster = { leader, options, clientOptions: () => options };
+  const cluster = { leader, options, clientOptions: options };
   const lane = new ProduceLane({
     cluster: cluster as unknown as KafkaCluster,
     clock: systemClock,

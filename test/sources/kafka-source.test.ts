@@ -52,7 +52,7 @@ async function sourceOver(
   });
   const cluster = {
     options: { clientId: 'c' },
-    clientOptions: () => ({ clientId: 'c', bootstrapBrokers: ['h:1'], tls: { ca: tls.ca } }),
+    clientOptions: { clientId: 'c', bootstrapBrokers: ['h:1'], tls },
     topic: async (name: string) => ({ id: ID, partitionsCount: partitionsOf(name) }),
     bounds: async () => ({ first: 0, end: 0 }),
     committed: async () => null,

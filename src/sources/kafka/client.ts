@@ -1,8 +1,9 @@
 /** How every client of ours reaches Kafka: addresses, names, TLS and login, from the options. */
 import { readFileSync } from 'node:fs';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { BaseOptions } from '@platformatic/kafka';
 import type { Options } from '../../config.ts';
-import { ClickrateError, unreadable } from '../../errors.ts';
+import { ClickrateError, messageOf, unreadable } from '../../errors.ts';
 
 /** The options that a Kafka client needs. */
 export type KafkaOptions = Pick<
@@ -56,12 +57,36 @@ function brokersOf(text: string): string[] {
   return brokers;
 }
 
-function tlsOf({ tlsCa, tlsCert, tlsKey }: KafkaOptions): NonNullable<BaseOptions['tls']> {
+/**
+ * For each connection, the library's too, certificates as they are then; as they were last, where
+ * they cannot be used: they may be being exchanged, and nobody waits for that here.
+ */
+function tlsOf(options: KafkaOptions): { readonly secureContext: SecureContext } {
+  let last = contextOf(options);
   return {
+    get secureContext() {
+      try {
+        last = contextOf(options);
+      } catch {
+        // The next connection looks again.
+      }
+      return last;
+    },
+  };
+}
+
+function contextOf({ tlsCa, tlsCert, tlsKey }: KafkaOptions): SecureContext {
+  const files = {
     ...(tlsCa === '' ? {} : { ca: contentOf(tlsCa) }),
     ...(tlsCert === '' ? {} : { cert: contentOf(tlsCert) }),
     ...(tlsKey === '' ? {} : { key: contentOf(tlsKey) }),
   };
+  try {
+    return createSecureContext(files);
+  } catch (error) {
+    const what = 'tlsCert and tlsKey must be a certificate and its private key (PEM)';
+    throw new ClickrateError('config_invalid', `${what}: ${messageOf(error)}`);
+  }
 }
 
 function contentOf(file: string): Buffer {

@@ -41,7 +41,8 @@ export type Found = { offset: number; timeMs: number } | null;
 export class KafkaCluster {
   readonly options: KafkaOptions & Group;
   readonly reach: Reach;
-  #client: BaseOptions | null = null;
+  /** What each connection is made with. */
+  readonly clientOptions: BaseOptions;
   #consumer: Consumer;
   /** Brokers have said that they know the requests that fetch. */
   #isNew = false;
@@ -49,25 +50,12 @@ export class KafkaCluster {
   constructor(options: KafkaOptions & Group, reach: Reach = NETWORK) {
     this.options = options;
     this.reach = reach;
+    this.clientOptions = clientOptions(options);
     this.#consumer = this.#newConsumer();
   }
 
   get consumer(): Consumer {
     return this.#consumer;
-  }
-
-  /**
-   * Options to connect with, asked for by each connection: with certificates as they are now; as
-   * they were read last, where they cannot be read: they may be being exchanged, and nobody waits
-   * for that here.
-   */
-  clientOptions(): BaseOptions {
-    try {
-      this.#client = clientOptions(this.options);
-    } catch (error) {
-      if (this.#client === null) throw error;
-    }
-    return this.#client;
   }
 
   /** Begins with another client, which is the same member of the group and knows nothing else. */
@@ -81,7 +69,7 @@ export class KafkaCluster {
   #newConsumer(): Consumer {
     const { group, groupInstance } = this.options;
     const consumer = this.reach.consumer({
-      ...this.clientOptions(),
+      ...this.clientOptions,
       ...RETRIES,
       metadataMaxAge: METADATA_MAX_AGE_MS,
       groupId: group,

@@ -134,7 +134,7 @@ export class Lane {
     const { topicId, ...address } = await cluster.leader(topic, partition);
     if (topicId !== this.#topicId)
       throw new ClickrateError('topic_renewed', `topic ${topic} was deleted and made anew`);
-    const connection = cluster.reach.connect(address, cluster.clientOptions());
+    const connection = cluster.reach.connect(address, cluster.clientOptions);
     this.#connection = connection;
     await connection.open();
     if (this.#isClosed) connection.close();

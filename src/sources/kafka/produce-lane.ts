@@ -156,7 +156,7 @@ export class ProduceLane {
     const { host, port } = await cluster.leader(topic, partition);
     // `close` ends the connection that there is: nobody would end a later one.
     this.#mustBeOpen();
-    const connection = new BrokerConnection({ host, port }, cluster.clientOptions());
+    const connection = new BrokerConnection({ host, port }, cluster.clientOptions);
     this.#connection = connection;
     await connection.open();
     return connection;
