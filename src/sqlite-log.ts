@@ -12,7 +12,7 @@ import {
   realpathSync,
   statSync,
 } from 'node:fs';
-import { ClickrateError } from './errors.ts';
+import { ClickrateError, unreadable } from './errors.ts';
 import { WAY_OUT } from './seal.ts';
 
 const HEAD = 32;
@@ -35,7 +35,7 @@ export const [WITH_LOG, WITHOUT_LOG] = [Buffer.from([2, 2]), Buffer.from([1, 1])
 
 /**
  * Throws `checkpoint_damaged` when commits lie behind a damaged frame, and when the log is not of
- * this file.
+ * this file; `file_unreadable` when either cannot be read.
  */
 export function mustBeWholeLog(file: string): void {
   if (isOfOther(file))
@@ -59,25 +59,30 @@ export function mustBeWholeLog(file: string): void {
 export function isOfOther(file: string): boolean {
   const log = statSync(logOf(file), { throwIfNoEntry: false });
   if (log === undefined || log.size < HEAD + FRAME_HEAD || !existsSync(file)) return false;
-  const fd = openSync(file, 'r');
-  try {
+  return within(file, (fd) => {
     const forms = Buffer.alloc(WITHOUT_LOG.length);
     readSync(fd, forms, 0, forms.length, FORMS_AT);
     return forms.equals(WITHOUT_LOG);
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 /** What of the log beside `file` is lost, or null. It is read in pieces, however long it is. */
 export function lostIn(file: string): LostLog | null {
   const path = logOf(file);
   if (!existsSync(path)) return null;
-  const fd = openSync(path, 'r');
+  return within(path, (fd) => lostOf(fd, fstatSync(fd).size));
+}
+
+/** Reads of a file that is open meanwhile. Throws `file_unreadable`. */
+function within<T>(path: string, read: (fd: number) => T): T {
+  let fd: number | null = null;
   try {
-    return lostOf(fd, fstatSync(fd).size);
+    fd = openSync(path, 'r');
+    return read(fd);
+  } catch (error) {
+    throw unreadable(path, error);
   } finally {
-    closeSync(fd);
+    if (fd !== null) closeSync(fd);
   }
 }
 

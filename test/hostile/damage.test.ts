@@ -1,5 +1,6 @@
 /** Damage of each part of a store, one at a time: who refuses it, with which words. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
@@ -25,6 +26,8 @@ import { temporary } from '../support/processes.ts';
 import { Random } from '../support/random.ts';
 import { startRedis, withoutRedis } from '../support/redis-server.ts';
 import { change, copy, engineOn, use, used } from './directory.ts';
+
+const LOG_MODULE = new URL('../../src/sqlite-log.ts', import.meta.url).href;
 
 /** What is done to the file, and how the refusal begins after the file's name. */
 const DAMAGES: [sql: string, code: string, words: RegExp][] = [
@@ -147,6 +150,29 @@ test('the log of a file that is a link is looked at, and a repair does not leave
   bytes[32 + 24 + 100] ^= 1;
   writeFileSync(log, bytes);
   await assert.rejects(engineOn(directory), { message: /-wal is damaged at byte 32/ });
+});
+
+test('a log, or a file with one beside it, that this user may not read is said by name', (t) => {
+  const directory = temporary(t);
+  chmodSync(directory, 0o755);
+  const file = join(directory, 'clickrate.db');
+  const log = `${file}-wal`;
+  for (const name of [file, log]) writeFileSync(name, Buffer.alloc(100));
+  // Root may read every file.
+  const script = `
+    const { mustBeWholeLog } = await import(${JSON.stringify(LOG_MODULE)});
+    if (process.getuid?.() === 0) process.setuid(65_534);
+    try {
+      mustBeWholeLog(${JSON.stringify(file)});
+    } catch (error) {
+      console.log(error.code, error.message);
+    }`;
+  for (const name of [file, log]) {
+    chmodSync(name, 0o000);
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script]);
+    assert.match(String(stdout), new RegExp(`^file_unreadable cannot read ${name}: EACCES`));
+    chmodSync(name, 0o644);
+  }
 });
 
 test('a first start that ended before its first write is made again', async (t) => {
