@@ -14,7 +14,7 @@ import {
 } from '../flink/deploy.ts';
 import { MOST_CHECKPOINT_MS } from '../flink/heartbeat.ts';
 import { fingerprint, type Job, KEEP_MS } from '../flink/job.ts';
-import { type JobListed, JobManager } from '../flink/jobmanager.ts';
+import { type JobListed, JobManager, withSavepoint } from '../flink/jobmanager.ts';
 import { configurationOf, type Flags, KAFKA_OPTIONS, pick, withOptions } from './command.ts';
 import {
   type DeploymentOptions,
@@ -170,7 +170,9 @@ async function stopJob(
   const restoredFrom = last?.jobId === jobId ? last.restoredFrom : null;
   const { topicIds, skipped, fingerprint: settings = null } = last ?? {};
   const kept = { restoredFrom, fingerprint: settings, topicIds, skipped };
-  await writeDeployment(options, { jobId, savepoint, ...kept });
+  await writeDeployment(options, { jobId, savepoint, ...kept }).catch((error: unknown) => {
+    throw withSavepoint(savepoint, error);
+  });
   return savepoint;
 }
 

@@ -1,5 +1,5 @@
 /** What the JobManager's REST interface tells of jobs, and how one is stopped. */
-import { ClickrateError } from '../errors.ts';
+import { ClickrateError, messageOf } from '../errors.ts';
 import { parsed, pause, request } from './rest.ts';
 
 const STOP_MS = 300_000;
@@ -33,6 +33,26 @@ const LIVING = [
 ];
 export function isLiving({ state }: Pick<JobListed, 'state'>): boolean {
   return LIVING.includes(state);
+}
+
+/** All that Flink says where a job failed after its savepoint was taken. */
+const TAKEN = /A savepoint has been created at: (.+?), but the corresponding job/;
+
+/** What failed after a savepoint was taken names it: it may be remembered nowhere else. */
+export function withSavepoint(path: string, error: unknown): unknown {
+  if (!(error instanceof ClickrateError)) return error;
+  const way = `once the job has ended, deploy --from ${path} goes on from its savepoint`;
+  return new ClickrateError(error.code, `${messageOf(error)}; ${way}`, { cause: error });
+}
+
+function notStopped(id: string, trace: string): unknown {
+  const failed = (sentence: string) => new ClickrateError('flink_failed', sentence);
+  const taken = TAKEN.exec(trace)?.[1];
+  if (taken !== undefined) return withSavepoint(taken, failed(`job ${id} failed as it stopped`));
+  const cause = trace.split('\n').findLast((line) => line.startsWith('Caused by'));
+  const why = cause?.replace(/^Caused by: [\w.$]+: /, '') ?? 'no reason said';
+  const way = 'deploy goes on from the newest checkpoint of a job that was cancelled';
+  return failed(`no savepoint was taken: ${why}; ${way}`);
 }
 
 /** Calls reject with `flink_unavailable`. */
@@ -149,14 +169,12 @@ export class JobManager {
       if (status.id !== 'COMPLETED') continue;
       const { location } = operation ?? {};
       if (location !== undefined) {
-        await this.#untilEnded(id);
+        await this.#untilEnded(id).catch((error: unknown) => {
+          throw withSavepoint(location, error);
+        });
         return location;
       }
-      const trace = operation?.['failure-cause']?.['stack-trace'];
-      const cause = trace?.split('\n').findLast((line) => line.startsWith('Caused by'));
-      const why = cause?.replace(/^Caused by: [\w.$]+: /, '') ?? 'no reason said';
-      const way = 'deploy goes on from the newest checkpoint of a job that was cancelled';
-      throw new ClickrateError('flink_failed', `no savepoint was taken: ${why}; ${way}`);
+      throw notStopped(id, operation?.['failure-cause']?.['stack-trace'] ?? '');
     }
     throw new ClickrateError('flink_failed', `no savepoint within ${STOP_MS / 1_000} s`);
   }

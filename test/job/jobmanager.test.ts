@@ -32,6 +32,14 @@ async function managerThat(t: TestContext, answerTo: (url?: string) => unknown) 
   return new JobManager(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
 }
 
+function laterEachLook(t: TestContext): void {
+  let nowMs = Date.now();
+  t.mock.method(Date, 'now', () => {
+    nowMs += 100_000;
+    return nowMs;
+  });
+}
+
 test('events dropped by the window operator are summed, once the metric is known', async (t) => {
   assert.equal(await (await managerOf(t, 1)).lateDropped('j', 0), 3);
   assert.equal(await (await managerOf(t, 3)).lateDropped('j', 5_000), 3);
@@ -56,13 +64,38 @@ test('a stop that failed says why, and how to go on', async (t) => {
   await assert.rejects(manager.stop('j'), { code: 'flink_failed', message });
 });
 
+test('a stop whose savepoint was taken, but the job did not end, names the savepoint', async (t) => {
+  const path = 'file:/savepoints/savepoint-1';
+  const way = `once the job has ended, deploy --from ${path} goes on from its savepoint`;
+  const stopThat = async (operation: unknown, job: unknown) => {
+    const manager = await managerThat(t, (url) => {
+      if (url === '/jobs/j/stop') return { 'request-id': 'r' };
+      return url === '/jobs/j' ? job : { status: { id: 'COMPLETED' }, operation };
+    });
+    return manager.stop('j');
+  };
+  // As Flink 2.2.1 says it.
+  const said =
+    `A savepoint has been created at: ${path}, but the corresponding job j failed during ` +
+    'stopping. The savepoint is consistent, but might have uncommitted transactions.';
+  const name =
+    'org.apache.flink.runtime.scheduler.stopwithsavepoint.StopWithSavepointStoppingException';
+  const trace = `java.util.concurrent.CompletionException: ${name}: ${said}\nCaused by: ${name}: ${said}\n`;
+  const failed = { 'failure-cause': { 'stack-trace': trace } };
+  await assert.rejects(stopThat(failed, null), {
+    code: 'flink_failed',
+    message: `job j failed as it stopped; ${way}`,
+  });
+  laterEachLook(t);
+  await assert.rejects(stopThat({ location: path }, { state: 'FAILING', vertices: [] }), {
+    code: 'flink_failed',
+    message: `job j has not ended within 300 s: it is FAILING; ${way}`,
+  });
+});
+
 test('a job that does not end is not waited for without an end', { timeout: 10_000 }, async (t) => {
   const manager = await managerThat(t, () => ({ state: 'CANCELLING', vertices: [] }));
-  let nowMs = Date.now();
-  t.mock.method(Date, 'now', () => {
-    nowMs += 100_000;
-    return nowMs;
-  });
+  laterEachLook(t);
   const message = 'job j has not ended within 300 s: it is CANCELLING';
   await assert.rejects(manager.cancel('j'), { code: 'flink_failed', message });
 });
