@@ -2,12 +2,16 @@
 import type { FastifyInstance } from 'fastify';
 import { messageOf } from '../errors.ts';
 import type { Status, TaskHealth } from '../status.ts';
+import type { KeptTotals } from '../stores/store.ts';
 import { sendFresh } from './answer.ts';
 import { livezSchema, metricsSchema, readyzSchema } from './operations.ts';
 import type { Context } from './parts.ts';
 import { ProblemError } from './problem-error.ts';
 import { readinessOf } from './readiness.ts';
 import { whyHeld } from './why.ts';
+
+/** Less than Prometheus waits, and than one of several workers waits for another. */
+const KEPT_MS = 500;
 
 export async function healthRoutes(app: FastifyInstance, context: Context): Promise<void> {
   const { parts, results, metrics, stream } = context;
@@ -31,11 +35,7 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
   );
 
   const own = async () => {
-    // Metrics must come above all when the store does not answer.
-    const kept = await parts.reader.keptTotals().catch((error) => {
-      parts.log.debug({ err: messageOf(error) }, 'no kept totals');
-      return null;
-    });
+    const kept = await keptInTime(parts);
     const health = parts.health();
     const wallMs = parts.clock.wallMs();
     return await metrics.text({
@@ -54,6 +54,19 @@ export async function healthRoutes(app: FastifyInstance, context: Context): Prom
   app.get('/metrics', { schema: metricsSchema }, async (request, reply) => {
     sendFresh(context, request, reply, await all(), metrics.registry.contentType);
   });
+}
+
+/** Metrics must come above all when the store does not answer: null where it takes its time. */
+async function keptInTime({ reader, clock, log }: Context['parts']): Promise<KeptTotals | null> {
+  const answered = new AbortController();
+  const asked = reader.keptTotals().catch((error) => {
+    log.debug({ err: messageOf(error) }, 'no kept totals');
+    return null;
+  });
+  const late = clock.sleep(KEPT_MS, answered.signal).then(() => null);
+  const kept = await Promise.race([asked, late]);
+  answered.abort();
+  return kept;
 }
 
 /** `nowMs` is given where more is asked for: the wall clock. */

@@ -141,6 +141,15 @@ test('metrics count events by verdict, commits, results and requests', async (t)
   assert.equal(again.get('clickrate_events_total{task="0",verdict="counted"}'), 5);
 });
 
+test('metrics do not wait for a store that hangs', async (t) => {
+  const { app, reader } = await served(t);
+  reader.keptTotals = () => new Promise(() => {});
+  const beganMs = performance.now();
+  const { payload } = await app.inject('/metrics');
+  assert.ok(performance.now() - beganMs < 3_000);
+  assert.ok(seriesOf(payload).has('clickrate_ready'));
+});
+
 test('metrics come without the store, and before the first claim', async (t) => {
   const { app, reader } = await served(t, () => [healthOf({ live: null, commitAgeMs: null })]);
   reader.failure = new ClickrateError('store_unavailable', 'no answer');
