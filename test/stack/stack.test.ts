@@ -100,6 +100,7 @@ suite('stack', { skip: withoutKafka() || withoutRedis() }, () => {
     assert.equal(code, 1, text);
     assert.match(text, /engine ended; its log ends:[\s\S]*the store is written by the sink/);
     process.kill(await pidOf('serving-api'));
+    await eventually(async () => Number.isNaN(await pidOf('serving-api')));
     await redis('unlink', 'ctr:store');
   });
 
