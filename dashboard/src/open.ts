@@ -1,4 +1,4 @@
-/** Running counts of windows that have not closed, for one product. */
+/** Running counts of windows that have not closed. */
 import type { Counts } from './statistics.ts';
 import type { Live, Open, OpenWindow } from './types.ts';
 

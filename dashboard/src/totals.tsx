@@ -3,6 +3,7 @@ import { count, DASH, percent, short } from './format.ts';
 import type { Totals } from './league.ts';
 import { Delta } from './league-row.tsx';
 import type { Model } from './model.ts';
+import { sumOf } from './open.ts';
 
 type Props = { model: Model; totals: Totals; stale: boolean };
 
@@ -44,14 +45,13 @@ export function TotalsStrip({ model, totals, stale }: Props) {
 function OpenNow({ model }: { model: Model }) {
   const { open } = model;
   if (open === null || !open.available) return null;
-  const impressions = open.windows.reduce((sum, window) => sum + window.impressions, 0);
-  const clicks = open.windows.reduce((sum, window) => sum + window.clicks, 0);
+  const running = sumOf(open.windows);
   return (
     <div title="Running counts of windows that have not closed; they are in no rate yet">
       <dt>Open now</dt>
       <dd>
-        {open.windows.length === 0 ? DASH : short(impressions)}{' '}
-        <small>imp · {short(clicks)} clicks</small>
+        {running === null ? DASH : short(running.impressions)}{' '}
+        <small>imp · {short(running?.clicks ?? 0)} clicks</small>
       </dd>
     </div>
   );

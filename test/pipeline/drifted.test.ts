@@ -1,13 +1,12 @@
 /** An idle partition far ahead of its task, which is not read but probed, loses its leader. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, settingsWith } from '../../src/config.ts';
-import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SimSource } from '../support/sim-source.ts';
+import { ALONE } from './alone.ts';
 
 const START = 1_700_000_000_000;
 /** When the impression comes; before it nothing does. */
@@ -40,16 +39,10 @@ test('time goes on once it is back, and nobody waits for it without a pause', as
     batchRecords: 1,
   });
   const pipeline = new Pipeline({
-    task: '0',
+    ...ALONE,
     source,
     store: new MemoryStore(),
     clock,
-    limits: LIMITS,
-    log: silentLog,
-    settings: settingsWith({}),
-    newToken: () => 'token',
-    newIdKey: () => '0'.repeat(32),
-    stillOurs: async () => true,
   });
   await pipeline.start();
   while (clock.trueMs() < NOW + 10_000) {

@@ -3,12 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS, settingsWith } from '../../src/config.ts';
-import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SimSource } from '../support/sim-source.ts';
+import { ALONE } from './alone.ts';
 
 const START = 1_700_000_000_000;
 const FIRST = START - 3_000_000;
@@ -36,16 +36,12 @@ test('while records are held until another partition speaks, reading it waits as
   const logs = [log('p-0', 200), log('p-1', 1)];
   const source = new Waits({ logs, clock, random: new Random(1), batchRecords: 1_000 });
   const pipeline = new Pipeline({
-    task: '0',
+    ...ALONE,
     source,
     store: new MemoryStore(),
     clock,
-    log: silentLog,
     settings: settingsWith({ idleAfterMs: 60_000 }),
     limits: { ...LIMITS, openCells: 64 },
-    newToken: () => 'token',
-    newIdKey: () => '0'.repeat(32),
-    stillOurs: async () => true,
   });
   await pipeline.start();
   for (let n = 0; n < 30; n++) await pipeline.step();

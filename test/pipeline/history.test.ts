@@ -2,14 +2,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, settingsWith } from '../../src/config.ts';
-import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { MemoryHarness, SqliteHarness } from '../stores/harness.ts';
 import { LEVELS } from '../stores/zone.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SimSource } from '../support/sim-source.ts';
+import { ALONE } from './alone.ts';
 
 const START = 1_700_000_000_000;
 const EVENTS = 4_000;
@@ -34,16 +33,10 @@ for (const Kind of [MemoryHarness, SqliteHarness])
     }));
     const logs = [{ partition: 'p-0', topicId: 't', records }];
     const pipeline = new Pipeline({
+      ...ALONE,
       source: new SimSource({ logs, clock, random: new Random(1), batchRecords: EVENTS / 2 }),
-      task: '0',
       store,
       clock,
-      limits: LIMITS,
-      log: silentLog,
-      settings: settingsWith({}),
-      newToken: () => 'token',
-      newIdKey: () => '0'.repeat(32),
-      stillOurs: async () => true,
     });
     await pipeline.start();
     for (let n = 0; n < 40; n++) {

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS, settingsWith } from '../../src/config.ts';
-import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import type { Commit } from '../../src/stores/store.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SimSource } from '../support/sim-source.ts';
+import { ALONE } from './alone.ts';
 
 const START = 1_700_000_000_000;
 const STEP_MS = 5;
@@ -43,16 +43,11 @@ async function commitsOf(lastMs: number, silentMs: number, { windowMs = 1_100, t
   const logs = [{ partition: 'p-0', topicId: 't', records }];
   const store = new Timed(clock, tookMs);
   const pipeline = new Pipeline({
-    task: '0',
+    ...ALONE,
     store,
     clock,
-    log: silentLog,
-    limits: LIMITS,
     source: new SimSource({ logs, clock, random: new Random(1) }),
     settings: settingsWith({ windowMs, watermarkDelayMs: 500, idleAfterMs: 60_000 }),
-    newToken: () => 'token',
-    newIdKey: () => '0'.repeat(32),
-    stillOurs: async () => true,
   });
   await pipeline.start();
   while (clock.monotonicMs() < lastMs) {

@@ -2,13 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, settingsWith } from '../../src/config.ts';
-import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SimSource } from '../support/sim-source.ts';
+import { ALONE } from './alone.ts';
 
 const START = 1_700_000_000_000;
 /** A leader that is lost, and one that answers nothing for a while, without an error. */
@@ -35,16 +34,10 @@ for (const out of OUTAGES)
     }));
     const random = new Random(1);
     const pipeline = new Pipeline({
+      ...ALONE,
       source: new SimSource({ logs, clock, random, [out.kind]: [out], batchRecords: 1_000 }),
-      task: '0',
       store: new MemoryStore(),
       clock,
-      limits: LIMITS,
-      log: silentLog,
-      settings: settingsWith({}),
-      newToken: () => 'token',
-      newIdKey: () => '0'.repeat(32),
-      stillOurs: async () => true,
     });
     await pipeline.start();
     while (clock.trueMs() < START + 70_000) {

@@ -1,9 +1,8 @@
 /** A stop leaves nothing behind that could have been committed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, settingsWith } from '../../src/config.ts';
+import { LIMITS } from '../../src/config.ts';
 import { BLOCK_PRODUCTS } from '../../src/decode/columns.ts';
-import { silentLog } from '../../src/log.ts';
 import { BLOCK_PARTS, PRODUCT_PARTS } from '../../src/part-names.ts';
 import { Pipeline } from '../../src/pipeline.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
@@ -11,6 +10,7 @@ import { windowsOf } from '../stores/commits.ts';
 import { Random } from '../support/random.ts';
 import { SimClock } from '../support/sim-clock.ts';
 import { SimSource } from '../support/sim-source.ts';
+import { ALONE } from './alone.ts';
 
 const START = 1_700_000_000_000;
 const LATER = START + 2 * 3_600_000;
@@ -30,16 +30,11 @@ async function afterClicksOn(old: readonly string[], limits = LIMITS): Promise<M
   const logs = [{ partition: 'p-0', topicId: 't', records }];
   const store = new MemoryStore();
   const pipeline = new Pipeline({
-    task: '0',
+    ...ALONE,
     source: new SimSource({ logs, clock, random: new Random(1), batchRecords: 10_000 }),
     store,
     clock,
     limits,
-    log: silentLog,
-    settings: settingsWith({}),
-    newToken: () => 'token',
-    newIdKey: () => '0'.repeat(32),
-    stillOurs: async () => true,
   });
   await pipeline.start();
   while (pipeline.health().live?.partitions[0].position !== records.length) await pipeline.step();
