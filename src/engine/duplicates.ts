@@ -10,6 +10,8 @@ import type { Part } from '../status.ts';
 import { IdTable, PAGE_IDS } from './ids.ts';
 import { PackReader } from './packing.ts';
 
+/** So many rows are judged at once, and what they look at is brought near at once. */
+export const MOST_ROWS = 128;
 /** Ids of one checkpoint part, whole pages: only the last part of a bucket changes as ids come. */
 const PART_IDS = 4096;
 
@@ -33,6 +35,8 @@ export class Duplicates {
   dropped = 0;
   /** The mixed id of the event at hand; set by `seen`, used by `remember`. */
   readonly #id = new Int32Array(4);
+  /** First words of the mixed ids of the rows at hand. */
+  readonly #firsts = new Int32Array(MOST_ROWS);
   /** Bucket of the last remembered id: the next one is mostly in it too. */
   #last: Bucket | null = null;
 
@@ -58,14 +62,38 @@ export class Duplicates {
     return this.#table.find(id);
   }
 
-  /** Brings near what `seen` will look at for rows `[from, to)`. */
-  touch({ id, product, kind, hasId }: EventBatch, partition: number, from: number, to: number) {
-    const table = this.#table;
-    let touched = 0;
+  /** Brings near what is looked at for the ids of rows `[from, to)`, at most `MOST_ROWS`. */
+  touch(events: EventBatch, partition: number, from: number, to: number): void {
+    this.#mixFirsts(events, partition, from, to);
+    this.#table.touch(this.#firsts, to - from);
+  }
+
+  #mixFirsts({ id, product, kind }: EventBatch, partition: number, from: number, to: number): void {
+    const firsts = this.#firsts;
     for (let i = from; i < to; i++)
-      if (hasId[i] === 1)
-        touched ^= table.touch(id[4 * i] ^ scopeOf(partition, product[i], kind[i]));
-    table.touched = touched;
+      firsts[i - from] = id[4 * i] ^ scopeOf(partition, product[i], kind[i]);
+  }
+
+  /**
+   * Judges rows `[from, to)`, at most `MOST_ROWS` and all of the window ending at `end`, by their
+   * ids alone, and remembers those that are new: verdicts are `COUNTED` or `DUPLICATE`. False, and
+   * nothing done, where that might make them too many.
+   */
+  judge(events: EventBatch, partition: number, end: number, from: number, to: number): boolean {
+    const table = this.#table;
+    if (table.size + to - from > this.#settings.maxIds) return false;
+    table.reserve(to - from);
+    const bucket = this.#bucketOf(partition, end);
+    for (let i = from; i < to; ) {
+      const page = this.#pageOf(bucket);
+      const n = bucket.count % PAGE_IDS;
+      const rows = Math.min(to - i, PAGE_IDS - n);
+      this.touch(events, partition, i, i + rows);
+      const index = page * PAGE_IDS + n;
+      bucket.count += table.addNew(index, this.#firsts, events, i, i + rows) - index;
+      i += rows;
+    }
+    return true;
   }
 
   /**
@@ -74,7 +102,8 @@ export class Duplicates {
   remember(partition: number, end: number): void {
     const table = this.#table;
     if (table.size >= this.#settings.maxIds) {
-      this.#dropOldest();
+      // A bucket without ids of its own may be the oldest.
+      while (table.size >= this.#settings.maxIds) this.#dropOldest();
       // Places have moved.
       table.find(this.#id);
     }
@@ -83,14 +112,22 @@ export class Duplicates {
 
   #put(partition: number, end: number): void {
     const table = this.#table;
+    const bucket = this.#bucketOf(partition, end);
+    const page = this.#pageOf(bucket);
+    table.add(page * PAGE_IDS + (bucket.count++ % PAGE_IDS), this.#id);
+  }
+
+  #bucketOf(partition: number, end: number): Bucket {
     let bucket = this.#last;
-    if (bucket === null || bucket.end !== end || bucket.partition !== partition) {
+    if (bucket === null || bucket.end !== end || bucket.partition !== partition)
       bucket = this.#last = this.#bucket(partition, end);
-    }
-    const n = bucket.count++ % PAGE_IDS;
-    if (n === 0) bucket.pages.push(table.takePage());
-    const page = bucket.pages[bucket.pages.length - 1];
-    table.add(page * PAGE_IDS + n, this.#id);
+    return bucket;
+  }
+
+  /** The page where the bucket's next id belongs. */
+  #pageOf({ pages, count }: Bucket): number {
+    if (pages.length * PAGE_IDS === count) pages.push(this.#table.takePage());
+    return pages[pages.length - 1];
   }
 
   /** Forgets the partition's buckets whose life ended at this watermark. */

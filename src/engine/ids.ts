@@ -2,6 +2,8 @@
  * 128-bit ids, held once, in pages, and a table of where each is. Of an id the table holds the
  * first word too, so that looking for one that is not there touches one cache line.
  */
+import type { EventBatch } from '../decode/columns.ts';
+import { COUNTED, DUPLICATE } from '../event.ts';
 
 const PAGE_SHIFT = 8;
 /** Ids of a page. */
@@ -21,6 +23,8 @@ export class IdTable {
   #mask = SMALLEST - 1;
   /** The place where `find` ended. */
   #at = 0;
+  /** First words of a page's ids, when it is freed. */
+  readonly #firsts = new Int32Array(PAGE_IDS);
   size = 0;
   /** Keeps the compiler from leaving out loads that only bring cache lines near. */
   touched = 0;
@@ -32,20 +36,69 @@ export class IdTable {
     const first = id[0];
     let at = first & mask;
     for (; places[2 * at + 1] !== 0; at = (at + 1) & mask)
-      if (places[2 * at] === first && this.#holds(places[2 * at + 1] - 1, id)) break;
+      if (places[2 * at] === first && this.#holds(places[2 * at + 1] - 1, id[1], id[2], id[3]))
+        break;
     this.#at = at;
     return places[2 * at + 1] !== 0;
   }
 
-  #holds(index: number, id: Int32Array): boolean {
+  #holds(index: number, second: number, third: number, fourth: number): boolean {
     const page = this.#pages[index >>> PAGE_SHIFT];
     const k = (index & PAGE_MASK) << 2;
-    return page[k + 1] === id[1] && page[k + 2] === id[2] && page[k + 3] === id[3];
+    return page[k + 1] === second && page[k + 2] === third && page[k + 3] === fourth;
   }
 
-  /** Brings near where an id is looked for, so that many are waited for at once. */
-  touch(first: number): number {
-    return this.#places[2 * (first & this.#mask) + 1];
+  /**
+   * Brings near where ids of these first words are looked for. The loop does nothing else, so that
+   * many are waited for at once.
+   */
+  touch(firsts: Int32Array, count: number): void {
+    const places = this.#places;
+    const mask = this.#mask;
+    let touched = 0;
+    for (let n = 0; n < count; n++) touched ^= places[2 * (firsts[n] & mask) + 1];
+    this.touched = touched;
+  }
+
+  /** Makes room for so many more ids. */
+  reserve(count: number): void {
+    while (this.#isTooFull(this.size + count)) this.#grow();
+  }
+
+  /**
+   * Puts the ids of rows `[from, to)` that are not there, each once, at `index` of its pages and
+   * behind it; returns the index behind the last. `firsts` holds their first words, the page has
+   * places for all and room was made for them. Verdicts say which were there: `DUPLICATE`.
+   */
+  addNew(index: number, firsts: Int32Array, events: EventBatch, from: number, to: number): number {
+    const places = this.#places;
+    const mask = this.#mask;
+    const page = this.#pages[index >>> PAGE_SHIFT];
+    const { id, hasId, verdict } = events;
+    let next = index;
+    for (let i = from; i < to; i++) {
+      verdict[i] = COUNTED;
+      if (hasId[i] === 0) continue;
+      const first = firsts[i - from];
+      const [second, third, fourth] = [id[4 * i + 1] | 0, id[4 * i + 2] | 0, id[4 * i + 3] | 0];
+      let at = first & mask;
+      for (; places[2 * at + 1] !== 0; at = (at + 1) & mask)
+        if (places[2 * at] === first && this.#holds(places[2 * at + 1] - 1, second, third, fourth))
+          break;
+      if (places[2 * at + 1] !== 0) {
+        verdict[i] = DUPLICATE;
+        continue;
+      }
+      const k = (next & PAGE_MASK) << 2;
+      page[k] = first;
+      page[k + 1] = second;
+      page[k + 2] = third;
+      page[k + 3] = fourth;
+      places[2 * at] = first;
+      places[2 * at + 1] = ++next;
+    }
+    this.size += next - index;
+    return next;
   }
 
   /** Puts the id that `find` was last asked for, and did not find, at `index` of its pages. */
@@ -59,7 +112,7 @@ export class IdTable {
     this.#places[2 * this.#at] = id[0];
     this.#places[2 * this.#at + 1] = index + 1;
     this.size++;
-    if (this.size * FULL_NUMERATOR > (this.#mask + 1) * FULL_DENOMINATOR) this.#grow();
+    this.reserve(0);
   }
 
   /** A page of nobody's, by its number: index >>> PAGE_SHIFT. */
@@ -78,9 +131,9 @@ export class IdTable {
   /** Forgets a page's first `count` ids; the page is anybody's. */
   freePage(page: number, count: number): void {
     const words = this.#pages[page];
-    let touched = 0;
-    for (let n = 0; n < count; n++) touched ^= this.touch(words[4 * n]);
-    this.touched = touched;
+    const firsts = this.#firsts;
+    for (let n = 0; n < count; n++) firsts[n] = words[4 * n];
+    this.touch(firsts, count);
     for (let n = 0; n < count; n++) this.#delete(words[4 * n], page * PAGE_IDS + n + 1);
     this.#freePages.push(page);
     this.size -= count;
@@ -100,6 +153,10 @@ export class IdTable {
       gap = at;
     }
     places[2 * gap + 1] = 0;
+  }
+
+  #isTooFull(size: number): boolean {
+    return size * FULL_NUMERATOR > (this.#mask + 1) * FULL_DENOMINATOR;
   }
 
   #grow(): void {

@@ -3,8 +3,9 @@
  * counted without asking each what such events need not be asked.
  */
 import { BLOCK_SHIFT, type EventBatch, SLOT_MASK } from '../decode/columns.ts';
-import { COUNTED } from '../event.ts';
+import { COUNTED, DUPLICATE } from '../event.ts';
 import type { TaskCore } from './core.ts';
+import type { Window } from './windows.ts';
 
 const NO_CELLS = new Uint32Array(0);
 
@@ -19,17 +20,14 @@ export function countUsual(
   first: number,
   to: number,
 ): number {
-  const { settings, changedBlocks, duplicates } = core;
+  const window = usualWindow(core, p, events.time[first]);
+  if (window === undefined) return first;
+  const { changedBlocks } = core;
   const { time, product, kind, reject, hasId } = events;
-  const { watermarkDelayMs, allowedLatenessMs } = settings;
-  const at = core.times[p];
-  const window = core.windows.find(time[first]);
-  if (window === undefined || at.idle || watermarkDelayMs + allowedLatenessMs === 0) return first;
   const { start, end } = window;
-  if (end - 1 <= core.watermark || end - 1 + allowedLatenessMs <= at.watermark) return first;
   let block = -1;
   let counts: Uint32Array = NO_CELLS;
-  let maxTs = at.maxTs;
+  let maxTs = core.times[p].maxTs;
   let i = first;
   for (; i < to; i++) {
     const ts = time[i];
@@ -47,10 +45,90 @@ export function countUsual(
   }
   core.tally.counts[COUNTED] += i - first;
   events.verdict.fill(COUNTED, first, i);
-  if (maxTs > at.maxTs) {
-    const watermark = Math.max(at.watermark, maxTs - watermarkDelayMs);
-    core.times[p] = { watermark, maxTs, idle: false };
-    if (watermark >= duplicates.forgetAt[p]) duplicates.forget(p, watermark);
+  moveTime(core, p, maxTs);
+  return i;
+}
+
+/** The same of events that may have ids. */
+export function countIdentified(
+  core: TaskCore,
+  p: number,
+  events: EventBatch,
+  first: number,
+  to: number,
+): number {
+  const window = usualWindow(core, p, events.time[first]);
+  if (window === undefined) return first;
+  const last = usualUntil(core, p, events, window, first, to);
+  if (!core.duplicates.judge(events, p, window.end, first, last)) return first;
+  const { changedBlocks } = core;
+  const { time, product, kind, verdict } = events;
+  let block = -1;
+  let counts: Uint32Array = NO_CELLS;
+  let maxTs = core.times[p].maxTs;
+  let counted = 0;
+  for (let i = first; i < last; i++) {
+    const id = product[i];
+    if (id >>> BLOCK_SHIFT !== block) {
+      block = id >>> BLOCK_SHIFT;
+      counts = window.cells[block]?.counts ?? NO_CELLS;
+      changedBlocks[block] = 1;
+    }
+    if (verdict[i] === COUNTED) {
+      counts[((id & SLOT_MASK) << 1) | kind[i]]++;
+      counted++;
+    }
+    if (time[i] > maxTs) maxTs = time[i];
+  }
+  core.tally.counts[COUNTED] += counted;
+  core.tally.counts[DUPLICATE] += last - first - counted;
+  moveTime(core, p, maxTs);
+  return last;
+}
+
+/** The first row from `first` on that must be asked more than whether its id was seen, or `to`. */
+function usualUntil(
+  core: TaskCore,
+  p: number,
+  { time, product, kind, reject }: EventBatch,
+  { start, end, cells }: Window,
+  first: number,
+  to: number,
+): number {
+  // No event behind the one at which ids are forgotten may be asked of them before.
+  const forgetTs = core.duplicates.forgetAt[p] + core.settings.watermarkDelayMs;
+  const before = Math.min(end, forgetTs);
+  let block = -1;
+  let known = 0;
+  let i = first;
+  for (; i < to; i++) {
+    if (reject[i] !== 0 || !(time[i] >= start && time[i] < before)) break;
+    const id = product[i];
+    if (id >>> BLOCK_SHIFT !== block) {
+      block = id >>> BLOCK_SHIFT;
+      known = cells[block]?.counts.length ?? 0;
+    }
+    if ((((id & SLOT_MASK) << 1) | kind[i]) >= known) break;
   }
   return i;
+}
+
+/** The open window of such a time, unless what is counted in it must be asked more. */
+function usualWindow(core: TaskCore, p: number, ts: number): Window | undefined {
+  const { watermarkDelayMs, allowedLatenessMs } = core.settings;
+  const { idle, watermark } = core.times[p];
+  const window = core.windows.find(ts);
+  if (window === undefined || idle || watermarkDelayMs + allowedLatenessMs === 0) return undefined;
+  const { end } = window;
+  const isUsual = end - 1 > core.watermark && end - 1 + allowedLatenessMs > watermark;
+  return isUsual ? window : undefined;
+}
+
+/** Takes the largest time that was seen. */
+function moveTime(core: TaskCore, p: number, maxTs: number): void {
+  const at = core.times[p];
+  if (!(maxTs > at.maxTs)) return;
+  const watermark = Math.max(at.watermark, maxTs - core.settings.watermarkDelayMs);
+  core.times[p] = { watermark, maxTs, idle: false };
+  if (watermark >= core.duplicates.forgetAt[p]) core.duplicates.forget(p, watermark);
 }

@@ -7,11 +7,9 @@ import { BLOCK_SHIFT, type EventBatch, SLOT_MASK } from '../decode/columns.ts';
 import { COUNTED, DUPLICATE, type RecordBatch, TOO_LATE } from '../event.ts';
 import { windowStart } from '../result.ts';
 import type { TaskCore } from './core.ts';
-import { countUsual } from './usual.ts';
+import { MOST_ROWS } from './duplicates.ts';
+import { countIdentified, countUsual } from './usual.ts';
 import type { Cells, Window } from './windows.ts';
-
-/** So many rows' ids are brought near at once. */
-const TOUCHED_ROWS = 128;
 
 /** What `judge` did: how far it came, and how many events were good (neither rejected nor late). */
 export type Judged = { next: number; good: number };
@@ -29,9 +27,10 @@ export function judge(
 ): Judged {
   let good = 0;
   for (let i = from; i < events.to; ) {
-    const to = Math.min(i + TOUCHED_ROWS, events.to);
-    if (core.duplicates.size > 0) core.duplicates.touch(events, p, i, to);
-    const unusual = countUsual(core, p, events, i, to);
+    const to = Math.min(i + MOST_ROWS, events.to);
+    let unusual = countUsual(core, p, events, i, to);
+    if (unusual < to && events.hasId[unusual] === 1)
+      unusual = countIdentified(core, p, events, unusual, to);
     good += unusual - i;
     const judged = judgeRows(core, p, records, events, from, unusual, to);
     good += judged.good;
