@@ -60,6 +60,7 @@ export function countIdentified(
   const window = usualWindow(core, p, events.time[first]);
   if (window === undefined) return first;
   const last = usualUntil(core, p, events, window, first, to);
+  if (last === first) return first;
   if (!core.duplicates.judge(events, p, window.end, first, last)) return first;
   const { changedBlocks } = core;
   const { time, product, kind, verdict } = events;

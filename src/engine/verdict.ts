@@ -32,6 +32,7 @@ export function judge(
     if (unusual < to && events.hasId[unusual] === 1)
       unusual = countIdentified(core, p, events, unusual, to);
     good += unusual - i;
+    if (unusual < to && core.duplicates.size > 0) core.duplicates.touch(events, p, unusual, to);
     const judged = judgeRows(core, p, records, events, from, unusual, to);
     good += judged.good;
     i = judged.next;
