@@ -25,6 +25,7 @@ import { streamRoutes } from './stream/route.ts';
 import { TaskWatch } from './tasks.ts';
 import { timeRoutes } from './time-routes.ts';
 import { Traffic } from './traffic.ts';
+import { lazyValidators } from './validators.ts';
 
 /** Longest percent-encoded part of a path that is looked at; what a byte of an id takes of it. */
 const PARAM_CHARS = 1_024;
@@ -125,6 +126,7 @@ function bareServer(context: Context): FastifyInstance {
     exposeHeadRoutes: true,
     routerOptions: { maxParamLength: paramChars },
     ajv: { customOptions: AJV },
+    schemaController: { compilersFactory: { buildValidator: lazyValidators() } },
     frameworkErrors: (error, request, reply) => sendError(context, error, request, reply),
     clientErrorHandler: (error, socket) => refuse((error as NodeJS.ErrnoException).code, socket),
   });
