@@ -13,6 +13,8 @@ export const LONGEST_NUMBER = 20;
 /** Bytes of UTF-8 that a unit of a string has at most. */
 const LONGEST_UNIT = 3;
 const LAST_ASCII = 0x7f;
+/** Longer texts are written sooner by Node than unit by unit. */
+const SHORT_UNITS = 32;
 const SMALLEST_BYTES = 64;
 /** Of memory that is used again: some 2 000 rows of the live stream. */
 const KEPT_BYTES = 1_048_576;
@@ -136,6 +138,10 @@ export class TextBytes {
   /** Any text, in UTF-8; it makes its own room. */
   any(text: string): void {
     this.reserve(text.length * LONGEST_UNIT);
+    if (text.length > SHORT_UNITS) {
+      this.at += this.#bytes.write(text, this.at);
+      return;
+    }
     for (let n = 0; n < text.length; n++) {
       const unit = text.charCodeAt(n);
       if (unit > LAST_ASCII) {
