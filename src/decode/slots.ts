@@ -71,7 +71,7 @@ export class Slots {
   }
 
   put(id: number, bytes: Uint8Array, start: number, end: number, hash: number): void {
-    while (id << SLOT_SHIFT >= this.words.length) this.#grow();
+    if (id << SLOT_SHIFT >= this.words.length) this.#growFor(id);
     const slot = id << SLOT_SHIFT;
     const key = bytes.subarray(start, end);
     this.words[slot] = hash;
@@ -87,15 +87,17 @@ export class Slots {
     this.#names[id] = undefined;
   }
 
-  #grow(): void {
-    const larger = new Int32Array(this.words.length * 2);
+  #growFor(id: number): void {
+    let slots = this.#names.length * 2;
+    while (id >= slots) slots *= 2;
+    const larger = new Int32Array(slots << SLOT_SHIFT);
     larger.set(this.words);
     this.words = larger;
     this.view = new DataView(larger.buffer);
     this.#bytes = Buffer.from(larger.buffer);
     // Of the full length from the start: one that grows by single ids is a hash table.
     const names = this.#names;
-    this.#names = new Array(names.length * 2);
+    this.#names = new Array(slots);
     for (let id = 0; id < names.length; id++) this.#names[id] = names[id];
   }
 }
