@@ -13,6 +13,7 @@ import { MemoryStore } from '../../src/stores/memory.ts';
 import { SqliteStore } from '../../src/stores/sqlite/store.ts';
 import { commitOf, countsOf, resultIn, START, statusOf } from '../stores/commits.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 import { counts, FakeReader, partsWith, row } from './fake-reader.ts';
 
 const KEEP = { windowsMs: 30_000, minutesMs: 600_000, quartersMs: 7_200_000 };
@@ -85,7 +86,7 @@ suite('steps of history', () => {
           );
       },
     );
-    await fc.assert(property, { numRuns: 60 });
+    await fc.assert(property, { numRuns: shareOf(60) });
   });
 
   test('hours are those of the zone, days have 23 hours when they do', () => {

@@ -5,6 +5,7 @@ import { addRow, endsOf, pOf, textOf, type Yardstick } from '../../src/api/live.
 import { type Counts, ctr } from '../../src/result.ts';
 import { TextBytes } from '../../src/text-bytes.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 
 const texts = fc.string({ unit: fc.constantFrom('a', '"', '\\', '\n', 'é', '水', '😀', '\ud800') });
 const amounts = fc.oneof(fc.nat(20), fc.nat(30_000), fc.nat(2 ** 32 - 1));
@@ -52,7 +53,7 @@ test('a row is its JSON, whatever the product id and the counts', () => {
       const text = textOf((bytes) => addRow(bytes, pair, windowMs, yardstick));
       assert.equal(text, JSON.stringify(row));
     }),
-    { numRuns: 1_000 },
+    { numRuns: shareOf(1_000) },
   );
 });
 

@@ -5,6 +5,7 @@ import { ClickrateError } from '../../src/errors.ts';
 import { markOf } from '../../src/text-bytes.ts';
 import { anyText } from '../support/any-text.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 import { textsOf } from './fake-reader.ts';
 
 const MOST = 10_000;
@@ -99,7 +100,7 @@ test('elements of any JSON array, in any white space, are found whole', () => {
       );
     },
   );
-  fc.assert(property, { numRuns: 500 });
+  fc.assert(property, { numRuns: shareOf(500) });
 });
 
 test('any bytes either split or are refused as a bad request', () => {
@@ -121,7 +122,7 @@ test('any bytes either split or are refused as a bad request', () => {
       assert.ok(!valid, text);
     }
   });
-  fc.assert(property, { numRuns: 2_000 });
+  fc.assert(property, { numRuns: shareOf(2_000) });
 });
 
 test('the whole body is one record without the white space around it', () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Entry, Ring } from '../../src/api/stream/ring.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 
 const NO_STARTS = new Uint32Array(0);
 
@@ -58,5 +59,5 @@ test('lag, reach and changes equal those of a list', () => {
       assert.equal(ring.reaches(ring.last - kept.length - 1), false);
     },
   );
-  fc.assert(property, { numRuns: 50 });
+  fc.assert(property, { numRuns: shareOf(50) });
 });

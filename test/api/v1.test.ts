@@ -8,6 +8,7 @@ import type { StoredEvent } from '../../src/stores/store.ts';
 import { anyText } from '../support/any-text.ts';
 import { fc } from '../support/fast-check.ts';
 import { eventually } from '../support/processes.ts';
+import { shareOf } from '../support/random.ts';
 import {
   counts,
   FakeReader,
@@ -167,7 +168,7 @@ test('pages hold every product once, sorted by bytes, for any ids', async (t) =>
       if (sort === '-product_id') assert.deepEqual(found, byBytes.reverse());
     },
   );
-  await fc.assert(property, { numRuns: 60 });
+  await fc.assert(property, { numRuns: shareOf(60) });
 });
 
 test('ids are compared as their bytes are', () => {
@@ -176,7 +177,7 @@ test('ids are compared as their bytes are', () => {
     fc.property(anyText(), anyText(), (a, b) => {
       assert.equal(sign(compareIds(a, b)), Buffer.compare(Buffer.from(a), Buffer.from(b)));
     }),
-    { numRuns: 2_000 },
+    { numRuns: shareOf(2_000) },
   );
   // Where the units of UTF-16 and code points are in another order.
   const codes = [0, 0xd7ff, 0xe000, 0xffff, 0x1_0000, 0x1_03ff, 0x1_0400, 0x10_ffff];

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { parseFlinkTime } from '../../src/flink/iso-time.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 
 /** As Java writes it: years of four digits, longer ones with a sign; only the digits it needs. */
 function javaText(ms: number): string {
@@ -56,7 +57,7 @@ suite('a time of Flink', () => {
       fc.property(ms, (at) => {
         assert.equal(parseFlinkTime(javaText(at)), at);
       }),
-      { numRuns: 5_000 },
+      { numRuns: shareOf(5_000) },
     );
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ctr, resultOf, windowStart } from '../../src/result.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 
 test('the rate has 4 decimals, half up on the exact fraction', () => {
   const counts = fc.tuple(
@@ -15,7 +16,7 @@ test('the rate has 4 decimals, half up on the exact fraction', () => {
       const exact = (2n * 10_000n * BigInt(clicks) + n) / (2n * n);
       assert.equal(ctr(impressions, clicks), Number(exact) / 10_000);
     }),
-    { numRuns: 5_000 },
+    { numRuns: shareOf(5_000) },
   );
 });
 

@@ -5,6 +5,7 @@ import { blockPart, restoreBlock } from '../../src/sink/blocks.ts';
 import { Table, type WindowResult } from '../../src/sink/table.ts';
 import type { Part } from '../../src/status.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 
 const WINDOW = 1_000;
 const OPTIONS = {
@@ -129,7 +130,7 @@ suite('table of the sink', () => {
           assert.equal(table.pending, 0);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: shareOf(300) },
     );
   });
 

@@ -12,6 +12,7 @@ import { murmur2, partitionOf } from '../../src/sources/kafka/produce-partition.
 import { TrafficWriter } from '../../src/sources/kafka/produce-traffic.ts';
 import type { Sender } from '../../src/sources/kafka/sender.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 
 const producer = { id: 7n, epoch: 3 };
 /** Bytes behind the records in a request. */
@@ -182,7 +183,7 @@ suite('batch to send', () => {
           assert.deepEqual(readBack(batch.sealed(producer, 9), batch), expected);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: shareOf(40) },
     );
   });
 

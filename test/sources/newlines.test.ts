@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CHUNK_BYTES, findNewlines, findOneByOne, found } from '../../src/sources/newlines.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 
 const NEWLINE = 0x0a;
 
@@ -21,7 +22,7 @@ test('both ways find every newline and nothing else', () => {
       for (const find of [findNewlines, findOneByOne])
         assert.deepEqual([...found.subarray(0, find(some))], plainly(some));
     }),
-    { numRuns: 2_000 },
+    { numRuns: shareOf(2_000) },
   );
 });
 

@@ -6,6 +6,7 @@ import { LIMITS } from '../../src/config.ts';
 import { due, Ladder, ladderOf } from '../../src/stores/history/levels.ts';
 import type { LevelHeld } from '../../src/stores/store.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 
 const HOUR_MS = 3_600_000;
 const ZONES = ['UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu', 'Australia/Lord_Howe'];
@@ -48,7 +49,7 @@ suite('days of a time zone', () => {
         assert.equal(calendar.dayStart(end - 1), start);
       },
     );
-    fc.assert(property, { numRuns: 100 });
+    fc.assert(property, { numRuns: shareOf(100) });
   });
 
   const FIRST_MS = Date.UTC(1973, 0);
@@ -73,7 +74,7 @@ suite('days of a time zone', () => {
         assert.equal(new Calendar(zone).dayStart(end - 1), start);
       },
     );
-    fc.assert(property, { numRuns: 200 });
+    fc.assert(property, { numRuns: shareOf(200) });
   });
 
   test('a zone that does not exist is refused by name', () => {
@@ -139,7 +140,7 @@ suite('levels of history', () => {
         assert.equal(ladder.periodOf(parent, start), ladder.periodOf(parent, end - 1), level);
       }
     });
-    fc.assert(property, { numRuns: 100 });
+    fc.assert(property, { numRuns: shareOf(100) });
   });
 });
 

@@ -5,6 +5,7 @@ import { type Counts, type ProductResult, resultOf } from '../../src/result.ts';
 import { type Fields, RowBytes, rowArguments } from '../../src/stores/redis/rows.ts';
 import { anyText } from '../support/any-text.ts';
 import { fc } from '../support/fast-check.ts';
+import { shareOf } from '../support/random.ts';
 
 const WINDOW_MS = 10_000;
 /** Of all runs: nothing of one is in the next. */
@@ -73,6 +74,6 @@ test('rows say what `resultOf` says, in the same bytes', () => {
         ),
       );
     }),
-    { numRuns: 400 },
+    { numRuns: shareOf(400) },
   );
 });

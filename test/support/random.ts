@@ -53,9 +53,14 @@ export class Random {
   }
 }
 
+/** How many of so many random runs are made: `npm run check` takes a part of them. */
+export function shareOf(runs: number): number {
+  return Math.ceil(runs * Number(process.env.CLICKRATE_RUN_SHARE || 1));
+}
+
 /**
- * First seed and number of runs: `CLICKRATE_SEED` and `CLICKRATE_RUNS`, or the given defaults, of
- * which `npm run check` takes a part (`CLICKRATE_RUN_SHARE`).
+ * First seed and number of runs: `CLICKRATE_SEED` and `CLICKRATE_RUNS`, or the share
+ * of the given defaults.
  */
 export function runsFromEnv(defaults: { seed: number; runs: number }): {
   seed: number;
@@ -71,7 +76,6 @@ export function runsFromEnv(defaults: { seed: number; runs: number }): {
   };
   const seed = read('CLICKRATE_SEED', defaults.seed);
   // A seed alone replays that one run.
-  const part = Number(process.env.CLICKRATE_RUN_SHARE || 1);
-  const alone = process.env.CLICKRATE_SEED ? 1 : Math.ceil(defaults.runs * part);
+  const alone = process.env.CLICKRATE_SEED ? 1 : shareOf(defaults.runs);
   return { seed, runs: read('CLICKRATE_RUNS', alone) };
 }
