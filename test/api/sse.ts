@@ -23,6 +23,19 @@ export type Client = {
   close(): void;
 };
 
+/** Its data are parsed when a test looks at them: of a large snapshot seldom. */
+function eventOf(event: string, id: string, text: string): Event {
+  let data: unknown;
+  return {
+    event,
+    id,
+    get data() {
+      data ??= JSON.parse(text);
+      return data;
+    },
+  };
+}
+
 /** Feeds lines to a list of events, as the standard says. */
 function parser(events: Event[], comments: string[], onEvent: () => void) {
   let rest = '';
@@ -32,7 +45,7 @@ function parser(events: Event[], comments: string[], onEvent: () => void) {
   const line = (text: string) => {
     if (text === '') {
       if (data.length > 0) {
-        events.push({ event, id: lastId, data: JSON.parse(data.join('\n')) });
+        events.push(eventOf(event, lastId, data.join('\n')));
         onEvent();
       }
       event = '';
