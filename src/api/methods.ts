@@ -7,7 +7,8 @@ import { ProblemError } from './problem-error.ts';
 
 /** Which methods each path takes, learned as routes are added. */
 export class Methods {
-  readonly #known = new Map<string, { path: RegExp; methods: Set<string> }>();
+  /** Of the server as a whole (`OPTIONS *`) nothing else can be asked. */
+  readonly #known = new Map([['*', { path: /^\*$/, methods: new Set(['OPTIONS']) }]]);
 
   add({ url, method }: Pick<RouteOptions, 'url' | 'method'>): void {
     if (url === '*') return;
@@ -26,6 +27,11 @@ export class Methods {
       .flatMap((known) => [...known.methods]);
     return methods.length === 0 ? null : [...new Set(methods)].sort().join(', ');
   }
+}
+
+/** A target as a path: a client of a proxy names the scheme and the host too (RFC 9112, 3.2.2). */
+export function originForm(target: string): string {
+  return target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?]*\/?/i, '/');
 }
 
 /** `/ctr/:product_id` and `/static/*` as expressions over an undecoded path. */

@@ -10,7 +10,7 @@ import { healthRoutes } from './health.ts';
 import { historyRoutes } from './history.ts';
 import { eventRoutes } from './ingest.ts';
 import { ledgerRoutes } from './ledger.ts';
-import { addUnrouted, Methods } from './methods.ts';
+import { addUnrouted, Methods, originForm } from './methods.ts';
 import { OpenWindows } from './open.ts';
 import { originalRoutes } from './original.ts';
 import { pageRoutes } from './page.ts';
@@ -124,6 +124,7 @@ function bareServer(context: Context): FastifyInstance {
     // Requests that still come while it closes are served, or refused with a problem of ours.
     return503OnClosing: false,
     exposeHeadRoutes: true,
+    rewriteUrl: ({ url }) => originForm(url!),
     routerOptions: { maxParamLength: paramChars },
     ajv: { customOptions: AJV },
     schemaController: { compilersFactory: { buildValidator: lazyValidators() } },
