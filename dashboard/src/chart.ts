@@ -1,4 +1,5 @@
 /** The two charts of a product: the rate with its interval over the counts, one cursor for both. */
+import './language.ts';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { type ChartData, columns, topOfClicks } from './chart-data.ts';

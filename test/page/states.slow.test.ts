@@ -302,6 +302,21 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await close();
   });
 
+  test('charts are drawn where the browser names no language that there is', async (t) => {
+    const fixture = await startFixture({ products: 1 });
+    t.after(() => fixture.close());
+    const { page, errors, close } = await openPage(browser, 'about:blank');
+    // WebKitGTK with LANG=C.
+    await page.addInitScript(
+      `Object.defineProperty(Navigator.prototype, 'language', { get: () => 'C' })`,
+    );
+    await page.goto(`${fixture.url}/#/product/${fixture.shop.names[0]}`);
+    await page.locator('.windows tbody tr').first().waitFor();
+    await page.locator('.plots canvas').nth(1).waitFor({ timeout: 10_000 });
+    assert.deepEqual(errors, []);
+    await close();
+  });
+
   test('the rate is not drawn across a pause, and a window alone is a point', async (t) => {
     const fixture = await startFixture({ products: 1, past: 30 });
     t.after(() => fixture.close());
