@@ -1,5 +1,5 @@
-/** One row of the league table; drawn again only when something of it changed. */
-import { Component, createRef } from 'preact';
+/** One row of the league table. */
+import { createRef } from 'preact';
 import { Bar } from './bar.tsx';
 import { clock, count, DASH, percent, percents, points, short } from './format.ts';
 import { difference } from './league.ts';
@@ -7,6 +7,7 @@ import { nameText } from './raw.ts';
 import { productHash } from './route.ts';
 import { Sparkline } from './sparkline.tsx';
 import type { Spark } from './sparks.ts';
+import { Steady } from './steady.ts';
 import type { Live, Row } from './types.ts';
 
 type Props = {
@@ -21,13 +22,8 @@ type Props = {
   spark: Spark | null;
 };
 
-export class LeagueRow extends Component<Props> {
+export class LeagueRow extends Steady<Props> {
   readonly #rate = createRef<HTMLSpanElement>();
-
-  override shouldComponentUpdate(next: Props): boolean {
-    const now = this.props;
-    return (Object.keys(next) as (keyof Props)[]).some((name) => next[name] !== now[name]);
-  }
 
   /** A rate that changed flashes once. */
   override componentDidUpdate(before: Props): void {

@@ -22,24 +22,32 @@ export function gapBefore(windows: readonly Live[], row: Told): number | null {
 
 export type Span = { windows: Live[]; fromMs: number; toMs: number };
 
-/** Puts in place what the stream has told since: new windows, and late revisions of old ones. */
+/**
+ * Puts in place what the stream has told since: new windows, and late revisions of old ones. Where
+ * that is nothing the windows are the very same, and need not be drawn again.
+ */
 export function withNewest<T extends Span>(span: T, row: Told, rangeMs: number): T {
-  for (const live of [row?.previous, row?.latest]) if (live) put(span.windows, live);
+  let { windows } = span;
+  for (const live of [row?.previous, row?.latest]) if (live) windows = withOne(windows, live);
   span.toMs = Math.max(span.toMs, row?.latest?.window_end ?? 0);
   span.fromMs = span.toMs - rangeMs;
-  while ((span.windows[0]?.window_end ?? Infinity) <= span.fromMs) span.windows.shift();
+  const isOver = ({ window_end: end }: Live) => end <= span.fromMs;
+  span.windows = windows.some(isOver) ? windows.filter((window) => !isOver(window)) : windows;
   return span;
 }
 
-function put(windows: Live[], live: Live): void {
-  const at = windows.findLastIndex((w) => w.window_start <= live.window_start);
-  const known = at === -1 ? undefined : windows[at];
-  if (known?.window_start !== live.window_start) windows.splice(at + 1, 0, live);
-  else if (known !== live) windows[at] = withRevisions(live, known);
+function withOne(windows: Live[], live: Live): Live[] {
+  const after = windows.findLastIndex((w) => w.window_start <= live.window_start) + 1;
+  const known = windows[after - 1];
+  const isKnown = known?.window_start === live.window_start;
+  const next = isKnown ? withRevisions(live, known) : live;
+  if (next === known) return windows;
+  return [...windows.slice(0, isKnown ? after - 1 : after), next, ...windows.slice(after)];
 }
 
 function withRevisions(live: Live, known: Live): Live {
   const grown = live.impressions !== known.impressions || live.clicks !== known.clicks;
+  if (!grown && live.status === known.status) return known;
   const revisions = (known.revisions ?? 0) + (grown ? 1 : 0);
   return revisions === 0 ? live : { ...live, revisions };
 }

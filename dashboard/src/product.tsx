@@ -35,6 +35,12 @@ export function ProductView({ model, route, onRoute, back }: Props) {
   const real = useReal(model);
   const onStep = (next: Step) => onRoute({ ...route, step: next === steps[0] ? null : next });
   const ready = history.phase === 'ready' ? history : null;
+  // Kept while nothing of it changes: each second something of the page does.
+  const windows = ready?.windows;
+  const table = useMemo(
+    () => windows && <WindowTable windows={windows} finalBefore={finalBefore} />,
+    [windows, finalBefore],
+  );
   return (
     <article class="product-page">
       <nav class="crumbs" aria-label="Back">
@@ -86,7 +92,7 @@ export function ProductView({ model, route, onRoute, back }: Props) {
       {ready !== null && ready.windows.length > 0 && (
         <>
           <ChartPair data={{ ...ready, open: step === 'window' ? open : [] }} />
-          <WindowTable windows={ready.windows} finalBefore={finalBefore} />
+          {table}
         </>
       )}
     </article>

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import { isFinal } from './final.ts';
 import { count, moment, percent, percents } from './format.ts';
+import { Steady } from './steady.ts';
 import type { Live } from './types.ts';
 
 const FIRST = 60;
@@ -10,7 +11,7 @@ type Props = { windows: readonly Live[]; finalBefore: number | null };
 
 export function WindowTable({ windows, finalBefore }: Props) {
   const [limit, setLimit] = useState(FIRST);
-  const nowMs = Date.now();
+  const today = new Date().setHours(0, 0, 0, 0);
   const shown = windows.slice(-limit).reverse();
   return (
     <section>
@@ -39,18 +40,12 @@ export function WindowTable({ windows, finalBefore }: Props) {
         </thead>
         <tbody>
           {shown.map((window) => (
-            <tr key={window.window_start}>
-              <th scope="row">{moment(window.window_start, nowMs)}</th>
-              <td class="rate number strong">{percent(window.ctr)}</td>
-              <td class="interval number">{percents(window.ctr_low, window.ctr_high)}</td>
-              <td class="impressions number">{count(window.impressions)}</td>
-              <td class="clicks number">{count(window.clicks)}</td>
-              <td class="revisions number">{window.revisions ?? ''}</td>
-              <td class="status">
-                <span>{isFinal(window, finalBefore) ? '✓ final' : '… provisional'}</span>
-                {window.few && <small class="tag">few views</small>}
-              </td>
-            </tr>
+            <WindowRow
+              key={window.window_start}
+              window={window}
+              isFinal={isFinal(window, finalBefore)}
+              today={today}
+            />
           ))}
         </tbody>
       </table>
@@ -61,4 +56,24 @@ export function WindowTable({ windows, finalBefore }: Props) {
       )}
     </section>
   );
+}
+
+/** `today`: its beginning. All that a time of day needs to know of now, it changes once a day. */
+class WindowRow extends Steady<{ window: Live; isFinal: boolean; today: number }> {
+  override render({ window, isFinal, today }: WindowRow['props']) {
+    return (
+      <tr>
+        <th scope="row">{moment(window.window_start, today)}</th>
+        <td class="rate number strong">{percent(window.ctr)}</td>
+        <td class="interval number">{percents(window.ctr_low, window.ctr_high)}</td>
+        <td class="impressions number">{count(window.impressions)}</td>
+        <td class="clicks number">{count(window.clicks)}</td>
+        <td class="revisions number">{window.revisions ?? ''}</td>
+        <td class="status">
+          <span>{isFinal ? '✓ final' : '… provisional'}</span>
+          {window.few && <small class="tag">few views</small>}
+        </td>
+      </tr>
+    );
+  }
 }

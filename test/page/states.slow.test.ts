@@ -287,6 +287,35 @@ describe('the page', { skip: NO_CHROMIUM, timeout: 300_000 }, () => {
     await close();
   });
 
+  test('a window that comes draws no other row again', async (t) => {
+    const fixture = await startFixture({ products: 1 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, 'about:blank');
+    // Each row that is drawn asks whether its day is the one of now.
+    await page.addInitScript(`{
+      const format = Object.getOwnPropertyDescriptor(Intl.DateTimeFormat.prototype, 'format');
+      globalThis.asked = 0;
+      Object.defineProperty(Intl.DateTimeFormat.prototype, 'format', {
+        get() {
+          if (this.resolvedOptions().year) globalThis.asked++;
+          return format.get.call(this);
+        },
+      });
+    }`);
+    await page.goto(`${fixture.url}/#/product/${fixture.shop.names[0]}`);
+    const rows = page.locator('.windows tbody tr');
+    await rows.nth(59).waitFor();
+    const drawn = await page.evaluate<number>('globalThis.asked');
+    assert.ok(drawn >= 60, `${drawn} times for 60 rows`);
+    const newest = String(await rows.first().textContent());
+    await page.evaluate('globalThis.asked = 0');
+    fixture.next();
+    await rows.first().filter({ hasNotText: newest }).waitFor();
+    const again = await page.evaluate<number>('globalThis.asked');
+    assert.ok(again > 0 && again < 20, `${again} times for the rows of one window`);
+    await close();
+  });
+
   test('charts that cannot be had leave the figures, and say what helps', async (t) => {
     const fixture = await startFixture({ products: 1, past: 30 });
     t.after(() => fixture.close());

@@ -276,6 +276,20 @@ test('what the stream tells is put in place, and what leaves the range goes', ()
   withNewest(span, rowOf(at(20_000), revised), 20_000);
   assert.deepEqual(span.windows, [{ ...revised, revisions: 1 }, at(20_000)]);
   assert.deepEqual([span.fromMs, span.toMs], [10_000, 30_000]);
+  // What is told again is nothing to draw.
+  const { windows } = span;
+  withNewest(span, rowOf({ ...at(20_000) }, { ...revised }), 20_000);
+  assert.equal(span.windows, windows);
+  withNewest(span, rowOf(at(30_000), { ...at(20_000), status: 'provisional' }), 20_000);
+  assert.notEqual(span.windows, windows);
+  assert.deepEqual(
+    span.windows.map(({ window_start, status }) => [window_start, status]),
+    [
+      [20_000, 'provisional'],
+      [30_000, 'final'],
+    ],
+  );
+  span.windows = windows;
   // Fetched again they have the revisions that were seen.
   const again = fetchedAgain([revised, at(20_000, { clicks: 3 }), at(30_000)], span.windows);
   assert.deepEqual(
