@@ -66,6 +66,11 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What the log has beside the sentence: one of ours says all, of others it matters whence. */
+export function traceOf(error: unknown): { err?: unknown } {
+  return error instanceof ClickrateError ? {} : { err: error };
+}
+
 /** Why a file cannot be read, as an error of the table. */
 export function unreadable(file: string, error: unknown): ClickrateError {
   const sentence = `cannot read ${file}: ${messageOf(error)}`;

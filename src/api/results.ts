@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
-import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
+import { ClickrateError, messageOf, traceOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Change, Loaded, ResultReader, Row } from '../stores/store.ts';
 import { SerialisedBody } from './bodies.ts';
@@ -187,8 +187,7 @@ export class Results {
       } catch (error) {
         if (signal.aborted) return;
         this.trouble = `results cannot be loaded: ${messageOf(error)}`;
-        // Where it is one of ours its sentence says all; else it matters where it comes from.
-        log.warn(isRetryable(error) ? { waitMs } : { err: error, waitMs }, this.trouble);
+        log.warn({ ...traceOf(error), waitMs }, this.trouble);
         onTried();
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, limits.retryMaxMs);

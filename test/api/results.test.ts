@@ -205,15 +205,16 @@ test('of a failure that is none of ours the log says where it comes from', async
   const logged: object[] = [];
   const log = { ...silentLog, warn: (fields: object) => logged.push(fields) };
   const results = new Results({ reader, windowMs: WINDOW_MS, limits: LIMITS, clock, log });
-  const ours = new ClickrateError('store_unavailable', 'no answer');
   const others = new TypeError('not a function');
-  reader.failure = ours;
+  reader.failure = new ClickrateError('store_unavailable', 'no answer');
   await results.start();
+  reader.failure = new ClickrateError('config_invalid', 'wrong password');
+  await wake();
   reader.failure = others;
   await wake();
   assert.deepEqual(
     logged.map((fields) => (fields as { err?: Error }).err),
-    [undefined, others],
+    [undefined, undefined, others],
   );
   // Who stops is told of no more.
   results.stop();
@@ -222,7 +223,7 @@ test('of a failure that is none of ours the log says where it comes from', async
   const started = stopping.start();
   stopping.stop();
   await started;
-  assert.equal(logged.length, 2);
+  assert.equal(logged.length, 3);
 });
 
 test('after stop nothing is followed, and a load under way has no effect', async () => {

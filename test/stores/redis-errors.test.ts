@@ -18,8 +18,12 @@ const skip = withoutRedis();
 /** A log, and what was written into it. */
 function noted() {
   const lines: string[] = [];
-  const note = (_fields: object, message: string) => void lines.push(message);
-  return { lines, log: { debug: note, info: note, warn: note, error: note } };
+  const fields: object[] = [];
+  const note = (more: object, message: string) => {
+    fields.push(more);
+    lines.push(message);
+  };
+  return { lines, fields, log: { debug: note, info: note, warn: note, error: note } };
 }
 
 test('latest and previous read as the original wrote them', { skip }, async (t) => {
@@ -241,6 +245,19 @@ test('that changes are not followed is logged once, and that they are again', {
   assert.equal(lines.length, 2, lines.join('; '));
   assert.match(lines[0]!, /^changes cannot be followed: /);
   assert.equal(lines[1], 'changes are followed again');
+});
+
+test('a user that may not read on is one sentence in the log', { skip }, async (t) => {
+  const redis = await startRedis(t);
+  redis.cli('ACL', 'SETUSER', 'u', 'on', '>pw', '~ctr:*', '+@all');
+  const { log, lines, fields } = noted();
+  const store = storeAt(t, `redis://u:pw@127.0.0.1:${redis.port}`, { log });
+  store.follow(() => {});
+  await eventually(async () => store.following()?.trouble === null);
+  redis.cli('ACL', 'SETUSER', 'u', '-@all');
+  await eventually(async () => lines.length > 0);
+  assert.match(lines[0]!, /^changes cannot be followed: Redis does not let this user /);
+  assert.deepEqual(fields, [{}]);
 });
 
 test('a primary that became a replica is left for the one that has its address', {

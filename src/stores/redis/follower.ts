@@ -5,7 +5,7 @@
  * another incarnation, which tells readers to load again.
  */
 import type { Clock } from '../../clock.ts';
-import { isRetryable, messageOf } from '../../errors.ts';
+import { messageOf, traceOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Change } from '../store.ts';
 import { changeOf, type Entry } from './changes.ts';
@@ -118,7 +118,7 @@ export class Follower {
         if (signal.aborted) return;
         const why = messageOf(error);
         if (this.trouble === null) {
-          log.warn(isRetryable(error) ? {} : { err: error }, `changes cannot be followed: ${why}`);
+          log.warn(traceOf(error), `changes cannot be followed: ${why}`);
           this.#isTold = true;
           this.#parts.onLost(error);
         }
