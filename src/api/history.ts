@@ -20,6 +20,13 @@ type Format = 'json' | 'csv' | 'ndjson';
 type Span = { from?: string; to?: string; step: StepName; tz?: string; format?: Format };
 type Asked = { step: Step; fromMs: number; toMs: number };
 
+/** By what a client accepts; of equals the first. */
+const FORMATS: Readonly<Record<string, Format>> = {
+  'text/csv': 'csv',
+  'application/x-ndjson': 'ndjson',
+  'application/json': 'json',
+};
+
 /** What is told when no beginning is asked for. */
 const USUAL_MS = 3_600_000;
 
@@ -173,7 +180,6 @@ function periodText(product: string | null, period: Told, minSample: number): st
 }
 
 function formatOf(accept: string | undefined): Format {
-  const type = preferred(accept, ['text/csv', 'application/x-ndjson', 'application/json']);
-  if (type === 'text/csv') return 'csv';
-  return type === 'application/x-ndjson' ? 'ndjson' : 'json';
+  const type = preferred(accept, Object.keys(FORMATS));
+  return type === null ? 'json' : FORMATS[type]!;
 }
