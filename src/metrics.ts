@@ -1,7 +1,7 @@
 /** Names of all metrics and how they are made. No label ever holds a product. */
-import { readdirSync } from 'node:fs';
 import { Counter, Gauge, type Metric, Registry } from '@prometheus-io/client';
 import { type Histogram, histogramValues } from './histogram.ts';
+import { MOST_FILES, openFiles } from './open-files.ts';
 import type { TaskHealth } from './status.ts';
 
 export const METRIC_PREFIX = 'clickrate_';
@@ -44,6 +44,7 @@ const SCRAPED = {
   process_resident_memory_bytes: ['gauge', 'Resident memory of the process', []],
   process_heap_bytes: ['gauge', 'JavaScript heap in use', []],
   process_open_fds: ['gauge', 'Open file descriptors, where the system tells', []],
+  process_max_fds: ['gauge', 'As many may be open; +Inf: the system does not tell', []],
   process_uptime_seconds: ['gauge', 'Time since the process began', []],
 } as const satisfies Record<string, readonly ['counter' | 'gauge', string, readonly string[]]>;
 
@@ -211,14 +212,6 @@ function putProcess(put: Put): void {
   put('process_resident_memory_bytes', rss);
   put('process_heap_bytes', heapUsed);
   put('process_open_fds', openFiles());
+  put('process_max_fds', MOST_FILES);
   put('process_uptime_seconds', process.uptime());
-}
-
-/** Where there is no such folder the system is not Linux: 0. */
-function openFiles(): number {
-  try {
-    return readdirSync('/proc/self/fd').length;
-  } catch {
-    return 0;
-  }
 }

@@ -121,6 +121,18 @@ export const ALERT_CASES: readonly AlertCase[] = [
   },
   one('ClickrateStreamFull', '6m', `clickrate_stream_readers${A}`, '1900x40', '1000x40'),
   one('ClickrateStreamDropping', '22m', `clickrate_stream_dropped_total${A}`, '0+3x120', '0+1x120'),
+  {
+    alert: 'ClickrateFilesNearLimit',
+    at: '2m',
+    fires: {
+      [`clickrate_process_open_fds${A}`]: '95x12',
+      [`clickrate_process_max_fds${A}`]: '100x12',
+    },
+    calm: {
+      [`clickrate_process_open_fds${A}`]: '85x12',
+      [`clickrate_process_max_fds${A}`]: '100x12',
+    },
+  },
   one('ClickrateBusy', '20m', `clickrate_process_busy_seconds_total${A}`, '0+14.5x120', '0+7x120'),
   one(
     ...(['ClickrateMemoryGrows', '3h', `clickrate_process_heap_bytes${A}`] as const),

@@ -5,7 +5,7 @@ import { limitsOf } from '../../src/cli/open-store.ts';
 import { LIMITS } from '../../src/config.ts';
 import { VERDICTS } from '../../src/event.ts';
 import { METRIC_PREFIX, SERIES } from '../../src/metrics.ts';
-import { eventually, temporary } from '../support/processes.ts';
+import { eventually, start, temporary } from '../support/processes.ts';
 import { embedded, event, feed, LAG, scrape } from './engine.ts';
 
 type Ledger = { total: { received: number; verdicts: Record<string, number> } };
@@ -74,6 +74,7 @@ test('every column of the ledger, the lag, the commits and revisions are told', 
   const watermark = value('watermark_seconds', `{${task}}`) ?? 0;
   assert.ok(Math.abs(lagSeconds + watermark - Date.now() / 1_000) < 5);
   assert.ok((value('process_open_fds') ?? -1) >= (process.platform === 'linux' ? 3 : 0));
+  assert.ok(value('process_max_fds')! > value('process_open_fds')!);
   assert.equal(value('http_requests_total', '{route="/v1/events",status="202"}'), 4);
   assert.equal(value('http_request_duration_seconds_count', '{route="/v1/events"}'), 4);
 });
@@ -108,4 +109,23 @@ test('readers of the stream and their snapshots are counted', async (t) => {
   abort.abort();
   const gone = async () => (await scrape(engine.url)).get('clickrate_stream_readers') === 0;
   await eventually(gone);
+});
+
+test('with no file left to open as many are told as may be', {
+  skip: process.platform !== 'linux' && 'only Linux tells',
+}, async () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { MOST_FILES, openFiles } from './src/open-files.ts';
+    const before = openFiles();
+    try {
+      for (;;) openSync('/dev/null');
+    } catch {
+      console.log(MOST_FILES, openFiles(), before > 3 && before < 100);
+    }`;
+  const command = 'ulimit -n 100; exec "$0" "$@"';
+  const words = [process.execPath, '--input-type=module-typescript', '--eval', script];
+  const child = start('sh', ['-c', command, ...words]);
+  await child.ended;
+  assert.equal(child.output(), '100 100 true\n');
 });
