@@ -10,18 +10,21 @@ import { freePort, freeRow } from '../support/free-port.ts';
 import { withoutKafka } from '../support/kafka-cluster.ts';
 import { eventually, start, startNode } from '../support/processes.ts';
 import { withoutRedis } from '../support/redis-server.ts';
+import { endingStack } from '../support/stack-end.ts';
 
 suite('stack', { skip: withoutKafka() || withoutRedis() }, () => {
   let directory: string;
   let kafkaPort: number;
   let redisPort: number;
+  let end: () => Promise<void>;
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'clickrate-stack-'));
+    end = endingStack(directory);
     redisPort = await freePort();
     kafkaPort = await freeRow();
   });
   after(async () => {
-    await stack('down');
+    await end();
     rmSync(directory, { recursive: true, force: true });
   });
 

@@ -9,6 +9,7 @@ import { withoutFlink } from '../support/flink-cluster.ts';
 import { withoutKafka } from '../support/kafka-cluster.ts';
 import { eventually, ROOT, start } from '../support/processes.ts';
 import { withoutRedis } from '../support/redis-server.ts';
+import { endingStack } from '../support/stack-end.ts';
 import { freePlace, logsOf, type Place, portsOf, processesOf, script, stack } from './place.ts';
 
 const MINUTES = 60_000;
@@ -24,13 +25,15 @@ walk('flink', withoutKafka() || withoutRedis() || withoutFlink());
 function walk(way: 'lite' | 'flink', skip: string | false): void {
   suite(`the walk-through, ${way}`, { skip, timeout: 8 * MINUTES }, () => {
     let place: Place;
+    let end: () => Promise<void>;
     /** What the README's commands said when they were run here. */
     const said = new Map<string, string>();
     before(async () => {
       place = await freePlace(mkdtempSync(join(tmpdir(), 'clickrate-walk-')));
+      end = endingStack(place.directory);
     });
     after(async () => {
-      await stack(place, 'down');
+      await end();
       rmSync(place.directory, { recursive: true, force: true });
     });
 

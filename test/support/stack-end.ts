@@ -1,0 +1,26 @@
+/** The end of a stack: its servers are made to outlive who starts them, also a test that is killed. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { ROOT } from './processes.ts';
+
+/** Waits for the end of its input, which is that of this process at the latest. */
+const WAITS = 'cat; exec "$0" "$@"';
+
+/**
+ * From now on the servers in `directory` end with this process, however it ends. The function ends
+ * them before; both delete their data.
+ */
+export function endingStack(directory: string): () => Promise<void> {
+  const down = [join(ROOT, 'scripts', 'stack.ts'), 'down', '--clean', '--directory', directory];
+  const child = spawn('sh', ['-c', WAITS, process.execPath, ...down], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    // What ends the group of a test would end it too.
+    detached: true,
+  });
+  return async () => {
+    const ended = once(child, 'exit');
+    child.stdin.end();
+    await ended;
+  };
+}
