@@ -1,7 +1,7 @@
 /** What a pipeline tells about itself: its state, what troubles it, and counts of its commits. */
 import { Histogram } from '../histogram.ts';
 import type { Source } from '../sources/source.ts';
-import { concernsOf, type PartitionSight, type TaskHealth } from '../status.ts';
+import { concernsOf, type PartitionSight, SILENT_MS, type TaskHealth } from '../status.ts';
 import type { Session } from './session.ts';
 
 /** Upper bounds of the time of a commit, in seconds. */
@@ -63,7 +63,8 @@ export class Health {
     source: Pick<Source, 'trouble' | 'retries' | 'ends' | 'uncommitted'>,
   ): TaskHealth {
     const live = session === null ? null : session.task.status(session.positions);
-    const troubles = [this.#trouble, source.trouble ?? null];
+    const commitAgeMs = this.#commitEndMs === null ? null : nowMs - this.#commitEndMs;
+    const troubles = [this.#trouble ?? silence(commitAgeMs), source.trouble ?? null];
     const reasons = troubles.filter((reason) => reason !== null);
     const ready = reasons.length === 0 && this.state === 'running';
     if (live !== null) reasons.push(...concernsOf(live));
@@ -73,7 +74,7 @@ export class Health {
       reasons,
       live,
       ...(session === null ? {} : { sights: sightsOf(session, nowMs, source) }),
-      commitAgeMs: this.#commitEndMs === null ? null : nowMs - this.#commitEndMs,
+      commitAgeMs,
       state: this.state,
       commitMs: this.commitMs,
       commitBytes: this.commitBytes,
@@ -84,6 +85,12 @@ export class Health {
       commitSeconds: this.#commitSeconds,
     };
   }
+}
+
+/** A call may wait for long before it fails, as that which keeps what was not counted in Kafka. */
+function silence(commitAgeMs: number | null): string | null {
+  if (commitAgeMs === null || commitAgeMs <= SILENT_MS) return null;
+  return `the last commit is ${Math.round(commitAgeMs / 1_000)} s old`;
 }
 
 function sightsOf(

@@ -6,7 +6,7 @@ import { LIMITS, settingsWith } from '../../src/config.ts';
 import { ClickrateError } from '../../src/errors.ts';
 import { silentLog } from '../../src/log.ts';
 import { Pipeline } from '../../src/pipeline.ts';
-import type { KeptEvent } from '../../src/status.ts';
+import { type KeptEvent, SILENT_MS } from '../../src/status.ts';
 import { MemoryStore } from '../../src/stores/memory.ts';
 import type { Commit, CommitAnswer } from '../../src/stores/store.ts';
 import { windowsOf } from '../stores/commits.ts';
@@ -140,6 +140,29 @@ test('what is not counted is kept elsewhere before the commit that counts it', a
   await pipeline.flush();
   assert.deepEqual(committed, [[5, true]]);
   assert.equal(failures, -1);
+});
+
+test('a commit that waits for long without a failure makes the task not ready', async () => {
+  const asked = Promise.withResolvers<void>();
+  const mayGoOn = Promise.withResolvers<void>();
+  const keep = () => {
+    asked.resolve();
+    return mayGoOn.promise;
+  };
+  const { clock, pipeline } = setUp({ broken: 5, keep });
+  await pipeline.start();
+  // The first one of an owner, and then the one that waits.
+  await turns(pipeline, clock, 20);
+  await asked.promise;
+  const { commitAgeMs } = pipeline.health();
+  clock.advance(SILENT_MS - commitAgeMs!);
+  assert.equal(pipeline.health().ready, true);
+  clock.advance(1);
+  const { ready, reasons } = pipeline.health();
+  assert.deepEqual([ready, reasons], [false, ['the last commit is 15 s old']]);
+  mayGoOn.resolve();
+  await pipeline.flush();
+  assert.deepEqual([pipeline.health().ready, pipeline.health().reasons], [true, []]);
 });
 
 test('a partition that cannot be read makes the task not ready, by name', async () => {
