@@ -21,8 +21,9 @@ const PAGE_EVENTS = 200;
 const PAGE_COMEBACKS = 10_000;
 
 /**
- * For the commit script. `keep(at, count, task, limits)` stores events, then drops the oldest until
- * what is kept is young and small enough. A stream whose numbers do not fit is begun anew.
+ * For the commit script. `keep(at, count, task, oldestMs, totalBytes)` stores events, then drops
+ * the oldest until what is kept is young and small enough. A stream whose numbers do not fit is
+ * begun anew.
  */
 export const KEPT_LUA = `
 local function append(key, id, trim, ...)

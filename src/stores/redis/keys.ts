@@ -1,10 +1,7 @@
-/** Every key of Redis that clickrate uses, as `docs/redis.md` explains them. All under `ctr:`. */
+/** Every key of Redis that clickrate uses; `docs/redis.md` has the fields. All under `ctr:`. */
 
 export const KEYS = {
-  /**
-   * Hash: form, incarnation, writer, change, mark, windowMs, nextNo, products (how many there are),
-   * ending (of a take-over that is under way); totals of kept events.
-   */
+  /** Hash: what is of no task, such as the writer and the number of the last change. */
   store: 'ctr:store',
   /** Hashes: product → result JSON, as the original demo's clients read it. */
   latest: 'ctr:latest',
