@@ -1,6 +1,6 @@
 /**
  * Products travel by dense id; state about them is kept in blocks of this many ids. A commit takes
- * whole blocks: one is about what Redis writes in a script without holding others up.
+ * whole blocks: one is about what Redis writes at once without holding others up.
  */
 export const BLOCK_SHIFT = 9;
 export const BLOCK_PRODUCTS = 1 << BLOCK_SHIFT;

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { ErrorReply, RESP_TYPES, RedisClient } from '@redis/client';
 import { ClickrateError } from '../../errors.ts';
 import { Lasting } from './lasting.ts';
-import { type Argument, Line } from './line.ts';
+import { type Argument, Line, PORT } from './line.ts';
 import { answerIn, type Rows, transactionOf } from './transaction.ts';
 
 export type RedisAddress = { url: string; password?: string };
@@ -76,7 +76,7 @@ export function placeOf(address: string): string {
     url.hostname !== '' &&
     /^(\/\d*)?$/.test(url.pathname) &&
     url.search + url.hash === '';
-  if (isRight) return `${url.hostname}:${url.port === '' ? 6_379 : url.port}`;
+  if (isRight) return `${url.hostname}:${url.port === '' ? PORT : url.port}`;
   throw new ClickrateError(
     'config_invalid',
     'redis must be redis://host:port or redis://host:port/database (rediss: with TLS)',

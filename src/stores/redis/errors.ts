@@ -41,7 +41,6 @@ const REPLIES: Record<string, Meaning> = {
     code: 'checkpoint_damaged',
     sentence: 'Redis lost data (does it evict?): restore a copy, or empty the store',
   },
-  CTRWRITER: { code: 'writer_other', sentence: 'another kind of program writes this store' },
 };
 
 /** Where in a script: of no use to who reads what Redis has. */

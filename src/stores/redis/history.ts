@@ -14,7 +14,7 @@ import { HISTORY_PREFIX, KEYS, PERIODS_PREFIX } from './keys.ts';
 import type { Argument } from './line.ts';
 import { lastOf, parseLog, writeCell } from './logs.ts';
 
-/** Products of a bucket: a commit of 1 000 that were claimed together touches five texts. */
+/** Products of a bucket: a commit of 500 that were claimed together touches three texts. */
 const TEXT_PRODUCTS = 256;
 /** What a commit writes of a usual bucket. */
 const TEXT_BYTES = 2_560;

@@ -26,7 +26,8 @@ type Waiting = {
 };
 
 const KEEP_ALIVE_MS = 5_000;
-const PORT = 6_379;
+/** Where an address names none. */
+export const PORT = 6_379;
 
 /** A command, and each of its arguments, as the protocol has them. */
 export function commandOf(...args: string[]): string {
