@@ -222,8 +222,7 @@ export class Pipeline {
   async #fenced(error: Fenced): Promise<void> {
     const { task, log } = this.#parts;
     this.#owned = null;
-    this.#health.fenced++;
-    this.#health.troubled('another owner wrote this task, or the store went back in time');
+    this.#health.wasFenced('another owner wrote this task, or the store went back in time');
     log.warn({ task }, `fenced at ${error.message}: the state is dropped`);
     const ask = () => this.#parts.stillOurs(this.#abort.signal);
     if (!(await withRetry('asking whose the task is', this.#retry, ask)))

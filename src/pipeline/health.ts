@@ -31,6 +31,13 @@ export class Health {
     this.state = reason === null ? 'running' : 'retrying';
   }
 
+  /** A commit was refused: nothing of it is tried again, the task is taken up anew. */
+  wasFenced(reason: string): void {
+    this.fenced++;
+    this.#trouble = reason;
+    this.state = 'retrying';
+  }
+
   /** Another process owns the task: nothing is wrong, but nothing is done here either. */
   standsBy(reason: string): void {
     this.#trouble = reason;

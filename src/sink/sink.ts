@@ -58,7 +58,6 @@ export class Sink {
   async run(signal: AbortSignal): Promise<void> {
     const abort = () => this.#abort.abort();
     signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
     try {
       while (!signal.aborted) await this.#own();
     } catch (error) {
@@ -68,7 +67,6 @@ export class Sink {
       }
     } finally {
       signal.removeEventListener('abort', abort);
-      this.#session = null;
     }
     this.#health.state = 'stopped';
   }
@@ -119,17 +117,15 @@ export class Sink {
   #fenced(error: Fenced): void {
     const { task, log } = this.#parts;
     this.#isFenced = true;
-    this.#health.fenced++;
-    this.#health.troubled('another process took the results over, or the store went back in time');
+    this.#health.wasFenced('another process took the results over, or the store went back in time');
     log.warn({ task }, `fenced at ${error.message}: the state is dropped`);
   }
 
   async #step(session: SinkSession): Promise<void> {
     const { clock, source, limits } = this.#parts;
     const { table } = session.state;
-    const mayRead = table.pending < PENDING_WINDOWS;
-    const wanted = session.positions.map(() => mayRead);
-    if (mayRead) {
+    if (table.pending < PENDING_WINDOWS) {
+      const wanted = session.positions.map(() => true);
       const waitMs = table.isDirty ? 0 : limits.readWaitMs;
       for (const fetch of await this.#reading.fetch(() => source.read(wanted, waitMs))) {
         if (session.state.apply(fetch, clock.monotonicMs())) this.#isChanged = true;
