@@ -36,7 +36,7 @@ export function due(core: TaskCore): Due {
     for (const cells of window.cells) {
       if (cells === undefined) continue;
       if (!cells.fired) return 'now';
-      if (core.cellsFull() && isFree(core, window, cells)) return 'now';
+      if (core.cellsFull() && isOver(core, window, cells)) return 'now';
       // Counts that only wait for an owner go out as soon as the owner is known.
       if (cells.unpublished.size > 0 && (core.publishAgain || core.toClaim.length > 0))
         return 'now';
@@ -118,13 +118,13 @@ function publishSlot(
   block.seen(slot, window.end);
   const claim = block.claim[slot];
   const isOthers = claim === ELSEWHERE || claim === ASKED_AGAIN;
-  const secret = window.start <= core.publishFloor || isOthers;
-  if (!secret && claim !== OWNED) {
+  const isNeverPublished = window.start <= core.publishFloor || isOthers;
+  if (!isNeverPublished && claim !== OWNED) {
     cells.unpublished.add(slot);
     return;
   }
   cells.unpublished.delete(slot);
-  if (secret) return;
+  if (isNeverPublished) return;
   const impressions = cells.counts[2 * slot];
   const clicks = cells.counts[2 * slot + 1];
   if (block.holds(slot, window.start)) core.revisions++;
@@ -133,9 +133,9 @@ function publishSlot(
 }
 
 /** Whether cells take no more events and everything in them is published. */
-function isFree(core: TaskCore, window: Window, cells: Cells): boolean {
-  const isOver = window.end - 1 + core.settings.allowedLatenessMs <= core.watermark;
-  return isOver && cells.fired && cells.unpublished.size === 0;
+function isOver(core: TaskCore, window: Window, cells: Cells): boolean {
+  const isClosed = window.end - 1 + core.settings.allowedLatenessMs <= core.watermark;
+  return isClosed && cells.fired && cells.unpublished.size === 0;
 }
 
 /** Frees the cells that take no more events and have nothing left to publish. */
@@ -145,7 +145,7 @@ export function free(core: TaskCore): void {
     if (window.end - 1 + allowedLatenessMs > core.watermark) break;
     for (let b = 0; b < window.cells.length; b++) {
       const cells = window.cells[b];
-      if (cells === undefined || !isFree(core, window, cells)) continue;
+      if (cells === undefined || !isOver(core, window, cells)) continue;
       core.windows.free(window, b);
       core.changedBlocks[b] = 1;
     }
@@ -164,8 +164,8 @@ export function takeClaims(core: TaskCore, limit: number): number[] {
     const block = core.blockOf(product);
     const slot = slotOf(product);
     const before = block.claim[slot];
-    const isFree = before === UNCLAIMED || before === ELSEWHERE;
-    if (!isFree || Number.isNaN(block.lastEnd[slot])) continue;
+    const isSent = before !== UNCLAIMED && before !== ELSEWHERE;
+    if (isSent || Number.isNaN(block.lastEnd[slot])) continue;
     block.claim[slot] = before === UNCLAIMED ? CLAIM_SENT : ASKED_AGAIN;
     claims.push(product);
   }

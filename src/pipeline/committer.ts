@@ -151,15 +151,14 @@ export class Committer {
     const { task, products, fence } = this.#session;
     const collected = task.collect(products, this.#parts.store.resultsPerCommit);
     const claims = collected.claims.map((id) => products.name(id));
-    const expired = collected.removals.map((id) => products.name(id));
-    const { former: formerProducts } = this.#session;
-    const former = formerProducts.take(products);
-    if (!formerProducts.isEmpty) this.changed = true;
+    const owned = collected.removals.map((id) => products.name(id));
+    const former = this.#session.former.take(products);
+    if (!this.#session.former.isEmpty) this.changed = true;
     // Nothing of ours has a row before its claim: one that is there is of windows of another size.
     const stale = this.#session.isRestored ? claims : [];
     // Others may have had no room in it.
     if (stale.length > 0) this.changed = true;
-    const removals = [...expired, ...former.removals, ...stale];
+    const removals = [...owned, ...former.removals, ...stale];
     for (const id of collected.expired) products.remove(id);
     const dictionary = this.#session.takeProductParts();
     for (const kept of collected.kept) kept.message = this.#session.explainKept(kept);

@@ -16,7 +16,7 @@ import type { Log } from '../log.ts';
 import type { KafkaOptions } from '../sources/kafka/client.ts';
 import type { KafkaCluster } from '../sources/kafka/cluster.ts';
 import { Sender } from '../sources/kafka/sender.ts';
-import { type Log as DataLog, Tails } from './tails.ts';
+import { type DataLog, Tails } from './tails.ts';
 
 export type HeartbeatParts = {
   options: KafkaOptions;

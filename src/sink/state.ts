@@ -25,7 +25,8 @@ const MOST_BLOCK_PRODUCTS = 256;
 const SETTLE_MS = 250;
 const VERSION = 1;
 
-type Kept = {
+/** What is kept beside the blocks, in a part of its own. */
+type Beside = {
   /** Uncounted events by verdict. */
   verdicts: Partial<Record<Verdict, number>>;
   /** Offset of the newest of each origin, by partition of the topic and of the origin. */
@@ -38,8 +39,8 @@ export class SinkState {
   readonly table: Table;
   readonly #places: readonly Place[];
   readonly #settings: Settings;
-  readonly #kept: Kept = { verdicts: {}, origins: {}, progress: {} };
-  #isKeptChanged = true;
+  readonly #beside: Beside = { verdicts: {}, origins: {}, progress: {} };
+  #isBesideChanged = true;
   /** Watermarks told, and when; not yet passed by all results. */
   #told: { watermark: number; atMs: number }[] = [];
   /** By partition: when the last fetch was sent that found nothing beyond what was read. */
@@ -84,7 +85,7 @@ export class SinkState {
     for (const part of parts) {
       if (restoreBlock(this.table, part, this.#settings.windowMs)) continue;
       if (part.name !== SINK_STATE_PART) continue;
-      Object.assign(this.#kept, readKept(part));
+      Object.assign(this.#beside, readBeside(part));
     }
     if (this.watermark !== null) this.table.expire(this.watermark);
     // A watermark that was read, but whose results had not all been.
@@ -122,13 +123,13 @@ export class SinkState {
     const record = readProgress(value);
     // The topic also remembers what was deployed.
     if (record === null) return;
-    this.#kept.progress[record.partition] = record.watermark;
-    this.#isKeptChanged = true;
+    this.#beside.progress[record.partition] = record.watermark;
+    this.#isBesideChanged = true;
   }
 
   /** The least of all subtasks' watermarks; none before each has one. */
   #tell(atMs: number): void {
-    const all = Object.values(this.#kept.progress);
+    const all = Object.values(this.#beside.progress);
     if (all.length === 0 || all.includes(null)) return;
     const watermark = Math.min(...(all as number[]));
     const last = this.#told.at(-1)?.watermark ?? this.watermark ?? -Infinity;
@@ -144,11 +145,11 @@ export class SinkState {
     }
     const { reason, offset } = record;
     const origin = `${this.#places[p].name} ${record.origin}`;
-    const { origins, verdicts } = this.#kept;
+    const { origins, verdicts } = this.#beside;
     if (offset <= (origins[origin] ?? -1)) return;
     origins[origin] = offset;
     verdicts[reason] = (verdicts[reason] ?? 0) + 1;
-    this.#isKeptChanged = true;
+    this.#isBesideChanged = true;
   }
 
   /** The watermark goes on where every result before it has been read; whether it did. */
@@ -167,9 +168,9 @@ export class SinkState {
   /** The parts of the checkpoint that change with these blocks. */
   parts({ blocks }: Taken): Part[] {
     const parts = blocks.map((block) => blockPart(block, this.#settings.windowMs));
-    if (!this.#isKeptChanged) return parts;
-    this.#isKeptChanged = false;
-    const bytes = new TextEncoder().encode(JSON.stringify(this.#kept));
+    if (!this.#isBesideChanged) return parts;
+    this.#isBesideChanged = false;
+    const bytes = new TextEncoder().encode(JSON.stringify(this.#beside));
     return [...parts, { name: SINK_STATE_PART, bytes }];
   }
 
@@ -226,16 +227,16 @@ export class SinkState {
     let received = 0;
     for (const verdict of VERDICTS) {
       const isCounted = codeOf(verdict) === COUNTED;
-      verdicts[verdict] = isCounted ? this.table.counted : (this.#kept.verdicts[verdict] ?? 0);
+      verdicts[verdict] = isCounted ? this.table.counted : (this.#beside.verdicts[verdict] ?? 0);
       received += verdicts[verdict];
     }
     return { received, verdicts, since: { ...this.since }, missed: this.missed };
   }
 }
 
-function readKept({ name, bytes }: Part): Kept {
+function readBeside({ name, bytes }: Part): Beside {
   try {
-    const { verdicts, origins, progress } = JSON.parse(new TextDecoder().decode(bytes)) as Kept;
+    const { verdicts, origins, progress } = JSON.parse(new TextDecoder().decode(bytes)) as Beside;
     const isWhole = [verdicts, origins, progress].every((map) => Object(map) === map);
     if (isWhole) return { verdicts, origins, progress };
   } catch {

@@ -16,7 +16,13 @@ export type TailsParts = {
 };
 
 /** Where a topic partition's log begins and ends. */
-export type Log = { name: string; topic: string; partition: number; first: number; end: number };
+export type DataLog = {
+  name: string;
+  topic: string;
+  partition: number;
+  first: number;
+  end: number;
+};
 
 /** Records looked at behind each end that has moved. */
 const TAIL_RECORDS = 100;
@@ -34,9 +40,9 @@ export class Tails {
   }
 
   /** First offset and end of each partition of `topics`. Rejects where one has no leader. */
-  async logs(topics: readonly string[]): Promise<Log[]> {
+  async logs(topics: readonly string[]): Promise<DataLog[]> {
     const { cluster } = this.#parts;
-    const places: Omit<Log, 'first' | 'end'>[] = [];
+    const places: Omit<DataLog, 'first' | 'end'>[] = [];
     for (const topic of new Set(topics)) {
       const { partitions } = await cluster.topic(topic, true);
       for (const [at, { leader }] of Object.entries(partitions)) {
@@ -55,7 +61,7 @@ export class Tails {
   }
 
   /** Looks at the last records of a log, unless it has been read to its end. */
-  async look(log: Log): Promise<void> {
+  async look(log: DataLog): Promise<void> {
     const { name, first, end } = log;
     const from = Math.max(first, end - TAIL_RECORDS);
     const lane = this.#lanes.get(name) ?? (await this.#lane(log, from));
@@ -73,7 +79,7 @@ export class Tails {
     lane.release();
   }
 
-  async #lane({ topic, partition }: Log, from: number): Promise<Lane> {
+  async #lane({ topic, partition }: DataLog, from: number): Promise<Lane> {
     const { cluster, clock, limits } = this.#parts;
     const { id } = await cluster.topic(topic);
     const onArrival = () => this.#wake?.abort('arrived');

@@ -35,20 +35,23 @@ export type StoreOptions = {
 
 export type Fence = { epoch: number; token: string };
 
-/** Everything one commit writes, all or nothing, in this order. Frozen when first sent. */
+/**
+ * Everything one commit writes, all or nothing, as if in this order: what it removes it may claim
+ * and write again. Frozen when first sent.
+ */
 export type Commit = Fence & {
   task: string;
   /** Last + 1 of the task's write numbers. */
   number: number;
-  parts: Part[];
-  removedParts: string[];
-  status: Status;
   /** Products whose rows and claims go (only those this task owns); their history stays. */
   removals: string[];
   /** Products this task wants to own; granted unless another task owns them. */
   claims: string[];
   /** Rows of products that this task owns. */
   results: ProductResult[];
+  parts: Part[];
+  removedParts: string[];
+  status: Status;
   kept: KeptEvent[];
   /** Comebacks that no longer fit the status, kept as history. */
   comebacks: Comeback[];
@@ -112,7 +115,7 @@ export type RejectedQuery = {
 };
 /** A kept event as stored; `id` falls from page to page. */
 export type StoredEvent = KeptEvent & { id: number; task: string };
-/** What the store holds of kept events and what it had to prune (7 days or 1 GB). */
+/** What the store holds of kept events, and how many it had to prune. */
 export type KeptTotals = { events: number; bytes: number; pruned: number };
 
 /**

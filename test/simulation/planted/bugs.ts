@@ -320,8 +320,8 @@ const COUNT_BUGS: Bug[] = [
   {
     name: 'the publish floor is ignored',
     file: 'engine/collect.ts',
-    find: 'const secret = window.start <= core.publishFloor ||',
-    replace: 'const secret =',
+    find: 'const isNeverPublished = window.start <= core.publishFloor ||',
+    replace: 'const isNeverPublished =',
     caughtBy: 'simulation',
   },
   {
