@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Sights } from '../../src/engine/watermark.ts';
 import { COUNTED, codeOf, DUPLICATE, TOO_LATE } from '../../src/event.ts';
 import { awake, Bench, batchOf, names } from '../support/rows.ts';
 
@@ -45,17 +46,46 @@ test('a late event revises its window; a too late one is kept and changes nothin
   );
 });
 
-test('a window is freed in the commit that publishes it last, and leaves no state behind', () => {
-  const bench = new Bench();
-  bench.apply([
-    { ts: 1_000, id: 7 },
-    { ts: 90_000, product: 1 },
-  ]);
-  bench.settle();
-  assert.equal(bench.task.openWindows, 1, 'only the window of the newest event is open');
-  const silent = { partitions: [{ idle: true, passed: true }], silenceMs: 1e9 };
-  bench.settle(silent);
-  assert.equal(bench.task.openWindows, 0);
+test('a closed window leaves no state behind but ids, and those until their life ends', () => {
+  const silent: Sights = { partitions: [{ idle: true, passed: true }], silenceMs: 1e9 };
+  const limits = { openCells: 1_000 };
+  const bench = new Bench({}, 1, limits);
+  const kept = new Map<string, Uint8Array>();
+  const commit = (of: Bench, parts: Map<string, Uint8Array>, sights = silent) => {
+    for (const collected of of.settle(sights)) {
+      for (const { name, bytes } of collected.parts) parts.set(name, bytes);
+      for (const name of collected.removedParts) parts.delete(name);
+    }
+  };
+  const isOpenInBoth = (windows: number) => {
+    const restored = bench.fresh();
+    const parts = [...kept].map(([name, bytes]) => ({ name, bytes }));
+    restored.restore(bench.task.status([bench.offset]), parts);
+    assert.deepEqual([bench.task.openWindows, restored.openWindows], [windows, windows]);
+  };
+  for (let ts = 0; ts < 120_000; ts += 2_000) {
+    // The last window of the second block is freed when only the first block moves.
+    const products = ts < 80_000 ? [0, 7, 600] : [0, 7];
+    bench.apply(products.map((product) => ({ ts, product, id: ts })));
+    commit(bench, kept, awake);
+  }
+  isOpenInBoth(1);
+  commit(bench, kept);
+  isOpenInBoth(0);
+  assert.ok([...kept.keys()].some((name) => name.startsWith('ids/')));
+  // By then all products have left, and the ids are forgotten.
+  bench.apply([{ ts: 18_000_000, product: 1 }]);
+  commit(bench, kept, awake);
+  const later = [7, 40].map((product) => ({ ts: 36_000_000, product }));
+  const { records, events } = batchOf(later);
+  assert.equal(bench.task.apply(0, records, events, 0).next, later.length, 'there is room again');
+  bench.task.admit([7, 40]);
+  for (const _ of later) commit(bench, kept);
+  const other = new Bench({}, 1, limits);
+  other.apply(later);
+  const fresh = new Map<string, Uint8Array>();
+  for (const _ of later) commit(other, fresh);
+  assert.deepEqual(kept, fresh);
 });
 
 test('a rejected event moves no watermark; a duplicate and a too late one do', () => {
