@@ -52,14 +52,16 @@ async function beats(world: World) {
   const seen = { asked: 0, looked: 0, opened: 0, closed: 0, sinceMs: [] as number[] };
   const said: string[] = [];
   const note = (_fields: object, message: string) => void said.push(message);
-  const topic = async (name: string) => {
+  // What is remembered may be of before partitions were added, or a leader was lost.
+  const topic = async (name: string, isFresh?: boolean) => {
+    if (isFresh !== true) return { id: ID, partitionsCount: 1, partitions: {} };
     if (name === 'beats') {
       seen.asked++;
       return { id: ID, partitionsCount: partitions(), partitions: {} };
     }
     seen.looked++;
     world.onLook?.(clock);
-    return { id: ID, partitionsCount: 1, partitions: { 0: { leader: 1 } } };
+    return { id: ID, partitionsCount: 1, partitions: { 0: { leader: 0 } } };
   };
   const line: BrokerLine = {
     open: async () => void seen.opened++,
