@@ -1,6 +1,6 @@
 /** A copy of a data directory's one file, taken while its process runs. */
 import { randomUUID } from 'node:crypto';
-import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { ClickrateError, type ErrorCode, messageOf } from '../errors.ts';
@@ -21,6 +21,9 @@ const BUSY_MS = 10_000;
 /** How file systems without links refuse one. */
 const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
+/** Its owner must be able to write the copy. */
+const OWNER_READS_WRITES = 0o600;
+
 /** SQLite's primary result codes that a person can do something about. */
 const [READONLY, IOERR, FULL, CANTOPEN] = [8, 10, 13, 14];
 
@@ -40,7 +43,9 @@ export function backUp(file: string, copy: string): void {
   try {
     // The system's own words are the clearer ones, and tell the two files apart.
     mustOpen(`read ${file}`, file, 'r');
-    mustOpen(`write into ${dirname(copy)}, name another file`, unfinished, 'wx');
+    // For no more eyes than the file itself.
+    const mode = (statSync(file).mode & 0o777) | OWNER_READS_WRITES;
+    mustOpen(`write into ${dirname(copy)}, name another file`, unfinished, 'wx', mode);
     const db = new DatabaseSync(file, { readOnly: true, timeout: BUSY_MS });
     try {
       db.prepare('VACUUM INTO ?').run(unfinished);
@@ -56,9 +61,9 @@ export function backUp(file: string, copy: string): void {
   }
 }
 
-function mustOpen(what: string, file: string, flags: string): void {
+function mustOpen(what: string, file: string, flags: string, mode?: number): void {
   try {
-    closeSync(openSync(file, flags, 0o644));
+    closeSync(openSync(file, flags, mode));
   } catch (error) {
     const message = `cannot ${what}: ${messageOf(error)}`;
     throw new ClickrateError('file_unreadable', message, { cause: error });

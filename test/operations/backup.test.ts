@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -109,6 +110,20 @@ test('a backup is refused where it would overwrite, or has nothing to copy', asy
   writeFileSync(file, 'not a database at all');
   assert.throws(() => backUp(file, join(data, 'y')), /cannot copy/);
   assert.deepEqual(readdirSync(data).toSorted(), ['clickrate.db', 'x']);
+});
+
+test('a backup is for no more eyes than what it is of', (t) => {
+  const directory = temporary(t);
+  const file = join(directory, 'clickrate.db');
+  openDatabase(file).close();
+  for (const mode of [0o600, 0o640, 0o644, 0o400]) {
+    chmodSync(file, mode);
+    const copy = join(directory, `copy-${mode}`);
+    backUp(file, copy);
+    const others = 0o077;
+    const more = statSync(copy).mode & others & ~mode;
+    assert.equal(more, 0, `of ${mode.toString(8)} ${more.toString(8)} more`);
+  }
 });
 
 test('what the system refuses is told in words that say what to do', (t) => {
