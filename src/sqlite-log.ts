@@ -17,6 +17,8 @@ import { WAY_OUT } from './seal.ts';
 
 const HEAD = 32;
 const FRAME_HEAD = 24;
+/** Of our files. */
+export const PAGE_BYTES = 4_096;
 /** Read in one go: a megabyte. */
 const PIECE_FRAMES = 256;
 const MAGIC = 0x377f0682;
@@ -94,7 +96,7 @@ function lostOf(fd: number, size: number): LostLog | null {
   sums.add(head, 0, 24);
   const isHead = head.readUInt32BE(0) >>> 1 === MAGIC >>> 1 && sums.isAt(head, 24);
   // The header is on disk before any frame is.
-  if (!isHead) return { at: 0, commits: 1 };
+  if (!isHead) return { at: 0, commits: Math.max(1, commitsIn(fd)) };
   let bad: number | null = null;
   let commits = 0;
   // Only the last commit may be cut: it is known by nothing of this log coming after it.
@@ -113,6 +115,17 @@ function lostOf(fd: number, size: number): LostLog | null {
     }
   }
   return bad !== null && hasMore ? { at: bad, commits } : null;
+}
+
+/** Commits of a log without a head: those frames are of it that are of one log with the first. */
+function commitsIn(fd: number): number {
+  let salts: Buffer | null = null;
+  let commits = 0;
+  for (const { frame } of framesOf(fd, FRAME_HEAD + PAGE_BYTES)) {
+    salts ??= Buffer.from(frame.subarray(8, 16));
+    if (isCommit(frame) && salts.compare(frame, 8, 16) === 0) commits++;
+  }
+  return commits;
 }
 
 /** The whole frames, read in pieces; each is good until the next. */

@@ -2,10 +2,8 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import { openDatabase } from '../sqlite.ts';
-import { FORMS_AT, WITH_LOG, WITHOUT_LOG } from '../sqlite-log.ts';
+import { FORMS_AT, PAGE_BYTES, WITH_LOG, WITHOUT_LOG } from '../sqlite-log.ts';
 import { freshSchema } from '../sqlite-tables.ts';
-
-const PAGE_BYTES = 4_096;
 
 /** What the first page of our files says and never changes: where, and which bytes. */
 const HEADER: [at: number, bytes: Buffer][] = [

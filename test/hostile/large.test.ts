@@ -47,6 +47,21 @@ test('a damaged frame far behind the beginning of a log', (t) => {
     const commits = Array.from({ length: frames - bad }, (_, n) => bad + n).filter(isCommit);
     assert.deepEqual(lostIn(file), { at, commits: commits.length });
   }
+  // Without its head all of the log is lost: in it, too, stands how long a page is.
+  const all = Array.from({ length: frames }, (_, n) => n).filter(isCommit);
+  for (const bad of [0, 10, 16, 31]) {
+    const flipped = Buffer.from(log);
+    flipped[bad] ^= 1;
+    writeFileSync(`${file}-wal`, flipped);
+    assert.deepEqual(lostIn(file), { at: 0, commits: all.length });
+  }
+  // Frames of an older log are behind it.
+  const older = Buffer.from(log.subarray(32 + frame));
+  for (let at = 8; at < older.length; at += frame) older[at] ^= 1;
+  const head = Buffer.from(log.subarray(0, 32 + frame));
+  head[0] ^= 1;
+  writeFileSync(`${file}-wal`, Buffer.concat([head, older]));
+  assert.deepEqual(lostIn(file), { at: 0, commits: 1 });
 });
 
 test('a full disk and missing rights are no damage', () => {

@@ -245,6 +245,23 @@ test('a damaged log goes with the damaged file: the mended one starts without it
   await (await engineOn(directory)).end();
 });
 
+test('of a log without its head all writes are lost, and told; what is left can be started', async (t) => {
+  const base = temporary(t);
+  const directory = join(base, 'crashed');
+  await use(join(base, 'stopped'), directory, 1);
+  const log = join(directory, 'clickrate.db-wal');
+  const bytes = readFileSync(log);
+  bytes[5] ^= 1;
+  writeFileSync(log, bytes);
+  const { steps, keep } = tryRepair(directory);
+  assert.equal(steps[0].what, 'clickrate.db-wal at byte 0');
+  // Twelve pieces of events, and commits.
+  const writes = Number(/^(\d+) writes behind it/.exec(steps[0].lost)?.[1]);
+  assert.ok(writes > 12, steps[0].lost);
+  keep(0);
+  await (await engineOn(directory)).end();
+});
+
 test('nothing is damaged in a backup', async (t) => {
   const directory = temporary(t);
   const copied = join(directory, 'clickrate.db');
