@@ -11,7 +11,7 @@ import { MOST_ROWS } from './duplicates.ts';
 import { countIdentified, countUsual } from './usual.ts';
 import type { Cells, Window } from './windows.ts';
 
-/** What `judge` did: how far it came, and how many events were good (neither rejected nor late). */
+/** What `judge` did: how far it came, and how many events were neither rejected nor too late. */
 export type Judged = { next: number; good: number };
 
 /**
