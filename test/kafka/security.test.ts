@@ -17,6 +17,9 @@ import { withoutRedis } from '../support/redis-server.ts';
 import { allRunning, readiness } from './engines.ts';
 import { pause, setUp } from './setup.ts';
 
+/** How long a login over PLAIN holds: then the broker cuts off who has not logged in anew. */
+const LOGIN_MS = 5_000;
+
 /** A key and a certificate for 127.0.0.1, as Java and as PEM; made again, they are others. */
 function certificate(directory: string) {
   const store = join(directory, 'broker.p12');
@@ -77,6 +80,7 @@ suite('TLS and login', { skip: withoutKafka() || withoutRedis() }, () => {
         'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
         'listener.name.plain.sasl.enabled.mechanisms': 'PLAIN',
         'listener.name.plain.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required user_anna="secret-of-anna";`,
+        'listener.name.plain.connections.max.reauth.ms': String(LOGIN_MS),
         'listener.name.scram.sasl.enabled.mechanisms': 'SCRAM-SHA-256,SCRAM-SHA-512',
         'listener.name.scram.scram-sha-256.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
         'listener.name.scram.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
@@ -124,6 +128,25 @@ suite('TLS and login', { skip: withoutKafka() || withoutRedis() }, () => {
       await world.mustBeExact();
       assert.doesNotMatch(engine.output(), /secret-of-anna/);
     });
+
+  test('logins that end are renewed in time: nothing is cut off', async (t) => {
+    const world = await setUp(t, cluster);
+    const engine = await world.engine({
+      bootstrap: bootstrap.get('plain')!,
+      flags: withPassword('PLAIN'),
+      env: { CLICKRATE_SASL_PASSWORD: 'secret-of-anna' },
+    });
+    await allRunning([engine], 3);
+    const feed = world.feed({ rate: 300 });
+    const untilMs = Date.now() + 2 * LOGIN_MS;
+    await eventually(async () => {
+      const statuses = [...(await world.store.statuses()).values()];
+      return statuses.length === 3 && statuses.every(({ watermark }) => watermark! > untilMs);
+    });
+    await feed.stop();
+    await world.mustBeExact();
+    assert.doesNotMatch(engine.output(), /cannot be read/);
+  });
 
   test('a wrong password, and a certificate nobody vouches for: not ready, with the reason', async (t) => {
     const world = await setUp(t, cluster);

@@ -126,3 +126,56 @@ test('an answer to another request is not taken for ours', async (t) => {
   await connection.open();
   assert.match(await rejection(connection.request(request())), /answered another request/);
 });
+
+const SASL_HANDSHAKE = 17;
+const SASL_AUTHENTICATE = 36;
+const OURS = 0;
+
+/** A broker whose logins hold for so long; it lets nobody in again where it is told so. */
+async function broker(t: Test, sessionMs: number) {
+  const asked: number[] = [];
+  const world = { asked, refuses: false };
+  const address = await startSocketServer(t, (socket, bytes) => {
+    const key = bytes.readInt16BE(4);
+    asked.push(key);
+    const answer = Buffer.alloc(8 + 14);
+    answer.writeInt32BE(answer.length - 4, 0);
+    bytes.copy(answer, 4, 8, 12);
+    if (key === SASL_AUTHENTICATE) {
+      // Tagged fields, then: the error, no message, no bytes, the time.
+      answer.writeInt16BE(world.refuses ? 58 : 0, 9);
+      answer.writeUInt8(1, 12);
+      answer.writeBigInt64BE(BigInt(sessionMs), 13);
+    }
+    socket.write(answer);
+  });
+  const sasl = { mechanism: 'PLAIN', username: 'anna', password: 'secret' } as const;
+  const connection = new BrokerConnection(address, { ...options, sasl });
+  t.after(() => connection.close());
+  await connection.open();
+  return { world, connection };
+}
+
+const LOGIN = [SASL_HANDSHAKE, SASL_AUTHENTICATE];
+
+test('a login that ends is renewed before the next request, on the same connection', async (t) => {
+  const sessionMs = 40;
+  const { world, connection } = await broker(t, sessionMs);
+  await pause(sessionMs);
+  await connection.request(request());
+  assert.deepEqual(world.asked, [...LOGIN, ...LOGIN, OURS]);
+  await pause(sessionMs);
+  world.refuses = true;
+  assert.match(await rejection(connection.request(request())), /login failed/);
+  assert.equal(connection.isClosed, true);
+  assert.deepEqual(world.asked.slice(5), LOGIN);
+});
+
+test('a login that holds is not renewed', async (t) => {
+  for (const sessionMs of [0, LONGEST_MS]) {
+    const { world, connection } = await broker(t, sessionMs);
+    await connection.request(request());
+    await connection.request(request());
+    assert.deepEqual(world.asked, [...LOGIN, OURS, OURS]);
+  }
+});

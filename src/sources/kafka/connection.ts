@@ -13,6 +13,7 @@ import {
   type ResponseParser,
   Writer,
 } from '@platformatic/kafka';
+import { systemClock } from '../../clock.ts';
 import { ClickrateError, messageOf } from '../../errors.ts';
 import { login } from './login.ts';
 
@@ -29,6 +30,8 @@ const SIZE_BYTES = 4;
 /** Largest answer: far above what is asked for, and what one batch may have. */
 const MAX_ANSWER_BYTES = 268_435_456;
 const KEEP_ALIVE_MS = 30_000;
+/** When a login is renewed: at this part of the time that it holds. */
+const RENEWED_AT = 0.8;
 
 type Waiting = { room: Room; resolve(answer: Buffer): void; reject(error: ClickrateError): void };
 
@@ -46,6 +49,8 @@ export class BrokerConnection {
   #failure: ClickrateError | null = null;
   /** Connected and logged in: from then on silence is rest, unless an answer is waited for. */
   #isOpen = false;
+  /** From when on a request has to be preceded by another login: brokers may cut off old ones. */
+  #renewAtMs = Infinity;
 
   /** Begins to connect; `open` says when that is done. */
   constructor(address: BrokerAddress, options: BaseOptions) {
@@ -89,13 +94,17 @@ export class BrokerConnection {
       this.#socket.once('close', () => reject(this.#failure));
     });
     this.#socket.setTimeout(this.#options.timeout ?? 0);
-    if (this.#options.sasl !== undefined) await this.#login(this.#options.sasl);
+    await this.#login();
     this.#isOpen = true;
   }
 
-  async #login(sasl: NonNullable<BaseOptions['sasl']>): Promise<void> {
+  async #login(): Promise<void> {
+    const { sasl } = this.#options;
+    if (sasl === undefined) return;
+    const beganMs = systemClock.monotonicMs();
     try {
-      await login(this as unknown as Connection, sasl);
+      const holdsMs = await login(this as unknown as Connection, sasl);
+      this.#renewAtMs = holdsMs > 0 ? beganMs + holdsMs * RENEWED_AT : Infinity;
     } catch (error) {
       this.#fail(`login failed: ${messageOf(error)}`);
       throw this.#failure;
@@ -103,11 +112,16 @@ export class BrokerConnection {
   }
 
   /**
-   * Sends a request; its correlation id is written here. The answer, its size in front, lies in
-   * what `room` gave for it; after a rejection nothing more is written there. Rejects with
-   * `source_unavailable`.
+   * Sends a request, after another login where that is due; its correlation id is written here. The
+   * answer, its size in front, lies in what `room` gave for it; after a rejection nothing more is
+   * written there. Rejects with `source_unavailable`.
    */
-  request(bytes: Buffer, room: Room = Buffer.allocUnsafeSlow): Promise<Buffer> {
+  async request(bytes: Buffer, room?: Room): Promise<Buffer> {
+    if (systemClock.monotonicMs() >= this.#renewAtMs) await this.#login();
+    return this.#exchange(bytes, room);
+  }
+
+  #exchange(bytes: Buffer, room: Room = Buffer.allocUnsafeSlow): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (this.#waiting !== null)
         throw new ClickrateError('internal', 'a request is under way on this connection');
@@ -134,7 +148,7 @@ export class BrokerConnection {
       writer.appendString(this.#options.clientId, false);
       if (hasRequestTags) writer.appendTaggedFields();
       writer.appendFrom(await createPayload()).prependLength();
-      const answer = await this.request(writer.buffer);
+      const answer = await this.#exchange(writer.buffer);
       // Size and correlation id.
       const reader = Reader.from(Buffer.from(answer.subarray(8)));
       if (hasAnswerTags) reader.readTaggedFields();
