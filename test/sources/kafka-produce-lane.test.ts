@@ -8,6 +8,7 @@ import { ProduceLane } from '../../src/sources/kafka/produce-lane.ts';
 import { startSocketServer } from '../support/socket-server.ts';
 
 const PRODUCE = 0;
+const TOPIC_AUTHORIZATION_FAILED = 29;
 const OUT_OF_ORDER = 45;
 const DUPLICATE = 46;
 const TOPIC = 't';
@@ -36,6 +37,8 @@ async function brokerOf(t: TestContext) {
     next: new Map<bigint, number>(),
     /** Answers to requests to write that are lost with their connection, but written. */
     lost: 0,
+    /** What it refuses to write with. */
+    refusal: 0,
     sockets: new Set<Socket>(),
   };
   const write = (request: Buffer): number => {
@@ -54,7 +57,7 @@ async function brokerOf(t: TestContext) {
     const body = Buffer.alloc(30);
     if (request.readInt16BE(4) !== PRODUCE) body.writeBigInt64BE(BigInt(++broker.producers), 6);
     else {
-      const error = write(request);
+      const error = broker.refusal || write(request);
       if (broker.lost-- > 0) return void socket.destroy();
       body.set([2, TOPIC.length + 1, TOPIC.charCodeAt(0), 2]);
       body.writeInt16BE(error, 8);
@@ -110,6 +113,16 @@ test('what was given up may have been taken: its number is not given to another'
   broker.lost = 0;
   await put().done;
   assert.deepEqual([broker.taken, broker.producers], [3, 2]);
+});
+
+test('what is given up says why it was not taken, also what waited behind it', async (t) => {
+  const { broker, put } = await setUp(t, 500);
+  broker.refusal = TOPIC_AUTHORIZATION_FAILED;
+  const refused = { code: 'source_unavailable', message: /t-0: TOPIC_AUTHORIZATION_FAILED$/ };
+  await Promise.all([put(), put()].map(({ done }) => assert.rejects(done, refused)));
+  broker.refusal = 0;
+  await put().done;
+  assert.equal(broker.taken, 1);
 });
 
 test('a broker that forgot the producer is asked for a new one, which begins at 0', async (t) => {

@@ -63,6 +63,8 @@ export class ProduceLane {
   #sequence = 0;
   /** Whether the batch being delivered was sent: it may be in the log. */
   #isUncertain = false;
+  /** Why the last try failed; null when it did not. */
+  #trouble: unknown = null;
 
   constructor(parts: ProduceLaneParts) {
     this.#parts = parts;
@@ -116,8 +118,10 @@ export class ProduceLane {
     for (let waitMs = LIMITS.retryMinMs; ; waitMs = Math.min(waitMs * 2, LIMITS.retryMaxMs)) {
       try {
         this.#mustBeOpen();
-        if (clock.monotonicMs() > deadlineMs) throw this.#failure('it is not taken in time');
+        if (clock.monotonicMs() > deadlineMs)
+          throw this.#trouble ?? this.#failure('it is not taken in time');
         await this.#attempt(batch);
+        this.#trouble = null;
         return;
       } catch (error) {
         this.#connection?.close();
@@ -128,6 +132,7 @@ export class ProduceLane {
           if (this.#isUncertain) this.#producer = null;
           throw error;
         }
+        this.#trouble = error;
         onTrouble(messageOf(error));
         await clock.sleep(Math.min(waitMs, leftMs), signal);
       }
