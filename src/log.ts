@@ -7,3 +7,17 @@ export type Log = {
 };
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Which failures in a row are told: for a night more and more rarely, another reason at once. */
+export class Rarely {
+  failures = 0;
+  #reason = '';
+
+  /** Counts one; whether it is to be told. */
+  isDue(reason: string): boolean {
+    this.failures++;
+    const isOther = reason !== this.#reason;
+    this.#reason = reason;
+    return isOther || Number.isInteger(Math.log2(this.failures));
+  }
+}

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
 import { ClickrateError, messageOf, traceOf } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { type Log, Rarely } from '../log.ts';
 import type { Change, Loaded, ResultReader, Row } from '../stores/store.ts';
 import { SerialisedBody } from './bodies.ts';
 import { Rows } from './rows.ts';
@@ -177,6 +177,7 @@ export class Results {
   async #load(onTried: () => void): Promise<void> {
     const { reader, clock, limits, log } = this.#parts;
     const { signal } = this.#stopped;
+    const rarely = new Rarely();
     let waitMs = limits.retryMinMs;
     if (this.#freshlyLoaded) await clock.sleep(waitMs, signal);
     while (!signal.aborted) {
@@ -187,7 +188,7 @@ export class Results {
       } catch (error) {
         if (signal.aborted) return;
         this.trouble = `results cannot be loaded: ${messageOf(error)}`;
-        log.warn({ ...traceOf(error), waitMs }, this.trouble);
+        if (rarely.isDue(this.trouble)) log.warn({ ...traceOf(error), waitMs }, this.trouble);
         onTried();
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, limits.retryMaxMs);

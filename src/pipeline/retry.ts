@@ -1,11 +1,8 @@
-/**
- * Tries again with growing waits while an error may pass; gives up on stop and on other errors. The
- * log has what goes on for a night more and more rarely, another reason at once.
- */
+/** Tries again with growing waits while an error may pass; gives up on stop and on other errors. */
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../config.ts';
 import { ClickrateError, isRetryable, messageOf } from '../errors.ts';
-import type { Log } from '../log.ts';
+import { type Log, Rarely } from '../log.ts';
 
 export type Retry = {
   /** Whose calls they are, for the log. */
@@ -21,12 +18,13 @@ export type Retry = {
 /** Runs `call` until it succeeds; throws its error when it cannot pass, `stopping` when aborted. */
 export async function withRetry<T>(what: string, retry: Retry, call: () => Promise<T>): Promise<T> {
   let waitMs = retry.limits.retryMinMs;
-  let logged = '';
-  for (let failures = 1; ; failures++) {
+  const rarely = new Rarely();
+  for (;;) {
     try {
       const value = await call();
-      if (failures > 1) {
-        retry.log.info({ task: retry.task, failures: failures - 1 }, `${what} works again`);
+      const { failures } = rarely;
+      if (failures > 0) {
+        retry.log.info({ task: retry.task, failures }, `${what} works again`);
         retry.onState(null);
       }
       return value;
@@ -35,16 +33,11 @@ export async function withRetry<T>(what: string, retry: Retry, call: () => Promi
       if (retry.signal.aborted)
         throw new ClickrateError('stopping', `stopped while ${what} failed`, { cause: error });
       const reason = `${what} fails: ${messageOf(error)}`;
-      if (isPowerOfTwo(failures) || reason !== logged)
-        retry.log.warn({ task: retry.task, failures, waitMs }, reason);
-      logged = reason;
+      if (rarely.isDue(reason))
+        retry.log.warn({ task: retry.task, failures: rarely.failures, waitMs }, reason);
       retry.onState(reason);
       await retry.clock.sleep(waitMs, retry.signal);
       waitMs = Math.min(waitMs * 2, retry.limits.retryMaxMs);
     }
   }
-}
-
-function isPowerOfTwo(n: number): boolean {
-  return Number.isInteger(Math.log2(n));
 }

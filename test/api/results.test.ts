@@ -199,6 +199,18 @@ test('a load that fails is tried again, and meanwhile the trouble is told', asyn
   assertSame(results, reader);
 });
 
+test('the log has a night of failed loads more and more rarely', async () => {
+  const reader = new FakeReader();
+  const { clock, wake } = handClock();
+  let told = 0;
+  const log = { ...silentLog, warn: () => told++ };
+  const results = new Results({ reader, windowMs: WINDOW_MS, limits: LIMITS, clock, log });
+  reader.failure = new ClickrateError('store_unavailable', 'no answer');
+  await results.start();
+  for (let failures = 1; failures < 64; failures++) await wake();
+  assert.equal(told, 7, 'the 1st, 2nd, 4th … 64th');
+});
+
 test('of a failure that is none of ours the log says where it comes from', async () => {
   const reader = new FakeReader();
   const { clock, wake } = handClock();

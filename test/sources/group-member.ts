@@ -40,8 +40,9 @@ class FakeConsumer extends EventEmitter {
   isClosed = false;
   /** Members that it said are leaving. */
   readonly left: string[] = [];
-  /** Of its joins. */
+  /** Of so many of its joins. */
   failure: Error | null = null;
+  failures = Infinity;
   /** Its coordinator does not answer. */
   isSilent = false;
   /** There is a connection to its coordinator. */
@@ -56,7 +57,7 @@ class FakeConsumer extends EventEmitter {
   async joinGroup(): Promise<void> {
     this.joins++;
     await this.answer;
-    if (this.failure !== null) throw this.failure;
+    if (this.failure !== null && this.failures-- > 0) throw this.failure;
   }
 
   async findGroupCoordinator(): Promise<number> {
@@ -116,7 +117,7 @@ export function brokerGone(): Error {
 }
 
 /** @param failure of the first client's joins */
-export async function member(failure: Error | null = null, groupInstance = '') {
+export async function member(failure: Error | null = null, groupInstance = '', limits = LIMITS) {
   const consumers: FakeConsumer[] = [];
   const options = { ...OPTIONS, groupInstance };
   const cluster = new KafkaCluster(options, {
@@ -133,7 +134,7 @@ export async function member(failure: Error | null = null, groupInstance = '') {
     cluster,
     topic: 'impressions',
     clock: new StandingClock(0),
-    limits: LIMITS,
+    limits,
     log: { ...silentLog, warn: (_, line) => void warnings.push(line) },
     onAssigned: (partitions) => assigned.push(partitions),
   });

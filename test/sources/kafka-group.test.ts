@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MultipleErrors, NetworkError, ResponseError } from '@platformatic/kafka';
+import { LIMITS } from '../../src/config.ts';
 import { brokerGone, member, turn } from './group-member.ts';
 
 test('where heartbeats stall another client joins, and the old one is not heard', async (t) => {
@@ -38,6 +39,19 @@ test('what is refused is told with the reason that the broker gives', async (t) 
   const unknownMember = new ResponseError(14, 5, { '/': [25, null] }, {});
   consumers[0].emit('error', new MultipleErrors('the rejoin failed', [unknownMember]));
   assert.match(group.trouble ?? '', /not in the consumer group: .*SyncGroup.*: .*this member/);
+});
+
+test('a night without a coordinator is told more and more rarely', async (t) => {
+  const limits = { ...LIMITS, retryMaxMs: LIMITS.retryMinMs };
+  const { consumers, group, warnings } = await member(null, '', limits);
+  t.after(() => group.stop());
+  const [consumer] = consumers;
+  consumer.failure = new Error('nobody answers');
+  consumer.failures = 100;
+  consumer.emit('error', new Error('a rejoin failed'));
+  await turn();
+  const told = warnings.filter((line) => line.endsWith('group fails: nobody answers'));
+  assert.equal(told.length, 7, 'of the 1st, 2nd, 4th … 64th');
 });
 
 test('a coordinator that has left the cluster is not asked again: the same member goes on', async (t) => {

@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../clock.ts';
 import type { Limits } from '../../config.ts';
-import type { Log } from '../../log.ts';
+import { type Log, Rarely } from '../../log.ts';
 import { isOfBrokerGone, type KafkaCluster, reasonOf, unavailable } from './cluster.ts';
 import { heartbeat, isNameTaken, isOutOfGroup, isRebalancing, tell } from './coordinator.ts';
 
@@ -112,6 +112,7 @@ export class GroupMember {
     this.#isJoining = true;
     const { cluster, clock, limits, log } = this.#parts;
     const { signal } = this.#stopped;
+    const rarely = new Rarely();
     let waitMs = limits.retryMinMs;
     while (!signal.aborted) {
       const { consumer } = cluster;
@@ -128,7 +129,7 @@ export class GroupMember {
       } catch (error) {
         const { message } = unavailable('joining the consumer group', error);
         this.trouble = message;
-        log.warn({ waitMs }, message);
+        if (rarely.isDue(message)) log.warn({ failures: rarely.failures, waitMs }, message);
         if (isOfBrokerGone(error) && !signal.aborted) this.#renew();
         await clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, limits.retryMaxMs);
