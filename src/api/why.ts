@@ -1,6 +1,6 @@
 /**
- * "Why is it not closed?": one sentence that names what holds the watermark of a task back, and
- * what would release it.
+ * "Why is it not closed?": one sentence that names what holds the watermark of a task back, or what
+ * took it too far, and what would release it.
  */
 import { windowStart } from '../result.ts';
 import type { PartitionStatus, Status, TaskHealth } from '../status.ts';
@@ -27,6 +27,8 @@ export function whyHeld(status: Status | null, health: TaskHealth | null, nowMs:
   const { partitions } = status;
   if (partitions.every(({ maxTs }) => maxTs === null))
     return { why: 'no event has come yet; the first one sets the watermark', holds: null };
+  const ahead = aheadOfClock(status, nowMs);
+  if (ahead !== null) return ahead;
   const speaking = partitions.filter(({ idle }) => !idle);
   if (speaking.length === 0) return silent(status, health);
   const least = speaking.reduce((a, b) => (timeOf(a) <= timeOf(b) ? a : b));
@@ -40,6 +42,17 @@ export function whyHeld(status: Status | null, health: TaskHealth | null, nowMs:
 
 function timeOf({ watermark }: PartitionStatus): number {
   return watermark ?? -Infinity;
+}
+
+/** Further than events that are not from the future, and silence after them, may take it. */
+function aheadOfClock({ watermark, settings }: Status, nowMs: number): Held | null {
+  const { futureMs, windowMs, allowedLatenessMs } = settings;
+  const aheadMs = (watermark ?? nowMs) - nowMs;
+  if (aheadMs <= futureMs + windowMs + allowedLatenessMs) return null;
+  const why =
+    `the task's time is ${seconds(aheadMs)} ahead of the clock, which was set back or had stood ` +
+    'ahead: events are too late until the clock is there';
+  return { why, holds: null };
 }
 
 /** Records of partition `p` that wait to be read, where that is known. */

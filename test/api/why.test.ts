@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { whyHeld } from '../../src/api/why.ts';
+import { SETTINGS } from '../../src/config.ts';
 import type { PartitionStatus, Status, TaskHealth } from '../../src/status.ts';
 import { healthOf, ledgerOf, START, statusOf } from './fake-reader.ts';
 
@@ -102,7 +103,25 @@ test('an idle partition waits for proof that it has nothing to say', () => {
   assert.equal(held.holds, 1);
   assert.match(held.why ?? '', /^clicks-0 is idle, and time has to wait until a read of it, sent/);
   // Once time has gone past it, nothing is held.
-  assert.deepEqual(why(both, far.watermark), { why: null, holds: null });
+  const past = statusWith(both, far.watermark);
+  assert.deepEqual(whyHeld(past, healthOf(), far.maxTs), { why: null, holds: null });
+});
+
+test('after a clock that stood ahead, it is told what is too late until the clock is there', () => {
+  const hourAhead = START + 3_600_000;
+  const ahead = [partition('journal-0', { maxTs: hourAhead, watermark: hourAhead - 3_000 })];
+  const idle = [{ ...ahead[0], idle: true }];
+  for (const partitions of [ahead, idle])
+    assert.deepEqual(why(partitions, NOW + 3_597_000), {
+      why:
+        "the task's time is 3597.0 s ahead of the clock, which was set back or had stood ahead: " +
+        'events are too late until the clock is there',
+      holds: null,
+    });
+  // So far events that are not from the future, and silence after them, may take it.
+  const { futureMs, windowMs, allowedLatenessMs } = SETTINGS;
+  const furthest = NOW + futureMs + windowMs + allowedLatenessMs;
+  assert.deepEqual(why(ahead, furthest), { why: null, holds: null });
 });
 
 test('many records to read are told, with how late that makes it', () => {
