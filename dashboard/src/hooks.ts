@@ -35,6 +35,22 @@ export function useMedia(query: string): boolean {
   return matches;
 }
 
+/** While it is printed. Of the medium itself one hears when the sheets are laid out already. */
+export function usePrinting(): boolean {
+  const [isPrinting, set] = useState(false);
+  useEffect(() => {
+    const begin = () => set(true);
+    const end = () => set(false);
+    addEventListener('beforeprint', begin);
+    addEventListener('afterprint', end);
+    return () => {
+      removeEventListener('beforeprint', begin);
+      removeEventListener('afterprint', end);
+    };
+  }, []);
+  return isPrinting;
+}
+
 /**
  * What is looked at, and how to look at something else: as a step that the way back undoes, or in
  * the place of what is looked at now, as while a word is typed.

@@ -9,7 +9,7 @@ import {
   useState,
 } from 'preact/hooks';
 import { isFinal } from './final.ts';
-import { isField, useKeys, useMedia, useNow } from './hooks.ts';
+import { isField, useKeys, useMedia, useNow, usePrinting } from './hooks.ts';
 import { ordered, realUpTo, type Sort, scaleOf, totalsOf } from './league.ts';
 import { LeagueHead } from './league-head.tsx';
 import { LeagueRow } from './league-row.tsx';
@@ -24,6 +24,8 @@ const ROW_PX = 44;
 const NARROW_ROW_PX = 104;
 /** Rows drawn beyond each edge of the window. */
 const BEYOND = 6;
+/** Rows on paper at most: a hundred sheets of the narrow ones. */
+const PRINTED_ROWS = 1_000;
 /** Scrolling has come to rest after this long without a step. */
 const REST_MS = 150;
 
@@ -148,9 +150,10 @@ function useSettled(value: number): number {
 
 type BodyRef = { current: HTMLDivElement | null };
 
-/** Indices of the rows in view, and a few beyond. */
+/** Indices of the rows in view, and a few beyond; on paper from the first one. */
 function useVisible(body: BodyRef, length: number, rowPx: number): [number, number] {
   const [range, setRange] = useState<[number, number]>([0, 40]);
+  const isPrinting = usePrinting();
   useLayoutEffect(() => {
     const look = () => {
       const top = body.current?.getBoundingClientRect().top ?? 0;
@@ -166,7 +169,8 @@ function useVisible(body: BodyRef, length: number, rowPx: number): [number, numb
       removeEventListener('resize', look);
     };
   }, [length, rowPx, body]);
-  return [Math.min(range[0], length), Math.min(range[1], length)];
+  const [first, last] = isPrinting ? [0, PRINTED_ROWS] : range;
+  return [Math.min(first, length), Math.min(last, length)];
 }
 
 /** `j` and `k` walk the products; the selected one has the focus, so Enter opens it. */

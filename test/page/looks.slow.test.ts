@@ -95,6 +95,21 @@ describe('the looks of the page', { skip: NO_CHROMIUM, timeout: 180_000 }, () =>
     await close();
   });
 
+  test('on paper the table has the first thousand products, not those in view and empty sheets', async (t) => {
+    const fixture = await startFixture({ products: 1_100, past: 0 });
+    t.after(() => fixture.close());
+    const { page, close } = await openPage(browser, fixture.url);
+    const rows = page.locator('.rows .row');
+    await rows.first().waitFor();
+    await page.evaluate(WATCH_ROWS);
+    const sheets = sheetsOf(await page.pdf({ format: 'A4' }));
+    assert.equal(await page.evaluate('mostRows'), 1_000);
+    // Of the narrow rows ten stand on one.
+    assert.ok(sheets > 90 && sheets < 110, `${sheets} sheets`);
+    await eventually(async () => (await rows.count()) < 100);
+    await close();
+  });
+
   test('charts are not drawn again for a cursor that moves over them', async (t) => {
     const fixture = await startFixture({ products: 5, past: 350 });
     t.after(() => fixture.close());
@@ -156,6 +171,13 @@ const SPILLED = `() => {
   const cells = '.rows [role=cell]:not(.product, .spark), .totals dd';
   return [...document.querySelectorAll(cells)].filter(isOut).map((e) => e.textContent);
 }`;
+/** Remembers how many rows there were at most. */
+const WATCH_ROWS = `
+  globalThis.mostRows = 0;
+  const rows = document.querySelector('.rows');
+  new MutationObserver(() => { mostRows = Math.max(mostRows, rows.childElementCount); })
+    .observe(rows, { childList: true });`;
+const sheetsOf = (pdf: Buffer) => pdf.toString('latin1').match(/\/Type\s*\/Page\b/g)!.length;
 const LEFTS = `[...document.querySelectorAll('.windows thead th')].map(
   (head) => head.getBoundingClientRect().left,
 )`;
