@@ -16,8 +16,9 @@ argumentsOf({}, 'npm run check   format, lint, types, repository rules, unit and
 // Of the random runs a tenth: `npm test` makes them all.
 process.env.CLICKRATE_RUN_SHARE ??= '0.1';
 const tally = emptyTally();
-for (const part of await Promise.all([runTypes(), runBiome()])) add(tally, part);
 const files = testFiles();
-for (const part of partsOf(files).filter(({ quick }) => quick))
-  add(tally, await runTests(part, files, sideBySide()));
+const tests = partsOf(files)
+  .filter(({ quick }) => quick)
+  .map((part) => runTests(part, files, sideBySide()));
+for (const part of await Promise.all([runTypes(), runBiome(), ...tests])) add(tally, part);
 process.exitCode = finish(tally);

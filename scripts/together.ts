@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /** Few enough that all processes have something to do to the end. */
-const FILES = 16;
+const FILES = 10;
 /** What changes or measures a process, or uses its memory of code up: such a file has its own. */
 const ITS_OWN = [
   /\bmock\b|\bglobalThis\b|setFlagsFromString|memoryUsage|cpuUsage|code-memory/,
