@@ -1,6 +1,6 @@
 /**
- * The short way of `verdict.ts`: events without ids, of an open window whose time has not come, are
- * counted without asking each what such events need not be asked.
+ * The short ways of `verdict.ts`, without and with ids: events of an open window whose time has not
+ * come are counted without asking each what such events need not be asked.
  */
 import { BLOCK_SHIFT, type EventBatch, SLOT_MASK } from '../decode/columns.ts';
 import { COUNTED, DUPLICATE } from '../event.ts';
@@ -96,7 +96,7 @@ function usualUntil(
   first: number,
   to: number,
 ): number {
-  // No event behind the one at which ids are forgotten may be asked of them before.
+  // The event whose time lets ids go is left out: those behind it must not find them.
   const forgetTs = core.duplicates.forgetAt[p] + core.settings.watermarkDelayMs;
   const before = Math.min(end, forgetTs);
   let block = -1;

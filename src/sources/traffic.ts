@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { LIMITS, OPTIONS } from '../config.ts';
 import { isRetryable, messageOf } from '../errors.ts';
 import type { RecordSlices } from '../event.ts';
-import type { Log } from '../log.ts';
+import { type Log, Rarely } from '../log.ts';
 import { Generator, type GeneratorOptions } from './generate.ts';
 
 const TICK_MS = 20;
@@ -62,6 +62,7 @@ export class GeneratedTraffic {
   }
 
   async #push(records: RecordSlices, signal: AbortSignal): Promise<void> {
+    const rarely = new Rarely();
     let waitMs = RETRY_MIN_MS;
     while (!signal.aborted) {
       try {
@@ -69,7 +70,8 @@ export class GeneratedTraffic {
         return;
       } catch (error) {
         if (!isRetryable(error)) throw error;
-        this.#parts.log.warn({ waitMs }, `generated traffic waits: ${messageOf(error)}`);
+        const reason = `generated traffic waits: ${messageOf(error)}`;
+        if (rarely.isDue(reason)) this.#parts.log.warn({ waitMs }, reason);
         await this.#parts.clock.sleep(waitMs, signal);
         waitMs = Math.min(waitMs * 2, RETRY_MAX_MS);
       }

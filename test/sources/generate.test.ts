@@ -190,8 +190,10 @@ test('live traffic keeps its rate, sends again what was refused, and starts anew
   let jumped = false;
   const times: number[] = [];
   const behind: number[] = [];
-  const warn = ({ behindMs }: { behindMs?: number }) => {
-    if (behindMs !== undefined) behind.push(behindMs);
+  const refused: string[] = [];
+  const warn = ({ behindMs }: { behindMs?: number }, sentence: string) => {
+    if (behindMs === undefined) refused.push(sentence);
+    else behind.push(behindMs);
   };
   const traffic = new GeneratedTraffic({
     clock,
@@ -219,6 +221,8 @@ test('live traffic keeps its rate, sends again what was refused, and starts anew
   const after = times.length - before.length;
   assert.ok(after > 500 && after < 3_000, `${after}: an hour away is not made up for`);
   assert.deepEqual(behind.map(Number.isInteger), [true]);
+  // Of refusals in a row the first, the second and the fourth are told.
+  assert.deepEqual(refused, Array(2).fill('generated traffic waits: full'));
 });
 
 test('traffic of less than an event a second is no more than that', async () => {
