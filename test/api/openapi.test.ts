@@ -11,7 +11,7 @@ import { LIMITS, OPTIONS, type Options } from '../../src/config.ts';
 import { ClickrateError, ERRORS } from '../../src/errors.ts';
 import { counts, FakeReader, healthOf, keptEvent, partsWith, row, START } from './fake-reader.ts';
 
-type Parameter = { name: string; required?: boolean; schema: { default?: unknown } };
+type Parameter = { name: string; in: string; required?: boolean; schema: { default?: unknown } };
 type Operation = {
   operationId?: string;
   parameters?: Parameter[];
@@ -124,6 +124,16 @@ test('a parameter with a default need not be given', async (t) => {
   const named = parameters.filter(({ schema }) => schema.default !== undefined);
   assert.ok(named.length >= 5);
   for (const { name, required } of named) assert.notEqual(required, true, name);
+});
+
+test('headers are named in small letters: by those alone Node tells them to what checks them', async (t) => {
+  const { document } = await served(t);
+  const parameters = Object.values(document.paths)
+    .flatMap((path) => Object.values(path))
+    .flatMap((operation) => operation.parameters ?? []);
+  const headers = parameters.filter((one) => one.in === 'header').map(({ name }) => name);
+  assert.ok(headers.length > 0);
+  for (const name of headers) assert.equal(name, name.toLowerCase());
 });
 
 test('the document has every path, and each operation names what can come anywhere', async (t) => {
