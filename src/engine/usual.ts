@@ -5,7 +5,7 @@
 import { BLOCK_SHIFT, type EventBatch, SLOT_MASK } from '../decode/columns.ts';
 import { COUNTED, DUPLICATE } from '../event.ts';
 import type { TaskCore } from './core.ts';
-import type { Window } from './windows.ts';
+import type { Cells, Window } from './windows.ts';
 
 const NO_CELLS = new Uint32Array(0);
 
@@ -22,6 +22,20 @@ export function countUsual(
 ): number {
   const window = usualWindow(core, p, events.time[first]);
   if (window === undefined) return first;
+  const next = countPlain(core, p, events, window, first, to);
+  if (next === to || events.hasId[next] === 0) return next;
+  return countIdentified(core, p, events, window, next, to);
+}
+
+/** As long as they have no ids. */
+function countPlain(
+  core: TaskCore,
+  p: number,
+  events: EventBatch,
+  window: Window,
+  first: number,
+  to: number,
+): number {
   const { changedBlocks } = core;
   const { time, product, kind, reject, hasId } = events;
   const { start, end } = window;
@@ -49,37 +63,30 @@ export function countUsual(
   return i;
 }
 
-/** The same of events that may have ids. */
-export function countIdentified(
+/** With ids or without. */
+function countIdentified(
   core: TaskCore,
   p: number,
   events: EventBatch,
+  window: Window,
   first: number,
   to: number,
 ): number {
-  const window = usualWindow(core, p, events.time[first]);
-  if (window === undefined) return first;
   const last = usualUntil(core, p, events, window, first, to);
   if (last === first) return first;
   if (!core.duplicates.judge(events, p, window.end, first, last)) return first;
   const { changedBlocks } = core;
   const { time, product, kind, verdict } = events;
-  let block = -1;
-  let counts: Uint32Array = NO_CELLS;
-  let maxTs = core.times[p].maxTs;
+  let { maxTs } = core.times[p];
   let counted = 0;
   for (let i = first; i < last; i++) {
-    const id = product[i];
-    if (id >>> BLOCK_SHIFT !== block) {
-      block = id >>> BLOCK_SHIFT;
-      counts = window.cells[block]?.counts ?? NO_CELLS;
-      changedBlocks[block] = 1;
-    }
-    if (verdict[i] === COUNTED) {
-      counts[((id & SLOT_MASK) << 1) | kind[i]]++;
-      counted++;
-    }
     if (time[i] > maxTs) maxTs = time[i];
+    if (verdict[i] === DUPLICATE) continue;
+    const block = product[i] >>> BLOCK_SHIFT;
+    changedBlocks[block] = 1;
+    const { counts } = window.cells[block] as Cells;
+    counts[((product[i] & SLOT_MASK) << 1) | kind[i]]++;
+    counted++;
   }
   core.tally.counts[COUNTED] += counted;
   core.tally.counts[DUPLICATE] += last - first - counted;

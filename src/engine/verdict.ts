@@ -8,7 +8,7 @@ import { COUNTED, DUPLICATE, type RecordBatch, TOO_LATE } from '../event.ts';
 import { windowStart } from '../result.ts';
 import type { TaskCore } from './core.ts';
 import { MOST_ROWS } from './duplicates.ts';
-import { countIdentified, countUsual } from './usual.ts';
+import { countUsual } from './usual.ts';
 import type { Cells, Window } from './windows.ts';
 
 /** What `judge` did: how far it came, and how many events were neither rejected nor too late. */
@@ -28,9 +28,7 @@ export function judge(
   let good = 0;
   for (let i = from; i < events.to; ) {
     const to = Math.min(i + MOST_ROWS, events.to);
-    let unusual = countUsual(core, p, events, i, to);
-    if (unusual < to && events.hasId[unusual] === 1)
-      unusual = countIdentified(core, p, events, unusual, to);
+    const unusual = countUsual(core, p, events, i, to);
     good += unusual - i;
     if (unusual < to && core.duplicates.size > 0) core.duplicates.touch(events, p, unusual, to);
     const judged = judgeRows(core, p, records, events, from, unusual, to);
